@@ -1,0 +1,1 @@
+"""Parses the command line, calls one use case, renders its result."""

@@ -1,0 +1,1 @@
+"""Values to a tree of units and nginx files; pure and deterministic."""

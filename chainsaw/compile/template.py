@@ -1,0 +1,81 @@
+"""The one Jinja2 environment: sandboxed, strict, and true to the template's lines in its errors."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from chainsaw.errors import Diagnostic, invalid
+
+Context = Mapping[str, Any]
+
+
+def _one_line(value: Any) -> Any:
+    """Refuse what would begin a new line or a new key where a template puts a value."""
+    if isinstance(value, str) and any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise SecurityError("a value with control characters")
+    return value
+
+
+def _text(value: Any) -> Any:
+    return value
+
+
+def php(value: Any) -> str:
+    """Return a PHP literal: a single-quoted string, a number or a boolean."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    escaped = str(value if value is not None else "").replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _environment(finalize: Any) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    environment.filters["php"] = php
+    return environment
+
+
+@lru_cache(maxsize=1024)
+def _compiled(name: str, text: str, strict_lines: bool) -> Any:
+    environment = _environment(_one_line if strict_lines else _text)
+    return environment.from_string(environment.parse(text, filename=name))
+
+
+def render(name: str, text: str, context: Context, *, one_line_values: bool = True) -> str:
+    """Return a rendered template; raise ChainsawError naming the template's line for whatever is wrong in it."""
+    try:
+        return str(_compiled(name, text, one_line_values).render(context))
+    except TemplateSyntaxError as error:
+        raise invalid(_problem(name, text, error.lineno, f"not a valid template: {error.message}")) from error
+    except (UndefinedError, SecurityError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        raise invalid(_problem(name, text, _line(error), str(error))) from error
+
+
+def _line(error: BaseException) -> int:
+    """Return the template's line of the innermost frame that belongs to a template."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno or 0 for frame in frames if not frame.filename.endswith(".py")]
+    return lines[-1] if lines else 0
+
+
+def _problem(name: str, text: str, line: int, message: str) -> Diagnostic:
+    lines = text.splitlines()
+    shown = lines[line - 1] if 0 < line <= len(lines) else ""
+    return Diagnostic("template", message, name, line, 1 if line else 0, source=shown)

@@ -1,0 +1,94 @@
+"""Unit files: rendered templates are parsed back to plain values, and one writer encodes them for where they land.
+
+A template holds plain values: no quoting, no escaping. `words` and `command` values are JSON lists. The encodings follow
+systemd.syntax(7), systemd.service(5) ("Command lines") and quadlet's own parser.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from chainsaw.errors import Diagnostic, invalid
+from chainsaw.model.keys import Version, find, keys_of
+from chainsaw.model.unit import Section, Unit
+
+
+def parse_unit(filename: str, template: str, text: str) -> Unit:
+    """Return the unit of a rendered template; raise ChainsawError naming the template's line for what is no unit."""
+    sections: list[tuple[str, list[tuple[str, str]]]] = []
+    problems = []
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith(("#", ";")):
+            continue
+        if stripped.startswith("[") and stripped.endswith("]"):
+            sections.append((stripped[1:-1], []))
+        elif "=" in stripped and sections:
+            key, value = stripped.split("=", 1)
+            sections[-1][1].append((key.strip(), value.strip()))
+        else:
+            problems.append(Diagnostic("unit-syntax", "neither a section nor key=value", template, number, 1, source=line))
+    if problems:
+        raise invalid(problems)
+    return Unit(filename, tuple(Section(name, tuple(entries)) for name, entries in sections))
+
+
+def check_unit(unit: Unit, template: str, podman: Version) -> list[Diagnostic]:
+    """Return what this Podman would not take: unknown keys, keys of a later version, keys that stand twice."""
+    return list(_problems(unit, template, podman))
+
+
+def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic]:
+    seen = set()
+    for section, name, _ in unit.entries():
+        key = find(unit.filename, section, name)
+        where = f"{section}.{name}"
+        if key is None:
+            close = get_close_matches(name, keys_of(unit.filename, section), n=1)
+            hint = f"did you mean {close[0]}?" if close else ""
+            yield Diagnostic("unit-key", f"not a key of {unit.filename}", template, key=where, hint=hint)
+        elif key.since > podman:
+            needed, present = (".".join(map(str, version)) for version in (key.since, podman))
+            yield Diagnostic("unit-version", f"needs Podman {needed}, and this is {present}", template, key=where)
+        elif (section, name) in seen and not key.repeatable:
+            yield Diagnostic("unit-repeated", "stands twice", template, key=where)
+        seen.add((section, name))
+
+
+def write_unit(unit: Unit) -> str:
+    """Return the text of a checked unit, every value encoded for its key."""
+    blocks = []
+    for section in unit.sections:
+        lines = [f"[{section.name}]"]
+        lines += [f"{key}={_encode(unit.filename, section.name, key, value)}" for key, value in section.entries]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def _encode(filename: str, section: str, name: str, value: str) -> str:
+    key = find(filename, section, name)
+    assert key is not None, (filename, section, name)
+    if key.encoding == "setting":
+        return value.replace("%", "%%")
+    if key.encoding == "plain":
+        return _unexpanded(value)
+    if key.encoding == "word":
+        return quote(value)
+    if key.encoding == "words":
+        return " ".join(quote(str(item)) for item in json.loads(value))
+    return _unexpanded(json.dumps(json.loads(value), ensure_ascii=False))
+
+
+def _unexpanded(value: str) -> str:
+    """Double what systemd would expand in a command line: specifiers and variables."""
+    return value.replace("%", "%%").replace("$", "$$")
+
+
+def quote(value: str) -> str:
+    """Return one argument in double quotes, C-escaped, with nothing left for systemd to expand."""
+    if value and all(character.isalnum() or character in "-_./:=@,+" for character in value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_unexpanded(escaped)}"'

@@ -1,0 +1,1 @@
+"""The only effects: files, processes, systemd, Podman, sockets, certificates."""

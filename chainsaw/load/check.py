@@ -1,0 +1,91 @@
+"""Source to model, or the diagnostics of everything in it that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import ValidationError
+
+from chainsaw.errors import Diagnostic, in_file_order, invalid
+from chainsaw.load.source import KeyPath, Source
+from chainsaw.model.base import Model
+
+Checked = TypeVar("Checked", bound=Model)
+
+_PHRASES = {
+    "missing": "required, and missing",
+    "string_type": "should be text",
+    "int_type": "should be a whole number",
+    "bool_type": "should be true or false",
+    "dict_type": "should be a mapping of keys to values",
+    "tuple_type": "should be a list",
+    "model_type": "should be a mapping of keys to values",
+}
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the known word nearest to a mistyped one, or nothing."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def check(model: type[Checked], source: Source) -> Checked:
+    """Return the model that a source holds; raise ChainsawError with all of its problems in file order."""
+    if not isinstance(source.value, dict):
+        raise invalid(source.problem((), "should be a mapping of keys to values", code="type"))
+    try:
+        return model.model_validate(source.value)
+    except ValidationError as error:
+        found = [_explain(model, source, item) for item in error.errors()]
+        raise invalid(in_file_order(_without_echoes(found))) from None
+
+
+def _without_echoes(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Drop what pydantic says about each branch of a union but the first."""
+    seen: dict[tuple[int, int, str], Diagnostic] = {}
+    for item in found:
+        seen.setdefault((item.line, item.column, item.key), item)
+    return list(seen.values())
+
+
+def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
+    kind = str(error["type"])
+    path = _in_source(source, error["loc"])
+    if kind == "extra_forbidden":
+        known = _known(model, path[:-1])
+        message = f"unknown key{nearest(str(path[-1]), known)}"
+        return source.problem(path, message, code="unknown-key", at_key=True)
+    message = _PHRASES.get(kind) or str(error["msg"]).removeprefix("Value error, ")
+    hint = ""
+    if kind == "string_type" and isinstance(error["input"], bool | int | float):
+        hint = f'quote it: "{error["input"]}"'
+    if kind in ("literal_error", "string_pattern_mismatch"):
+        message = message[0].lower() + message[1:]
+    return source.problem(path, message, code=kind.replace("_", "-"), hint=hint, at_key=error["loc"][-1:] == ("[key]",))
+
+
+def _in_source(source: Source, location: KeyPath) -> KeyPath:
+    """Return the part of pydantic's location that is a path in the file; it adds names of union branches."""
+    path: KeyPath = ()
+    for part in location:
+        if (*path, part) in source.values or (isinstance(part, str) and part == location[-1] and part.isidentifier()):
+            if part in ("str", "int", "bool", "[key]") and (*path, part) not in source.values:
+                continue
+            path = (*path, part)
+    return path
+
+
+def _known(annotation: Any, path: KeyPath) -> list[str]:
+    """Return the keys that may stand at a path of an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        if not path:
+            return list(annotation.model_fields)
+        field = annotation.model_fields.get(str(path[0]))
+        return _known(field.annotation, path[1:]) if field else []
+    arguments = get_args(annotation)
+    if get_origin(annotation) in (dict, tuple):
+        inner = arguments[1] if get_origin(annotation) is dict else arguments[0]
+        return _known(inner, path[1:]) if path else []
+    return next(filter(None, (_known(argument, path) for argument in arguments)), [])

@@ -1,0 +1,109 @@
+"""The settings of an instance against those that its recipe declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chainsaw.errors import Diagnostic
+from chainsaw.load.check import nearest
+from chainsaw.load.source import KeyPath, Source
+from chainsaw.model.names import check_email, check_size, check_text
+from chainsaw.model.recipe import Recipe, Setting
+from chainsaw.model.site import Common, Instance, Site
+
+Value = str | int | bool | None
+
+
+@dataclass(frozen=True)
+class InstanceFile:
+    """One instance with its name and the file that it was read from."""
+
+    name: str
+    instance: Instance
+    source: Source
+
+
+def value_problem(setting: Setting, value: Value) -> str:
+    """Return what is wrong with a value of a setting, or nothing."""
+    if setting.type == "boolean":
+        return "" if isinstance(value, bool) else "should be true or false"
+    if setting.type == "integer":
+        return _integer_problem(setting, value)
+    if not isinstance(value, str):
+        return f"should be text; quote it: {str(value)!r}"
+    if setting.type == "choice":
+        shown = ", ".join(setting.options)
+        return "" if value in setting.options else f"should be one of {shown}{nearest(value, setting.options)}"
+    checks = {"string": check_text, "email": check_email, "size": check_size}
+    try:
+        checks[setting.type](value)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _integer_problem(setting: Setting, value: Value) -> str:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return "should be a whole number"
+    if setting.minimum is not None and value < setting.minimum:
+        return f"should be at least {setting.minimum}"
+    if setting.maximum is not None and value > setting.maximum:
+        return f"should be at most {setting.maximum}"
+    return ""
+
+
+def effective_settings(recipe: Recipe, instance: Instance) -> dict[str, Value]:
+    """Return every setting of a recipe with the instance's value or its default."""
+    return {name: instance.settings.get(name, setting.default) for name, setting in recipe.settings.items()}
+
+
+def check_instance(file: InstanceFile, recipe: Recipe, site: Site) -> list[Diagnostic]:
+    """Return what in an instance does not fit its recipe."""
+    return [*_setting_problems(file, recipe), *_directive_problems(file, recipe, site)]
+
+
+def _setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
+    for name, value in file.instance.settings.items():
+        path: KeyPath = ("settings", name)
+        setting = recipe.settings.get(name)
+        if setting is None:
+            message = f"unknown setting{nearest(name, recipe.settings)}"
+            known = ", ".join(recipe.settings) or "none"
+            hint = f"settings of {recipe.name}: {known}"
+            yield file.source.problem(path, message, code="unknown-setting", hint=hint, at_key=True)
+        elif problem := value_problem(setting, value):
+            yield file.source.problem(path, problem, code="setting-value", hint=setting.documentation)
+    for name, setting in recipe.settings.items():
+        if setting.default is None and file.instance.settings.get(name) is None:
+            message = f"required by {recipe.name}, and missing: {setting.help}"
+            yield file.source.problem(("settings", name), message, code="setting-missing", hint=setting.documentation)
+
+
+def _directive_problems(file: InstanceFile, recipe: Recipe, site: Site) -> Iterator[Diagnostic]:
+    instance, problem = file.instance, file.source.problem
+    for directive in Common.model_fields:
+        if getattr(instance, directive) is not None and directive not in recipe.honours:
+            honoured = ", ".join(sorted(recipe.honours)) or "none"
+            hint = f"common directives that {recipe.name} honours: {honoured}"
+            message = f"{recipe.name} does not honour this directive"
+            yield problem((directive,), message, code="not-honoured", hint=hint, at_key=True)
+    if "admin" in recipe.honours and not (instance.admin or site.admin):
+        hint = "add to site.yaml: admin: {email: you@example.org}"
+        yield problem((), f"{recipe.name} needs to know the admin's e-mail address", code="no-admin", hint=hint)
+    if instance.path != "/" and not recipe.subpath:
+        message = f"{recipe.name} works only at the root of a host name, not below {instance.path}"
+        yield problem(("route",), message, code="no-subpath", hint=f"route: https://{file.name}.{instance.host}/")
+    yield from _resource_problems(file, recipe)
+
+
+def _resource_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
+    instance, problem = file.instance, file.source.problem
+    names = instance.memory if isinstance(instance.memory, dict) else {"app": ""} if instance.memory else {}
+    for name in names:
+        if name not in recipe.components:
+            path: KeyPath = ("memory", name) if isinstance(instance.memory, dict) else ("memory",)
+            message = f"{recipe.name} has no component {name!r}{nearest(name, recipe.components)}"
+            yield problem(path, message, code="unknown-component")
+    if instance.egress == "internet" and not any(item.egress for item in recipe.components.values()):
+        yield problem(("egress",), f"no component of {recipe.name} has a use for the internet", code="no-egress")

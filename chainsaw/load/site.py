@@ -1,0 +1,83 @@
+"""site.yaml and instances/*.yaml: text to the admin's intent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
+from chainsaw.load.check import check, nearest
+from chainsaw.load.settings import InstanceFile, check_instance
+from chainsaw.load.yaml import read_yaml
+from chainsaw.model.names import check_instance as check_name
+from chainsaw.model.recipe import Recipe
+from chainsaw.model.site import Instance, Site
+
+
+@dataclass(frozen=True)
+class Intent:
+    """All that the admin wrote, checked."""
+
+    site: Site
+    instances: Mapping[str, InstanceFile]
+
+
+def load_site(name: str, text: str | None) -> Site:
+    """Return the site of site.yaml's text, or the defaults without one; raise ChainsawError with its problems."""
+    return Site() if text is None else check(Site, read_yaml(name, text))
+
+
+def load_instance(file: str, text: str) -> InstanceFile:
+    """Return the instance of one file; its name is the file's stem. Raise ChainsawError with its problems."""
+    name = file.rsplit("/", 1)[-1].removesuffix(".yaml")
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise invalid(Diagnostic("instance-name", f"{error}", file, hint="rename the file")) from None
+    source = read_yaml(file, text)
+    return InstanceFile(name, check(Instance, source), source)
+
+
+def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes: Mapping[str, Recipe]) -> Intent:
+    """Return the admin's intent from texts by file name; raise ChainsawError with every problem of every file."""
+    problems: list[Diagnostic] = []
+    shared = Site()
+    try:
+        shared = load_site(*site)
+    except ChainsawError as error:
+        problems += error.diagnostics
+    instances: dict[str, InstanceFile] = {}
+    for file, text in sorted(files.items()):
+        try:
+            loaded = load_instance(file, text)
+        except ChainsawError as error:
+            problems += error.diagnostics
+            continue
+        instances[loaded.name] = loaded
+        problems += _recipe_problems(loaded, recipes, shared)
+    problems += route_collisions(instances)
+    if problems:
+        raise invalid(in_file_order(problems))
+    return Intent(shared, instances)
+
+
+def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Recipe], site: Site) -> list[Diagnostic]:
+    recipe = recipes.get(file.instance.recipe)
+    if recipe is not None:
+        return check_instance(file, recipe, site)
+    message = f"no recipe {file.instance.recipe!r}{nearest(file.instance.recipe, recipes)}"
+    hint = f"recipes: {', '.join(sorted(recipes))}"
+    return [file.source.problem(("recipe",), message, code="no-recipe", hint=hint)]
+
+
+def route_collisions(instances: Mapping[str, InstanceFile]) -> list[Diagnostic]:
+    """Return one problem for each instance whose route belongs to an earlier one."""
+    taken: dict[str, str] = {}
+    problems = []
+    for name, file in sorted(instances.items()):
+        owner = taken.setdefault(file.instance.route, name)
+        if owner != name:
+            problems.append(
+                file.source.problem(("route",), f"already the route of {owner}", code="route-taken", hint="choose another")
+            )
+    return problems

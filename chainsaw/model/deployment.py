@@ -1,0 +1,103 @@
+"""What an instance asks of the host besides its files, and the manifest of a generation that records it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Recorded(BaseModel):
+    """A value that chainsaw itself writes and reads back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ids(Recorded):
+    """Who owns a path: ids of the host; None for the admin."""
+
+    uid: int
+    gid: int
+
+
+class Directory(Recorded):
+    """A directory that must exist; an absolute path, an octal mode."""
+
+    path: str
+    mode: int
+    ids: Ids | None = None
+    seed: tuple[str, str] | None = None
+
+
+class SecretFile(Recorded):
+    """A secret that must exist: generated once."""
+
+    path: str
+    key: str
+    length: int
+    ids: Ids
+
+
+class ImageNeed(Recorded):
+    """An image that must be in the store: its full reference, and where it comes from."""
+
+    reference: str
+    recipe: str = ""
+    image: str = ""
+    base: str = ""
+    mounted: tuple[str, ...] = ()
+
+
+class StaticExport(Recorded):
+    """Static files that must have been exported: the key is the directory's name below static/."""
+
+    key: str
+    reference: str
+    root: str
+    scripts: tuple[str, ...]
+
+
+class Service(Recorded):
+    """A unit of an instance; its digest covers everything that a running process was started from."""
+
+    unit: str
+    digest: str
+
+
+class ProbeRequest(Recorded):
+    """The request that proves an instance through the front."""
+
+    path: str
+    status: int
+    contains: str | None = None
+
+
+class Deployment(Recorded):
+    """One applied instance."""
+
+    name: str
+    recipe: str
+    version: str
+    host: str
+    path: str
+    block: int | None
+    images: tuple[ImageNeed, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    secrets: tuple[SecretFile, ...] = ()
+    static: StaticExport | None = None
+    services: tuple[Service, ...] = ()
+    socket: Service | None = None
+    timers: tuple[Service, ...] = ()
+    probe: ProbeRequest
+    start_timeout: int = 120
+    login: tuple[str, str, str] | None = None
+    notes: str = ""
+
+
+class Manifest(Recorded):
+    """What a generation is: its instances, the front's units, and the digest of every file."""
+
+    format: int = 1
+    number: int
+    front: Deployment | None = None
+    instances: dict[str, Deployment] = {}
+    files: dict[str, str] = {}
+    owners: dict[str, str] = {}

@@ -1,0 +1,153 @@
+"""The quadlet keys that chainsaw writes: since which Podman, whether repeatable, and how a value is encoded.
+
+Sources: podman-systemd.unit(5) and the supported-key tables of Podman's pkg/systemd/quadlet from 4.4 to 6.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Encoding = Literal["setting", "plain", "word", "words", "command"]
+"""setting: left to systemd, only % is doubled. plain: one argument of podman, taken as it is by quadlet. word: one
+argument that quadlet unquotes. words: several arguments, a JSON list. command: a JSON list handed on as one argument."""
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a section."""
+
+    since: Version = (4, 4)
+    repeatable: bool = False
+    encoding: Encoding = "plain"
+
+
+_MANY = Key(repeatable=True)
+
+CONTAINER = {
+    "AddCapability": _MANY,
+    "ContainerName": Key(),
+    "DropCapability": _MANY,
+    "Entrypoint": Key((5, 0)),
+    "Environment": Key(repeatable=True, encoding="word"),
+    "Exec": Key(encoding="words"),
+    "GIDMap": Key((4, 8), repeatable=True),
+    "GlobalArgs": Key((4, 8), repeatable=True, encoding="words"),
+    "Group": Key(),
+    "HealthCmd": Key((4, 5), encoding="command"),
+    "HealthInterval": Key((4, 5)),
+    "HealthOnFailure": Key((4, 5)),
+    "HealthRetries": Key((4, 5)),
+    "HealthStartupCmd": Key((4, 5), encoding="command"),
+    "HealthStartupInterval": Key((4, 5)),
+    "HealthTimeout": Key((4, 5)),
+    "HealthLogDestination": Key((5, 3)),
+    "HostName": Key((4, 6)),
+    "Image": Key(),
+    "Label": Key(repeatable=True, encoding="word"),
+    "LogDriver": Key((4, 5)),
+    "LogOpt": Key((5, 2), repeatable=True),
+    "Network": _MANY,
+    "NoNewPrivileges": Key(),
+    "Notify": Key(),
+    "Pull": Key((4, 6)),
+    "ReadOnly": Key(),
+    "StopSignal": Key((5, 2)),
+    "StopTimeout": Key((5, 0)),
+    "Sysctl": Key((4, 6), repeatable=True),
+    "Tmpfs": Key((4, 5), repeatable=True),
+    "UIDMap": Key((4, 8), repeatable=True),
+    "User": Key(),
+    "Volume": _MANY,
+}
+
+NETWORK = {
+    "DisableDNS": Key(),
+    "Internal": Key(),
+    "IPv6": Key(),
+    "Label": Key(repeatable=True, encoding="word"),
+    "NetworkName": Key((4, 7)),
+    "Options": _MANY,
+}
+
+QUADLET = {"DefaultDependencies": Key((5, 3))}
+
+_SETTING = Key((0, 0), repeatable=True, encoding="setting")
+_EXEC = Key((0, 0), repeatable=True, encoding="words")
+
+SYSTEMD = {
+    "Unit": dict.fromkeys(
+        (
+            "After",
+            "Before",
+            "BindsTo",
+            "Description",
+            "Documentation",
+            "PartOf",
+            "Requires",
+            "Requisite",
+            "SourcePath",
+            "StartLimitBurst",
+            "StartLimitIntervalSec",
+            "StopWhenUnneeded",
+            "Wants",
+        ),
+        _SETTING,
+    ),
+    "Service": {
+        **dict.fromkeys(
+            (
+                "MemoryMax",
+                "MemorySwapMax",
+                "NonBlocking",
+                "Restart",
+                "RestartMaxDelaySec",
+                "RestartSec",
+                "RestartSteps",
+                "Slice",
+                "SyslogIdentifier",
+                "TasksMax",
+                "TimeoutStartSec",
+                "TimeoutStopSec",
+                "Type",
+            ),
+            _SETTING,
+        ),
+        **dict.fromkeys(("ExecStart", "ExecStartPre", "ExecReload"), _EXEC),
+    },
+    "Socket": dict.fromkeys(
+        (
+            "Backlog",
+            "BindIPv6Only",
+            "DirectoryMode",
+            "FileDescriptorName",
+            "ListenStream",
+            "RemoveOnStop",
+            "Service",
+            "SocketMode",
+            "TriggerLimitIntervalSec",
+        ),
+        _SETTING,
+    ),
+    "Timer": dict.fromkeys(("OnActiveSec", "OnUnitActiveSec", "RandomizedDelaySec", "Unit", "AccuracySec"), _SETTING),
+    "Install": dict.fromkeys(("WantedBy",), _SETTING),
+}
+
+_BY_SUFFIX = {
+    "container": {"Container": CONTAINER, "Quadlet": QUADLET},
+    "network": {"Network": NETWORK, "Quadlet": QUADLET},
+}
+
+
+def find(filename: str, section: str, key: str) -> Key | None:
+    """Return what is known of a key in a section of a file of this name, or None."""
+    tables = {**SYSTEMD, **_BY_SUFFIX.get(filename.rsplit(".", 1)[-1], {})}
+    return tables.get(section, {}).get(key)
+
+
+def keys_of(filename: str, section: str) -> list[str]:
+    """Return the keys known in a section of a file of this name."""
+    tables = {**SYSTEMD, **_BY_SUFFIX.get(filename.rsplit(".", 1)[-1], {})}
+    return list(tables.get(section, {}))

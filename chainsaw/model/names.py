@@ -1,0 +1,159 @@
+"""Every naming rule of chainsaw, in one file; whatever becomes a path, a unit or a host name passes here."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+_INSTANCE = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_WORD = re.compile(r"[a-z][a-z0-9_-]{0,40}")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
+_REFERENCE = re.compile(r"[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{64})?")
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_SIZE = re.compile(r"([1-9][0-9]*)([KMG]?)")
+_SPAN = re.compile(r"([1-9][0-9]*)(s|m|h|d)")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
+_TIMEZONE = re.compile(r"UTC|[A-Z][A-Za-z_+-]+(/[A-Z][A-Za-z0-9_+-]+){1,2}")
+_CAPABILITY = re.compile(r"[A-Z][A-Z_]{2,30}")
+
+RESERVED = frozenset({"front", "chainsaw", "all"})
+SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+SPAN_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def check_instance(value: str) -> str:
+    """Return an instance name; raise ValueError unless it is a letter, then letters, digits and hyphens."""
+    if value in RESERVED:
+        raise ValueError(f"{value!r} is reserved")
+    if not _INSTANCE.fullmatch(value) or value.endswith("-"):
+        raise ValueError("a name is a lower-case letter followed by up to 30 lower-case letters, digits and hyphens")
+    return value
+
+
+def check_word(value: str) -> str:
+    """Return the name of a recipe, component, volume, setting, secret or image; raise ValueError if it is not one."""
+    if not _WORD.fullmatch(value):
+        raise ValueError("a name is a lower-case letter followed by lower-case letters, digits, '-' and '_'")
+    return value
+
+
+def check_host(value: str) -> str:
+    """Return a host name of RFC 1123 in lower case; raise ValueError if it is not one."""
+    if len(value) > 253 or not all(_LABEL.fullmatch(label) for label in value.split(".")):
+        raise ValueError(f"{value!r} is not a host name in lower case")
+    return value
+
+
+def check_path(value: str) -> str:
+    """Return an absolute path without '.', '..', empty segments or characters that need encoding; raise ValueError."""
+    segments = value.split("/")
+    if segments[0] != "":
+        raise ValueError("a path starts with /")
+    inner = segments[1:-1] if segments[-1] == "" else segments[1:]
+    if not all(_SEGMENT.fullmatch(part) and part not in (".", "..") for part in inner):
+        raise ValueError("a path has segments of letters, digits, '.', '_', '~' and '-' and never leaves its root")
+    return value
+
+
+def check_relative(value: str) -> str:
+    """Return a path relative to a recipe's directory; raise ValueError when it could leave it."""
+    check_path("/" + value)
+    if value.endswith("/"):
+        raise ValueError("a file's path does not end with /")
+    return value
+
+
+def check_prefix(value: str) -> str:
+    """Return a URL path that starts and ends with /; raise ValueError otherwise."""
+    if not value.endswith("/"):
+        raise ValueError("a URL path ends with /")
+    return check_path(value)
+
+
+def check_reference(value: str) -> str:
+    """Return a fully qualified image reference (registry/name[:tag][@digest]); raise ValueError otherwise."""
+    if not _REFERENCE.fullmatch(value):
+        raise ValueError("an image reference names its registry: docker.io/library/nginx:1.30")
+    return value
+
+
+def check_email(value: str) -> str:
+    """Return an e-mail address in the form that HTML's input element accepts; raise ValueError otherwise."""
+    if not _EMAIL.fullmatch(value):
+        raise ValueError(f"{value!r} is not an e-mail address")
+    return value
+
+
+def check_size(value: str) -> str:
+    """Return a size such as 512K, 64M or 2G; raise ValueError otherwise."""
+    if not _SIZE.fullmatch(value):
+        raise ValueError("a size is a whole number with K, M or G: 64M")
+    return value
+
+
+def check_span(value: str) -> str:
+    """Return a time span such as 30s, 15m, 2h or 1d; raise ValueError otherwise."""
+    if not _SPAN.fullmatch(value):
+        raise ValueError("a time span is a whole number with s, m, h or d: 15m")
+    return value
+
+
+def check_capability(value: str) -> str:
+    """Return a Linux capability without its CAP_ prefix; raise ValueError otherwise."""
+    if not _CAPABILITY.fullmatch(value) or value.startswith("CAP_"):
+        raise ValueError("a capability is written without its prefix: CHOWN")
+    return value
+
+
+def check_language(value: str) -> str:
+    """Return a language, with a country where it matters (de, de_AT); raise ValueError otherwise."""
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError("a language is written de or de_AT")
+    return value
+
+
+def check_timezone(value: str) -> str:
+    """Return the name of a time zone as the IANA database writes it; raise ValueError otherwise."""
+    if not _TIMEZONE.fullmatch(value):
+        raise ValueError("a time zone is written UTC or Europe/Vienna")
+    return value
+
+
+def check_text(value: str) -> str:
+    """Return one line of text; raise ValueError for control characters."""
+    if any(ord(character) < 32 or 127 <= ord(character) < 160 or character in "\u2028\u2029" for character in value):
+        raise ValueError("a value is one line without control characters")
+    return value
+
+
+def size_in_bytes(value: str) -> int:
+    """Return how many bytes a checked size such as 64M is."""
+    match = _SIZE.fullmatch(value)
+    assert match, value
+    return int(match[1]) * SIZE_UNITS[match[2]]
+
+
+def span_in_seconds(value: str) -> int:
+    """Return how many seconds a checked time span such as 15m is."""
+    match = _SPAN.fullmatch(value)
+    assert match, value
+    return int(match[1]) * SPAN_UNITS[match[2]]
+
+
+InstanceName = Annotated[str, AfterValidator(check_instance)]
+Word = Annotated[str, AfterValidator(check_word)]
+HostName = Annotated[str, AfterValidator(check_host)]
+AbsolutePath = Annotated[str, AfterValidator(check_path)]
+RelativePath = Annotated[str, AfterValidator(check_relative)]
+UrlPath = Annotated[str, AfterValidator(check_prefix)]
+ImageReference = Annotated[str, AfterValidator(check_reference)]
+Email = Annotated[str, AfterValidator(check_email)]
+Size = Annotated[str, AfterValidator(check_size)]
+Span = Annotated[str, AfterValidator(check_span)]
+Language = Annotated[str, AfterValidator(check_language)]
+Timezone = Annotated[str, AfterValidator(check_timezone)]
+Capability = Annotated[str, AfterValidator(check_capability)]
+Text = Annotated[str, AfterValidator(check_text)]

@@ -1,0 +1,126 @@
+"""Where everything is: the directories of design, derived from one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The directories of one admin; `home`, `config`, `data` and `state` are absolute."""
+
+    home: str
+    config: str
+    data: str
+    state: str
+
+    @classmethod
+    def of(cls, home: str, environ: dict[str, str]) -> Paths:
+        """Return the paths below home, moved by the XDG variables of the Base Directory Specification."""
+
+        def base(variable: str, default: str) -> str:
+            value = environ.get(variable, "")
+            return value if PurePosixPath(value).is_absolute() else f"{home}/{default}"
+
+        return cls(
+            home=home,
+            config=base("XDG_CONFIG_HOME", ".config"),
+            data=base("XDG_DATA_HOME", ".local/share"),
+            state=base("XDG_STATE_HOME", ".local/state"),
+        )
+
+    @property
+    def site_file(self) -> str:
+        """The site's settings."""
+        return f"{self.config}/chainsaw/site.yaml"
+
+    @property
+    def instance_files(self) -> str:
+        """The directory of the instances' files."""
+        return f"{self.config}/chainsaw/instances"
+
+    @property
+    def root(self) -> str:
+        """What must survive."""
+        return f"{self.data}/chainsaw"
+
+    @property
+    def generations(self) -> str:
+        """The applied states, and `current`."""
+        return f"{self.state}/chainsaw/generations"
+
+    @property
+    def current(self) -> str:
+        """The link to the current generation."""
+        return f"{self.generations}/current"
+
+    @property
+    def journal(self) -> str:
+        """What is being done, and what was done."""
+        return f"{self.state}/chainsaw/journal"
+
+    @property
+    def lock(self) -> str:
+        """The lock file."""
+        return f"{self.state}/chainsaw/lock"
+
+    @property
+    def sockets(self) -> str:
+        """Sockets made by systemd."""
+        return f"{self.root}/sockets"
+
+    @property
+    def static(self) -> str:
+        """Static files exported from images."""
+        return f"{self.root}/static"
+
+    @property
+    def public(self) -> str:
+        """Volumes that the front may serve."""
+        return f"{self.root}/public"
+
+    @property
+    def front(self) -> str:
+        """The front's own data."""
+        return f"{self.root}/front"
+
+    @property
+    def certificates(self) -> str:
+        """One directory for each host, mounted in the front."""
+        return f"{self.front}/certificates"
+
+    @property
+    def authority(self) -> str:
+        """The local authority."""
+        return f"{self.front}/authority"
+
+    @property
+    def quadlet_link(self) -> str:
+        """Where Podman's generator finds the current quadlets."""
+        return f"{self.config}/containers/systemd/chainsaw"
+
+    @property
+    def unit_links(self) -> str:
+        """Where systemd finds the current sockets, timers and targets."""
+        return f"{self.data}/systemd/user"
+
+    def instance(self, name: str) -> str:
+        """The directory of an instance's data."""
+        return f"{self.root}/instances/{name}"
+
+    def record(self, name: str) -> str:
+        """The record of an instance's block."""
+        return f"{self.instance(name)}/record.json"
+
+    def volume(self, name: str, volume: str, public: bool) -> str:
+        """The directory of one volume."""
+        return f"{self.public}/{name}/{volume}" if public else f"{self.instance(name)}/volumes/{volume}"
+
+    def secret(self, name: str, key: str) -> str:
+        """The file of one secret."""
+        return f"{self.instance(name)}/secrets/{key}"
+
+    def socket(self, name: str) -> str:
+        """The socket through which the front reaches an instance."""
+        return f"{self.sockets}/{name}.sock"

@@ -1,0 +1,104 @@
+"""What the admin writes: the site and its instances."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from chainsaw.model.base import Model
+from chainsaw.model.names import Email, Language, Size, Text, Timezone, Word, check_host, check_path
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def check_route(value: str) -> str:
+    """Return an https URL of a host and a path that ends with /; raise ValueError otherwise."""
+    parts = urlsplit(value)
+    if parts.scheme != "https":
+        raise ValueError("a route starts with https://; port 80 only redirects to it")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("a route is a host and a path, nothing more")
+    if ":" in parts.netloc:
+        raise ValueError("a route has no port; the ports of the front are set in site.yaml")
+    check_host(parts.netloc)
+    if not parts.path.endswith("/"):
+        raise ValueError(f"a route ends with /: {value}/")
+    check_path(parts.path)
+    return value
+
+
+RouteText = Annotated[str, AfterValidator(check_route)]
+Memory = Annotated[
+    Annotated[Size, Tag("size")] | Annotated[dict[Word, Size], Tag("parts")],
+    Discriminator(lambda value: "parts" if isinstance(value, dict) else "size"),
+]
+
+
+class Admin(Model):
+    """Who administers."""
+
+    email: Email = Field(description="Where applications send what concerns the admin.")
+
+
+class Tls(Model):
+    """Where certificates come from."""
+
+    issuer: Literal["local"] = Field("local", description="local: an authority of this host's own.")
+
+
+class Ports(Model):
+    """The ports on which the front listens."""
+
+    http: Port = Field(80, description="Answers with a redirect to https only.")
+    https: Port = Field(443, description="Everything else.")
+
+
+class Common(Model):
+    """Common directives: set once for the site, or for one instance."""
+
+    admin: Admin | None = Field(None, description="Who administers.")
+    timezone: Timezone | None = Field(None, description="Such as Europe/Vienna.")
+    language: Language | None = Field(None, description="Such as de or de_AT.")
+    upload_limit: Size | None = Field(None, description="The largest request body that the front lets through.")
+
+
+class Site(Common):
+    """site.yaml: shared by all instances; every key may be left out."""
+
+    tls: Tls = Field(Tls(), description="Where certificates come from.")
+    ports: Ports = Field(Ports(), description="The ports of the front.")
+
+
+class Instance(Common):
+    """instances/<name>.yaml: one deployment of a recipe."""
+
+    recipe: Word = Field(description="The recipe's name.")
+    route: RouteText = Field(description="Where it is published: https://blog.example.org/")
+    settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
+    memory: Memory | None = Field(None, description="Memory limit of app, or of each component.")
+    egress: Literal["none", "internet"] | None = Field(None, description="internet allows what a recipe has optional.")
+
+    @property
+    def host(self) -> str:
+        """The host name of the route."""
+        return urlsplit(self.route).netloc
+
+    @property
+    def path(self) -> str:
+        """The path of the route, / or /wiki/."""
+        return urlsplit(self.route).path
+
+
+DEFAULTS = {"timezone": "UTC", "language": "en", "upload_limit": "64M"}
+
+
+def effective(site: Site, instance: Instance) -> dict[str, Text | None]:
+    """Return the common directives that hold for an instance: its own, the site's, or the default, in that order."""
+    values: dict[str, str | None] = {}
+    for key, default in DEFAULTS.items():
+        values[key] = getattr(instance, key) or getattr(site, key) or default
+    admin = instance.admin or site.admin
+    values["email"] = admin.email if admin else None
+    return values

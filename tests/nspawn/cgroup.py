@@ -1,0 +1,45 @@
+"""Control groups: commands run where a real login would put them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .host import Process, replace
+
+LIMITS = "etc/containers/containers.conf.d/50-no-pids-controller.conf"
+
+
+def top(leader: Process) -> Path | None:
+    """Return the machine's own top group in the host's unified hierarchy, if there is one."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    mount = next((fields[1] for fields in mounts if fields[2] == "cgroup2"), None)
+    groups = Path(f"/proc/{leader.pid}/cgroup").read_text().splitlines()
+    own = next((group[3:] for group in groups if group.startswith("0::")), None)
+    return Path(mount + own).parent if mount and own else None
+
+
+def join(leader: Process, group: str) -> None:
+    """Move this process into a group of the machine."""
+    above = top(leader)
+    if above is not None:
+        (above / group / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def sessions(leader: Process, uid: int) -> list[str]:
+    """Return the groups of the user's login sessions that have a process."""
+    above = top(leader)
+    if above is None:
+        return []
+    found = above.glob(f"user.slice/user-{uid}.slice/session-*.scope")
+    return [str(path.relative_to(above)) for path in sorted(found) if (path / "cgroup.procs").read_text()]
+
+
+def limit_podman(leader: Process, root: Path) -> None:
+    """Keep podman from setting limits for which this kernel gives the machine no controller."""
+    above = top(leader)
+    controllers = (above / "cgroup.controllers").read_text().split() if above else []
+    if "pids" in controllers:
+        (root / LIMITS).unlink(missing_ok=True)
+    elif (root / "etc/containers").is_dir():
+        replace(root / LIMITS, "[containers]\npids_limit = 0\n")

@@ -1,0 +1,80 @@
+"""Ways into a machine: a command as root, or as the admin in a login session."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from . import cgroup
+from .host import Failure, Process, run, wait_for
+
+ADMIN = "admin"
+ADMIN_ID = 1000
+LOGIN_UNIT = "admin-login.service"
+
+
+def as_root(leader: Process) -> list[str]:
+    """Return the words that put a command into the machine, as root."""
+    return ["nsenter", "-t", str(leader.pid), "-a", "--", *_environment("root", "/root", {})]
+
+
+def as_admin(leader: Process) -> list[str]:
+    """Return the words that put a command into the machine, as the admin."""
+    runtime = f"/run/user/{ADMIN_ID}"
+    session = {}
+    if Path(f"/proc/{leader.pid}/root{runtime}").is_dir():
+        session = {"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime}/bus"}
+    user = f"--reuid={ADMIN_ID} --regid={ADMIN_ID} --init-groups".split()
+    # nsenter passes no signal on: without this a command outlives the test that was stopped by a timeout.
+    become = ["setpriv", *user, "--pdeathsig=TERM"]
+    return ["nsenter", "-t", str(leader.pid), "-a", "--", *become, *_environment(ADMIN, f"/home/{ADMIN}", session)]
+
+
+def execute(leader: Process, user: str, command: Sequence[str]) -> NoReturn:
+    """Become a command inside; a terminal is made there if this one is a terminal."""
+    command = list(command) or ["bash", "--login"]
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    os.umask(0o022)
+    if user == ADMIN:
+        cgroup.join(leader, _session(leader))
+        words = as_admin(leader)
+    else:
+        cgroup.join(leader, "init.scope")
+        words = as_root(leader)
+    os.execvp(words[0], [*words, *command])
+
+
+def _environment(user: str, home: str, more: dict[str, str]) -> list[str]:
+    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    variables = {
+        "HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/bash", "LANG": "C.UTF-8",
+        "PATH": system if user == "root" else "/usr/local/bin:/usr/bin:/bin",
+        "TERM": os.environ.get("TERM", "dumb"), **more,
+    }
+    return ["env", "-i", "-C", home, *(f"{name}={value}" for name, value in variables.items())]
+
+
+def _session(leader: Process) -> str:
+    found = cgroup.sessions(leader, ADMIN_ID)
+    if not found:
+        login = f"--quiet --collect --uid={ADMIN} --unit={LOGIN_UNIT} -p PAMName=login -p Type=exec".split()
+        run([*as_root(leader), "systemd-run", *login, "sleep", "infinity"])
+        wait_for(lambda: bool(cgroup.sessions(leader, ADMIN_ID)), 5)
+        found = cgroup.sessions(leader, ADMIN_ID)
+    if not found:
+        raise Failure("the admin cannot log in; see: tests/machine root -- journalctl -b")
+    return found[0]
+
+
+def admin_run(launcher: Path, name: str, command: Sequence[str], stdin: int = subprocess.DEVNULL) -> bool:
+    """Run a command as the admin, as a user of the launcher would, and say whether it succeeded."""
+    argv = [str(launcher), "--name", name, "admin", "--", *command]
+    return subprocess.run(argv, stdin=stdin, stdout=subprocess.DEVNULL).returncode == 0
