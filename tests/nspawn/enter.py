@@ -65,7 +65,7 @@ def _environment(user: str, home: str, more: dict[str, str]) -> list[str]:
 def _session(leader: Process) -> str:
     found = cgroup.sessions(leader, ADMIN_ID)
     if not found:
-        login = f"--quiet --collect --uid={ADMIN} --unit={LOGIN_UNIT} -p PAMName=login -p Type=exec".split()
+        login = f"--quiet --collect --uid={ADMIN} --unit={LOGIN_UNIT} -p PAMName=login -p Type=exec -E XDG_SESSION_CLASS=user".split()
         run([*as_root(leader), "systemd-run", *login, "sleep", "infinity"])
         wait_for(lambda: bool(cgroup.sessions(leader, ADMIN_ID)), 5)
         found = cgroup.sessions(leader, ADMIN_ID)
