@@ -1,0 +1,121 @@
+"""One component of an instance: its config files and its quadlet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+from chainsaw.compile.context import SHARED_DIRECTORY, Job
+from chainsaw.compile.images import image_reference
+from chainsaw.compile.render_unit import unit_artifact
+from chainsaw.compile.template import render
+from chainsaw.model.artifact import Artifact
+from chainsaw.model.names import size_in_bytes, span_in_seconds
+from chainsaw.model.recipe import Component
+
+
+def config_files(job: Job, component: str) -> list[Artifact]:
+    """Return the config files of a component, rendered where they end in .j2; they never hold a secret."""
+    return [
+        Artifact(_config_path(job, component, source), _content(job, source), job.name)
+        for source in job.bundle.recipe.components[component].files
+    ]
+
+
+def _config_path(job: Job, component: str, source: str) -> str:
+    return f"config/{job.name}/{component}/{source.removesuffix('.j2')}"
+
+
+def _content(job: Job, source: str) -> bytes:
+    content = job.bundle.files[source]
+    if not source.endswith(".j2"):
+        return content
+    where = f"recipes/{job.bundle.recipe.name}/{source}"
+    return render(where, content.decode(), job.context, one_line_values=False).encode()
+
+
+def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifact:
+    """Return the quadlet of a component whose config files are given."""
+    declared = job.bundle.recipe.components[component]
+    assert job.block is not None, component
+    context = {
+        **_identity(job, component, declared),
+        **_process(job, component, declared),
+        "block": job.block.start,
+        "config_digest": _digest(files),
+        "networks": [f"chainsaw-{job.name}.network" if job.egress(component) else "none"],
+        "mounts": list(_mounts(job, component, declared)),
+    }
+    return unit_artifact(
+        f"quadlets/{job.stem(component)}.container",
+        "component.container.j2",
+        context,
+        shared=job.shared,
+        host=job.host,
+        origin=job.origin,
+        owner=job.name,
+    )
+
+
+def _identity(job: Job, component: str, declared: Component) -> dict[str, Any]:
+    primary = component == "app"
+    return {
+        "name": job.name,
+        "title": job.title if primary else f"{job.title}: {component}",
+        "documentation": job.bundle.recipe.documentation,
+        "primary": primary,
+        "primary_unit": job.unit("app"),
+        "socket": f"app@{job.name}.socket",
+        "after": [job.unit(other) for other in declared.after],
+        "container": job.container(component),
+        "image": image_reference(job.bundle, declared.image, job.shared.images),
+    }
+
+
+def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
+    where = f"components.{component}"
+    return {
+        "user": declared.user,
+        "group": declared.user if declared.group is None else declared.group,
+        "capabilities": [item.name for item in declared.capabilities],
+        "tmpfs": sorted(declared.tmpfs.items()),
+        "environment": [
+            (key, job.value(f"{where}.environment.{key}", value)) for key, value in sorted(declared.environment.items())
+        ],
+        "entrypoint": declared.entrypoint,
+        "command": [job.value(f"{where}.command", item) for item in declared.command],
+        "health": declared.health,
+        "ready": declared.ready,
+        "stop_signal": declared.stop.signal,
+        "stop_seconds": span_in_seconds(declared.stop.timeout),
+        "start_timeout": span_in_seconds(declared.start_timeout),
+        "memory": size_in_bytes(memory_limit(job, component)),
+        "tasks": declared.tasks,
+    }
+
+
+def memory_limit(job: Job, component: str) -> str:
+    """Return the memory limit of a component: the instance's, or the recipe's."""
+    own = job.file.instance.memory
+    limits = own if isinstance(own, dict) else {"app": own} if own else {}
+    return limits.get(component) or job.bundle.recipe.components[component].memory
+
+
+def _mounts(job: Job, component: str, declared: Component) -> Iterator[str]:
+    paths, recipe = job.host.paths, job.bundle.recipe
+    yield f"{paths.instance(job.name)}/run:{SHARED_DIRECTORY}"
+    for volume, target in sorted(declared.volumes.items()):
+        source = paths.volume(job.name, volume, recipe.volumes[volume].public is not None)
+        yield f"{source}:{target}"
+    for secret in sorted(declared.secrets):
+        yield f"{paths.secret(job.name, secret)}:/run/secrets/{secret}:ro"
+    for source, target in sorted(declared.files.items(), key=lambda item: item[1]):
+        yield f"{paths.current}/{_config_path(job, component, source)}:{target}:ro"
+
+
+def _digest(files: list[Artifact]) -> str:
+    summary = sha256()
+    for file in sorted(files, key=lambda item: item.path):
+        summary.update(f"{file.path}\0{file.digest}\0".encode())
+    return summary.hexdigest()[:32]

@@ -1,0 +1,106 @@
+"""What an instance is compiled from, and the names that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chainsaw.compile.template import render
+from chainsaw.load.recipe import Bundle
+from chainsaw.load.settings import InstanceFile, effective_settings
+from chainsaw.model.block import Block
+from chainsaw.model.keys import Version
+from chainsaw.model.paths import Paths
+from chainsaw.model.site import Site, effective
+
+SHARED_DIRECTORY = "/run/instance"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all instances share: templates of quadlets/ by path, and the contexts of the shared images by name."""
+
+    templates: Mapping[str, str]
+    images: Mapping[str, Mapping[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Host:
+    """What compilation needs to know of a host."""
+
+    paths: Paths
+    podman: Version = (5, 4)
+    processors: int = 2
+    ipv6: bool = True
+
+
+@dataclass(frozen=True)
+class Job:
+    """One instance to compile."""
+
+    file: InstanceFile
+    bundle: Bundle
+    site: Site
+    block: Block | None
+    host: Host
+    shared: Shared
+
+    @property
+    def name(self) -> str:
+        """The instance's name."""
+        return self.file.name
+
+    @property
+    def origin(self) -> str:
+        """The admin's file, as headers name it."""
+        return f"instances/{self.name}.yaml"
+
+    @property
+    def title(self) -> str:
+        """What systemctl shows."""
+        return f"{self.name}, {self.bundle.recipe.title} {self.bundle.recipe.version}"
+
+    @cached_property
+    def context(self) -> Mapping[str, Any]:
+        """The names that a recipe's templates may use."""
+        instance, recipe = self.file.instance, self.bundle.recipe
+        return {
+            "name": self.name,
+            "recipe": {"name": recipe.name, "version": recipe.version, "revision": recipe.revision},
+            "route": {"url": instance.route, "host": instance.host, "path": instance.path},
+            "settings": effective_settings(recipe, instance),
+            "egress": self.may_reach_internet,
+            **effective(self.site, instance),
+        }
+
+    @property
+    def may_reach_internet(self) -> bool:
+        """Whether any component of this instance gets a network."""
+        return any(self.egress(name) for name in self.bundle.recipe.components)
+
+    def egress(self, component: str) -> bool:
+        """Tell whether a component reaches the internet: the recipe needs it, or the admin allows what is optional."""
+        declared = self.bundle.recipe.components[component].egress
+        if declared is None or self.file.instance.egress == "none":
+            return False
+        return declared.need == "internet" or self.file.instance.egress == "internet"
+
+    def value(self, where: str, text: str) -> str:
+        """Return a template value of recipe.yaml, rendered; `where` is its key path."""
+        if "{" not in text:
+            return text
+        return render(f"{self.bundle.source.name}: {where}", text, self.context)
+
+    def unit(self, component: str) -> str:
+        """The service of a component."""
+        return f"{self.stem(component)}.service"
+
+    def stem(self, component: str) -> str:
+        """The unit name of a component without its ending."""
+        return f"app@{self.name}" if component == "app" else f"app@{self.name}.{component}"
+
+    def container(self, component: str) -> str:
+        """The container's name; instance names have no dot, so it is unique."""
+        return f"{self.name}.{component}"

@@ -1,0 +1,90 @@
+"""What the front needs for one instance: its locations and its document roots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+from chainsaw.compile.context import Job
+from chainsaw.compile.header import marked
+from chainsaw.compile.images import image_reference
+from chainsaw.compile.template import render
+from chainsaw.model.artifact import Artifact
+from chainsaw.model.names import span_in_seconds
+
+
+def static_key(job: Job) -> tuple[str, str]:
+    """Return the name below static/ of the files of the primary's document root, and the image's reference."""
+    recipe = job.bundle.recipe
+    assert recipe.primary and recipe.serve.fastcgi
+    reference = image_reference(job.bundle, recipe.primary.image, job.shared.images)
+    served = recipe.serve.fastcgi
+    digest = sha256("\0".join([reference, served.root, *served.scripts]).encode()).hexdigest()[:16]
+    return f"{recipe.name}-{digest}", reference
+
+
+def location_files(job: Job) -> Iterator[Artifact]:
+    """Yield the nginx files of one instance, each below nginx/."""
+    served = job.bundle.recipe.serve
+    if served.fastcgi:
+        yield _file(job, f"{job.name}.params", "fastcgi-params.conf.j2", root=served.fastcgi.root, buffering=served.fastcgi.buffering)
+        yield _file(
+            job,
+            f"{job.name}.conf",
+            "fastcgi.conf.j2",
+            root=served.fastcgi.root,
+            index=served.fastcgi.index,
+            scripts="|".join(re.escape(ending) for ending in served.fastcgi.scripts),
+            public=list(_public_locations(job)),
+        )
+        yield _root(job, job.name, job.file.instance.path, f"/srv/static/{static_key(job)[0]}")
+        for volume, where in _public(job):
+            yield _root(job, f"{job.name}.{volume}", where, f"/srv/public/{job.name}/{volume}")
+    elif served.files:
+        yield _file(job, f"{job.name}.conf", "files.conf.j2", index=served.files.index)
+        yield _root(job, job.name, job.file.instance.path, f"/srv/public/{job.name}/{served.files.volume}")
+    elif served.http:
+        yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets)
+
+
+def _public(job: Job) -> Iterator[tuple[str, str]]:
+    """Yield (volume, URL path on the host) of each public volume."""
+    for name, volume in sorted(job.bundle.recipe.volumes.items()):
+        if volume.public is not None:
+            yield name, job.file.instance.path + volume.public.lstrip("/")
+
+
+def _public_locations(job: Job) -> Iterator[dict[str, str]]:
+    for volume, where in _public(job):
+        yield {"location": where, "root": f"{job.name}.{volume}"}
+
+
+def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
+    primary = job.bundle.recipe.primary
+    patience = span_in_seconds(primary.start_timeout) if primary else 60
+    where = f"quadlets/nginx/{template}"
+    context = {
+        "name": job.name,
+        "host": job.file.instance.host,
+        "path": job.file.instance.path,
+        "https": job.site.ports.https,
+        "port_suffix": port_suffix(job.site.ports.https),
+        "upload_limit": job.context["upload_limit"],
+        "patience": patience,
+        **extra,
+    }
+    text = render(where, job.shared.templates[f"nginx/{template}"], context)
+    return Artifact(f"nginx/locations/{filename}", marked(job.origin, text).encode(), job.name)
+
+
+def _root(job: Job, root: str, path: str, target: str) -> Artifact:
+    """Return the link that makes root + URL path the target, so that nginx needs neither alias nor rewrite."""
+    place = f"nginx/roots/{root}{path}".rstrip("/")
+    return Artifact(place, target.encode(), job.name, 0o777, link=True)
+
+
+def port_suffix(port: int) -> str:
+    """Return what a URL needs after the host for a port of https."""
+    return "" if port == 443 else f":{port}"

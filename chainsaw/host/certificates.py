@@ -1,0 +1,124 @@
+"""The local authority and the certificates that it issues."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chainsaw.host import files
+
+AUTHORITY_DAYS = 3650
+LEAF_DAYS = 397
+"""The longest life that browsers accept (CA/Browser Forum Baseline Requirements 6.3.2, ballot SC-031)."""
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A key and a chain, both PEM."""
+
+    key: bytes
+    chain: bytes
+
+
+def is_current(record: str) -> bool:
+    """Tell whether the certificate that a record speaks of has more than a third of its life before it."""
+    text = files.read_text(record)
+    if text is None:
+        return False
+    try:
+        until = datetime.fromisoformat(json.loads(text)["not_after"])
+    except (ValueError, KeyError, TypeError):
+        return False
+    return until - datetime.now(UTC) > timedelta(days=LEAF_DAYS / 3)
+
+
+def write_record(record: str, host: str) -> None:
+    """Write down when the certificate just issued ends."""
+    until = (datetime.now(UTC) + timedelta(days=LEAF_DAYS)).isoformat(timespec="seconds")
+    content = {"format": FORMAT, "host": host, "not_after": until}
+    files.write_atomic(record, (json.dumps(content) + "\n").encode(), 0o644)
+
+
+def make_authority(directory: str, node: str) -> None:
+    """Create the local authority, once: ca.key for the admin alone, and ca.pem."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if files.exists(f"{directory}/ca.pem"):
+        return
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"chainsaw on {node}"[:64])])
+    certificate = (
+        _begin(name, name, key.public_key(), AUTHORITY_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    files.write_atomic(f"{directory}/ca.key", encoded, 0o600)
+    files.write_atomic(f"{directory}/ca.pem", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def issue(directory: str, host: str) -> Issued:
+    """Return a new key and chain for a host name, signed by the authority in a directory."""
+    from pathlib import Path
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    authority = x509.load_pem_x509_certificate(Path(directory, "ca.pem").read_bytes())
+    signer = serialization.load_pem_private_key(Path(directory, "ca.key").read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)] if len(host) <= 64 else [])
+    usage = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
+    certificate = (
+        _begin(name, authority.subject, key.public_key(), LEAF_DAYS)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=len(host) > 64)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs=False), critical=True)
+        .add_extension(usage, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    encoded = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return Issued(encoded, certificate.public_bytes(pem) + authority.public_bytes(pem))
+
+
+def _begin(subject, issuer, public_key, days: int):  # type: ignore[no-untyped-def]  # cryptography is imported late
+    from cryptography import x509
+
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=days))
+    )
+
+
+def _key_usage(signs: bool):  # type: ignore[no-untyped-def]  # cryptography is imported late
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -1,0 +1,159 @@
+"""The one door to the admin's files: atomic, synced, never through a half-written state."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.model.artifact import Tree
+
+
+def read_text(path: str) -> str | None:
+    """Return a text file's content, or None when there is none; raise ChainsawError when it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ChainsawError(Diagnostic("unreadable", f"cannot be read: {error}", path)) from error
+
+
+def read_directory(path: str) -> dict[str, bytes]:
+    """Return every file below a directory by relative path; symbolic links are passed over."""
+    root = Path(path)
+    return {
+        str(file.relative_to(root)): file.read_bytes()
+        for file in sorted(root.rglob("*"))
+        if file.is_file() and not file.is_symlink()
+    }
+
+
+def list_directory(path: str) -> list[str]:
+    """Return the names in a directory, sorted; none when it does not exist."""
+    try:
+        return sorted(os.listdir(path))
+    except FileNotFoundError:
+        return []
+
+
+def exists(path: str) -> bool:
+    """Tell whether there is anything at a path."""
+    return os.path.lexists(path)
+
+
+def link_target(path: str) -> str | None:
+    """Return where a symbolic link points, or None when it is none."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def make_directory(path: str, mode: int = 0o755) -> None:
+    """Make a directory and its parents; set its mode whatever the umask is."""
+    Path(path).mkdir(parents=True, exist_ok=True)
+    os.chmod(path, mode)
+
+
+def sync_directory(path: str) -> None:
+    """Make the names in a directory survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomic(path: str, content: bytes, mode: int = 0o644) -> None:
+    """Replace a file in one rename; after a crash it is the old one or the new one."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = f"{path}.partial"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(partial, path)
+    sync_directory(str(target.parent))
+
+
+def create_file(path: str, content: bytes, mode: int = 0o644) -> bool:
+    """Write a new file; return False, and change nothing, when there is one already."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = f"{path}.partial"
+    write_atomic(partial, content, mode)
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(partial)
+    return True
+
+
+def append_line(path: str, line: str) -> None:
+    """Append one line and sync it."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_link(path: str, target: str) -> None:
+    """Point a symbolic link somewhere else, in one rename."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    partial = f"{path}.partial"
+    if os.path.lexists(partial):
+        os.unlink(partial)
+    os.symlink(target, partial)
+    os.replace(partial, path)
+    sync_directory(os.path.dirname(path))
+
+
+def remove(path: str) -> None:
+    """Remove a file or a link, if it is there."""
+    if os.path.lexists(path):
+        os.unlink(path)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory that is the admin's own, if it is there."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+
+
+def write_tree(root: str, tree: Tree, private: Iterable[str] = ()) -> None:
+    """Write a whole generation; top-level directories in `private` are for the admin alone."""
+    for artifact in tree.values():
+        path = Path(root, artifact.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if artifact.link:
+            os.symlink(artifact.content.decode(), path)
+            continue
+        path.write_bytes(artifact.content)
+        path.chmod(artifact.mode)
+    for name in private:
+        make_directory(f"{root}/{name}", 0o700)
+    sync_file_system(root)
+
+
+def sync_file_system(path: str) -> None:
+    """Bring everything written to the disk: one call, where one for each file would take longer."""
+    os.sync()
+    sync_directory(path)
+
+
+def free_bytes(path: str) -> int:
+    """Return how much an unprivileged user can still write where a path is, or will be."""
+    place = Path(path)
+    while not place.exists():
+        place = place.parent
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize

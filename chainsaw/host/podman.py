@@ -1,0 +1,154 @@
+"""The one door to Podman: its API where that has the call, the program where it has not."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import files, process
+from chainsaw.model.block import SIZE, Range, intermediate
+from chainsaw.model.deployment import Ids
+
+PODMAN = ["podman", "--events-backend=none"]
+
+
+class Podman:
+    """Rootless Podman of the admin; `uids` and `gids` are the admin's subordinate ranges."""
+
+    def __init__(self, runtime: str, uids: Sequence[Range], gids: Sequence[Range]) -> None:
+        """Take the runtime directory (XDG_RUNTIME_DIR), where the API's socket is."""
+        self.socket = f"{runtime}/podman/podman.sock"
+        self.uids, self.gids = uids, gids
+
+    def declared_volumes(self, references: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return, for each image that the store has, the VOLUME paths that it declares."""
+        from podman import PodmanClient
+        from podman.errors import APIError, ImageNotFound
+
+        found: dict[str, tuple[str, ...]] = {}
+        try:
+            with PodmanClient(base_url=f"http+unix://{self.socket}") as client:
+                for reference in references:
+                    try:
+                        details: dict[str, Any] = client.images.get(reference).attrs
+                    except ImageNotFound:
+                        continue
+                    found[reference] = tuple((details.get("Config") or {}).get("Volumes") or ())
+        except (APIError, OSError) as error:
+            raise ChainsawError(_unanswered(error)) from error
+        return found
+
+    def build(
+        self, reference: str, context: Mapping[str, bytes], base: str, report: Callable[[str], None]
+    ) -> None:
+        """Build an image from a context and the reference for its ARG BASE; report each step's line."""
+        with tempfile.TemporaryDirectory(prefix="chainsaw-build-") as directory:
+            for path, content in context.items():
+                target = Path(directory, path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+                target.chmod(0o755 if content.startswith(b"#!") else 0o644)
+            process.follow(
+                [*PODMAN, "build", "--squash", "--build-arg", f"BASE={base}", "--tag", reference, directory],
+                lambda line: report(line) if line.startswith("STEP") else None,
+            )
+
+    def pull(self, reference: str) -> None:
+        """Pull an image."""
+        process.follow([*PODMAN, "pull", reference], lambda line: None)
+
+    def make_directory(self, path: str, mode: int, ids: Ids) -> None:
+        """Make a directory that belongs to ids of a block."""
+        owner = self._owner(ids)
+        process.run([*PODMAN, "unshare", "install", "-d", "-m", f"{mode:o}", *owner, path])
+
+    def copy_into(self, source: str, target: str, ids: Ids) -> None:
+        """Copy what a directory holds into one that belongs to ids of a block."""
+        inside = (intermediate(self.uids, ids.uid), intermediate(self.gids, ids.gid))
+        process.run([*PODMAN, "unshare", "cp", "-rT", source, target])
+        process.run([*PODMAN, "unshare", "chown", "-R", f"{inside[0]}:{inside[1]}", target])
+
+    def write_file(self, path: str, content: bytes, mode: int, ids: Ids) -> None:
+        """Write a file that belongs to ids of a block; the content travels by standard input, never in argv."""
+        partial = f"{path}.partial"
+        owner = self._owner(ids)
+        process.run([*PODMAN, "unshare", "install", "-m", f"{mode:o}", *owner, "/dev/stdin", partial], stdin=content)
+        process.run([*PODMAN, "unshare", "mv", "-T", partial, path])
+
+    def read_file(self, path: str) -> bytes:
+        """Return a file that belongs to a block."""
+        return process.run([*PODMAN, "unshare", "cat", path]).out
+
+    def export_static(
+        self, reference: str, root: str, scripts: Sequence[str], target: str, block: int
+    ) -> None:
+        """Export a document root from an image, links resolved inside the image, scripts as empty files.
+
+        Empty scripts let the front see that a script exists without having its text. The image's own tar runs under the
+        instance's ids, without a network and without a capability.
+        """
+        files.remove_tree(target)
+        files.make_directory(target)
+        argv = [
+            *PODMAN, "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=all", "--user=0",
+            "--security-opt=no-new-privileges", "--log-driver=none",
+            f"--uidmap=0:@{block}:{SIZE}", f"--gidmap=0:@{block}:{SIZE}",
+            "--entrypoint=tar", reference, "-C", root, "-chf", "-", ".",
+        ]  # fmt: skip
+        process.pipe(argv, lambda stream: _unpack(stream, target, tuple(scripts)))
+
+    def exec(self, container: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> process.Outcome:
+        """Run a program in a running container and return its outcome."""
+        variables = [item for key, value in (env or {}).items() for item in ("--env", f"{key}={value}")]
+        return process.run([*PODMAN, "exec", *variables, container, *argv], check=False)
+
+    def run_once(
+        self, reference: str, argv: Sequence[str], *, mounts: Sequence[str], block: int, options: Sequence[str] = ()
+    ) -> process.Outcome:
+        """Run a program in a fresh container of an image, under a block's ids and without a network."""
+        volumes = [item for mount in mounts for item in ("--volume", mount)]
+        return process.run(
+            [
+                *PODMAN, "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=all",
+                "--log-driver=none", f"--uidmap=0:@{block}:{SIZE}", f"--gidmap=0:@{block}:{SIZE}",
+                *options, *volumes, reference, *argv,
+            ],
+            check=False,
+        )  # fmt: skip
+
+    def _owner(self, ids: Ids) -> list[str]:
+        user, group = intermediate(self.uids, ids.uid), intermediate(self.gids, ids.gid)
+        return ["-o", str(user), "-g", str(group)]
+
+
+def _unpack(stream: IO[bytes], target: str, scripts: tuple[str, ...]) -> None:
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            path = os.path.normpath(member.name)
+            if path.startswith(("/", "..")):
+                raise ChainsawError(Diagnostic("static-path", f"the image's archive leaves its root: {member.name}"))
+            place = Path(target, path)
+            if member.isdir():
+                place.mkdir(parents=True, exist_ok=True)
+            elif member.isfile():
+                _place(archive, member, place, scripts)
+
+
+def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, scripts: tuple[str, ...]) -> None:
+    content = archive.extractfile(member)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("wb") as file:
+        if content is not None and not place.name.endswith(scripts):
+            while chunk := content.read(1 << 20):
+                file.write(chunk)
+    place.chmod(0o644)
+
+
+def _unanswered(error: Exception) -> Diagnostic:
+    hint = "systemctl --user restart podman.socket"
+    return Diagnostic("podman-silent", f"Podman's API does not answer: {error}", hint=hint)

@@ -1,0 +1,92 @@
+"""The one door to other programs: argument lists only, never a shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import IO, TypeVar
+
+from chainsaw.errors import ChainsawError, Diagnostic
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a program ended, and what it printed."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        """What it printed, as text, without the last newline."""
+        return self.out.decode(errors="replace").rstrip("\n")
+
+    @property
+    def complaint(self) -> str:
+        """The last lines that it printed as errors, or at all."""
+        shown = (self.err or self.out).decode(errors="replace").strip().splitlines()
+        return "\n".join(shown[-15:])
+
+
+def run(argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, extra_env: dict[str, str] | None = None) -> Outcome:
+    """Return the outcome of a program; raise ChainsawError when it fails and `check` is set, or is not there."""
+    environment = {**os.environ, **(extra_env or {})}
+    try:
+        done = subprocess.run(list(argv), input=stdin, capture_output=True, check=False, env=environment)
+    except FileNotFoundError:
+        raise ChainsawError(_missing(argv[0])) from None
+    outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    if check and outcome.code:
+        raise ChainsawError(_failed(argv, outcome))
+    return outcome
+
+
+def follow(argv: Sequence[str], line: Callable[[str], None]) -> Outcome:
+    """Run a program, hand on each line that it prints, and return its outcome; raise ChainsawError if it fails."""
+    try:
+        process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except FileNotFoundError:
+        raise ChainsawError(_missing(argv[0])) from None
+    lines: list[bytes] = []
+    assert process.stdout is not None
+    with process:
+        for raw in process.stdout:
+            lines.append(raw)
+            line(raw.decode(errors="replace").rstrip())
+    outcome = Outcome(process.returncode, b"".join(lines), b"")
+    if outcome.code:
+        raise ChainsawError(_failed(argv, outcome))
+    return outcome
+
+
+def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result]) -> Result:
+    """Hand the output of a program on while it runs, and return what came of it; raise ChainsawError if it fails."""
+    try:
+        process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except FileNotFoundError:
+        raise ChainsawError(_missing(argv[0])) from None
+    assert process.stdout is not None and process.stderr is not None
+    with process:
+        try:
+            result = consume(process.stdout)
+        finally:
+            process.stdout.close()
+            complaint = process.stderr.read()
+    if process.returncode:
+        raise ChainsawError(_failed(argv, Outcome(process.returncode, b"", complaint)))
+    return result
+
+
+def _missing(program: str) -> Diagnostic:
+    return Diagnostic("no-program", f"{program} is not installed", hint="sudo apt install chainsaw")
+
+
+def _failed(argv: Sequence[str], outcome: Outcome) -> Diagnostic:
+    shown = " ".join(argv[:3])
+    return Diagnostic("program-failed", f"{shown} … ended with {outcome.code}:\n{outcome.complaint}")

@@ -1,0 +1,41 @@
+"""The one gate through which every effect of a plan passes, so that a test can stop it at each."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+VARIABLE = "CHAINSAW_FAULT"
+
+
+class Steps:
+    """Counts and names the effects of one command.
+
+    For tests, the variable CHAINSAW_FAULT holds `kill:N` or `error:N`: the process is killed, or an OSError is raised,
+    right before step N (1-based) takes effect; `kill:N+` and `error:N+` mean right after it.
+    """
+
+    def __init__(self, fault: str | None = None) -> None:
+        """Take a fault, or the one that the environment asks for."""
+        asked = os.environ.get(VARIABLE, "") if fault is None else fault
+        kind, _, place = asked.partition(":")
+        self.kind, self.after = kind, place.endswith("+")
+        self.place = int(place.rstrip("+") or 0) if place else 0
+        self.done: list[str] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Run one effect; its name is listed in `done`, in order."""
+        self.done.append(name)
+        self._strike(after=False)
+        yield
+        self._strike(after=True)
+
+    def _strike(self, after: bool) -> None:
+        if len(self.done) != self.place or after != self.after:
+            return
+        if self.kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError(f"fault injected at step {self.place}: {self.done[-1]}")

@@ -1,0 +1,100 @@
+"""The one door to systemd's user manager, over D-Bus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from chainsaw.errors import Diagnostic, host_lacks
+
+JOB_POLL = 0.02
+
+
+class UserManager:
+    """A connection to `systemd --user`; use it as a context."""
+
+    def __init__(self) -> None:
+        """Prepare; nothing is connected before the context is entered."""
+        self.bus: Any = None
+        self.manager: Any = None
+
+    def __enter__(self) -> UserManager:
+        """Connect; raise ChainsawError when there is no user manager."""
+        from pystemd.dbuslib import DBus
+        from pystemd.systemd1 import Manager
+
+        try:
+            self.bus = DBus(user_mode=True)
+            self.bus.open()
+            self.manager = Manager(bus=self.bus)
+            self.manager.load()
+        except Exception as error:
+            message = f"systemd's user manager does not answer: {error}"
+            hint = "log in as this user (ssh, or machinectl shell), or once: sudo chainsaw setup"
+            raise host_lacks(Diagnostic("no-user-manager", message, hint=hint)) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Disconnect."""
+        self.bus.close()
+
+    @property
+    def version(self) -> int:
+        """The major version of systemd."""
+        return int(self.manager.Manager.Version.decode().split(".")[0].split("~")[0].split("-")[0])
+
+    def states(self, patterns: Sequence[str]) -> dict[str, str]:
+        """Return the active state of each loaded unit that matches a pattern."""
+        found = self.manager.Manager.ListUnitsByPatterns([], [pattern.encode() for pattern in patterns])
+        return {row[0].decode(): row[3].decode() for row in found}
+
+    def reload(self) -> None:
+        """Let systemd read its units, Podman's generator included."""
+        self.manager.Manager.Reload()
+
+    def start(self, units: Iterable[tuple[str, bool]], timeout: float) -> dict[str, str]:
+        """Start, or restart where the flag says so, several units at once; return the active state of each, in the end.
+
+        `timeout` is in seconds; a unit that is still on its way then is reported as it is.
+        """
+        asked = list(units)
+        for name, again in asked:
+            self._reset_failed(name)
+            verb = self.manager.Manager.RestartUnit if again else self.manager.Manager.StartUnit
+            verb(name.encode(), b"replace")
+        return self._settle([name for name, _ in asked], timeout)
+
+    def stop(self, names: Sequence[str], timeout: float) -> None:
+        """Stop units and wait until they are down; those that do not exist are passed over."""
+        for name in names:
+            try:
+                self.manager.Manager.StopUnit(name.encode(), b"replace")
+            except Exception:
+                continue
+        self._settle(names, timeout)
+        for name in names:
+            self._reset_failed(name)
+
+    def reload_unit(self, name: str, timeout: float) -> None:
+        """Let a unit reload its configuration, and wait for it."""
+        self.manager.Manager.ReloadUnit(name.encode(), b"replace")
+        self._settle([name], timeout)
+
+    def _settle(self, names: Sequence[str], timeout: float) -> dict[str, str]:
+        """Wait until no unit has a job; a unit that restarts by itself counts as failed after its job has gone."""
+        deadline = time.monotonic() + timeout
+        wanted = {name.encode() for name in names}
+        while time.monotonic() < deadline:
+            jobs = {row[1] for row in self.manager.Manager.ListJobs()}
+            if not jobs & wanted:
+                break
+            time.sleep(JOB_POLL)
+        states = self.states(list(names))
+        return {name: states.get(name, "inactive") for name in names}
+
+    def _reset_failed(self, name: str) -> None:
+        try:
+            self.manager.Manager.ResetFailedUnit(name.encode())
+        except Exception:
+            return

@@ -1,0 +1,160 @@
+"""A wanted and an observed state to the actions that lie between; empty when there is nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan import actions as act
+from chainsaw.plan.observed import Observed
+
+TARGET = "chainsaw.target"
+FRONT = "chainsaw-front.service"
+FRONT_SOCKET = "chainsaw-front.socket"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What should be: a manifest, and the blocks that are not recorded yet."""
+
+    manifest: Manifest
+    fresh_blocks: Mapping[str, int]
+    paths: Paths
+
+
+def make_plan(wanted: Wanted, observed: Observed) -> list[act.Action]:
+    """Return the actions in the order in which they must be done."""
+    changes = _file_changes(wanted, observed)
+    found = list(_actions(wanted, observed, changes))
+    return sorted(found, key=lambda action: action.phase)
+
+
+@dataclass(frozen=True)
+class _Changes:
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    def touch(self, prefix: str) -> bool:
+        return any(path.startswith(prefix) for path in (*self.added, *self.changed, *self.removed))
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+def _file_changes(wanted: Wanted, observed: Observed) -> _Changes:
+    new, old = wanted.manifest.files, observed.manifest.files
+    edited = {item.path for item in observed.drift}
+    return _Changes(
+        added=tuple(sorted(new.keys() - old.keys())),
+        changed=tuple(sorted(path for path in new.keys() & old.keys() if new[path] != old[path] or path in edited)),
+        removed=tuple(sorted(old.keys() - new.keys())),
+    )
+
+
+def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[act.Action]:
+    manifest = wanted.manifest
+    for name, start in sorted(wanted.fresh_blocks.items()):
+        yield act.RecordBlock(name, start)
+    deployments = [*([manifest.front] if manifest.front else []), *manifest.instances.values()]
+    for deployment in deployments:
+        yield from _preparations(deployment, observed, wanted.paths)
+    for host in sorted({item.host for item in manifest.instances.values()} - observed.certificates):
+        yield act.IssueCertificate("", host)
+    manifest_differs = _applied_differs(manifest, observed.manifest)
+    if changes or manifest_differs:
+        number = observed.newest + 1
+        yield act.WriteGeneration("", number, changes.added, changes.changed, changes.removed)
+        yield act.Activate("", number)
+    units = {path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")}
+    for name in sorted(units - observed.links):
+        yield act.Link("", name)
+    for name in sorted(observed.links - units):
+        yield act.Unlink("", name)
+    if changes.touch("units/") or changes.touch("quadlets/") or observed.unfinished or units != observed.links or not observed.quadlets_linked:
+        yield act.ReloadSystemd("")
+    yield from _unit_actions(wanted, observed, changes)
+
+
+def _applied_differs(new: Manifest, old: Manifest) -> bool:
+    return (new.instances, new.front) != (old.instances, old.front)
+
+
+def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> Iterator[act.Action]:
+    owner = deployment.name
+    static = deployment.static
+    exported = static is None or f"{paths.static}/{static.key}" in observed.paths
+    pending = any(_is_stale(service.unit, service.digest, observed) for service in deployment.services)
+    if pending or not exported:
+        for need in deployment.images:
+            yield act.ProvideImage(owner, need)
+    for directory in deployment.directories:
+        if directory.path not in observed.paths:
+            yield act.CreateDirectory(owner, directory)
+    for secret in deployment.secrets:
+        if secret.path not in observed.paths:
+            yield act.CreateSecret(owner, secret)
+    if static is not None and not exported:
+        yield act.ExportStatic(owner, static)
+
+
+def _is_stale(unit: str, digest: str, observed: Observed) -> bool:
+    return not observed.runs(unit) or observed.applied.get(unit) != digest
+
+
+def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[act.Action]:
+    manifest = wanted.manifest
+    kept = set(_units(manifest))
+    for unit, state in sorted(observed.units.items()):
+        if unit not in kept and state != "inactive" and unit in _units(observed.manifest):
+            yield act.StopUnit(_owner(observed.manifest, unit), unit)
+    changed_routes = changes.touch("nginx/") or observed.unfinished
+    for name, deployment in manifest.instances.items():
+        started = list(_starts(deployment, observed))
+        yield from started
+        if started or changes.touch(f"nginx/locations/{name}.") or observed.manifest.instances.get(name) != deployment:
+            yield act.ProbeInstance(name)
+    front = list(_starts(manifest.front, observed)) if manifest.front else []
+    yield from front
+    if front and not any(isinstance(action, act.StopUnit) for action in front):
+        return
+    renewed = bool({item.host for item in manifest.instances.values()} - observed.certificates)
+    if not front and (changed_routes or renewed):
+        yield act.ReloadFront("")
+
+
+def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
+    """Yield what brings a deployment's units up to date: its services start as one, through the last of them."""
+    name = "" if deployment.name == "front" else deployment.name
+    socket, services = deployment.socket, deployment.services
+    stale_socket = socket is not None and _is_stale(socket.unit, socket.digest, observed)
+    stale = any(_is_stale(service.unit, service.digest, observed) for service in services)
+    if socket is not None and stale_socket:
+        running = [service.unit for service in reversed(services) if observed.runs(service.unit)]
+        for unit in (*running, *([socket.unit] if observed.runs(socket.unit) else [])):
+            yield act.StopUnit(name, unit)
+        yield act.StartUnit(name, socket.unit, False, ((socket.unit, socket.digest),))
+    if services and (stale or stale_socket):
+        primary = services[-1].unit
+        again = observed.runs(primary) and not stale_socket
+        digests = tuple((service.unit, service.digest) for service in services)
+        yield act.StartUnit(name, primary, again, digests)
+    for timer in deployment.timers:
+        if _is_stale(timer.unit, timer.digest, observed):
+            yield act.StartUnit(name, timer.unit, observed.runs(timer.unit), ((timer.unit, timer.digest),))
+
+
+def _units(manifest: Manifest) -> dict[str, str]:
+    """Return every unit of a manifest with its owner."""
+    units = {TARGET: ""}
+    for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
+        for service in (deployment.socket, *deployment.services, *deployment.timers):
+            if service:
+                units[service.unit] = deployment.name
+    return units
+
+
+def _owner(manifest: Manifest, unit: str) -> str:
+    return _units(manifest).get(unit, "")

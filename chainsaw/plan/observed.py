@@ -1,0 +1,43 @@
+"""What is on the host, as plain values; nothing here looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chainsaw.model.deployment import Manifest
+
+EMPTY = Manifest(number=0)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A generated file that is not as it was written: its path, and a unified diff from the written to the found."""
+
+    path: str
+    diff: str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The state of the host before a plan is made.
+
+    `paths` are the absolute paths, of those that a plan may need, that exist; `units` are the active states of units by
+    name; `applied` are the digests from which running units were started; `links` are our unit links in place;
+    `certificates` are the hosts whose certificate is valid and not due for renewal.
+    """
+
+    manifest: Manifest = EMPTY
+    newest: int = 0
+    paths: frozenset[str] = frozenset()
+    units: Mapping[str, str] = field(default_factory=dict)
+    applied: Mapping[str, str] = field(default_factory=dict)
+    links: frozenset[str] = frozenset()
+    quadlets_linked: bool = False
+    certificates: frozenset[str] = frozenset()
+    drift: tuple[Drift, ...] = ()
+    unfinished: bool = False
+
+    def runs(self, unit: str) -> bool:
+        """Tell whether a unit is up, or on its way."""
+        return self.units.get(unit) in ("active", "activating", "reloading")
