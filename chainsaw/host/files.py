@@ -157,3 +157,14 @@ def free_bytes(path: str) -> int:
         place = place.parent
     found = os.statvfs(place)
     return found.f_bavail * found.f_frsize
+
+
+def copy_tree(source: str, target: str) -> None:
+    """Copy what a directory holds into another one, readable by all."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def rename(source: str, target: str) -> None:
+    """Give a finished directory its name."""
+    os.replace(source, target)
+    sync_directory(os.path.dirname(target))

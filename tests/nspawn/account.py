@@ -36,12 +36,14 @@ def import_base(machine: Machine, launcher: Path) -> None:
     def podman(*words: str) -> bool:
         return enter.admin_run(launcher, machine.name, ["podman", *words])
 
-    machine.running()
-    podman("system", "migrate")
-    if store.bring_back(machine.home, machine.root) and not _prune(podman):
-        say("the saved images are of no use; starting with none")
-        podman("system", "migrate")
-        store.forget(machine.root / store.LIVE)
+    inside = enter.as_root(machine.running())
+    if store.waits(machine.home, machine.root):
+        _forget_podman(podman, inside)
+        store.bring_back(machine.home, machine.root)
+        if not _prune(podman):
+            say("the images put aside are of no use; starting with none")
+            _forget_podman(podman, inside)
+            store.forget(machine.root / store.LIVE)
     if podman("image", "exists", images.BASE_REFERENCE):
         return
     tarball = images.base().build()
@@ -50,6 +52,13 @@ def import_base(machine: Machine, launcher: Path) -> None:
         words = ["podman", "import", "--quiet", "--change", 'CMD ["bash"]', "-", images.BASE_REFERENCE]
         if not enter.admin_run(launcher, machine.name, words, stdin=stream.fileno()):
             raise Failure("podman import failed")
+
+
+def _forget_podman(podman: Callable[..., bool], inside: list[str]) -> None:
+    # Without these files podman takes its containers for dead, as after a reboot, instead of looking for their processes.
+    podman("system", "migrate")
+    runtime = Path("/run/user", str(enter.ADMIN_ID))
+    run([*inside, "rm", "-rf", runtime / "libpod", runtime / "containers"])
 
 
 def _prune(podman: Callable[..., bool]) -> bool:
@@ -68,6 +77,9 @@ def _log_out(inside: list[str]) -> None:
     attempt([*inside, "loginctl", "terminate-user", enter.ADMIN])
     attempt([*inside, "systemctl", "stop", SLICE, f"user-runtime-dir@{enter.ADMIN_ID}.service", enter.LOGIN_UNIT])
     attempt([*inside, "systemctl", "reset-failed"])
+    # logind refuses to take in an account of which it has not finished to take leave.
+    if not wait_for(lambda: not attempt([*inside, "loginctl", "show-user", enter.ADMIN]), 30):
+        raise Failure(f"the session of {enter.ADMIN} does not end")
 
 
 def _unmount(leader: Process, inside: list[str]) -> None:
@@ -88,8 +100,8 @@ def _empty(root: Path) -> None:
 def _delete_strays(inside: list[str]) -> None:
     owners = ["(", "-uid", str(enter.ADMIN_ID), "-o", "-uid", f"+{FIRST_SUBORDINATE - 1}", ")"]
     run([*inside, "find", "/tmp", "/var/tmp", "/dev/shm", "-xdev", "-mindepth", "1", *owners, "-delete"])
-    # journald notices that its file is gone and starts another.
-    run([*inside, "find", "/var/log/journal", "-name", f"user-{enter.ADMIN_ID}*.journal", "-delete"])
+    run([*inside, "journalctl", "--quiet", "--rotate"])
+    run([*inside, "find", "/var/log/journal", "-name", f"user-{enter.ADMIN_ID}@*.journal", "-delete"])
 
 
 def _welcome(machine: Machine, inside: list[str]) -> None:

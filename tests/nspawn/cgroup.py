@@ -5,9 +5,29 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .host import Process, replace
+from .host import Process, replace, wait_for
 
 LIMITS = "etc/containers/containers.conf.d/50-no-pids-controller.conf"
+
+
+def hierarchies() -> list[Path]:
+    """Return where the host mounts the hierarchies in which systemd names its groups."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    return [Path(fields[1]) for fields in mounts if fields[2] == "cgroup2" or "name=systemd" in fields[3].split(",")]
+
+
+def enclose(name: str) -> None:
+    """Move this process into a group of its own: two machines in one group would share all groups below it."""
+    for mount in hierarchies():
+        group = mount / name
+        group.mkdir(exist_ok=True)
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def dissolve(name: str) -> None:
+    """Remove the group and all that the machine made below it."""
+    for mount in hierarchies():
+        wait_for(lambda group=mount / name: _removed(group), 5)
 
 
 def top(leader: Process) -> Path | None:
@@ -19,11 +39,12 @@ def top(leader: Process) -> Path | None:
     return Path(mount + own).parent if mount and own else None
 
 
-def join(leader: Process, group: str) -> None:
-    """Move this process into a group of the machine."""
+def joining(leader: Process, group: str) -> list[str]:
+    """Return the words that move a command into a group of the machine; from outside, logind serves nobody."""
     above = top(leader)
-    if above is not None:
-        (above / group / "cgroup.procs").write_text(str(os.getpid()))
+    if above is None:
+        return []
+    return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(above / group / "cgroup.procs")]
 
 
 def sessions(leader: Process, uid: int) -> list[str]:
@@ -43,3 +64,12 @@ def limit_podman(leader: Process, root: Path) -> None:
         (root / LIMITS).unlink(missing_ok=True)
     elif (root / "etc/containers").is_dir():
         replace(root / LIMITS, "[containers]\npids_limit = 0\n")
+
+
+def _removed(group: Path) -> bool:
+    for path, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(path)
+        except OSError:
+            return False
+    return True

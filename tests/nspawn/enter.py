@@ -21,19 +21,19 @@ LOGIN_UNIT = "admin-login.service"
 
 def as_root(leader: Process) -> list[str]:
     """Return the words that put a command into the machine, as root."""
-    return ["nsenter", "-t", str(leader.pid), "-a", "--", *_environment("root", "/root", {})]
+    return [*_into(leader, "init.scope"), *_environment("root", "/root", {})]
 
 
 def as_admin(leader: Process) -> list[str]:
-    """Return the words that put a command into the machine, as the admin."""
-    runtime = f"/run/user/{ADMIN_ID}"
-    session = {}
+    """Return the words that put a command into the machine, as the admin in a login session."""
+    session, runtime = _session(leader), f"/run/user/{ADMIN_ID}"
+    variables = {}
     if Path(f"/proc/{leader.pid}/root{runtime}").is_dir():
-        session = {"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime}/bus"}
+        variables = {"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime}/bus"}
     user = f"--reuid={ADMIN_ID} --regid={ADMIN_ID} --init-groups".split()
     # nsenter passes no signal on: without this a command outlives the test that was stopped by a timeout.
     become = ["setpriv", *user, "--pdeathsig=TERM"]
-    return ["nsenter", "-t", str(leader.pid), "-a", "--", *become, *_environment(ADMIN, f"/home/{ADMIN}", session)]
+    return [*_into(leader, session), *become, *_environment(ADMIN, f"/home/{ADMIN}", variables)]
 
 
 def execute(leader: Process, user: str, command: Sequence[str]) -> NoReturn:
@@ -43,13 +43,12 @@ def execute(leader: Process, user: str, command: Sequence[str]) -> NoReturn:
         command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     os.umask(0o022)
-    if user == ADMIN:
-        cgroup.join(leader, _session(leader))
-        words = as_admin(leader)
-    else:
-        cgroup.join(leader, "init.scope")
-        words = as_root(leader)
+    words = as_admin(leader) if user == ADMIN else as_root(leader)
     os.execvp(words[0], [*words, *command])
+
+
+def _into(leader: Process, group: str) -> list[str]:
+    return [*cgroup.joining(leader, group), "nsenter", "-t", str(leader.pid), "-a", "--"]
 
 
 def _environment(user: str, home: str, more: dict[str, str]) -> list[str]:

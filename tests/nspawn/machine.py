@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -34,6 +35,11 @@ class Machine:
     def root(self) -> Path:
         """The machine's root file system."""
         return self.home / "root"
+
+    @property
+    def identity(self) -> str:
+        """A name that no machine of another cache on this host has."""
+        return f"{self.name}-{hashlib.sha256(bytes(self.home)).hexdigest()[:8]}"
 
     @property
     def lock(self) -> Path:
@@ -145,10 +151,12 @@ class Machine:
             # The record comes before the exec: an `up` that is killed here leaves no machine that nobody can stop.
             os.setsid()
             self._record(Process.of(os.getpid()), None)
+            if not root.HAS_SYSTEMD:
+                cgroup.enclose(self.identity)
 
         with (self.home / "console.log").open("wb") as console:
             child = subprocess.Popen(
-                root.nspawn(self.root, self.name),
+                root.nspawn(self.root, self.identity),
                 env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=note,
             )
@@ -196,7 +204,8 @@ class Machine:
             if not any(other.leader for other in others):
                 stop_forwarding(cache() / "forwarding")
         # systemd-nspawn of Debian 13 leaves this mount if it was killed.
-        attempt(["umount", "--quiet", f"/run/systemd/nspawn/unix-export/{self.name}"])
+        attempt(["umount", "--quiet", f"/run/systemd/nspawn/unix-export/{self.identity}"])
+        cgroup.dissolve(self.identity)
 
     def _console(self) -> str:
         return "\n".join((self.home / "console.log").read_text(errors="replace").splitlines()[-20:])

@@ -14,6 +14,7 @@ c! /dev/fuse 0666 root root - 10:229
 d  /dev/net 0755 root root -
 c! /dev/net/tun 0666 root root - 10:200
 """
+HAS_SYSTEMD = Path("/run/systemd/system").is_dir()
 CERTIFICATES = "usr/local/share/ca-certificates"
 
 
@@ -38,17 +39,15 @@ def prepare(root: Path, name: str) -> None:
     replace(root / "etc/apt/apt.conf.d/80host", "".join(f"{option};\n" for option in apt_options()))
 
 
-def nspawn(root: Path, name: str) -> list[str]:
+def nspawn(root: Path, identity: str) -> list[str]:
     """Return the command that boots the root."""
     options = [
         "--quiet", "--settings=no", "--register=no", "--keep-unit", "--boot", "--console=pipe",
         "--private-network", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
         "--capability=all", "--system-call-filter=@keyring bpf",
     ]
-    scope: list[str] = []
-    if Path("/run/systemd/system").is_dir():
-        scope = ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", "--"]
-    return [*scope, "systemd-nspawn", *options, f"--directory={root}", f"--machine={name}"]
+    scope = ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", "--"] if HAS_SYSTEMD else []
+    return [*scope, "systemd-nspawn", *options, f"--directory={root}", f"--machine={identity}"]
 
 
 def remove(root: Path) -> None:

@@ -23,20 +23,23 @@ def save(home: Path, root: Path) -> None:
     live.rename(place)
 
 
-def bring_back(home: Path, root: Path) -> bool:
-    """Move saved images of the same configuration into the account, unless it has images or containers already."""
-    live, place = root / LIVE, _place(home, root)
+def waits(home: Path, root: Path) -> bool:
+    """Say whether images are saved for this storage configuration, and the account has none and no containers."""
+    live = root / LIVE
     occupied = _has(live, "overlay-images/images.json") or _has(live, "overlay-containers/containers.json")
-    if occupied or not place.exists():
-        return False
+    return not occupied and _place(home, root).exists()
+
+
+def bring_back(home: Path, root: Path) -> None:
+    """Move the saved images into the account."""
+    live = root / LIVE
     forget(live)
     missing = [path for path in live.parents if not path.exists()]
     owner = (root / "home/admin").stat()
     for path in reversed(missing):
         path.mkdir(mode=0o700)
         os.chown(path, owner.st_uid, owner.st_gid)
-    place.rename(live)
-    return True
+    _place(home, root).rename(live)
 
 
 def forget(place: Path) -> None:

@@ -4,17 +4,17 @@
  * Description: Offers the themes and translations of the image, and what the site can do without a network.
  */
 
-const IMAGE_CONTENT = ABSPATH . 'wp-content';
+const SHIPPED_TRANSLATIONS = '/usr/share/wordpress-l10n';
 
-register_theme_directory(IMAGE_CONTENT . '/themes');
+register_theme_directory(ABSPATH . 'wp-content/themes');
 
 // What is downloaded or copied into the volume is newer, or preferred.
 add_filter(
     'load_textdomain_mofile',
-    fn ($file) => is_readable($file) ? $file : str_replace(WP_CONTENT_DIR, IMAGE_CONTENT, $file)
+    fn ($file) => is_readable($file) ? $file : str_replace(WP_LANG_DIR, SHIPPED_TRANSLATIONS, $file)
 );
 add_filter('get_available_languages', function ($known, $directory) {
-    $shipped = array_map(fn ($file) => basename($file, '.mo'), glob(IMAGE_CONTENT . '/languages/*.mo'));
+    $shipped = array_map(fn ($file) => basename($file, '.mo'), glob(SHIPPED_TRANSLATIONS . '/*.mo'));
     $shipped = preg_grep('/^[a-z]{2,3}(_[A-Z]{2})?$/', $shipped);
     return $directory ? $known : array_values(array_unique([...$known, ...$shipped]));
 }, 10, 2);

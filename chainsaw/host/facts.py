@@ -1,0 +1,123 @@
+"""What this host is: its admin, its ranges, its versions; read from files where there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chainsaw.errors import Diagnostic, host_lacks
+from chainsaw.host import files, process
+from chainsaw.model.block import Range
+from chainsaw.model.keys import Version
+from chainsaw.model.paths import Paths
+from chainsaw.plan.blocks import overlapping, parse_ranges
+
+PODMAN_FLOOR: Version = (5, 4)
+SYSTEMD_FLOOR = 254
+PORT_START = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The user as whom chainsaw runs."""
+
+    name: str
+    uid: int
+    paths: Paths
+    runtime: str
+
+
+def account() -> Account:
+    """Return who runs this."""
+    entry = pwd.getpwuid(os.getuid())
+    home = os.environ.get("HOME") or entry.pw_dir
+    runtime = f"/run/user/{entry.pw_uid}"
+    os.environ.setdefault("XDG_RUNTIME_DIR", runtime)
+    return Account(entry.pw_name, entry.pw_uid, Paths.of(home, dict(os.environ)), os.environ["XDG_RUNTIME_DIR"])
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """The subordinate ids of one user."""
+
+    uids: Sequence[Range]
+    gids: Sequence[Range]
+
+
+def ranges_of(user: str, uid: int) -> Ranges:
+    """Return a user's subordinate ranges; raise ChainsawError when another user's overlap them."""
+    found, problems = {}, []
+    for file in ("/etc/subuid", "/etc/subgid"):
+        every = [
+            Range(user, item.start, item.count) if item.owner == str(uid) else item
+            for item in parse_ranges(files.read_text(file) or "")
+        ]
+        found[file] = [item for item in every if item.owner == user]
+        problems += overlapping(found[file], every, file)
+    if problems:
+        raise host_lacks(problems)
+    return Ranges(found["/etc/subuid"], found["/etc/subgid"])
+
+
+def has_ipv6() -> bool:
+    """Tell whether the kernel has IPv6 switched on."""
+    return bool(files.read_text("/proc/net/if_inet6"))
+
+
+def podman_version(paths: Paths) -> Version:
+    """Return Podman's version; it is asked again only when the program has changed."""
+    program = next((item for item in ("/usr/bin/podman", "/usr/local/bin/podman") if files.exists(item)), "podman")
+    try:
+        stamp = f"{program}:{os.stat(program).st_mtime_ns}"
+    except OSError:
+        raise host_lacks(Diagnostic("no-podman", "Podman is not installed", hint="sudo apt install podman")) from None
+    cache = f"{paths.state}/chainsaw/podman.json"
+    try:
+        known = json.loads(files.read_text(cache) or "{}")
+    except ValueError:
+        known = {}
+    if known.get("stamp") != stamp:
+        shown = process.run([program, "--version"]).text
+        match = re.search(r"(\d+)\.(\d+)", shown)
+        version = [int(match[1]), int(match[2])] if match else [0, 0]
+        known = {"format": 1, "stamp": stamp, "version": version}
+        files.write_atomic(cache, json.dumps(known).encode())
+    major, minor = known["version"]
+    return (major, minor)
+
+
+def missing_from_host(user: Account, ports: Sequence[int], podman: Version, systemd: int) -> list[Diagnostic]:
+    """Return what this host lacks for chainsaw, each with the command that mends it."""
+    setup = f"sudo chainsaw setup --user {user.name}"
+    found = []
+    if podman < PODMAN_FLOOR:
+        shown = ".".join(map(str, podman))
+        found.append(Diagnostic("old-podman", f"Podman {shown} is older than 5.4", hint="upgrade to Debian 13"))
+    if systemd < SYSTEMD_FLOOR:
+        found.append(Diagnostic("old-systemd", f"systemd {systemd} is older than 254", hint="upgrade to Debian 13"))
+    if not files.exists(f"/var/lib/systemd/linger/{user.name}"):
+        message = f"{user.name}'s services end at logout: lingering is off"
+        found.append(Diagnostic("no-linger", message, hint=setup))
+    lowest = int((files.read_text(PORT_START) or "1024").strip())
+    if min(ports) < lowest:
+        message = f"an ordinary user may not listen on port {min(ports)}, only from {lowest} on"
+        found.append(Diagnostic("low-ports", message, PORT_START, hint=setup))
+    if not files.exists(f"{user.paths.config}/containers/storage.conf"):
+        message = "no storage driver was chosen, and Podman's default would copy each image for each instance"
+        found.append(Diagnostic("no-storage", message, hint=setup))
+    return found
+
+
+def listeners() -> set[int]:
+    """Return the TCP ports on which anything on this host listens (proc_net_tcp: state 0A)."""
+    ports = set()
+    for file in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in (files.read_text(file) or "").splitlines()[1:]:
+            fields = line.split()
+            if len(fields) > 3 and fields[3] == "0A":
+                ports.add(int(fields[1].rsplit(":", 1)[1], 16))
+    return ports

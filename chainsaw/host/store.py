@@ -1,0 +1,178 @@
+"""Generations, the journal and the records on disk."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import files
+from chainsaw.model.artifact import Artifact, Tree
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan.observed import EMPTY, Drift
+
+FORMAT = 1
+KEPT = 10
+JOURNAL_LINES = 500
+PRIVATE = ("quadlets", "units", "config")
+
+
+def numbers(paths: Paths) -> list[int]:
+    """Return the numbers of the generations on disk, in order."""
+    return sorted(int(name) for name in files.list_directory(paths.generations) if name.isdigit())
+
+
+def current_number(paths: Paths) -> int:
+    """Return the number of the current generation, or 0."""
+    target = files.link_target(paths.current)
+    return int(target) if target and target.isdigit() else 0
+
+
+def read_manifest(paths: Paths, number: int) -> Manifest:
+    """Return a generation's manifest, an empty one for 0; raise ChainsawError when it is not there or not readable."""
+    if number == 0:
+        return EMPTY
+    file = f"{paths.generations}/{number}/manifest.json"
+    text = files.read_text(file)
+    if text is None:
+        known = ", ".join(map(str, numbers(paths))) or "none"
+        raise ChainsawError(Diagnostic("no-generation", f"there is no generation {number}; there are: {known}"))
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise ChainsawError(Diagnostic("bad-manifest", f"not a manifest of this version: {error}", file)) from error
+    return manifest
+
+
+def read_tree(paths: Paths, manifest: Manifest) -> dict[str, Artifact]:
+    """Return the files of a generation as artifacts."""
+    root = Path(paths.generations, str(manifest.number))
+    tree = {}
+    for path in manifest.files:
+        place, owner = root / path, manifest.owners.get(path, "")
+        if place.is_symlink():
+            target = files.link_target(str(place)) or ""
+            tree[path] = Artifact(path, target.encode(), owner, 0o777, link=True)
+        elif place.exists():
+            tree[path] = Artifact(path, place.read_bytes(), owner)
+    return tree
+
+
+def find_drift(paths: Paths, manifest: Manifest) -> list[Drift]:
+    """Return the files of a generation that are not as they were written; the diff goes from written to found."""
+    found = read_tree(paths, manifest)
+    edited = [path for path, digest in manifest.files.items() if path not in found or found[path].digest != digest]
+    return [Drift(path, _diff(paths, manifest, path, found.get(path))) for path in edited]
+
+
+def _diff(paths: Paths, manifest: Manifest, path: str, found: Artifact | None) -> str:
+    """Return a diff against the copy that was kept when the generation was written."""
+    original = files.read_text(f"{paths.generations}/{manifest.number}/.written/{path}") or ""
+    now = found.content.decode(errors="replace") if found else ""
+    lines = difflib.unified_diff(
+        original.splitlines(), now.splitlines(), f"{path} as written", f"{path} as found", lineterm=""
+    )
+    return "\n".join(lines)
+
+
+def write_generation(paths: Paths, manifest: Manifest, tree: Tree) -> None:
+    """Write a generation beside the current one; nothing uses it yet."""
+    root = f"{paths.generations}/{manifest.number}"
+    files.remove_tree(root)
+    files.make_directory(paths.generations, 0o755)
+    files.write_tree(root, tree, PRIVATE)
+    kept = {path: item for path, item in tree.items() if not item.link}
+    files.write_tree(f"{root}/.written", kept)
+    files.make_directory(f"{root}/.written", 0o700)
+    files.write_atomic(f"{root}/manifest.json", manifest.model_dump_json().encode(), 0o600)
+
+
+def discard_generation(paths: Paths, number: int) -> None:
+    """Remove a generation that never became current."""
+    if number != current_number(paths):
+        files.remove_tree(f"{paths.generations}/{number}")
+
+
+def prune_generations(paths: Paths) -> None:
+    """Remove all but the current and the last few generations."""
+    keep = {current_number(paths), *numbers(paths)[-KEPT:]}
+    for number in numbers(paths):
+        if number not in keep:
+            files.remove_tree(f"{paths.generations}/{number}")
+
+
+def read_blocks(paths: Paths) -> dict[str, int]:
+    """Return the recorded block of each instance whose data is on this host; raise ChainsawError for a bad record."""
+    found = {}
+    for name in files.list_directory(f"{paths.root}/instances"):
+        text = files.read_text(paths.record(name))
+        if text is not None:
+            found[name] = _read_json(paths.record(name), text, "block")
+    return found
+
+
+def write_block(paths: Paths, name: str, start: int) -> None:
+    """Record an instance's block."""
+    files.make_directory(paths.instance(name), 0o711)
+    content = json.dumps({"format": FORMAT, "name": name, "block": start}) + "\n"
+    files.write_atomic(paths.record(name), content.encode(), 0o644)
+
+
+def read_applied(paths: Paths) -> dict[str, str]:
+    """Return the digests from which units were last started."""
+    file = _applied_file(paths)
+    text = files.read_text(file)
+    return {} if text is None else dict(_read_json(file, text, "units"))
+
+
+def write_applied(paths: Paths, units: Mapping[str, str]) -> None:
+    """Remember the digests from which units were started."""
+    content = json.dumps({"format": FORMAT, "units": dict(sorted(units.items()))}, indent=1) + "\n"
+    files.write_atomic(_applied_file(paths), content.encode())
+
+
+def _applied_file(paths: Paths) -> str:
+    return f"{paths.state}/chainsaw/applied.json"
+
+
+def _read_json(file: str, text: str, key: str) -> Any:
+    try:
+        content = json.loads(text)
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']} is not {FORMAT}")
+        return content[key]
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"not a record of this version: {error}"
+        raise ChainsawError(Diagnostic("bad-record", message, file, hint="restore it from a backup")) from error
+
+
+def write_journal(paths: Paths, event: str, **details: Any) -> None:
+    """Append what happens, or is about to, to the journal."""
+    line = {"format": FORMAT, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **details}
+    files.append_line(paths.journal, json.dumps(line))
+
+
+def is_unfinished(paths: Paths) -> bool:
+    """Tell whether the last thing begun was not brought to its end."""
+    lines = (files.read_text(paths.journal) or "").splitlines()
+    for line in reversed(lines):
+        try:
+            event = json.loads(line)["event"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        return bool(event == "begin")
+    return False
+
+
+def trim_journal(paths: Paths) -> None:
+    """Keep the journal's last lines."""
+    lines = (files.read_text(paths.journal) or "").splitlines()
+    if len(lines) > 2 * JOURNAL_LINES:
+        files.write_atomic(paths.journal, ("\n".join(lines[-JOURNAL_LINES:]) + "\n").encode())

@@ -1,0 +1,186 @@
+"""Apply: bring the host to what the admin declared, or leave it as it was."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+from chainsaw.compile.context import Shared
+from chainsaw.compile.instance import Piece
+from chainsaw.compile.site import compile_site
+from chainsaw.errors import ChainsawError, Diagnostic, host_lacks
+from chainsaw.host import facts, store
+from chainsaw.host.lock import locked
+from chainsaw.host.observe import foreign_links, observe
+from chainsaw.host.podman import Podman
+from chainsaw.host.step import Steps
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.artifact import Artifact
+from chainsaw.model.deployment import Manifest
+from chainsaw.plan import actions as act
+from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
+from chainsaw.plan.observed import Observed
+from chainsaw.work.catalog import Catalog, shared_files
+from chainsaw.work.execute import Worker
+from chainsaw.work.intent import FRONT, Compiled, compile_intent, read_intent
+from chainsaw.work.pieces import former_pieces, select
+from chainsaw.work.result import Reporter, Result
+from chainsaw.work.tell import tell_applied, tell_plan
+from chainsaw.work.transaction import Failures, carry_out
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: some instances or all, a dry run, edited files overwritten, waiting for the lock."""
+
+    names: tuple[str, ...] = ()
+    dry_run: bool = False
+    force: bool = False
+    wait: bool = True
+    command: str = "apply"
+
+
+@dataclass
+class Session:
+    """What one apply holds while it runs."""
+
+    user: facts.Account
+    ranges: facts.Ranges
+    catalog: Catalog
+    shared: Shared
+    manager: UserManager
+    report: Reporter
+    compiled: Compiled
+    request: Request
+    steps: Steps = field(default_factory=Steps)
+    done: list[act.Action] = field(default_factory=list)
+
+    def plan_for(self, pieces: Mapping[str, Piece]) -> tuple[Manifest, dict[str, Artifact], Observed, list[act.Action]]:
+        """Return the manifest and tree of some pieces, what is on the host, and what lies between."""
+        paths = self.user.paths
+        site = self.compiled.intent.site
+        block = self.compiled.blocks[FRONT]
+        manifest, tree = compile_site(pieces, site, block, self.compiled.host, self.shared)
+        observed = observe(paths, manifest, self.manager)
+        recorded = store.read_blocks(paths)
+        used = {FRONT, *(name for name, piece in pieces.items() if piece.deployment.block is not None)}
+        fresh = {
+            name: item.start for name, item in self.compiled.blocks.items() if name in used and name not in recorded
+        }
+        return manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed)
+
+
+def apply(request: Request, report: Reporter) -> Result:
+    """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
+    user = facts.account()
+    if request.dry_run:
+        return _applied(request, report, user)
+    command = " ".join(["chainsaw", request.command, *request.names])
+    with locked(user.paths.lock, command, wait=request.wait, waiting=report.note):
+        return _applied(request, report, user)
+
+
+def _applied(request: Request, report: Reporter, user: facts.Account) -> Result:
+    catalog = Catalog()
+    intent = read_intent(user, catalog)
+    ranges = facts.ranges_of(user.name, user.uid)
+    podman = facts.podman_version(user.paths)
+    with UserManager() as manager:
+        ports = (intent.site.ports.http, intent.site.ports.https)
+        lacking = facts.missing_from_host(user, ports, podman, manager.version)
+        if lacking:
+            raise host_lacks(lacking)
+        compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, podman)
+        session = Session(user, ranges, catalog, shared_files(), manager, report, compiled, request)
+        former = former_pieces(user.paths)
+        pieces = select(compiled.pieces, former, request.names)
+        return settle(session, pieces, former)
+
+
+def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piece]) -> Result:
+    """Carry pieces out; an instance that fails is put back to its former piece, and the others go on."""
+    failures: Failures = {}
+    while True:
+        manifest, tree, observed, plan = session.plan_for(pieces)
+        _refuse(session, observed, manifest)
+        if session.request.dry_run:
+            return tell_plan(plan, observed)
+        failed = _carry_out(session, plan, manifest, tree)
+        session.done += plan
+        again = {name: problems for name, problems in failed.items() if name not in failures}
+        for name, problems in failed.items():
+            failures.setdefault(name, []).extend(problems)
+        if not again:
+            break
+        for name in again:
+            session.report.note(f"{name} does not work, and is put back")
+            pieces.pop(name)
+            if name in former:
+                pieces[name] = former[name]
+    return tell_applied(session.done, failures, manifest, former, session.user.paths)
+
+
+def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tree: dict[str, Artifact]) -> Failures:
+    if not plan:
+        return {}
+    user, paths = session.user, session.user.paths
+    podman = Podman(user.runtime, session.ranges.uids, session.ranges.gids)
+    session.manager.start([("podman.socket", False)], 10)
+    worker = Worker(
+        user=user,
+        manager=session.manager,
+        podman=podman,
+        catalog=session.catalog,
+        shared=session.shared,
+        steps=session.steps,
+        report=session.report,
+        https=session.compiled.intent.site.ports.https,
+        node=platform.node(),
+        manifest=manifest.model_copy(update={"number": store.current_number(paths)}),
+        tree=tree,
+    )
+    failures = carry_out(plan, worker)
+    if not failures:
+        with session.steps.step("commit"):
+            store.write_journal(paths, "done", generation=store.current_number(paths))
+        store.prune_generations(paths)
+        store.trim_journal(paths)
+    return failures
+
+
+def _refuse(session: Session, observed: Observed, manifest: Manifest) -> None:
+    """Raise ChainsawError for what stands in the way, before any effect."""
+    paths = session.user.paths
+    problems: list[Diagnostic] = []
+    if observed.drift and not session.request.force and not session.done:
+        for item in observed.drift:
+            file = f"{paths.generations}/{observed.manifest.number}/{item.path}"
+            hint = "put the change into the instance's file or a drop-in; --force discards it"
+            problems.append(Diagnostic("edited", f"edited by hand:\n{item.diff}", file, hint=hint))
+    names = [path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")]
+    for place in foreign_links(paths, names):
+        problems.append(Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=f"mv {place} {place}.old"))
+    if problems:
+        raise ChainsawError(problems)
+    problems = _occupied(session, observed)
+    if problems:
+        raise host_lacks(problems)
+
+
+def _occupied(session: Session, observed: Observed) -> list[Diagnostic]:
+    if observed.runs(FRONT_SOCKET):
+        return []
+    ports = session.compiled.intent.site.ports
+    taken: Sequence[int] = sorted({ports.http, ports.https} & facts.listeners())
+    return [
+        Diagnostic(
+            "port-occupied",
+            f"another program listens on port {port}",
+            hint=f"sudo ss -ltnp 'sport = :{port}' shows which; or set ports: in site.yaml",
+        )
+        for port in taken
+    ]
+
+

@@ -1,0 +1,178 @@
+"""One action of a plan to its effect on the host."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chainsaw.compile.context import Shared
+from chainsaw.compile.images import Build, recipe_build, shared_build
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import certificates, files, store
+from chainsaw.host.facts import Account
+from chainsaw.host.observe import issued_record
+from chainsaw.host.podman import Podman
+from chainsaw.host.probe import probe
+from chainsaw.host.step import Steps
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.artifact import Tree
+from chainsaw.model.deployment import Ids, ImageNeed, Manifest
+from chainsaw.plan import actions as act
+from chainsaw.work.catalog import Catalog
+from chainsaw.work.result import Reporter
+from chainsaw.work.validate import validate_generation
+
+ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass
+class Worker:
+    """Carries out the actions of one plan; `manifest` and `tree` are what is to be current afterwards."""
+
+    user: Account
+    manager: UserManager
+    podman: Podman
+    catalog: Catalog
+    shared: Shared
+    steps: Steps
+    report: Reporter
+    https: int
+    node: str
+    manifest: Manifest
+    tree: Tree
+    present: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def record_block(self, action: act.RecordBlock) -> None:
+        """Record a block before anything is made with it."""
+        store.write_block(self.user.paths, action.owner, action.start)
+
+    def provide_image(self, action: act.ProvideImage) -> None:
+        """Build or pull an image unless it is there; refuse one with volumes that nobody mounts."""
+        need = action.need
+        if need.reference not in self.present:
+            self.present |= self.podman.declared_volumes([need.reference])
+        if need.reference not in self.present:
+            self._obtain(need)
+            self.present |= self.podman.declared_volumes([need.reference])
+        forgotten = set(self.present.get(need.reference, ())) - set(need.mounted)
+        if forgotten:
+            message = f"{need.reference} declares volumes that its recipe does not mount: {', '.join(sorted(forgotten))}"
+            hint = "what is written there would be lost at every restart; the recipe must mount it"
+            raise ChainsawError(Diagnostic("unmounted-volume", message, hint=hint))
+
+    def _obtain(self, need: ImageNeed) -> None:
+        if not need.base:
+            self.report.doing(f"pulling {need.reference}")
+            self.podman.pull(need.reference)
+            return
+        if need.base != "base" or need.recipe:
+            self._build(shared_build("base", self.shared.images))
+        if need.recipe:
+            if need.base != "base":
+                self._build(shared_build(need.base, self.shared.images))
+            self._build(recipe_build(self.catalog.bundle(need.recipe), need.image, self.shared.images))
+        else:
+            self._build(shared_build(need.base, self.shared.images))
+
+    def _build(self, build: Build) -> None:
+        if build.reference in self.present:
+            return
+        self.present |= self.podman.declared_volumes([build.reference])
+        if build.reference in self.present:
+            return
+        name = build.reference.rsplit("/", 1)[-1].split(":")[0]
+        self.report.doing(f"building {name}")
+        self.podman.build(build.reference, build.context, build.base, lambda line: self.report.doing(f"building {name}: {line}"))
+        self.present[build.reference] = ()
+
+    def create_directory(self, action: act.CreateDirectory) -> None:
+        """Make a directory; a new volume with a seed gets a copy of it."""
+        directory = action.directory
+        if directory.ids is None:
+            files.make_directory(directory.path, directory.mode)
+        else:
+            self.podman.make_directory(directory.path, directory.mode, directory.ids)
+        if directory.seed:
+            recipe, seed = directory.seed
+            source = f"{self.catalog.directory}/{recipe}/{seed}"
+            if directory.ids is None:
+                files.copy_tree(source, directory.path)
+            else:
+                self.podman.copy_into(source, directory.path, directory.ids)
+
+    def create_secret(self, action: act.CreateSecret) -> None:
+        """Generate a secret of letters and digits, readable by its component's user alone."""
+        secret = action.secret
+        value = "".join(secrets.choice(ALPHABET) for _ in range(secret.length))
+        self.podman.write_file(secret.path, value.encode(), 0o400, secret.ids)
+
+    def export_static(self, action: act.ExportStatic) -> None:
+        """Export static files beside their place, then rename them into it."""
+        export = action.export
+        block = self.manifest.instances[action.owner].block
+        assert block is not None
+        target = f"{self.user.paths.static}/{export.key}"
+        self.podman.export_static(export.reference, export.root, export.scripts, f"{target}.partial", block)
+        files.rename(f"{target}.partial", target)
+
+    def issue_certificate(self, action: act.IssueCertificate) -> None:
+        """Issue a certificate; its key belongs to the front's master process."""
+        paths = self.user.paths
+        certificates.make_authority(paths.authority, self.node)
+        issued = certificates.issue(paths.authority, action.host)
+        assert self.manifest.front and self.manifest.front.block is not None
+        owner = Ids(uid=self.manifest.front.block, gid=self.manifest.front.block)
+        place = f"{paths.certificates}/{action.host}"
+        self.podman.make_directory(place, 0o700, owner)
+        self.podman.write_file(f"{place}/key.pem", issued.key, 0o400, owner)
+        self.podman.write_file(f"{place}/chain.pem", issued.chain, 0o444, owner)
+        certificates.write_record(issued_record(paths, action.host), action.host)
+
+    def write_generation(self, action: act.WriteGeneration) -> None:
+        """Write all files of a generation, then let Podman's generator and nginx read them."""
+        self.manifest = self.manifest.model_copy(update={"number": action.number})
+        store.write_generation(self.user.paths, self.manifest, self.tree)
+        try:
+            validate_generation(self.user.paths, self.manifest, self.podman, self.manager)
+        except BaseException:
+            store.discard_generation(self.user.paths, action.number)
+            raise
+
+    def activate(self, action: act.Activate) -> None:
+        """Make the generation current."""
+        paths = self.user.paths
+        store.write_journal(paths, "begin", generation=action.number, former=store.current_number(paths))
+        files.replace_link(paths.current, str(action.number))
+        if files.link_target(paths.quadlet_link) != f"{paths.current}/quadlets":
+            files.replace_link(paths.quadlet_link, f"{paths.current}/quadlets")
+
+    def link(self, action: act.Link) -> None:
+        """Link a unit; the target also into what a login or boot starts."""
+        paths = self.user.paths
+        files.replace_link(f"{paths.unit_links}/{action.name}", f"{paths.current}/units/{action.name}")
+        if action.name == "chainsaw.target":
+            files.replace_link(f"{paths.unit_links}/default.target.wants/{action.name}", f"../{action.name}")
+
+    def unlink(self, action: act.Unlink) -> None:
+        """Take the link of a unit away."""
+        files.remove(f"{self.user.paths.unit_links}/{action.name}")
+
+    def reload_front(self, action: act.ReloadFront) -> None:
+        """Let the front read its files."""
+        self.manager.reload_unit("chainsaw-front.service", 30)
+
+    def probe_instance(self, action: act.ProbeInstance) -> None:
+        """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
+        deployment = self.manifest.instances[action.owner]
+        authority = f"{self.user.paths.authority}/ca.pem"
+        patience = 60 if deployment.services else 15
+        problem = probe(deployment.host, self.https, deployment.probe, authority, patience)
+        if problem:
+            raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
+
+    def forget(self, names: Mapping[str, str]) -> None:
+        """Forget what the named units were started from."""
+        kept = {unit: digest for unit, digest in store.read_applied(self.user.paths).items() if unit not in names}
+        store.write_applied(self.user.paths, kept)

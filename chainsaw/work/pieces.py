@@ -1,0 +1,39 @@
+"""Pieces of the current generation, to stand beside freshly compiled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chainsaw.compile.instance import Piece
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.host import store
+from chainsaw.load.check import nearest
+from chainsaw.model.paths import Paths
+
+
+def former_pieces(paths: Paths, number: int | None = None) -> dict[str, Piece]:
+    """Return the pieces of a generation, the current one unless told."""
+    manifest = store.read_manifest(paths, store.current_number(paths) if number is None else number)
+    tree = store.read_tree(paths, manifest)
+    return {
+        name: Piece(deployment, tuple(artifact for artifact in tree.values() if artifact.owner == name))
+        for name, deployment in manifest.instances.items()
+    }
+
+
+def select(fresh: Mapping[str, Piece], former: Mapping[str, Piece], names: tuple[str, ...]) -> dict[str, Piece]:
+    """Return the fresh pieces, or with names the former ones but for those; raise ChainsawError for unknown names."""
+    if not names:
+        return dict(fresh)
+    known = fresh.keys() | former.keys()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ChainsawError(
+            [
+                Diagnostic("no-instance", f"no instance {name!r}{nearest(name, known)}", hint=f"instances: {', '.join(sorted(known)) or 'none'}")
+                for name in unknown
+            ],
+            Exit.MISSING,
+        )
+    chosen = {name: piece for name, piece in former.items() if name not in names}
+    return chosen | {name: fresh[name] for name in names if name in fresh}

@@ -1,0 +1,43 @@
+"""What a use case returns, and how it tells what it is doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chainsaw.errors import Diagnostic, Exit
+
+
+@dataclass(frozen=True)
+class Result:
+    """Data for programs, lines for people, diagnostics for both, and an exit code."""
+
+    data: dict[str, Any]
+    lines: tuple[str, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    exit: Exit = Exit.OK
+
+
+class Reporter(Protocol):
+    """Where progress goes."""
+
+    def doing(self, text: str) -> None:
+        """Say what is being done now."""
+
+    def note(self, text: str) -> None:
+        """Say something that stays on the screen."""
+
+
+@dataclass
+class Quiet:
+    """A reporter that keeps what it is told, and shows nothing."""
+
+    told: list[str] = field(default_factory=list)
+
+    def doing(self, text: str) -> None:
+        """Keep the text."""
+        self.told.append(text)
+
+    def note(self, text: str) -> None:
+        """Keep the text."""
+        self.told.append(text)

@@ -1,0 +1,79 @@
+"""What plan and apply have to say, as results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chainsaw.compile.instance import Piece
+from chainsaw.errors import Diagnostic, Exit
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan import actions as act
+from chainsaw.plan.observed import Observed
+from chainsaw.work.result import Result
+
+NOTHING = "nothing to do"
+
+
+def tell_plan(plan: Sequence[act.Action], observed: Observed) -> Result:
+    """Return what apply would do."""
+    lines = [_line(action) for action in plan] or [NOTHING]
+    data = {"actions": act.summary(list(plan)), "generation": observed.manifest.number}
+    return Result(data, tuple(lines))
+
+
+def _line(action: act.Action) -> str:
+    shown = action.as_dict()
+    line = f"{shown['action'].replace('-', ' '):18} {shown['subject']}".rstrip()
+    if isinstance(action, act.WriteGeneration):
+        groups = (("+", action.added), ("~", action.changed), ("-", action.removed))
+        line += "".join(f"\n    {mark} {path}" for mark, paths in groups for path in paths)
+    return line
+
+
+def tell_applied(
+    done: Sequence[act.Action],
+    failures: Mapping[str, Sequence[Diagnostic]],
+    manifest: Manifest,
+    former: Mapping[str, Piece],
+    paths: Paths,
+) -> Result:
+    """Return what apply did, and for each instance that is new how to get in."""
+    lines: list[str] = []
+    for name, deployment in sorted(manifest.instances.items()):
+        if name not in former:
+            lines += _welcome(name, f"https://{deployment.host}{deployment.path}", deployment)
+    gone = sorted(former.keys() - manifest.instances.keys() - failures.keys())
+    for name in gone:
+        places = [item.path for item in former[name].deployment.directories if item.path.endswith(f"/{name}")]
+        lines.append(f"{name} is stopped and no longer served. Its data is still in {' and '.join(places)}")
+    changed = sorted({action.owner for action in done if action.owner and action.owner != "front"} & former.keys())
+    lines += [f"{name} is up to date" for name in changed if name in manifest.instances and name not in failures]
+    if not lines and not failures:
+        lines = ["the front is up to date"] if done else [NOTHING]
+    data: dict[str, Any] = {
+        "actions": act.summary(list(done)),
+        "instances": {name: {"url": f"https://{item.host}{item.path}"} for name, item in manifest.instances.items()},
+        "failed": sorted(failures),
+        "removed": gone,
+    }
+    problems = tuple(problem for name in sorted(failures) for problem in _named(name, failures[name], former))
+    return Result(data, tuple(lines), problems, Exit.DEGRADED if failures else Exit.OK)
+
+
+def _named(name: str, problems: Sequence[Diagnostic], former: Mapping[str, Piece]) -> list[Diagnostic]:
+    """Say of an instance's problems whose they are, and what became of it."""
+    fate = "it runs as before" if name in former else "it was not installed; its data, if any, is kept"
+    summary = Diagnostic("put-back", f"{name} was put back: {fate}", f"instances/{name}.yaml", hint="mend it, then: chainsaw apply")
+    return [*problems, summary]
+
+
+def _welcome(name: str, url: str, deployment: Any) -> list[str]:
+    lines = [f"{name} is live at {url}"]
+    if deployment.login:
+        page, user, secret = deployment.login
+        lines.append(f"  log in at {page} as {user}; the password: chainsaw secret show {name} {secret}")
+    if deployment.notes:
+        lines.append(f"  {deployment.notes}")
+    return lines
