@@ -76,7 +76,7 @@ def _socket(job: Job) -> Iterator[Artifact]:
             f"units/app@{job.name}.socket",
             "component.socket.j2",
             title=job.title,
-            path=job.host.paths.socket(job.name),
+            address=job.host.paths.socket(job.name),
             service=job.unit("app"),
         )
 

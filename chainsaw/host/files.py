@@ -150,6 +150,11 @@ def sync_file_system(path: str) -> None:
     sync_directory(path)
 
 
+def write_kernel(path: str, value: str) -> None:
+    """Write a kernel setting below /proc/sys."""
+    Path(path).write_text(value, encoding="ascii")
+
+
 def free_bytes(path: str) -> int:
     """Return how much an unprivileged user can still write where a path is, or will be."""
     place = Path(path)

@@ -22,7 +22,6 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
     manifest = store.read_manifest(paths, number)
     return Observed(
         manifest=manifest,
-        newest=max([number, *store.numbers(paths)]),
         paths=frozenset(path for path in _asked(paths, wanted) if files.exists(path)),
         units=manager.states(PATTERNS),
         applied=store.read_applied(paths),

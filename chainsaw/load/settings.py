@@ -10,7 +10,7 @@ from chainsaw.load.check import nearest
 from chainsaw.load.source import KeyPath, Source
 from chainsaw.model.names import check_email, check_size, check_text
 from chainsaw.model.recipe import Recipe, Setting
-from chainsaw.model.site import Common, Instance, Site
+from chainsaw.model.site import Common, Instance
 
 Value = str | int | bool | None
 
@@ -58,9 +58,9 @@ def effective_settings(recipe: Recipe, instance: Instance) -> dict[str, Value]:
     return {name: instance.settings.get(name, setting.default) for name, setting in recipe.settings.items()}
 
 
-def check_instance(file: InstanceFile, recipe: Recipe, site: Site) -> list[Diagnostic]:
+def check_instance(file: InstanceFile, recipe: Recipe) -> list[Diagnostic]:
     """Return what in an instance does not fit its recipe."""
-    return [*_setting_problems(file, recipe), *_directive_problems(file, recipe, site)]
+    return [*_setting_problems(file, recipe), *_directive_problems(file, recipe)]
 
 
 def _setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
@@ -80,7 +80,7 @@ def _setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic
             yield file.source.problem(("settings", name), message, code="setting-missing", hint=setting.documentation)
 
 
-def _directive_problems(file: InstanceFile, recipe: Recipe, site: Site) -> Iterator[Diagnostic]:
+def _directive_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
     instance, problem = file.instance, file.source.problem
     for directive in Common.model_fields:
         if getattr(instance, directive) is not None and directive not in recipe.honours:
@@ -88,9 +88,6 @@ def _directive_problems(file: InstanceFile, recipe: Recipe, site: Site) -> Itera
             hint = f"common directives that {recipe.name} honours: {honoured}"
             message = f"{recipe.name} does not honour this directive"
             yield problem((directive,), message, code="not-honoured", hint=hint, at_key=True)
-    if "admin" in recipe.honours and not (instance.admin or site.admin):
-        hint = "add to site.yaml: admin: {email: you@example.org}"
-        yield problem((), f"{recipe.name} needs to know the admin's e-mail address", code="no-admin", hint=hint)
     if instance.path != "/" and not recipe.subpath:
         message = f"{recipe.name} works only at the root of a host name, not below {instance.path}"
         yield problem(("route",), message, code="no-subpath", hint=f"route: https://{file.name}.{instance.host}/")

@@ -54,17 +54,20 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
             problems += error.diagnostics
             continue
         instances[loaded.name] = loaded
-        problems += _recipe_problems(loaded, recipes, shared)
+        problems += _recipe_problems(loaded, recipes)
     problems += route_collisions(instances)
     if problems:
         raise invalid(in_file_order(problems))
     return Intent(shared, instances)
 
 
-def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Recipe], site: Site) -> list[Diagnostic]:
-    recipe = recipes.get(file.instance.recipe)
+def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Recipe]) -> list[Diagnostic]:
+    try:
+        recipe = recipes.get(file.instance.recipe)
+    except ChainsawError as error:
+        return error.diagnostics
     if recipe is not None:
-        return check_instance(file, recipe, site)
+        return check_instance(file, recipe)
     message = f"no recipe {file.instance.recipe!r}{nearest(file.instance.recipe, recipes)}"
     hint = f"recipes: {', '.join(sorted(recipes))}"
     return [file.source.problem(("recipe",), message, code="no-recipe", hint=hint)]

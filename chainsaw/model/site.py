@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from chainsaw.model.base import Model
-from chainsaw.model.names import Email, Language, Size, Text, Timezone, Word, check_host, check_path
+from chainsaw.model.names import Email, Language, Size, Timezone, Word, check_host, check_path
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -94,11 +94,11 @@ class Instance(Common):
 DEFAULTS = {"timezone": "UTC", "language": "en", "upload_limit": "64M"}
 
 
-def effective(site: Site, instance: Instance) -> dict[str, Text | None]:
+def effective(site: Site, instance: Instance) -> dict[str, str]:
     """Return the common directives that hold for an instance: its own, the site's, or the default, in that order."""
-    values: dict[str, str | None] = {}
+    values: dict[str, str] = {}
     for key, default in DEFAULTS.items():
         values[key] = getattr(instance, key) or getattr(site, key) or default
     admin = instance.admin or site.admin
-    values["email"] = admin.email if admin else None
+    values["email"] = admin.email if admin else f"admin@{instance.host}"
     return values

@@ -18,6 +18,8 @@ def free_blocks(uids: Sequence[Range], gids: Sequence[Range], taken: Iterable[in
     used = set(taken)
     starts = []
     for item in uids:
+        if item.count <= SIZE:
+            continue
         first = -(-item.start // SIZE) * SIZE
         starts += [start for start in range(first, item.end - SIZE + 1, SIZE) if start not in used]
     covered = [start for start in starts if any(g.start <= start and start + SIZE <= g.end for g in gids)]

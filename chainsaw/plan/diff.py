@@ -65,7 +65,7 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
         yield act.IssueCertificate("", host)
     manifest_differs = _applied_differs(manifest, observed.manifest)
     if changes or manifest_differs:
-        number = observed.newest + 1
+        number = observed.manifest.number + 1
         yield act.WriteGeneration("", number, changes.added, changes.changed, changes.removed)
         yield act.Activate("", number)
     units = {path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")}
@@ -106,23 +106,27 @@ def _is_stale(unit: str, digest: str, observed: Observed) -> bool:
 
 def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[act.Action]:
     manifest = wanted.manifest
-    kept = set(_units(manifest))
-    for unit, state in sorted(observed.units.items()):
-        if unit not in kept and state != "inactive" and unit in _units(observed.manifest):
-            yield act.StopUnit(_owner(observed.manifest, unit), unit)
-    changed_routes = changes.touch("nginx/") or observed.unfinished
+    yield from _stops(wanted, observed)
     for name, deployment in manifest.instances.items():
         started = list(_starts(deployment, observed))
         yield from started
-        if started or changes.touch(f"nginx/locations/{name}.") or observed.manifest.instances.get(name) != deployment:
+        moved = observed.manifest.instances.get(name) != deployment or changes.touch(f"nginx/locations/{name}.")
+        if started or moved or observed.unfinished:
             yield act.ProbeInstance(name)
     front = list(_starts(manifest.front, observed)) if manifest.front else []
     yield from front
-    if front and not any(isinstance(action, act.StopUnit) for action in front):
-        return
-    renewed = bool({item.host for item in manifest.instances.values()} - observed.certificates)
-    if not front and (changed_routes or renewed):
+    renewed = {item.host for item in manifest.instances.values()} - observed.certificates
+    if not front and (changes.touch("nginx/") or renewed or observed.unfinished):
         yield act.ReloadFront("")
+
+
+def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Action]:
+    """Yield the stop of each unit that runs because of us and is no longer wanted."""
+    kept, former = _units(wanted.manifest), _units(observed.manifest)
+    for unit, state in sorted(observed.units.items()):
+        ours = unit in former or unit in observed.applied
+        if ours and unit not in kept and state != "inactive":
+            yield act.StopUnit(former.get(unit, ""), unit)
 
 
 def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
@@ -154,7 +158,3 @@ def _units(manifest: Manifest) -> dict[str, str]:
             if service:
                 units[service.unit] = deployment.name
     return units
-
-
-def _owner(manifest: Manifest, unit: str) -> str:
-    return _units(manifest).get(unit, "")

@@ -28,7 +28,6 @@ class Observed:
     """
 
     manifest: Manifest = EMPTY
-    newest: int = 0
     paths: frozenset[str] = frozenset()
     units: Mapping[str, str] = field(default_factory=dict)
     applied: Mapping[str, str] = field(default_factory=dict)

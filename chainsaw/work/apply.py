@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -74,15 +74,27 @@ class Session:
 
 def apply(request: Request, report: Reporter) -> Result:
     """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
+
+    def declared(session: Session) -> Result:
+        former = former_pieces(session.user.paths)
+        return settle(session, select(session.compiled.pieces, former, request.names), former)
+
+    return applied(request, report, declared)
+
+
+def applied(request: Request, report: Reporter, work: Callable[[Session], Result]) -> Result:
+    """Return what a piece of work returns that needs a session: under the lock, on a host that lacks nothing."""
     user = facts.account()
     if request.dry_run:
-        return _applied(request, report, user)
+        return _in_session(request, report, user, work)
     command = " ".join(["chainsaw", request.command, *request.names])
     with locked(user.paths.lock, command, wait=request.wait, waiting=report.note):
-        return _applied(request, report, user)
+        return _in_session(request, report, user, work)
 
 
-def _applied(request: Request, report: Reporter, user: facts.Account) -> Result:
+def _in_session(
+    request: Request, report: Reporter, user: facts.Account, work: Callable[[Session], Result]
+) -> Result:
     catalog = Catalog()
     intent = read_intent(user, catalog)
     ranges = facts.ranges_of(user.name, user.uid)
@@ -93,10 +105,7 @@ def _applied(request: Request, report: Reporter, user: facts.Account) -> Result:
         if lacking:
             raise host_lacks(lacking)
         compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, podman)
-        session = Session(user, ranges, catalog, shared_files(), manager, report, compiled, request)
-        former = former_pieces(user.paths)
-        pieces = select(compiled.pieces, former, request.names)
-        return settle(session, pieces, former)
+        return work(Session(user, ranges, catalog, shared_files(), manager, report, compiled, request))
 
 
 def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piece]) -> Result:
@@ -119,6 +128,8 @@ def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piec
             pieces.pop(name)
             if name in former:
                 pieces[name] = former[name]
+    if session.done:
+        _commit(session)
     return tell_applied(session.done, failures, manifest, former, session.user.paths)
 
 
@@ -141,13 +152,16 @@ def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tre
         manifest=manifest.model_copy(update={"number": store.current_number(paths)}),
         tree=tree,
     )
-    failures = carry_out(plan, worker)
-    if not failures:
-        with session.steps.step("commit"):
-            store.write_journal(paths, "done", generation=store.current_number(paths))
-        store.prune_generations(paths)
-        store.trim_journal(paths)
-    return failures
+    return carry_out(plan, worker)
+
+
+def _commit(session: Session) -> None:
+    """Write down that what was begun is brought to its end, and clear away what nobody needs."""
+    paths = session.user.paths
+    with session.steps.step("commit"):
+        store.write_journal(paths, "done", generation=store.current_number(paths))
+    store.prune_generations(paths)
+    store.trim_journal(paths)
 
 
 def _refuse(session: Session, observed: Observed, manifest: Manifest) -> None:

@@ -183,12 +183,10 @@ class Machine:
             forward(cache() / "forwarding")
 
     def _wait(self, leader: Process) -> None:
-        inside = enter.as_root(leader)
         bus = Path(f"/proc/{leader.pid}/root/run/systemd/private")
-        booted = wait_for(bus.exists, BOOT_SECONDS) and wait_for(
-            lambda: systemd_state(inside) in ("running", "degraded"), BOOT_SECONDS
-        )
-        if not booted:
+        booted = wait_for(bus.exists, BOOT_SECONDS)
+        inside = enter.as_root(leader)
+        if not booted or not wait_for(lambda: systemd_state(inside) in ("running", "degraded"), BOOT_SECONDS):
             raise Failure(f"{self.name} does not finish its boot:\n{self._console()}")
         cgroup.limit_podman(leader, self.root)
         lingers = (self.root / "var/lib/systemd/linger/admin").exists()

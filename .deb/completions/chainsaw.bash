@@ -1,0 +1,1 @@
+eval "$(_CHAINSAW_COMPLETE=bash_source chainsaw)"

@@ -1,0 +1,1 @@
+_CHAINSAW_COMPLETE=fish_source chainsaw | source

@@ -1,0 +1,2 @@
+#compdef chainsaw
+eval "$(_CHAINSAW_COMPLETE=zsh_source chainsaw)"

@@ -1,0 +1,117 @@
+"""The command line: the group, its lazily loaded verbs, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from chainsaw import __version__
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
+
+VERBS = {
+    "new": "chainsaw.cli.new:new",
+    "plan": "chainsaw.cli.apply:plan",
+    "apply": "chainsaw.cli.apply:apply",
+    "rollback": "chainsaw.cli.apply:rollback",
+    "render": "chainsaw.cli.render:render",
+    "schema": "chainsaw.cli.render:schema",
+    "ca": "chainsaw.cli.secrets:authority",
+    "secret": "chainsaw.cli.secrets:secret",
+    "setup": "chainsaw.cli.setup:setup",
+}
+
+SUMMARIES = {
+    "new": "Write the file of a new instance.",
+    "plan": "Show what apply would do.",
+    "apply": "Bring this host to what is declared.",
+    "rollback": "Return to a former generation.",
+    "render": "Write the units and nginx files to a directory, and touch nothing else.",
+    "schema": "Print the JSON Schema of a file.",
+    "ca": "Print the certificate of the local authority.",
+    "secret": "Show a generated secret.",
+    "setup": "Prepare this host for a user; run as root, once.",
+}
+
+
+class Verbs(click.Group):
+    """A group whose verbs are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which one meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a verb."""
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Suggest the nearest verb for a mistyped one."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], VERBS, n=1)
+            raise click.UsageError(f"no command {args[0]!r}" + (f"; did you mean {close[0]}?" if close else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+EPILOG = """
+\b
+First steps:
+  sudo chainsaw setup
+  chainsaw new wordpress blog --route https://blog.example.org/
+  chainsaw apply
+  systemctl --user status app@blog
+  journalctl --user -u app@blog
+
+\b
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done in part, the rest was put back; 4 not there;
+5 an input was refused before any effect; 6 this host lacks something; 7 another chainsaw is at work.
+"""
+
+
+@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="chainsaw")
+def group() -> None:
+    """Self-host web applications on one small server: recipes become rootless Podman units behind one nginx."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    try:
+        group.main(standalone_mode=False, prog_name="chainsaw")
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        problem = Diagnostic("usage", error.format_message())
+        _fail(ChainsawError(problem, Exit.USAGE), error)
+    except ChainsawError as error:
+        _fail(error)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(0)
+
+
+def _fail(error: ChainsawError, usage: click.ClickException | None = None) -> NoReturn:
+    from chainsaw.cli.output import show_error
+
+    if usage is not None and "--json" not in sys.argv:
+        usage.show()
+    else:
+        show_error(error, as_json="--json" in sys.argv)
+    sys.exit(int(error.exit))

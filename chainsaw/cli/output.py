@@ -1,0 +1,102 @@
+"""The only module that prints: results and problems, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.work.result import Result
+
+FORMAT = 1
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def json_option(function: Function) -> Function:
+    """Add --json to a command that reports."""
+    option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+    return option(function)
+
+
+def envelope(command: str, data: Any, diagnostics: Sequence[Diagnostic], code: int) -> str:
+    """Return the JSON document of a report."""
+    content = {
+        "format": FORMAT,
+        "command": command,
+        "data": data,
+        "diagnostics": [item.as_dict() for item in diagnostics],
+        "exit": code,
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def show(command: str, result: Result, as_json: bool) -> NoReturn:
+    """Print a result and exit with its code."""
+    if as_json:
+        print(envelope(command, result.data, result.diagnostics, int(result.exit)))
+    else:
+        for line in result.lines:
+            print(line)
+        _complain(result.diagnostics)
+    sys.exit(int(result.exit))
+
+
+def show_error(error: ChainsawError, as_json: bool) -> None:
+    """Print the problems of a command that did not get through."""
+    if as_json:
+        words = [word for word in sys.argv[1:] if not word.startswith("-")]
+        print(envelope(words[0] if words else "", {}, error.diagnostics, int(error.exit)))
+    else:
+        _complain(error.diagnostics)
+
+
+def _complain(diagnostics: Sequence[Diagnostic]) -> None:
+    for item in diagnostics:
+        first, *rest = item.render().splitlines()
+        mark = click.style(f"{item.severity}: ", fg="red" if item.severity == "error" else "yellow", bold=True)
+        click.echo("\n".join([mark + first, *rest]), err=True, color=_colour())
+
+
+def _colour() -> bool | None:
+    import os
+
+    return False if os.environ.get("NO_COLOR") else None
+
+
+class Progress:
+    """A status line on stderr while something takes long; only on a terminal."""
+
+    def __init__(self) -> None:
+        """Prepare; rich is imported when there is a terminal to show it on."""
+        self.status: Any = None
+
+    def doing(self, text: str) -> None:
+        """Replace the status line."""
+        if self.status is not None:
+            from rich.markup import escape
+
+            self.status.update(escape(text))
+
+    def note(self, text: str) -> None:
+        """Print a line that stays."""
+        click.echo(text, err=True)
+
+
+@contextmanager
+def progress(shown: bool = True) -> Iterator[Progress]:
+    """Show progress on stderr while the context lasts, when stderr is a terminal."""
+    reporter = Progress()
+    if not (shown and sys.stderr.isatty()):
+        yield reporter
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("working") as status:
+        reporter.status = status
+        yield reporter

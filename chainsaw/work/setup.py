@@ -1,0 +1,223 @@
+"""setup: what only root can prepare, once and again; every change is a value before it is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
+from chainsaw.host import facts, files, process, store
+from chainsaw.model.block import SIZE
+from chainsaw.model.names import check_instance
+from chainsaw.model.paths import Paths
+from chainsaw.plan.blocks import free_blocks, parse_ranges
+from chainsaw.work.result import Reporter, Result
+
+SYSCTL = "/etc/sysctl.d/50-chainsaw.conf"
+JOURNALD = "/etc/systemd/journald.conf.d/50-chainsaw.conf"
+USERDB = "/etc/userdb"
+FUSE = "/usr/bin/fuse-overlayfs"
+REFLINKING = frozenset({"btrfs", "xfs"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change that root makes: what it is, and how it is done."""
+
+    what: str
+    effect: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The user to prepare for, and how many blocks to provide."""
+
+    name: str
+    uid: int
+    gid: int
+    paths: Paths
+    blocks: int
+
+
+def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, report: Reporter) -> Result:
+    """Prepare this host for a user; raise ChainsawError when not root, or when there is no such user."""
+    target = _target(user, blocks)
+    changes = list(_changes(target, driver))
+    if changes and not dry_run and os.geteuid() != 0:
+        hint = f"sudo chainsaw setup --user {target.name}"
+        raise ChainsawError(Diagnostic("not-root", "setup changes the host and needs root", hint=hint), Exit.USAGE)
+    for change in changes if not dry_run else ():
+        report.doing(change.what)
+        change.effect()
+    verb = "would: " if dry_run else ""
+    lines = [f"{verb}{change.what}" for change in changes] or [f"nothing to change: {target.name} is prepared"]
+    if changes and not dry_run:
+        lines.append(f"{target.name} is prepared. Next, as {target.name}: chainsaw new wordpress blog; chainsaw apply")
+    return Result({"user": target.name, "changes": [change.what for change in changes], "dry_run": dry_run}, tuple(lines))
+
+
+def _target(user: str | None, blocks: str) -> Target:
+    name = user or os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        hint = f"sudo adduser {name}"
+        raise ChainsawError(Diagnostic("no-user", f"there is no user {name!r}", hint=hint), Exit.MISSING) from None
+    if entry.pw_uid == 0:
+        message = "chainsaw runs applications for an ordinary user, never for root"
+        raise ChainsawError(Diagnostic("root-user", message, hint="sudo chainsaw setup --user NAME"), Exit.USAGE)
+    if not re.fullmatch(r"\+?[1-9][0-9]{0,3}", blocks):
+        raise ChainsawError(Diagnostic("blocks", "a number of blocks, or +N for N more", key=blocks), Exit.USAGE)
+    paths = Paths.of(entry.pw_dir, {})
+    have = len(_own_blocks(name, entry.pw_uid))
+    count = have + int(blocks[1:]) if blocks.startswith("+") else int(blocks)
+    return Target(name, entry.pw_uid, entry.pw_gid, paths, count)
+
+
+def _own_blocks(name: str, uid: int) -> list[int]:
+    ranges = facts.ranges_of(name, uid)
+    return [block.start for block in free_blocks(ranges.uids, ranges.gids, ())]
+
+
+def _changes(target: Target, driver: str | None) -> Iterator[Change]:
+    yield from _range_changes(target)
+    linger = f"/var/lib/systemd/linger/{target.name}"
+    if not files.exists(linger):
+        yield Change(f"let {target.name}'s services run without a login", lambda: _linger(target.name))
+    yield from _sysctl_changes()
+    yield from _journal_changes()
+    yield from _storage_changes(target, driver)
+    yield from _userdb_changes(target)
+
+
+def _range_changes(target: Target) -> Iterator[Change]:
+    missing = target.blocks - len(_own_blocks(target.name, target.uid))
+    if missing <= 0:
+        return
+    every = [item for file in ("/etc/subuid", "/etc/subgid") for item in parse_ranges(files.read_text(file) or "")]
+    first = max([3 * SIZE, *(-(-item.end // SIZE) * SIZE for item in every)])
+    last = first + missing * SIZE - 1
+    if last >= 2**32 - 2 * SIZE:
+        raise host_lacks(Diagnostic("ids-exhausted", f"there are not {missing} blocks of ids left", "/etc/subuid"))
+    argv = ["usermod", "--add-subuids", f"{first}-{last}", "--add-subgids", f"{first}-{last}", target.name]
+    yield Change(f"give {target.name} the subordinate ids {first}-{last}: {missing} blocks", lambda: _add_ranges(target, argv))
+
+
+def _add_ranges(target: Target, argv: list[str]) -> None:
+    process.run(argv)
+    pause = f"/run/user/{target.uid}/libpod/tmp/pause.pid"
+    if files.exists(pause):
+        # Podman's user namespace is kept by a process that knows only the former ranges (podman-system-migrate(1)).
+        _as_user(target, ["podman", "system", "migrate"])
+
+
+def _as_user(target: Target, argv: list[str]) -> None:
+    runtime = f"/run/user/{target.uid}"
+    bus = f"DBUS_SESSION_BUS_ADDRESS=unix:path={runtime}/bus"
+    environment = [f"XDG_RUNTIME_DIR={runtime}", bus, f"HOME={target.paths.home}"]
+    process.run(["runuser", "-u", target.name, "--", "env", "-C", target.paths.home, *environment, *argv])
+
+
+def _linger(name: str) -> None:
+    outcome = process.run(["loginctl", "enable-linger", name], check=False)
+    if outcome.code:
+        # Without polkit, or before logind is up, the file is all that enable-linger would leave behind.
+        files.write_atomic(f"/var/lib/systemd/linger/{name}", b"")
+
+
+def _sysctl_changes() -> Iterator[Change]:
+    text = "# Made by chainsaw setup: the front listens on 80 and 443 as an ordinary user.\nnet.ipv4.ip_unprivileged_port_start = 80\n"
+    if files.read_text(SYSCTL) != text:
+        yield Change(f"write {SYSCTL}: ports from 80 on are for ordinary users", lambda: files.write_atomic(SYSCTL, text.encode()))
+    if int((files.read_text(facts.PORT_START) or "1024").strip()) > 80:
+        yield Change("set net.ipv4.ip_unprivileged_port_start to 80", lambda: files.write_kernel(facts.PORT_START, "80\n"))
+
+
+def _journal_changes() -> Iterator[Change]:
+    text = "# Made by chainsaw setup: logs survive a reboot, and are bounded.\n[Journal]\nStorage=persistent\nSystemMaxUse=500M\n"
+    if files.read_text(JOURNALD) != text:
+
+        def effect() -> None:
+            files.write_atomic(JOURNALD, text.encode())
+            process.run(["systemctl", "restart", "systemd-journald"])
+            process.run(["journalctl", "--flush"])
+
+        yield Change(f"write {JOURNALD}: the journal is kept on disk, 500 MB at most", effect)
+
+
+def _storage_changes(target: Target, driver: str | None) -> Iterator[Change]:
+    file = f"{target.paths.config}/containers/storage.conf"
+    if files.exists(file):
+        return
+    chosen = driver or _fitting_driver(target)
+    text = "# Made by chainsaw setup. Another driver needs: podman system reset\n[storage]\ndriver = \"overlay\"\n"
+    if chosen == "fuse-overlayfs":
+        text += f"\n[storage.options.overlay]\nmount_program = \"{FUSE}\"\n"
+        if not files.exists(FUSE):
+            raise host_lacks(Diagnostic("no-fuse", f"{FUSE} is not there", hint="sudo apt install fuse-overlayfs"))
+    why = "images are shared between instances without a copy" if chosen != "overlay" else "this file system copies by reference"
+    yield Change(f"choose the storage driver {chosen}: {why}", lambda: _write_for(target, file, text))
+
+
+def _fitting_driver(target: Target) -> str:
+    """Return native overlay where a copy of an image costs nothing, fuse-overlayfs elsewhere."""
+    outcome = process.run(["findmnt", "-n", "-o", "FSTYPE", "-T", target.paths.home], check=False)
+    return "overlay" if outcome.text.strip() in REFLINKING and _reflinks(target) else "fuse-overlayfs"
+
+
+def _reflinks(target: Target) -> bool:
+    source = f"{target.paths.home}/.chainsaw-reflink"
+    files.write_atomic(source, b"x" * 8192)
+    try:
+        return process.run(["cp", "--reflink=always", source, f"{source}.copy"], check=False).code == 0
+    finally:
+        files.remove(source)
+        files.remove(f"{source}.copy")
+
+
+def _write_for(target: Target, file: str, text: str) -> None:
+    """Write a file below the user's home, as the user, so that no link there leads root astray."""
+    directory = file.rsplit("/", 1)[0]
+    _as_user(target, ["mkdir", "-p", directory])
+    process.run(["runuser", "-u", target.name, "--", "tee", file], stdin=text.encode())
+
+
+def _userdb_changes(target: Target) -> Iterator[Change]:
+    """Yield the names of host users: what `ps` and `ls` print for the ids of each instance."""
+    own = set(_own_blocks(target.name, target.uid))
+    for name, start in sorted(store.read_blocks(target.paths).items()):
+        if start not in own or not _is_name(name):
+            continue
+        people = {f"chainsaw-{name}-root": start, f"chainsaw-{name}": start + 1000}
+        fresh = {user: uid for user, uid in people.items() if not _is_published(user, uid)}
+        if fresh:
+            yield Change(
+                f"name the ids of {name}: {', '.join(f'{uid} is {user}' for user, uid in fresh.items())}",
+                lambda fresh=fresh: [_publish(user, uid) for user, uid in fresh.items()],  # type: ignore[misc]
+            )
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return name == "front" or bool(check_instance(name))
+    except ValueError:
+        return False
+
+
+def _is_published(user: str, uid: int) -> bool:
+    text = files.read_text(f"{USERDB}/{user}.user")
+    return text is not None and json.loads(text).get("uid") == uid and files.exists(f"{USERDB}/{uid}.user")
+
+
+def _publish(user: str, uid: int) -> None:
+    """Write a user record and a group record with their numeric links (nss-systemd(8), systemd.io/USER_RECORD)."""
+    common = {"disposition": "container", "service": "chainsaw"}
+    person = {"userName": user, "uid": uid, "gid": uid, "shell": "/usr/sbin/nologin", "locked": True, **common}
+    group = {"groupName": user, "gid": uid, **common}
+    for kind, content in (("user", person), ("group", group)):
+        files.write_atomic(f"{USERDB}/{user}.{kind}", (json.dumps(content) + "\n").encode())
+        files.replace_link(f"{USERDB}/{uid}.{kind}", f"{user}.{kind}")
