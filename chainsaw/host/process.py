@@ -65,8 +65,11 @@ def follow(argv: Sequence[str], line: Callable[[str], None]) -> Outcome:
     return outcome
 
 
-def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result]) -> Result:
-    """Hand the output of a program on while it runs, and return what came of it; raise ChainsawError if it fails."""
+def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: Sequence[int] = (0,)) -> Result:
+    """Hand the output of a program on while it runs, and return what came of it.
+
+    Raise ChainsawError when it ends with none of the accepted codes.
+    """
     try:
         process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except FileNotFoundError:
@@ -78,7 +81,7 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result]) -> Result:
         finally:
             process.stdout.close()
             complaint = process.stderr.read()
-    if process.returncode:
+    if process.returncode not in accepted:
         raise ChainsawError(_failed(argv, Outcome(process.returncode, b"", complaint)))
     return result
 

@@ -116,7 +116,11 @@ def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piec
         _refuse(session, observed, manifest)
         if session.request.dry_run:
             return tell_plan(plan, observed)
-        failed = _carry_out(session, plan, manifest, tree)
+        try:
+            failed = _carry_out(session, plan, manifest, tree)
+        except ChainsawError as error:
+            earlier = [problem for problems in failures.values() for problem in problems]
+            raise ChainsawError([*earlier, *error.diagnostics], error.exit) from error
         session.done += plan
         again = {name: problems for name, problems in failed.items() if name not in failures}
         for name, problems in failed.items():

@@ -40,7 +40,7 @@ def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: U
         places = {"conf": paths.generations, "certificates": paths.certificates, "sockets": paths.sockets}
         places |= {"static": paths.static, "public": paths.public}
         mounts = [f"{source}:/srv/{name}:ro" for name, source in places.items()]
-        options = ["--cap-add=SETUID", "--cap-add=SETGID", "--sysctl=net.ipv4.ip_unprivileged_port_start=0"]
+        options = ["--cap-add=CHOWN", "--cap-add=SETUID", "--cap-add=SETGID", "--sysctl=net.ipv4.ip_unprivileged_port_start=0"]
         outcome = podman.run_once(reference, argv, mounts=mounts, block=front.block, options=options)
     if outcome.code:
         raise ChainsawError(Diagnostic("nginx", f"nginx does not take these files:\n{outcome.complaint}", paths.generations))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import enter, images, store
-from .host import Failure, Process, attempt, run, say, wait_for
+from .host import MachineError, Process, attempt, run, say, wait_for
 from .machine import Machine, user_manager_runs
 
 SLICE = f"user-{enter.ADMIN_ID}.slice"
@@ -51,11 +51,11 @@ def import_base(machine: Machine, launcher: Path) -> None:
     with tarball.open("rb") as stream:
         words = ["podman", "import", "--quiet", "--change", 'CMD ["bash"]', "-", images.BASE_REFERENCE]
         if not enter.admin_run(launcher, machine.name, words, stdin=stream.fileno()):
-            raise Failure("podman import failed")
+            raise MachineError("podman import failed")
 
 
 def _forget_podman(podman: Callable[..., bool], inside: list[str]) -> None:
-    # Without these files podman takes its containers for dead, as after a reboot, instead of looking for their processes.
+    # Without these files podman takes its containers for dead, as after a reboot, and looks for no process of theirs.
     podman("system", "migrate")
     runtime = Path("/run/user", str(enter.ADMIN_ID))
     run([*inside, "rm", "-rf", runtime / "libpod", runtime / "containers"])
@@ -108,4 +108,4 @@ def _welcome(machine: Machine, inside: list[str]) -> None:
     # logind takes an account that left a moment ago for one that still runs, and does not start it.
     run([*inside, "systemctl", "start", f"user@{enter.ADMIN_ID}.service"])
     if not wait_for(lambda: user_manager_runs(inside), 30):
-        raise Failure("the user manager of admin does not start; see: tests/machine root -- journalctl -b")
+        raise MachineError("the user manager of admin does not start; see: tests/machine root -- journalctl -b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from .host import Process, replace, wait_for
@@ -27,7 +28,7 @@ def enclose(name: str) -> None:
 def dissolve(name: str) -> None:
     """Remove the group and all that the machine made below it."""
     for mount in hierarchies():
-        wait_for(lambda group=mount / name: _removed(group), 5)
+        wait_for(partial(_removed, mount / name), 5)
 
 
 def top(leader: Process) -> Path | None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import account, enter
-from .host import Failure, attempt, cache, locked, output, require_packages, run, say
+from .host import MachineError, attempt, cache, locked, require_packages, run, say
 from .machine import DEFAULT_NAME, Machine
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LAUNCHER = CHECKOUT / "tests" / "machine"
-EPILOG = f"""\
+EPILOG = """\
 verbs:
   up         build what the cache lacks, boot, wait until systemd and the admin's user manager are up;
              does nothing if the machine runs. A machine with a root continues with it.
@@ -43,11 +43,12 @@ Everything is kept in $CHAINSAW_CACHE, or else in ~/.cache/chainsaw-machine.
 
 def main(argv: Sequence[str]) -> int:
     """Run one verb and return the exit status."""
+    os.umask(0o022)
     words, command = _split(argv)
     try:
         options = _parse(words)
         return _dispatch(options, command)
-    except Failure as problem:
+    except MachineError as problem:
         say(str(problem))
         return 1
     except KeyboardInterrupt:
@@ -84,12 +85,12 @@ def _dispatch(options: argparse.Namespace, command: list[str]) -> int:
     if options.verb in ("root", "admin"):
         enter.execute(machine.running(), options.verb, command)
     if command:
-        raise Failure(f"{options.verb} takes no command")
+        raise MachineError(f"{options.verb} takes no command")
     if options.verb == "status":
         return _status(machine)
     if options.verb == "address":
         machine.running()
-        print(machine.network.address if machine.network else "")
+        sys.stdout.write(f"{machine.network.address}\n" if machine.network else "")
         return 0
     with locked(machine.lock):
         _change(machine, options)
@@ -137,8 +138,8 @@ def _install(machine: Machine) -> None:
 def _status(machine: Machine) -> int:
     leader = machine.leader
     state = "ready" if machine.ready else "booting" if leader else "off"
-    print(f"name     {machine.name}\nstate    {state}")
-    print(f"kind     {'empty' if machine.empty else 'default'}\nroot     {machine.root}")
+    facts = {"name": machine.name, "state": state, "kind": machine.kind, "root": str(machine.root)}
     if leader and machine.network:
-        print(f"init     {leader.pid}\naddress  {machine.network.address}")
+        facts |= {"init": str(leader.pid), "address": machine.network.address}
+    sys.stdout.write("".join(f"{key:<9}{value}\n" for key, value in facts.items()))
     return 0 if leader else 3

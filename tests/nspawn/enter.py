@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import cgroup
-from .host import Failure, Process, run, wait_for
+from .host import MachineError, Process, attempt, wait_for
 
 ADMIN = "admin"
 ADMIN_ID = 1000
@@ -30,10 +30,8 @@ def as_admin(leader: Process) -> list[str]:
     variables = {}
     if Path(f"/proc/{leader.pid}/root{runtime}").is_dir():
         variables = {"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime}/bus"}
-    user = f"--reuid={ADMIN_ID} --regid={ADMIN_ID} --init-groups".split()
-    # nsenter passes no signal on: without this a command outlives the test that was stopped by a timeout.
-    become = ["setpriv", *user, "--pdeathsig=TERM"]
-    return [*_into(leader, session), *become, *_environment(ADMIN, f"/home/{ADMIN}", variables)]
+    user = [f"--reuid={ADMIN_ID}", f"--regid={ADMIN_ID}", "--init-groups"]
+    return [*_into(leader, session), *user, *_environment(ADMIN, f"/home/{ADMIN}", variables)]
 
 
 def execute(leader: Process, user: str, command: Sequence[str]) -> NoReturn:
@@ -42,13 +40,14 @@ def execute(leader: Process, user: str, command: Sequence[str]) -> NoReturn:
     if sys.stdin.isatty() and sys.stdout.isatty():
         command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    os.umask(0o022)
     words = as_admin(leader) if user == ADMIN else as_root(leader)
     os.execvp(words[0], [*words, *command])
 
 
 def _into(leader: Process, group: str) -> list[str]:
-    return [*cgroup.joining(leader, group), "nsenter", "-t", str(leader.pid), "-a", "--"]
+    # nsenter passes no signal on: without pdeathsig a command outlives the test that was stopped by a timeout.
+    enter = ["nsenter", "-t", str(leader.pid), "-a", "--", "setpriv", "--pdeathsig=TERM"]
+    return [*cgroup.joining(leader, group), *enter]
 
 
 def _environment(user: str, home: str, more: dict[str, str]) -> list[str]:
@@ -64,12 +63,14 @@ def _environment(user: str, home: str, more: dict[str, str]) -> list[str]:
 def _session(leader: Process) -> str:
     found = cgroup.sessions(leader, ADMIN_ID)
     if not found:
-        login = f"--quiet --collect --uid={ADMIN} --unit={LOGIN_UNIT} -p PAMName=login -p Type=exec -E XDG_SESSION_CLASS=user".split()
-        run([*as_root(leader), "systemd-run", *login, "sleep", "infinity"])
+        login = ["--quiet", "--collect", f"--uid={ADMIN}", f"--unit={LOGIN_UNIT}"]
+        login += ["-p", "PAMName=login", "-p", "Type=exec", "-E", "XDG_SESSION_CLASS=user"]
+        # It fails where another command logs in at the same moment; either session will do.
+        attempt([*as_root(leader), "systemd-run", *login, "sleep", "infinity"])
         wait_for(lambda: bool(cgroup.sessions(leader, ADMIN_ID)), 5)
         found = cgroup.sessions(leader, ADMIN_ID)
     if not found:
-        raise Failure("the admin cannot log in; see: tests/machine root -- journalctl -b")
+        raise MachineError("the admin cannot log in; see: tests/machine root -- journalctl -b")
     return found[0]
 
 

@@ -26,7 +26,7 @@ PACKAGES = {
 LIBRARIES = ("debian-archive-keyring", "libdistro-info-perl", "ca-certificates")
 
 
-class Failure(Exception):
+class MachineError(Exception):
     """A problem that ends the command with a message."""
 
 
@@ -50,6 +50,10 @@ class Process:
         except OSError:
             return False
 
+    def gone(self) -> bool:
+        """Say whether this process has ended."""
+        return not self.alive()
+
     def signal(self, number: int) -> None:
         """Send a signal, unless the process is gone."""
         if self.alive():
@@ -69,14 +73,15 @@ def _start_time(pid: int) -> int:
 
 def say(message: str) -> None:
     """Tell the user what happens; standard output stays free for results."""
-    print(f"machine: {message}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"machine: {message}\n")
 
 
 def run(argv: Sequence[str | Path], *, stdin: int | None = subprocess.DEVNULL) -> None:
     """Run a command; its output is shown only if it fails."""
-    done = subprocess.run(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    pipe, both = subprocess.PIPE, subprocess.STDOUT
+    done = subprocess.run(argv, stdin=stdin, stdout=pipe, stderr=both, text=True, errors="replace")
     if done.returncode:
-        raise Failure(f"{' '.join(map(str, argv))}: exit status {done.returncode}\n{done.stdout}")
+        raise MachineError(f"{' '.join(map(str, argv))}: exit status {done.returncode}\n{done.stdout}")
 
 
 def attempt(argv: Sequence[str | Path]) -> bool:
@@ -89,7 +94,7 @@ def output(argv: Sequence[str | Path]) -> str:
     """Return what a command prints."""
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if done.returncode:
-        raise Failure(f"{' '.join(map(str, argv))}: exit status {done.returncode}\n{done.stderr}")
+        raise MachineError(f"{' '.join(map(str, argv))}: exit status {done.returncode}\n{done.stderr}")
     return done.stdout
 
 

@@ -14,17 +14,12 @@ from .host import cache, locked, run, say
 SUITE = "trixie"
 BASE_REFERENCE = "docker.io/library/debian:trixie-slim"
 
-EMPTY_PACKAGES = (
-    "adduser systemd systemd-sysv libpam-systemd dbus ca-certificates sudo curl python3"
-).split()
-PACKAGES = [
-    *EMPTY_PACKAGES,
-    *"podman crun netavark aardvark-dns passt uidmap fuse-overlayfs catatonit".split(),
-    *"dbus-user-session libnss-systemd procps iproute2 nftables acl polkitd less".split(),
-    *"python3-click python3-jinja2 python3-pydantic python3-pystemd python3-podman".split(),
-    *"python3-ruamel.yaml python3-rich python3-cryptography".split(),
-    *"wrk podman-compose mmdebstrap strace openssl util-linux".split(),
-]
+EMPTY_PACKAGES = ["adduser", "ca-certificates", "curl", "dbus", "libpam-systemd", "python3", "sudo", "systemd-sysv"]
+PODMAN = ["aardvark-dns", "catatonit", "crun", "fuse-overlayfs", "netavark", "passt", "podman", "uidmap"]
+MODULES = ["click", "cryptography", "jinja2", "podman", "pydantic", "pystemd", "rich", "ruamel.yaml"]
+SYSTEM = ["acl", "dbus-user-session", "iproute2", "less", "libnss-systemd", "nftables", "polkitd", "procps"]
+PEERS = ["mmdebstrap", "openssl", "podman-compose", "strace", "wrk"]
+PACKAGES = [*EMPTY_PACKAGES, *PODMAN, *(f"python3-{module}" for module in MODULES), *SYSTEM, *PEERS]
 
 # adduser is what an admin would use: it gives the home its mode and the account its subordinate ids.
 ACCOUNT_HOOK = (
@@ -36,8 +31,10 @@ ACCOUNT_HOOK = (
 MASK_HOOK = 'chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer systemd-modules-load.service'
 LINGER_HOOK = 'mkdir -p "$1/var/lib/systemd/linger" "$1/var/log/journal" && touch "$1/var/lib/systemd/linger/admin"'
 SLIM = [
-    f"path-exclude=/usr/share/{directory}/*" for directory in ("doc", "groff", "info", "linda", "lintian", "locale", "man")
-] + ["path-include=/usr/share/doc/*/copyright", "path-include=/usr/share/locale/locale.alias"]
+    *(f"path-exclude=/usr/share/{name}/*" for name in ("doc", "groff", "info", "linda", "lintian", "locale", "man")),
+    "path-include=/usr/share/doc/*/copyright",
+    "path-include=/usr/share/locale/locale.alias",
+]
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Image:
 
     def build(self) -> Path:
         """Return the tarball, made now if the cache has none."""
-        with locked(cache() / f"{self.name}.lock"):
+        with locked(cache() / "locks" / f"image-{self.name}"):
             if not self.path.exists():
                 say(f"building the {self.name} file system of Debian {SUITE}")
                 self._build()

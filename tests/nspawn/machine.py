@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import cgroup, enter, root, store
-from .host import Failure, Process, attempt, cache, locked, read_json, replace, say, wait_for
+from .host import MachineError, Process, attempt, cache, locked, read_json, replace, say, wait_for
 from .images import Image, rootfs
 from .network import Network, forward, free_number, stop_forwarding
 
@@ -58,9 +58,14 @@ class Machine:
         return self._recorded("leader")
 
     @property
+    def kind(self) -> str:
+        """What the root was made from: "machine", "empty", or "none" if there is no root."""
+        return str(read_json(self.home / "origin.json").get("kind", "none"))
+
+    @property
     def empty(self) -> bool:
         """Say whether this is a bare Debian."""
-        return read_json(self.home / "origin.json").get("kind") == "empty"
+        return self.kind == "empty"
 
     @property
     def ready(self) -> bool:
@@ -72,13 +77,13 @@ class Machine:
         leader = self.leader
         if leader is None:
             name = "" if self.name == DEFAULT_NAME else f" --name {self.name}"
-            raise Failure(f"{self.name} does not run; start it with: tests/machine up{name}")
+            raise MachineError(f"{self.name} does not run; start it with: tests/machine up{name}")
         return leader
 
     def up(self, empty: bool) -> None:
         """Make what is missing, from the root to the user manager, and wait until it is ready."""
         if self.root.exists() and empty and not self.empty:
-            raise Failure(f"{self.name} is not an empty machine; choose another --name, or destroy it first")
+            raise MachineError(f"{self.name} is not an empty machine; choose another --name, or destroy it first")
         if self.ready:
             return
         self.stop()
@@ -103,12 +108,12 @@ class Machine:
         if supervisor and leader and not cut:
             say(f"powering {self.name} off")
             supervisor.signal(signal.SIGTERM)
-            if not wait_for(lambda: not supervisor.alive(), STOP_SECONDS):
+            if not wait_for(supervisor.gone, STOP_SECONDS):
                 say(f"{self.name} does not stop within {STOP_SECONDS} s; cutting its power")
         for process in filter(None, (leader, supervisor)):
             process.signal(signal.SIGKILL)
-            if not wait_for(lambda process=process: not process.alive(), 30):
-                raise Failure(f"process {process.pid} of {self.name} does not end")
+            if not wait_for(process.gone, 30):
+                raise MachineError(f"process {process.pid} of {self.name} does not end")
         self._clean()
 
     def destroy(self, *, keep_images: bool) -> None:
@@ -167,12 +172,12 @@ class Machine:
 
         def look() -> bool:
             if not supervisor.alive():
-                raise Failure(f"systemd-nspawn ended:\n{self._console()}")
+                raise MachineError(f"systemd-nspawn ended:\n{self._console()}")
             found[:] = filter(_is_init, _children(supervisor.pid))
             return bool(found)
 
         if not wait_for(look, 30):
-            raise Failure(f"systemd-nspawn started no init:\n{self._console()}")
+            raise MachineError(f"systemd-nspawn started no init:\n{self._console()}")
         return Process.of(found[0])
 
     def _connect(self, leader: Process) -> None:
@@ -187,11 +192,11 @@ class Machine:
         booted = wait_for(bus.exists, BOOT_SECONDS)
         inside = enter.as_root(leader)
         if not booted or not wait_for(lambda: systemd_state(inside) in ("running", "degraded"), BOOT_SECONDS):
-            raise Failure(f"{self.name} does not finish its boot:\n{self._console()}")
+            raise MachineError(f"{self.name} does not finish its boot:\n{self._console()}")
         cgroup.limit_podman(leader, self.root)
         lingers = (self.root / "var/lib/systemd/linger/admin").exists()
         if lingers and not wait_for(lambda: user_manager_runs(inside), BOOT_SECONDS):
-            raise Failure("the user manager of admin does not start; see: tests/machine root -- journalctl -b")
+            raise MachineError("the user manager of admin does not start; see: tests/machine root -- journalctl -b")
 
     def _clean(self) -> None:
         with locked(cache() / "locks" / "network"):

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .host import Failure, attempt, cache, output, read_json, run
+from .host import MachineError, attempt, cache, output, read_json, run
 
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 LINKS = Path("/sys/class/net")
@@ -64,7 +64,7 @@ class Network:
         }}"""
         done = subprocess.run(["nft", "-f", "-"], input=rules, text=True, capture_output=True)
         if done.returncode:
-            raise Failure(f"nft: {done.stderr}")
+            raise MachineError(f"nft: {done.stderr}")
 
 
 def free_number() -> int:
@@ -73,7 +73,7 @@ def free_number() -> int:
     for number in range(250):
         if number not in taken and not (LINKS / Network(number).name).exists():
             return number
-    raise Failure("there is no free network for another machine")
+    raise MachineError("there is no free network for another machine")
 
 
 def forward(marker: Path) -> None:

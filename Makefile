@@ -1,0 +1,39 @@
+CACHE := $(or $(CHAINSAW_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/chainsaw-machine)
+REQUIREMENTS := python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["test"], sep="\n")'
+VENV = $(CACHE)/venv-$(shell { python3 --version; $(REQUIREMENTS); } | sha256sum | cut -c1-12)
+
+.PHONY: help demo test deb machine clean
+
+help:
+	@echo 'make demo      show WordPress go live, in a Debian 13 machine that is built for it'
+	@echo 'make test      run all tests, with that machine; PYTEST="tests/test_x.py -k name" selects'
+	@echo 'make machine   bring the machine up with chainsaw installed; see tests/machine --help'
+	@echo 'make deb       build the Debian package into dist/'
+	@echo 'make clean     remove what was built in the checkout'
+	@echo 'Run demo, test and machine as root. The cache is $(CACHE).'
+
+demo:
+	tests/demo
+
+test: machine
+	@test -e $(VENV)/ready || $(MAKE) --no-print-directory $(VENV)/ready
+	$(VENV)/bin/python -m pytest $(PYTEST)
+
+machine:
+	tests/machine up
+	tests/machine install
+
+deb:
+	.deb/build dist
+
+clean:
+	rm -rf dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(CACHE)/venv-%/ready:
+	python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -qy python3-venv; }
+	rm -rf $(@D)
+	python3 -m venv $(@D)
+	$(REQUIREMENTS) > $(@D)/requirements.txt
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $(@D)/requirements.txt
+	touch $@
