@@ -30,8 +30,8 @@ def plan(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 def apply(names: tuple[str, ...], dry_run: bool, force: bool, no_wait: bool, as_json: bool) -> None:
     """Bring this host to what the files declare, for all instances or those named.
 
-    What works already is not touched. An instance that does not come up is put back to what it was, and the others go on;
-    the exit code is 3 then.
+    What works already is not touched. An instance that does not come up is put back to what it was, and the others go
+    on; the exit code is 3 then.
     """
     with progress() as report:
         result = apply_request(Request(names, dry_run, force, not no_wait), report)
@@ -47,7 +47,8 @@ def apply(names: tuple[str, ...], dry_run: bool, force: bool, no_wait: bool, as_
 def rollback(number: int | None, dry_run: bool, force: bool, no_wait: bool, as_json: bool) -> None:
     """Return to generation NUMBER, or to the one before the current one.
 
-    Units and routes become what they were; data stays as it is, and so do your files: the next apply follows them again.
+    Units and routes become what they were; data stays as it is, and so do your files: the next apply follows them
+    again.
     """
     with progress() as report:
         result = rollback_request(number, Request((), dry_run, force, not no_wait, "rollback"), report)

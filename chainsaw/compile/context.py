@@ -94,13 +94,13 @@ class Job:
         return render(f"{self.bundle.source.name}: {where}", text, self.context)
 
     def unit(self, component: str) -> str:
-        """The service of a component."""
+        """Return the service of a component."""
         return f"{self.stem(component)}.service"
 
     def stem(self, component: str) -> str:
-        """The unit name of a component without its ending."""
+        """Return the unit name of a component without its ending."""
         return f"app@{self.name}" if component == "app" else f"app@{self.name}.{component}"
 
     def container(self, component: str) -> str:
-        """The container's name; instance names have no dot, so it is unique."""
+        """Return the container's name; instance names have no dot, so it is unique."""
         return f"{self.name}.{component}"

@@ -8,7 +8,8 @@ from hashlib import sha256
 def marked(origin: str, body: str) -> str:
     """Return a generated text under its header; `origin` names what it was made from."""
     digest = sha256(body.encode()).hexdigest()[:32]
-    return f"# Made by chainsaw from {origin}. Do not edit: a change is found, shown, and never lost silently.\n# digest: {digest}\n{body}"
+    warning = "Do not edit: a change is found, shown, and never lost silently."
+    return f"# Made by chainsaw from {origin}. {warning}\n# digest: {digest}\n{body}"
 
 
 def is_intact(text: str) -> bool:

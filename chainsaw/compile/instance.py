@@ -64,9 +64,7 @@ def _start_order(job: Job) -> list[str]:
 
 
 def _unit(job: Job, path: str, template: str, **context: object) -> Artifact:
-    return unit_artifact(
-        path, template, context, shared=job.shared, host=job.host, origin=job.origin, owner=job.name
-    )
+    return unit_artifact(path, template, context, shared=job.shared, host=job.host, origin=job.origin, owner=job.name)
 
 
 def _socket(job: Job) -> Iterator[Artifact]:
@@ -92,9 +90,7 @@ def _timers(job: Job) -> Iterator[Artifact]:
         stem = f"app@{job.name}.{name}"
         words = {"title": job.title, "help": timer.help}
         every = span_in_seconds(timer.every)
-        yield _unit(
-            job, f"units/{stem}.timer", "component.timer.j2", every=every, service=f"{stem}.service", **words
-        )
+        yield _unit(job, f"units/{stem}.timer", "component.timer.j2", every=every, service=f"{stem}.service", **words)
         yield _unit(
             job,
             f"units/{stem}.service",
@@ -192,5 +188,3 @@ def _static(job: Job) -> StaticExport | None:
         return None
     key, reference = static_key(job)
     return StaticExport(key=key, reference=reference, root=served.root, scripts=served.scripts)
-
-

@@ -18,7 +18,8 @@ from chainsaw.model.names import span_in_seconds
 def static_key(job: Job) -> tuple[str, str]:
     """Return the name below static/ of the files of the primary's document root, and the image's reference."""
     recipe = job.bundle.recipe
-    assert recipe.primary and recipe.serve.fastcgi
+    assert recipe.primary
+    assert recipe.serve.fastcgi
     reference = image_reference(job.bundle, recipe.primary.image, job.shared.images)
     served = recipe.serve.fastcgi
     digest = sha256("\0".join([reference, served.root, *served.scripts]).encode()).hexdigest()[:16]
@@ -29,7 +30,13 @@ def location_files(job: Job) -> Iterator[Artifact]:
     """Yield the nginx files of one instance, each below nginx/."""
     served = job.bundle.recipe.serve
     if served.fastcgi:
-        yield _file(job, f"{job.name}.params", "fastcgi-params.conf.j2", root=served.fastcgi.root, buffering=served.fastcgi.buffering)
+        yield _file(
+            job,
+            f"{job.name}.params",
+            "fastcgi-params.conf.j2",
+            root=served.fastcgi.root,
+            buffering=served.fastcgi.buffering,
+        )
         yield _file(
             job,
             f"{job.name}.conf",

@@ -1,7 +1,7 @@
 """Unit files: rendered templates are parsed back to plain values, and one writer encodes them for where they land.
 
-A template holds plain values: no quoting, no escaping. `words` and `command` values are JSON lists. The encodings follow
-systemd.syntax(7), systemd.service(5) ("Command lines") and quadlet's own parser.
+A template holds plain values: no quoting, no escaping. `words` and `command` values are JSON lists. The encodings
+follow systemd.syntax(7), systemd.service(5) ("Command lines") and quadlet's own parser.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def parse_unit(filename: str, template: str, text: str) -> Unit:
             key, value = stripped.split("=", 1)
             sections[-1][1].append((key.strip(), value.strip()))
         else:
-            problems.append(Diagnostic("unit-syntax", "neither a section nor key=value", template, number, 1, source=line))
+            problems.append(
+                Diagnostic("unit-syntax", "neither a section nor key=value", template, number, 1, source=line)
+            )
     if problems:
         raise invalid(problems)
     return Unit(filename, tuple(Section(name, tuple(entries)) for name, entries in sections))

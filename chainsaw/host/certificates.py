@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from chainsaw.host import files
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
@@ -72,13 +77,14 @@ def issue(directory: str, host: str) -> Issued:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     authority = x509.load_pem_x509_certificate(Path(directory, "ca.pem").read_bytes())
     signer = serialization.load_pem_private_key(Path(directory, "ca.key").read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)] if len(host) <= 64 else [])
-    usage = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     certificate = (
         _begin(name, authority.subject, key.public_key(), LEAF_DAYS)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=len(host) > 64)
@@ -93,7 +99,9 @@ def issue(directory: str, host: str) -> Issued:
     return Issued(encoded, certificate.public_bytes(pem) + authority.public_bytes(pem))
 
 
-def _begin(subject, issuer, public_key, days: int):  # type: ignore[no-untyped-def]  # cryptography is imported late
+def _begin(
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, days: int
+) -> x509.CertificateBuilder:
     from cryptography import x509
 
     now = datetime.now(UTC)
@@ -108,7 +116,7 @@ def _begin(subject, issuer, public_key, days: int):  # type: ignore[no-untyped-d
     )
 
 
-def _key_usage(signs: bool):  # type: ignore[no-untyped-def]  # cryptography is imported late
+def _key_usage(signs: bool) -> x509.KeyUsage:
     from cryptography import x509
 
     return x509.KeyUsage(

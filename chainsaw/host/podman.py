@@ -43,9 +43,7 @@ class Podman:
             raise ChainsawError(_unanswered(error)) from error
         return found
 
-    def build(
-        self, reference: str, context: Mapping[str, bytes], base: str, report: Callable[[str], None]
-    ) -> None:
+    def build(self, reference: str, context: Mapping[str, bytes], base: str, report: Callable[[str], None]) -> None:
         """Build an image from a context and the reference for its ARG BASE; report each step's line."""
         with tempfile.TemporaryDirectory(prefix="chainsaw-build-") as directory:
             for path, content in context.items():
@@ -84,9 +82,7 @@ class Podman:
         """Return a file that belongs to a block."""
         return process.run([*PODMAN, "unshare", "cat", path]).out
 
-    def export_static(
-        self, reference: str, root: str, scripts: Sequence[str], target: str, block: int
-    ) -> None:
+    def export_static(self, reference: str, root: str, scripts: Sequence[str], target: str, block: int) -> None:
         """Export a document root from an image, links resolved inside the image, scripts as empty files.
 
         Empty scripts let the front see that a script exists without having its text. The image's own tar runs under the

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import html
-import http.client
-import socket
-import ssl
 import time
+from typing import TYPE_CHECKING
 
 from chainsaw.model.deployment import ProbeRequest
+
+if TYPE_CHECKING:
+    import ssl
 
 LIMIT = 2 * 1024 * 1024
 
 
 def probe(host: str, port: int, request: ProbeRequest, authority: str, patience: float) -> str:
     """Return nothing when the page answers as it should within `patience` seconds, or what it does instead."""
+    import ssl
+
     context = ssl.create_default_context(cafile=authority)
     deadline = time.monotonic() + patience
     while True:
@@ -26,14 +28,19 @@ def probe(host: str, port: int, request: ProbeRequest, authority: str, patience:
 
 def _ask(host: str, port: int, request: ProbeRequest, context: ssl.SSLContext, timeout: float) -> str:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain:
-            with context.wrap_socket(plain, server_hostname=host) as secure:
-                return _judge(host, secure, request)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            return _judge(host, secure, request)
     except (OSError, http.client.HTTPException) as error:
         return f"https://{host}{request.path} does not answer: {error}"
 
 
 def _judge(host: str, secure: ssl.SSLSocket, request: ProbeRequest) -> str:
+    import html
+    import http.client
+
     connection = http.client.HTTPConnection(host)
     connection.sock = secure
     connection.request("GET", request.path, headers={"User-Agent": "chainsaw-probe"})

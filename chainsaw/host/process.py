@@ -10,7 +10,6 @@ from typing import IO, TypeVar
 
 from chainsaw.errors import ChainsawError, Diagnostic
 
-
 Result = TypeVar("Result")
 
 
@@ -34,7 +33,9 @@ class Outcome:
         return "\n".join(shown[-15:])
 
 
-def run(argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, extra_env: dict[str, str] | None = None) -> Outcome:
+def run(
+    argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, extra_env: dict[str, str] | None = None
+) -> Outcome:
     """Return the outcome of a program; raise ChainsawError when it fails and `check` is set, or is not there."""
     environment = {**os.environ, **(extra_env or {})}
     try:
@@ -50,7 +51,9 @@ def run(argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, extra_en
 def follow(argv: Sequence[str], line: Callable[[str], None]) -> Outcome:
     """Run a program, hand on each line that it prints, and return its outcome; raise ChainsawError if it fails."""
     try:
-        process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
     except FileNotFoundError:
         raise ChainsawError(_missing(argv[0])) from None
     lines: list[bytes] = []
@@ -74,7 +77,8 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: 
         process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except FileNotFoundError:
         raise ChainsawError(_missing(argv[0])) from None
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     with process:
         try:
             result = consume(process.stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from chainsaw.errors import Diagnostic, host_lacks
@@ -58,20 +59,23 @@ class UserManager:
 
         `timeout` is in seconds; a unit that is still on its way then is reported as it is.
         """
-        asked = list(units)
-        for name, again in asked:
+        refused: dict[str, str] = {}
+        accepted: list[str] = []
+        for name, again in units:
             self._reset_failed(name)
             verb = self.manager.Manager.RestartUnit if again else self.manager.Manager.StartUnit
-            verb(name.encode(), b"replace")
-        return self._settle([name for name, _ in asked], timeout)
+            try:
+                verb(name.encode(), b"replace")
+                accepted.append(name)
+            except Exception as error:  # noqa: BLE001  # pystemd makes an exception class for each D-Bus error
+                refused[name] = f"refused by systemd: {error}"
+        return self._settle(accepted, timeout) | refused
 
     def stop(self, names: Sequence[str], timeout: float) -> None:
         """Stop units and wait until they are down; those that do not exist are passed over."""
         for name in names:
-            try:
+            with suppress(Exception):
                 self.manager.Manager.StopUnit(name.encode(), b"replace")
-            except Exception:
-                continue
         self._settle(names, timeout)
         for name in names:
             self._reset_failed(name)
@@ -94,7 +98,5 @@ class UserManager:
         return {name: states.get(name, "inactive") for name in names}
 
     def _reset_failed(self, name: str) -> None:
-        try:
+        with suppress(Exception):
             self.manager.Manager.ResetFailedUnit(name.encode())
-        except Exception:
-            return

@@ -81,6 +81,8 @@ def route_collisions(instances: Mapping[str, InstanceFile]) -> list[Diagnostic]:
         owner = taken.setdefault(file.instance.route, name)
         if owner != name:
             problems.append(
-                file.source.problem(("route",), f"already the route of {owner}", code="route-taken", hint="choose another")
+                file.source.problem(
+                    ("route",), f"already the route of {owner}", code="route-taken", hint="choose another"
+                )
             )
     return problems

@@ -35,9 +35,7 @@ class Source:
                     return table[path[:length]]
         return (1, 1)
 
-    def problem(
-        self, path: KeyPath, message: str, *, code: str, hint: str = "", at_key: bool = False
-    ) -> Diagnostic:
+    def problem(self, path: KeyPath, message: str, *, code: str, hint: str = "", at_key: bool = False) -> Diagnostic:
         """Return the diagnostic for a key path."""
         line, column = self.place(path, at_key)
         return Diagnostic(

@@ -61,6 +61,7 @@ class _Reader:
             return self.read_mapping(node, path)
         if isinstance(node, SequenceNode):
             return tuple(self.read(item, (*path, index)) for index, item in enumerate(node.value))
+        assert isinstance(node, ScalarNode)
         return self.read_scalar(node, path)
 
     def read_mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:

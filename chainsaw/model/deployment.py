@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Recorded(BaseModel):
     """A value that chainsaw itself writes and reads back."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Ids(Recorded):

@@ -10,7 +10,8 @@ from typing import Literal
 
 Encoding = Literal["setting", "plain", "word", "words", "command"]
 """setting: left to systemd, only % is doubled. plain: one argument of podman, taken as it is by quadlet. word: one
-argument that quadlet unquotes. words: several arguments, a JSON list. command: a JSON list handed on as one argument."""
+argument that quadlet unquotes. words: several arguments, a JSON list. command: a JSON list handed on as one argument.
+"""
 
 Version = tuple[int, int]
 

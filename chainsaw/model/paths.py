@@ -106,21 +106,21 @@ class Paths:
         return f"{self.data}/systemd/user"
 
     def instance(self, name: str) -> str:
-        """The directory of an instance's data."""
+        """Return the directory of an instance's data."""
         return f"{self.root}/instances/{name}"
 
     def record(self, name: str) -> str:
-        """The record of an instance's block."""
+        """Return the record of an instance's block."""
         return f"{self.instance(name)}/record.json"
 
     def volume(self, name: str, volume: str, public: bool) -> str:
-        """The directory of one volume."""
+        """Return the directory of one volume."""
         return f"{self.public}/{name}/{volume}" if public else f"{self.instance(name)}/volumes/{volume}"
 
     def secret(self, name: str, key: str) -> str:
-        """The file of one secret."""
+        """Return the file of one secret."""
         return f"{self.instance(name)}/secrets/{key}"
 
     def socket(self, name: str) -> str:
-        """The socket through which the front reaches an instance."""
+        """Return the socket through which the front reaches an instance."""
         return f"{self.sockets}/{name}.sock"

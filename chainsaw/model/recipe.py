@@ -35,7 +35,9 @@ class Setting(Model):
     """One setting of the application, under the upstream's own name."""
 
     type: Literal["string", "integer", "boolean", "choice", "email", "size"] = Field(description="What a value is.")
-    default: str | int | bool | None = Field(None, description="The value when none is set; without one it is required.")
+    default: str | int | bool | None = Field(
+        None, description="The value when none is set; without one it is required."
+    )
     help: Text = Field(description="One sentence for the person who sets it.")
     documentation: WebAddress = Field(description="The upstream page that documents it.")
     options: tuple[Text, ...] = Field((), description="The values of a choice.")

@@ -220,5 +220,3 @@ class ProbeInstance(Action):
 def summary(actions: list[Action]) -> list[dict[str, Any]]:
     """Return the actions for the JSON envelope, in order."""
     return [action.as_dict() for action in actions]
-
-

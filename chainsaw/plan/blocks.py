@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from chainsaw.errors import Diagnostic, host_lacks
 from chainsaw.model.block import SIZE, Block, Range
@@ -54,9 +55,7 @@ def allocate(
     return blocks
 
 
-def _lost(
-    recorded: Mapping[str, int], uids: Sequence[Range], gids: Sequence[Range], user: str
-) -> Iterable[Diagnostic]:
+def _lost(recorded: Mapping[str, int], uids: Sequence[Range], gids: Sequence[Range], user: str) -> Iterable[Diagnostic]:
     for name, start in sorted(recorded.items()):
         for file, ranges in (("/etc/subuid", uids), ("/etc/subgid", gids)):
             if not any(item.start <= start and start + SIZE <= item.end for item in ranges):
@@ -68,9 +67,13 @@ def _lost(
 
 def _shared(recorded: Mapping[str, int]) -> Iterable[Diagnostic]:
     ordered = sorted((start, name) for name, start in recorded.items())
-    for (first, one), (second, other) in zip(ordered, ordered[1:], strict=False):
+    for (first, one), (second, other) in pairwise(ordered):
         if second < first + SIZE:
-            yield Diagnostic("block-overlap", f"{one} and {other} are recorded with the same ids {second}", hint="restore one of the two records")
+            yield Diagnostic(
+                "block-overlap",
+                f"{one} and {other} are recorded with the same ids {second}",
+                hint="restore one of the two records",
+            )
 
 
 def overlapping(own: Sequence[Range], every: Sequence[Range], file: str) -> list[Diagnostic]:

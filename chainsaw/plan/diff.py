@@ -73,7 +73,13 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
         yield act.Link("", name)
     for name in sorted(observed.links - units):
         yield act.Unlink("", name)
-    if changes.touch("units/") or changes.touch("quadlets/") or observed.unfinished or units != observed.links or not observed.quadlets_linked:
+    if (
+        changes.touch("units/")
+        or changes.touch("quadlets/")
+        or observed.unfinished
+        or units != observed.links
+        or not observed.quadlets_linked
+    ):
         yield act.ReloadSystemd("")
     yield from _unit_actions(wanted, observed, changes)
 

@@ -6,7 +6,6 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-
 from chainsaw.compile.context import Shared
 from chainsaw.compile.instance import Piece
 from chainsaw.compile.site import compile_site
@@ -92,9 +91,7 @@ def applied(request: Request, report: Reporter, work: Callable[[Session], Result
         return _in_session(request, report, user, work)
 
 
-def _in_session(
-    request: Request, report: Reporter, user: facts.Account, work: Callable[[Session], Result]
-) -> Result:
+def _in_session(request: Request, report: Reporter, user: facts.Account, work: Callable[[Session], Result]) -> Result:
     catalog = Catalog()
     intent = read_intent(user, catalog)
     ranges = facts.ranges_of(user.name, user.uid)
@@ -179,7 +176,9 @@ def _refuse(session: Session, observed: Observed, manifest: Manifest) -> None:
             problems.append(Diagnostic("edited", f"edited by hand:\n{item.diff}", file, hint=hint))
     names = [path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")]
     for place in foreign_links(paths, names):
-        problems.append(Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=f"mv {place} {place}.old"))
+        problems.append(
+            Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=f"mv {place} {place}.old")
+        )
     if problems:
         raise ChainsawError(problems)
     problems = _occupied(session, observed)
@@ -200,5 +199,3 @@ def _occupied(session: Session, observed: Observed) -> list[Diagnostic]:
         )
         for port in taken
     ]
-
-

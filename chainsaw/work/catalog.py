@@ -34,7 +34,11 @@ class Catalog(Mapping[str, Recipe]):
     @cached_property
     def names(self) -> list[str]:
         """The names of the recipes, sorted."""
-        return [name for name in files.list_directory(self.directory) if files.exists(f"{self.directory}/{name}/recipe.yaml")]
+        return [
+            name
+            for name in files.list_directory(self.directory)
+            if files.exists(f"{self.directory}/{name}/recipe.yaml")
+        ]
 
     def bundle(self, name: str) -> Bundle:
         """Return a recipe with its files; raise ChainsawError when there is none, or it has problems."""

@@ -58,7 +58,9 @@ class Worker:
             self.present |= self.podman.declared_volumes([need.reference])
         forgotten = set(self.present.get(need.reference, ())) - set(need.mounted)
         if forgotten:
-            message = f"{need.reference} declares volumes that its recipe does not mount: {', '.join(sorted(forgotten))}"
+            message = (
+                f"{need.reference} declares volumes that its recipe does not mount: {', '.join(sorted(forgotten))}"
+            )
             hint = "what is written there would be lost at every restart; the recipe must mount it"
             raise ChainsawError(Diagnostic("unmounted-volume", message, hint=hint))
 
@@ -84,7 +86,9 @@ class Worker:
             return
         name = build.reference.rsplit("/", 1)[-1].split(":")[0]
         self.report.doing(f"building {name}")
-        self.podman.build(build.reference, build.context, build.base, lambda line: self.report.doing(f"building {name}: {line}"))
+        self.podman.build(
+            build.reference, build.context, build.base, lambda line: self.report.doing(f"building {name}: {line}")
+        )
         self.present[build.reference] = ()
 
     def create_directory(self, action: act.CreateDirectory) -> None:
@@ -122,7 +126,8 @@ class Worker:
         paths = self.user.paths
         certificates.make_authority(paths.authority, self.node)
         issued = certificates.issue(paths.authority, action.host)
-        assert self.manifest.front and self.manifest.front.block is not None
+        assert self.manifest.front
+        assert self.manifest.front.block is not None
         owner = Ids(uid=self.manifest.front.block, gid=self.manifest.front.block)
         place = f"{paths.certificates}/{action.host}"
         self.podman.make_directory(place, 0o700, owner)

@@ -9,8 +9,8 @@ from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.host import files
 from chainsaw.host.facts import Account, account
 from chainsaw.load.check import nearest
-from chainsaw.load.site import load_instance
 from chainsaw.load.settings import Value, check_instance
+from chainsaw.load.site import load_instance
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.catalog import Catalog
@@ -37,7 +37,9 @@ def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, 
     _write_schemas(user)
     lines = [f"wrote {file}", "next: chainsaw apply"]
     if recipe.login:
-        lines.append(f"after that, the password of {recipe.login.user}: chainsaw secret show {name} {recipe.login.secret}")
+        lines.append(
+            f"after that, the password of {recipe.login.user}: chainsaw secret show {name} {recipe.login.secret}"
+        )
     return Result({"instance": name, "recipe": recipe_name, "path": file}, tuple(lines))
 
 

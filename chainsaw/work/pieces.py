@@ -30,7 +30,11 @@ def select(fresh: Mapping[str, Piece], former: Mapping[str, Piece], names: tuple
     if unknown:
         raise ChainsawError(
             [
-                Diagnostic("no-instance", f"no instance {name!r}{nearest(name, known)}", hint=f"instances: {', '.join(sorted(known)) or 'none'}")
+                Diagnostic(
+                    "no-instance",
+                    f"no instance {name!r}{nearest(name, known)}",
+                    hint=f"instances: {', '.join(sorted(known)) or 'none'}",
+                )
                 for name in unknown
             ],
             Exit.MISSING,

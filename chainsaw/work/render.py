@@ -27,7 +27,7 @@ def schema_text(kind: str) -> str:
 
 
 def render(out: str | None) -> Result:
-    """Compile what is declared and write it below a directory, or list it; on a host without ranges, with assumed ids."""
+    """Compile what is declared and write it below a directory, or list it; without ranges, with assumed ids."""
     user = facts.account()
     catalog = Catalog()
     intent = read_intent(user, catalog)

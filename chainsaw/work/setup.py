@@ -6,8 +6,9 @@ import json
 import os
 import pwd
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts, files, process, store
@@ -21,6 +22,8 @@ SYSCTL = "/etc/sysctl.d/50-chainsaw.conf"
 JOURNALD = "/etc/systemd/journald.conf.d/50-chainsaw.conf"
 USERDB = "/etc/userdb"
 FUSE = "/usr/bin/fuse-overlayfs"
+FRONT_WORKER = 33
+"""Debian's www-data, as which nginx of the front answers."""
 REFLINKING = frozenset({"btrfs", "xfs"})
 
 
@@ -57,7 +60,9 @@ def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, repo
     lines = [f"{verb}{change.what}" for change in changes] or [f"nothing to change: {target.name} is prepared"]
     if changes and not dry_run:
         lines.append(f"{target.name} is prepared. Next, as {target.name}: chainsaw new wordpress blog; chainsaw apply")
-    return Result({"user": target.name, "changes": [change.what for change in changes], "dry_run": dry_run}, tuple(lines))
+    return Result(
+        {"user": target.name, "changes": [change.what for change in changes], "dry_run": dry_run}, tuple(lines)
+    )
 
 
 def _target(user: str | None, blocks: str) -> Target:
@@ -104,7 +109,9 @@ def _range_changes(target: Target) -> Iterator[Change]:
     if last >= 2**32 - 2 * SIZE:
         raise host_lacks(Diagnostic("ids-exhausted", f"there are not {missing} blocks of ids left", "/etc/subuid"))
     argv = ["usermod", "--add-subuids", f"{first}-{last}", "--add-subgids", f"{first}-{last}", target.name]
-    yield Change(f"give {target.name} the subordinate ids {first}-{last}: {missing} blocks", lambda: _add_ranges(target, argv))
+    yield Change(
+        f"give {target.name} the subordinate ids {first}-{last}: {missing} blocks", lambda: _add_ranges(target, argv)
+    )
 
 
 def _add_ranges(target: Target, argv: list[str]) -> None:
@@ -130,15 +137,22 @@ def _linger(name: str) -> None:
 
 
 def _sysctl_changes() -> Iterator[Change]:
-    text = "# Made by chainsaw setup: the front listens on 80 and 443 as an ordinary user.\nnet.ipv4.ip_unprivileged_port_start = 80\n"
+    why = "# Made by chainsaw setup: the front listens on 80 and 443 as an ordinary user.\n"
+    text = f"{why}net.ipv4.ip_unprivileged_port_start = 80\n"
     if files.read_text(SYSCTL) != text:
-        yield Change(f"write {SYSCTL}: ports from 80 on are for ordinary users", lambda: files.write_atomic(SYSCTL, text.encode()))
+        yield Change(
+            f"write {SYSCTL}: ports from 80 on are for ordinary users",
+            lambda: files.write_atomic(SYSCTL, text.encode()),
+        )
     if int((files.read_text(facts.PORT_START) or "1024").strip()) > 80:
-        yield Change("set net.ipv4.ip_unprivileged_port_start to 80", lambda: files.write_kernel(facts.PORT_START, "80\n"))
+        yield Change(
+            "set net.ipv4.ip_unprivileged_port_start to 80", lambda: files.write_kernel(facts.PORT_START, "80\n")
+        )
 
 
 def _journal_changes() -> Iterator[Change]:
-    text = "# Made by chainsaw setup: logs survive a reboot, and are bounded.\n[Journal]\nStorage=persistent\nSystemMaxUse=500M\n"
+    why = "# Made by chainsaw setup: logs survive a reboot, and are bounded.\n"
+    text = f"{why}[Journal]\nStorage=persistent\nSystemMaxUse=500M\n"
     if files.read_text(JOURNALD) != text:
 
         def effect() -> None:
@@ -154,12 +168,16 @@ def _storage_changes(target: Target, driver: str | None) -> Iterator[Change]:
     if files.exists(file):
         return
     chosen = driver or _fitting_driver(target)
-    text = "# Made by chainsaw setup. Another driver needs: podman system reset\n[storage]\ndriver = \"overlay\"\n"
+    text = '# Made by chainsaw setup. Another driver needs: podman system reset\n[storage]\ndriver = "overlay"\n'
     if chosen == "fuse-overlayfs":
-        text += f"\n[storage.options.overlay]\nmount_program = \"{FUSE}\"\n"
+        text += f'\n[storage.options.overlay]\nmount_program = "{FUSE}"\n'
         if not files.exists(FUSE):
             raise host_lacks(Diagnostic("no-fuse", f"{FUSE} is not there", hint="sudo apt install fuse-overlayfs"))
-    why = "images are shared between instances without a copy" if chosen != "overlay" else "this file system copies by reference"
+    why = (
+        "images are shared between instances without a copy"
+        if chosen != "overlay"
+        else "this file system copies by reference"
+    )
     yield Change(f"choose the storage driver {chosen}: {why}", lambda: _write_for(target, file, text))
 
 
@@ -192,12 +210,15 @@ def _userdb_changes(target: Target) -> Iterator[Change]:
     for name, start in sorted(store.read_blocks(target.paths).items()):
         if start not in own or not _is_name(name):
             continue
-        people = {f"chainsaw-{name}-root": start, f"chainsaw-{name}": start + 1000}
+        people = {
+            f"chainsaw-{name}-root": start,
+            f"chainsaw-{name}": start + (FRONT_WORKER if name == "front" else 1000),
+        }
         fresh = {user: uid for user, uid in people.items() if not _is_published(user, uid)}
         if fresh:
             yield Change(
                 f"name the ids of {name}: {', '.join(f'{uid} is {user}' for user, uid in fresh.items())}",
-                lambda fresh=fresh: [_publish(user, uid) for user, uid in fresh.items()],  # type: ignore[misc]
+                partial(_publish_all, fresh),
             )
 
 
@@ -211,6 +232,11 @@ def _is_name(name: str) -> bool:
 def _is_published(user: str, uid: int) -> bool:
     text = files.read_text(f"{USERDB}/{user}.user")
     return text is not None and json.loads(text).get("uid") == uid and files.exists(f"{USERDB}/{uid}.user")
+
+
+def _publish_all(people: Mapping[str, int]) -> None:
+    for user, uid in people.items():
+        _publish(user, uid)
 
 
 def _publish(user: str, uid: int) -> None:

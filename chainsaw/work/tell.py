@@ -7,6 +7,7 @@ from typing import Any
 
 from chainsaw.compile.instance import Piece
 from chainsaw.errors import Diagnostic, Exit
+from chainsaw.host import files
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
@@ -48,6 +49,9 @@ def tell_applied(
     for name in gone:
         places = [item.path for item in former[name].deployment.directories if item.path.endswith(f"/{name}")]
         lines.append(f"{name} is stopped and no longer served. Its data is still in {' and '.join(places)}")
+    unnamed = [name for name in manifest.instances if name not in former and not files.exists(f"/etc/userdb/chainsaw-{name}.user")]
+    if any(manifest.instances[name].block is not None for name in unnamed):
+        lines.append("ps and ls show numbers for the ids of new instances until you run: sudo chainsaw setup")
     changed = sorted({action.owner for action in done if action.owner and action.owner != "front"} & former.keys())
     lines += [f"{name} is up to date" for name in changed if name in manifest.instances and name not in failures]
     if not lines and not failures:
@@ -65,7 +69,9 @@ def tell_applied(
 def _named(name: str, problems: Sequence[Diagnostic], former: Mapping[str, Piece]) -> list[Diagnostic]:
     """Say of an instance's problems whose they are, and what became of it."""
     fate = "it runs as before" if name in former else "it was not installed; its data, if any, is kept"
-    summary = Diagnostic("put-back", f"{name} was put back: {fate}", f"instances/{name}.yaml", hint="mend it, then: chainsaw apply")
+    summary = Diagnostic(
+        "put-back", f"{name} was put back: {fate}", f"instances/{name}.yaml", hint="mend it, then: chainsaw apply"
+    )
     return [*problems, summary]
 
 

@@ -27,6 +27,14 @@ def carry_out(plan: Sequence[act.Action], worker: Worker) -> Failures:
     if failures:
         return failures
     rest = [action for action in plan if action.phase >= act.WriteGeneration.phase]
+    try:
+        _switch(rest, worker, failures)
+    except OSError as error:
+        raise ChainsawError(Diagnostic("system", str(error), hint=_hint(error) or "chainsaw apply")) from error
+    return failures
+
+
+def _switch(rest: Sequence[act.Action], worker: Worker, failures: Failures) -> None:
     for phase, group in groupby(rest, key=lambda action: action.phase):
         together = list(group)
         if phase == act.StopUnit.phase:
@@ -36,7 +44,6 @@ def carry_out(plan: Sequence[act.Action], worker: Worker) -> Failures:
         else:
             for action in together:
                 _guarded(action, failures, lambda action=action: _do(action, worker))  # type: ignore[misc]
-    return failures
 
 
 def _guarded(action: act.Action, failures: Failures, effect: Callable[[], None]) -> None:

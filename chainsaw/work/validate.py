@@ -23,24 +23,36 @@ def _validate_quadlets(directory: str) -> None:
     generator = next((item for item in GENERATORS if files.exists(item)), GENERATORS[0])
     outcome = process.run([generator, "-user", "-dryrun"], check=False, extra_env={"QUADLET_UNIT_DIRS": directory})
     if outcome.code:
-        raise ChainsawError(Diagnostic("quadlet", f"Podman does not take these quadlets:\n{outcome.complaint}", directory))
+        raise ChainsawError(
+            Diagnostic("quadlet", f"Podman does not take these quadlets:\n{outcome.complaint}", directory)
+        )
 
 
 def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:
     """Let nginx of the front's image read the files and open all they name."""
     front = manifest.front
-    assert front is not None and front.block is not None
+    assert front is not None
+    assert front.block is not None
     prefix = f"/srv/conf/{manifest.number}/nginx/"
     argv = ["nginx", "-t", "-q", "-p", prefix, "-c", "nginx.conf", "-g", "pid /tmp/test.pid;"]
     running = manager.states(["chainsaw-front.service"]).get("chainsaw-front.service") == "active"
     reference = front.images[0].reference
-    if running and f"Image={reference}\n" in (files.read_text(f"{paths.current}/quadlets/chainsaw-front.container") or ""):
+    if running and f"Image={reference}\n" in (
+        files.read_text(f"{paths.current}/quadlets/chainsaw-front.container") or ""
+    ):
         outcome = podman.exec("chainsaw-front", argv, env={"NGINX": ""})
     else:
         places = {"conf": paths.generations, "certificates": paths.certificates, "sockets": paths.sockets}
         places |= {"static": paths.static, "public": paths.public}
         mounts = [f"{source}:/srv/{name}:ro" for name, source in places.items()]
-        options = ["--cap-add=CHOWN", "--cap-add=SETUID", "--cap-add=SETGID", "--sysctl=net.ipv4.ip_unprivileged_port_start=0"]
+        options = [
+            "--cap-add=CHOWN",
+            "--cap-add=SETUID",
+            "--cap-add=SETGID",
+            "--sysctl=net.ipv4.ip_unprivileged_port_start=0",
+        ]
         outcome = podman.run_once(reference, argv, mounts=mounts, block=front.block, options=options)
     if outcome.code:
-        raise ChainsawError(Diagnostic("nginx", f"nginx does not take these files:\n{outcome.complaint}", paths.generations))
+        raise ChainsawError(
+            Diagnostic("nginx", f"nginx does not take these files:\n{outcome.complaint}", paths.generations)
+        )
