@@ -14,7 +14,7 @@ from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
 from chainsaw.model.artifact import Artifact, as_tree
 from chainsaw.model.block import Block
-from chainsaw.model.deployment import Deployment, Directory, Ids, ImageNeed, Manifest, ProbeRequest, Service
+from chainsaw.model.deployment import Deployment, Directory, ImageNeed, Manifest, ProbeRequest, Service
 from chainsaw.model.site import Site
 
 ORIGIN = "site.yaml and instances/"
@@ -107,7 +107,6 @@ def _nginx_file(filename: str, template: str, context: dict[str, Any], shared: S
 
 def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: Shared) -> Deployment:
     digests = {unit.path.rsplit("/", 1)[-1]: unit.digest for unit in units}
-    master = Ids(uid=block.host_id(0), gid=block.host_id(0))
     paths = host.paths
     return Deployment(
         name="front",
@@ -122,7 +121,7 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
             Directory(path=paths.sockets, mode=0o711),
             Directory(path=paths.front, mode=0o711),
             Directory(path=paths.authority, mode=0o700),
-            Directory(path=paths.certificates, mode=0o700, ids=master),
+            Directory(path=paths.certificates, mode=0o711),
         ),
         services=(Service(unit="chainsaw-front.service", digest=digests["chainsaw-front.container"]),),
         socket=Service(unit="chainsaw-front.socket", digest=digests["chainsaw-front.socket"]),

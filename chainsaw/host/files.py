@@ -164,11 +164,6 @@ def free_bytes(path: str) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def copy_tree(source: str, target: str) -> None:
-    """Copy what a directory holds into another one, readable by all."""
-    shutil.copytree(source, target, dirs_exist_ok=True)
-
-
 def rename(source: str, target: str) -> None:
     """Give a finished directory its name."""
     os.replace(source, target)

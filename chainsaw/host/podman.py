@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -15,6 +18,17 @@ from chainsaw.model.block import SIZE, Range, intermediate
 from chainsaw.model.deployment import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A directory, with what it is seeded with, or a file with its content, that belongs to ids of a block."""
+
+    path: str
+    mode: int
+    ids: Ids
+    content: bytes | None = None
+    seed: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Podman:
@@ -60,23 +74,47 @@ class Podman:
         """Pull an image."""
         process.follow([*PODMAN, "pull", reference], lambda line: None)
 
-    def make_directory(self, path: str, mode: int, ids: Ids) -> None:
-        """Make a directory that belongs to ids of a block."""
-        owner = self._owner(ids)
-        process.run([*PODMAN, "unshare", "install", "-d", "-m", f"{mode:o}", *owner, path])
+    def place(self, items: Sequence[Placement]) -> None:
+        """Make directories and files that belong to ids of a block, all in one process, each complete or not at all.
 
-    def copy_into(self, source: str, target: str, ids: Ids) -> None:
-        """Copy what a directory holds into one that belongs to ids of a block."""
-        inside = (intermediate(self.uids, ids.uid), intermediate(self.gids, ids.gid))
-        process.run([*PODMAN, "unshare", "cp", "-rT", source, target])
-        process.run([*PODMAN, "unshare", "chown", "-R", f"{inside[0]}:{inside[1]}", target])
+        Content travels by standard input as a tar archive, never in argv. Everything is first made beside its place and
+        then renamed, for which the directories above it must be the admin's own.
+        """
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for item in items:
+                self._add(tar, item)
+        argv = [*PODMAN, "unshare", "tar", "-x", "-p", "--same-owner", "--numeric-owner", "-C", "/", "-f", "-"]
+        process.run(argv, stdin=archive.getvalue())
+        for item in items:
+            if item.content is None and files.exists(item.path):
+                continue
+            files.rename(f"{item.path}.partial", item.path)
 
-    def write_file(self, path: str, content: bytes, mode: int, ids: Ids) -> None:
-        """Write a file that belongs to ids of a block; the content travels by standard input, never in argv."""
-        partial = f"{path}.partial"
-        owner = self._owner(ids)
-        process.run([*PODMAN, "unshare", "install", "-m", f"{mode:o}", *owner, "/dev/stdin", partial], stdin=content)
-        process.run([*PODMAN, "unshare", "mv", "-T", partial, path])
+    def _add(self, tar: tarfile.TarFile, item: Placement) -> None:
+        base = f"{item.path}.partial".lstrip("/")
+        if item.content is not None:
+            self._member(tar, base, item, item.content)
+            return
+        self._member(tar, base, item, None)
+        folders = {str(parent) for path in item.seed for parent in PurePosixPath(path).parents if str(parent) != "."}
+        for folder in sorted(folders):
+            self._member(tar, f"{base}/{folder}", item, None)
+        for path, content in item.seed.items():
+            self._member(tar, f"{base}/{path}", item, content)
+
+    def _member(self, tar: tarfile.TarFile, name: str, item: Placement, content: bytes | None) -> None:
+        info = tarfile.TarInfo(name)
+        info.uid = intermediate(self.uids, item.ids.uid)
+        info.gid = intermediate(self.gids, item.ids.gid)
+        info.mtime = time.time()
+        if content is None:
+            info.type, info.mode = tarfile.DIRTYPE, item.mode
+            tar.addfile(info)
+            return
+        info.size = len(content)
+        info.mode = item.mode if item.content is not None else 0o644
+        tar.addfile(info, io.BytesIO(content))
 
     def read_file(self, path: str) -> bytes:
         """Return a file that belongs to a block."""
@@ -117,10 +155,6 @@ class Podman:
             ],
             check=False,
         )  # fmt: skip
-
-    def _owner(self, ids: Ids) -> list[str]:
-        user, group = intermediate(self.uids, ids.uid), intermediate(self.gids, ids.gid)
-        return ["-o", str(user), "-g", str(group)]
 
 
 def _unpack(stream: IO[bytes], target: str, scripts: tuple[str, ...]) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import html
+import http.client
+import socket
+import ssl
 import time
-from typing import TYPE_CHECKING
 
 from chainsaw.model.deployment import ProbeRequest
-
-if TYPE_CHECKING:
-    import ssl
 
 LIMIT = 2 * 1024 * 1024
 
 
 def probe(host: str, port: int, request: ProbeRequest, authority: str, patience: float) -> str:
     """Return nothing when the page answers as it should within `patience` seconds, or what it does instead."""
-    import ssl
-
     context = ssl.create_default_context(cafile=authority)
     deadline = time.monotonic() + patience
     while True:
@@ -38,9 +36,6 @@ def _ask(host: str, port: int, request: ProbeRequest, context: ssl.SSLContext, t
 
 
 def _judge(host: str, secure: ssl.SSLSocket, request: ProbeRequest) -> str:
-    import html
-    import http.client
-
     connection = http.client.HTTPConnection(host)
     connection.sock = secure
     connection.request("GET", request.path, headers={"User-Agent": "chainsaw-probe"})

@@ -127,15 +127,43 @@ def write_block(paths: Paths, name: str, start: int) -> None:
 
 def read_applied(paths: Paths) -> dict[str, str]:
     """Return the digests from which units were last started."""
-    file = _applied_file(paths)
-    text = files.read_text(file)
-    return {} if text is None else dict(_read_json(file, text, "units"))
+    return _read_state(_applied_file(paths), "units")
 
 
 def write_applied(paths: Paths, units: Mapping[str, str]) -> None:
     """Remember the digests from which units were started."""
     content = json.dumps({"format": FORMAT, "units": dict(sorted(units.items()))}, indent=1) + "\n"
     files.write_atomic(_applied_file(paths), content.encode())
+
+
+def read_images(paths: Paths) -> dict[str, tuple[str, ...]]:
+    """Return the VOLUME paths of the images that chainsaw has looked into and that the store still has.
+
+    Names are read from the store's own list (containers-storage: overlay-images/images.json), which spares the start of
+    Podman's API; without that list nothing is known.
+    """
+    known = _read_state(_images_file(paths), "images")
+    listed = files.read_text(f"{paths.data}/containers/storage/overlay-images/images.json")
+    try:
+        names = {name for image in json.loads(listed or "[]") for name in image.get("names") or ()}
+    except (ValueError, AttributeError):
+        return {}
+    return {name: tuple(volumes) for name, volumes in known.items() if name in names}
+
+
+def write_images(paths: Paths, images: Mapping[str, tuple[str, ...]]) -> None:
+    """Remember the VOLUME paths of images."""
+    content = json.dumps({"format": FORMAT, "images": dict(sorted(images.items()))}, indent=1) + "\n"
+    files.write_atomic(_images_file(paths), content.encode())
+
+
+def _images_file(paths: Paths) -> str:
+    return f"{paths.state}/chainsaw/images.json"
+
+
+def _read_state(file: str, key: str) -> dict[str, Any]:
+    text = files.read_text(file)
+    return {} if text is None else dict(_read_json(file, text, key))
 
 
 def _applied_file(paths: Paths) -> str:

@@ -67,7 +67,7 @@ class UserManager:
             try:
                 verb(name.encode(), b"replace")
                 accepted.append(name)
-            except Exception as error:  # noqa: BLE001  # pystemd makes an exception class for each D-Bus error
+            except Exception as error:  # pystemd makes an exception class for each D-Bus error
                 refused[name] = f"refused by systemd: {error}"
         return self._settle(accepted, timeout) | refused
 

@@ -139,7 +139,8 @@ def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tre
         return {}
     user, paths = session.user, session.user.paths
     podman = Podman(user.runtime, session.ranges.uids, session.ranges.gids)
-    session.manager.start([("podman.socket", False)], 10)
+    if any(isinstance(action, act.ProvideImage) for action in plan):
+        session.manager.start([("podman.socket", False)], 10)
     worker = Worker(
         user=user,
         manager=session.manager,

@@ -13,7 +13,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import certificates, files, store
 from chainsaw.host.facts import Account
 from chainsaw.host.observe import issued_record
-from chainsaw.host.podman import Podman
+from chainsaw.host.podman import Placement, Podman
 from chainsaw.host.probe import probe
 from chainsaw.host.step import Steps
 from chainsaw.host.systemd import UserManager
@@ -43,6 +43,8 @@ class Worker:
     manifest: Manifest
     tree: Tree
     present: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    pending: list[Placement] = field(default_factory=list)
+    issued: list[str] = field(default_factory=list)
 
     def record_block(self, action: act.RecordBlock) -> None:
         """Record a block before anything is made with it."""
@@ -51,18 +53,24 @@ class Worker:
     def provide_image(self, action: act.ProvideImage) -> None:
         """Build or pull an image unless it is there; refuse one with volumes that nobody mounts."""
         need = action.need
-        if need.reference not in self.present:
-            self.present |= self.podman.declared_volumes([need.reference])
-        if need.reference not in self.present:
+        if not self._has(need.reference):
             self._obtain(need)
-            self.present |= self.podman.declared_volumes([need.reference])
-        forgotten = set(self.present.get(need.reference, ())) - set(need.mounted)
+            if not self._has(need.reference):
+                raise ChainsawError(Diagnostic("no-image", f"{need.reference} is not in the store after all"))
+        forgotten = set(self.present[need.reference]) - set(need.mounted)
         if forgotten:
-            message = (
-                f"{need.reference} declares volumes that its recipe does not mount: {', '.join(sorted(forgotten))}"
-            )
+            listed = ", ".join(sorted(forgotten))
+            message = f"{need.reference} declares volumes that its recipe does not mount: {listed}"
             hint = "what is written there would be lost at every restart; the recipe must mount it"
             raise ChainsawError(Diagnostic("unmounted-volume", message, hint=hint))
+
+    def _has(self, reference: str) -> bool:
+        if reference not in self.present:
+            self.present = store.read_images(self.user.paths) | self.present
+        if reference not in self.present:
+            self.present |= self.podman.declared_volumes([reference])
+            store.write_images(self.user.paths, self.present)
+        return reference in self.present
 
     def _obtain(self, need: ImageNeed) -> None:
         if not need.base:
@@ -79,38 +87,33 @@ class Worker:
             self._build(shared_build(need.base, self.shared.images))
 
     def _build(self, build: Build) -> None:
-        if build.reference in self.present:
-            return
-        self.present |= self.podman.declared_volumes([build.reference])
-        if build.reference in self.present:
+        if self._has(build.reference):
             return
         name = build.reference.rsplit("/", 1)[-1].split(":")[0]
         self.report.doing(f"building {name}")
         self.podman.build(
             build.reference, build.context, build.base, lambda line: self.report.doing(f"building {name}: {line}")
         )
-        self.present[build.reference] = ()
 
     def create_directory(self, action: act.CreateDirectory) -> None:
-        """Make a directory; a new volume with a seed gets a copy of it."""
+        """Make a directory; a new volume with a seed gets a copy of it. One of a block's is made with all others."""
         directory = action.directory
-        if directory.ids is None:
-            files.make_directory(directory.path, directory.mode)
-        else:
-            self.podman.make_directory(directory.path, directory.mode, directory.ids)
+        seed: dict[str, bytes] = {}
         if directory.seed:
-            recipe, seed = directory.seed
-            source = f"{self.catalog.directory}/{recipe}/{seed}"
-            if directory.ids is None:
-                files.copy_tree(source, directory.path)
-            else:
-                self.podman.copy_into(source, directory.path, directory.ids)
+            recipe, below = directory.seed
+            seed = self.catalog.bundle(recipe).below(below)
+        if directory.ids is not None:
+            self.pending.append(Placement(directory.path, directory.mode, directory.ids, seed=seed))
+            return
+        for path, content in seed.items():
+            files.write_atomic(f"{directory.path}/{path}", content)
+        files.make_directory(directory.path, directory.mode)
 
     def create_secret(self, action: act.CreateSecret) -> None:
         """Generate a secret of letters and digits, readable by its component's user alone."""
         secret = action.secret
         value = "".join(secrets.choice(ALPHABET) for _ in range(secret.length))
-        self.podman.write_file(secret.path, value.encode(), 0o400, secret.ids)
+        self.pending.append(Placement(secret.path, 0o400, secret.ids, value.encode()))
 
     def export_static(self, action: act.ExportStatic) -> None:
         """Export static files beside their place, then rename them into it."""
@@ -130,10 +133,17 @@ class Worker:
         assert self.manifest.front.block is not None
         owner = Ids(uid=self.manifest.front.block, gid=self.manifest.front.block)
         place = f"{paths.certificates}/{action.host}"
-        self.podman.make_directory(place, 0o700, owner)
-        self.podman.write_file(f"{place}/key.pem", issued.key, 0o400, owner)
-        self.podman.write_file(f"{place}/chain.pem", issued.chain, 0o444, owner)
-        certificates.write_record(issued_record(paths, action.host), action.host)
+        files.make_directory(place, 0o711)
+        self.pending.append(Placement(f"{place}/key.pem", 0o400, owner, issued.key))
+        self.pending.append(Placement(f"{place}/chain.pem", 0o444, owner, issued.chain))
+        self.issued.append(action.host)
+
+    def place(self) -> None:
+        """Make all that belongs to blocks and was asked for so far, in one process."""
+        self.podman.place(self.pending)
+        for host in self.issued:
+            certificates.write_record(issued_record(self.user.paths, host), host)
+        self.pending, self.issued = [], []
 
     def write_generation(self, action: act.WriteGeneration) -> None:
         """Write all files of a generation, then let Podman's generator and nginx read them."""

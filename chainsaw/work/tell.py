@@ -49,8 +49,8 @@ def tell_applied(
     for name in gone:
         places = [item.path for item in former[name].deployment.directories if item.path.endswith(f"/{name}")]
         lines.append(f"{name} is stopped and no longer served. Its data is still in {' and '.join(places)}")
-    unnamed = [name for name in manifest.instances if name not in former and not files.exists(f"/etc/userdb/chainsaw-{name}.user")]
-    if any(manifest.instances[name].block is not None for name in unnamed):
+    fresh = [name for name, item in manifest.instances.items() if name not in former and item.block is not None]
+    if not all(files.exists(f"/etc/userdb/chainsaw-{name}.user") for name in fresh):
         lines.append("ps and ls show numbers for the ids of new instances until you run: sudo chainsaw setup")
     changed = sorted({action.owner for action in done if action.owner and action.owner != "front"} & former.keys())
     lines += [f"{name} is up to date" for name in changed if name in manifest.instances and name not in failures]

@@ -24,14 +24,27 @@ def carry_out(plan: Sequence[act.Action], worker: Worker) -> Failures:
     preparing = [action for action in plan if action.phase < act.WriteGeneration.phase]
     for action in preparing:
         _guarded(action, failures, lambda action=action: _do(action, worker))  # type: ignore[misc]
+    if not failures:
+        _as_site(lambda: _place(worker))
     if failures:
         return failures
     rest = [action for action in plan if action.phase >= act.WriteGeneration.phase]
+    _as_site(lambda: _switch(rest, worker, failures))
+    return failures
+
+
+def _place(worker: Worker) -> None:
+    if worker.pending:
+        with worker.steps.step("place what belongs to blocks"):
+            worker.place()
+
+
+def _as_site(effect: Callable[[], None]) -> None:
+    """Run an effect that concerns the site; raise ChainsawError for what the system refuses."""
     try:
-        _switch(rest, worker, failures)
+        effect()
     except OSError as error:
         raise ChainsawError(Diagnostic("system", str(error), hint=_hint(error) or "chainsaw apply")) from error
-    return failures
 
 
 def _switch(rest: Sequence[act.Action], worker: Worker, failures: Failures) -> None:
