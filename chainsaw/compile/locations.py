@@ -12,7 +12,9 @@ from chainsaw.compile.header import marked
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.template import render
 from chainsaw.model.artifact import Artifact
-from chainsaw.model.names import span_in_seconds
+
+PATIENCE = 60
+"""Seconds that the front waits for an app, also while it starts, before it shows its own 503 page."""
 
 
 def static_key(job: Job) -> tuple[str, str]:
@@ -69,8 +71,6 @@ def _public_locations(job: Job) -> Iterator[dict[str, str]]:
 
 
 def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
-    primary = job.bundle.recipe.primary
-    patience = span_in_seconds(primary.start_timeout) if primary else 60
     where = f"quadlets/nginx/{template}"
     context = {
         "name": job.name,
@@ -79,7 +79,7 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "https": job.site.ports.https,
         "port_suffix": port_suffix(job.site.ports.https),
         "upload_limit": job.context["upload_limit"],
-        "patience": patience,
+        "patience": PATIENCE,
         **extra,
     }
     text = render(where, job.shared.templates[f"nginx/{template}"], context)

@@ -82,9 +82,13 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: 
     with process:
         try:
             result = consume(process.stdout)
-        finally:
+        except Exception as error:
+            # A reader that meets an early end knows less of the reason than the program that ended.
             process.stdout.close()
-            complaint = process.stderr.read()
+            outcome = Outcome(process.wait(), b"", process.stderr.read())
+            raise ChainsawError(_failed(argv, outcome)) if outcome.code else error from error
+        process.stdout.close()
+        complaint = process.stderr.read()
     if process.returncode not in accepted:
         raise ChainsawError(_failed(argv, Outcome(process.returncode, b"", complaint)))
     return result

@@ -93,6 +93,8 @@ def _changes(target: Target, driver: str | None) -> Iterator[Change]:
     linger = f"/var/lib/systemd/linger/{target.name}"
     if not files.exists(linger):
         yield Change(f"let {target.name}'s services run without a login", lambda: _linger(target.name))
+    if files.exists(f"/run/user/{target.uid}/systemd/private") and not files.exists(f"/run/user/{target.uid}/bus"):
+        yield Change(f"start the message bus of {target.name}'s session", lambda: _session_bus(target))
     yield from _sysctl_changes()
     yield from _journal_changes()
     yield from _storage_changes(target, driver)
@@ -127,6 +129,12 @@ def _as_user(target: Target, argv: list[str]) -> None:
     bus = f"DBUS_SESSION_BUS_ADDRESS=unix:path={runtime}/bus"
     environment = [f"XDG_RUNTIME_DIR={runtime}", bus, f"HOME={target.paths.home}"]
     process.run(["runuser", "-u", target.name, "--", "env", "-C", target.paths.home, *environment, *argv])
+
+
+def _session_bus(target: Target) -> None:
+    """Start the bus in a session that is older than the package that brings it."""
+    for verb in (["daemon-reload"], ["start", "dbus.socket"]):
+        _as_user(target, ["systemctl", "--user", *verb])
 
 
 def _linger(name: str) -> None:

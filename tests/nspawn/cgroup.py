@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from .host import Process, replace, wait_for
+from .host import MachineError, Process, attempt, replace, wait_for
 
+HAS_SYSTEMD = Path("/run/systemd/system").is_dir()
 LIMITS = "etc/containers/containers.conf.d/50-no-pids-controller.conf"
 
 
@@ -19,16 +22,25 @@ def hierarchies() -> list[Path]:
 
 def enclose(name: str) -> None:
     """Move this process into a group of its own: two machines in one group would share all groups below it."""
-    for mount in hierarchies():
+    for mount in () if HAS_SYSTEMD else hierarchies():
         group = mount / name
         group.mkdir(exist_ok=True)
         (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
-def dissolve(name: str) -> None:
-    """Remove the group and all that the machine made below it."""
+def scope(name: str) -> list[str]:
+    """Return the words that start a command in a group of its own where systemd keeps the groups."""
+    if not HAS_SYSTEMD:
+        return []
+    return ["systemd-run", "--quiet", "--scope", "--collect", f"--unit={name}", "--property=Delegate=yes", "--"]
+
+
+def kill(name: str) -> None:
+    """End all that is left in the group, and remove it."""
+    attempt(["systemctl", "kill", "--signal=SIGKILL", f"{name}.scope"])
     for mount in hierarchies():
-        wait_for(partial(_removed, mount / name), 5)
+        if not wait_for(partial(_removed, mount / name), 30):
+            raise MachineError(f"{mount / name}: its processes do not end")
 
 
 def top(leader: Process) -> Path | None:
@@ -69,8 +81,10 @@ def limit_podman(leader: Process, root: Path) -> None:
 
 def _removed(group: Path) -> bool:
     for path, _, _ in os.walk(group, topdown=False):
-        try:
+        with suppress(FileNotFoundError):
+            for pid in (Path(path) / "cgroup.procs").read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        with suppress(OSError):
             os.rmdir(path)
-        except OSError:
-            return False
-    return True
+    return not group.exists()

@@ -110,10 +110,6 @@ class Machine:
             supervisor.signal(signal.SIGTERM)
             if not wait_for(supervisor.gone, STOP_SECONDS):
                 say(f"{self.name} does not stop within {STOP_SECONDS} s; cutting its power")
-        for process in filter(None, (leader, supervisor)):
-            process.signal(signal.SIGKILL)
-            if not wait_for(process.gone, 30):
-                raise MachineError(f"process {process.pid} of {self.name} does not end")
         self._clean()
 
     def destroy(self, *, keep_images: bool) -> None:
@@ -156,12 +152,11 @@ class Machine:
             # The record comes before the exec: an `up` that is killed here leaves no machine that nobody can stop.
             os.setsid()
             self._record(Process.of(os.getpid()), None)
-            if not root.HAS_SYSTEMD:
-                cgroup.enclose(self.identity)
+            cgroup.enclose(self.identity)
 
         with (self.home / "console.log").open("wb") as console:
             child = subprocess.Popen(
-                root.nspawn(self.root, self.identity),
+                [*cgroup.scope(self.identity), *root.nspawn(self.root, self.identity)],
                 env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=note,
             )
@@ -199,6 +194,7 @@ class Machine:
             raise MachineError("the user manager of admin does not start; see: tests/machine root -- journalctl -b")
 
     def _clean(self) -> None:
+        cgroup.kill(self.identity)
         with locked(cache() / "locks" / "network"):
             if self.network:
                 self.network.detach()
@@ -206,9 +202,10 @@ class Machine:
             others = (Machine(path.name) for path in (cache() / "machines").glob("*"))
             if not any(other.leader for other in others):
                 stop_forwarding(cache() / "forwarding")
-        # systemd-nspawn of Debian 13 leaves this mount if it was killed.
-        attempt(["umount", "--quiet", f"/run/systemd/nspawn/unix-export/{self.identity}"])
-        cgroup.dissolve(self.identity)
+        # systemd-nspawn leaves these if it was killed.
+        runtime = Path("/run/systemd/nspawn")
+        attempt(["umount", runtime / "unix-export" / self.identity])
+        attempt(["rmdir", runtime / "unix-export" / self.identity, runtime / "propagate" / self.identity])
 
     def _console(self) -> str:
         return "\n".join((self.home / "console.log").read_text(errors="replace").splitlines()[-20:])

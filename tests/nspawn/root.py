@@ -14,7 +14,6 @@ c! /dev/fuse 0666 root root - 10:229
 d  /dev/net 0755 root root -
 c! /dev/net/tun 0666 root root - 10:200
 """
-HAS_SYSTEMD = Path("/run/systemd/system").is_dir()
 CERTIFICATES = "usr/local/share/ca-certificates"
 
 
@@ -46,8 +45,7 @@ def nspawn(root: Path, identity: str) -> list[str]:
         "--private-network", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
         "--capability=all", "--system-call-filter=@keyring bpf",
     ]
-    scope = ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", "--"] if HAS_SYSTEMD else []
-    return [*scope, "systemd-nspawn", *options, f"--directory={root}", f"--machine={identity}"]
+    return ["systemd-nspawn", *options, f"--directory={root}", f"--machine={identity}"]
 
 
 def remove(root: Path) -> None:

@@ -1,0 +1,214 @@
+"""What holds for every site that is compiled, seen in all golden cases."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+import pytest
+from systemd_syntax import argument, arguments, read, setting
+
+from chainsaw.compile.header import is_intact, marked
+
+CONTAINERS = re.compile(r"quadlets/.*\.container")
+UNITS = re.compile(r"(quadlets|units)/.*")
+NGINX = re.compile(r"nginx/.*\.(conf|params)")
+
+
+@pytest.fixture(scope="module")
+def files(goldens):
+    """Return what yields (case, path, text) of every generated file whose path matches a pattern."""
+
+    def matching(pattern):
+        return [
+            (f"{case}/{path}", artifact.content.decode())
+            for case, site in goldens.items()
+            for path, artifact in site.tree.items()
+            if pattern.fullmatch(path) and not artifact.link
+        ]
+
+    return matching
+
+
+def values(text, key):
+    return [argument(value) for _, name, value in read(text) if name == key]
+
+
+@pytest.mark.parametrize("pattern", [UNITS, NGINX], ids=["units", "nginx"])
+def test_a_generated_file_says_so_and_knows_whether_it_was_edited(files, pattern):
+    assert files(pattern)
+    for path, text in files(pattern):
+        assert text.startswith("# Made by chainsaw from "), path
+        assert is_intact(text), path
+        assert not is_intact(text + "#\n"), path
+
+
+def test_a_mark_is_lost_with_one_changed_byte():
+    text = marked("instances/blog.yaml", "[Unit]\nDescription=a\n")
+    assert is_intact(text)
+    assert not is_intact(text.replace("=a", "=b"))
+    assert not is_intact("[Unit]\nDescription=a\n")
+
+
+def test_a_container_runs_in_a_block_of_its_own_with_no_more_than_it_needs(files):
+    for path, text in files(CONTAINERS):
+        assert values(text, "DropCapability") == ["all"], path
+        assert values(text, "NoNewPrivileges") == values(text, "ReadOnly") == ["true"], path
+        assert values(text, "Pull") == ["never"], path
+        assert values(text, "DefaultDependencies") == ["false"], path
+        (uids,), (gids,) = values(text, "UIDMap"), values(text, "GIDMap")
+        assert uids == gids, path
+        assert re.fullmatch(r"0:@[0-9]+:65536", uids), path
+        assert values(text, "MemoryMax"), path
+        assert values(text, "TasksMax"), path
+        assert values(text, "ContainerName"), path
+
+
+def test_no_two_instances_share_a_block(goldens):
+    for site in goldens.values():
+        blocks = [item.block for item in site.manifest.instances.values() if item.block is not None]
+        blocks.append(site.manifest.front.block)
+        assert len(set(blocks)) == len(blocks)
+
+
+def test_only_the_front_adds_capabilities(files):
+    for path, text in files(CONTAINERS):
+        added = values(text, "AddCapability")
+        assert added == (["CHOWN", "SETUID", "SETGID"] if "chainsaw-front" in path else []), path
+
+
+def test_nothing_publishes_a_port(files):
+    for path, text in files(UNITS):
+        assert not values(text, "PublishPort"), path
+        listening = values(text, "ListenStream")
+        if not path.endswith("/chainsaw-front.socket"):
+            assert all(PurePosixPath(address).is_absolute() for address in listening), path
+
+
+def test_a_component_has_a_network_only_where_it_was_allowed(files):
+    for path, text in files(CONTAINERS):
+        case, name = path.split("/")[0], path.rsplit("/", 1)[-1]
+        allowed = case == "egress" and name == "app@blog.container"
+        assert values(text, "Network") == (["chainsaw-blog.network"] if allowed else ["none"]), path
+
+
+def test_a_network_is_isolated_from_all_others(files):
+    networks = files(re.compile(r"quadlets/.*\.network"))
+    assert [path for path, _ in networks] == ["egress/quadlets/chainsaw-blog.network"]
+    for _, text in networks:
+        assert values(text, "Options") == ["isolate=strict"]
+
+
+def test_what_a_container_mounts_is_its_own(goldens, files):
+    for path, text in files(CONTAINERS):
+        name = path.rsplit("/", 1)[-1].removesuffix(".container").removeprefix("app@").split(".")[0]
+        data, state = "/home/admin/.local/share/chainsaw", "/home/admin/.local/state/chainsaw/generations"
+        own = (f"{data}/instances/{name}/", f"{data}/public/{name}/", f"{state}/current/config/{name}/")
+        shared = (state, *(f"{data}/{place}" for place in ("front/certificates", "sockets", "static", "public")))
+        for mount in values(text, "Volume"):
+            source, _, options = mount.split(":")[0], mount.split(":")[1], mount.split(":")[2:]
+            if name == "chainsaw-front":
+                assert source in shared, path
+                assert options == ["ro"], path
+            else:
+                assert source.startswith(own), (path, mount)
+                assert options == ["ro"] or "/config/" not in source + "/", path
+
+
+def test_a_secret_is_a_file_and_never_a_value(goldens):
+    for case, site in goldens.items():
+        for deployment in site.manifest.instances.values():
+            for secret in deployment.secrets:
+                assert secret.path.startswith(f"{site.paths.instance(deployment.name)}/secrets/"), case
+                assert set(type(secret).model_fields) == {"path", "key", "length", "ids"}
+
+
+def test_a_database_listens_on_no_network(files):
+    configs = files(re.compile(r"config/.*/my\.cnf"))
+    assert configs
+    for path, text in configs:
+        assert "skip-networking" in text or "skip_networking" in text, path
+
+
+def test_everything_that_runs_is_wanted_by_the_target(goldens):
+    for case, site in goldens.items():
+        wanted = {setting(value) for _, key, value in read(site.text("units/chainsaw.target")) if key == "Wants"}
+        deployments = [site.manifest.front, *site.manifest.instances.values()]
+        units = {item.unit for one in deployments for item in (one.socket, *one.services, *one.timers) if item}
+        assert wanted == units, case
+
+
+def test_every_unit_that_is_named_is_there_or_is_made_by_podman(goldens):
+    for case, site in goldens.items():
+        names = {path.rsplit("/", 1)[-1] for path in site.tree if path.startswith(("units/", "quadlets/"))}
+        made = {name.replace(".container", ".service").replace(".network", "-network.service") for name in names}
+        for path, artifact in site.tree.items():
+            if UNITS.fullmatch(path):
+                for _, key, value in read(artifact.content.decode()):
+                    if key in ("Requires", "After", "Wants", "PartOf", "Requisite", "Service", "Unit"):
+                        assert setting(value) in names | made, (case, path, key)
+
+
+def test_a_command_starts_with_an_absolute_path(files):
+    for path, text in files(UNITS):
+        for _, key, value in read(text):
+            if key.startswith("Exec") and key != "Exec":
+                assert PurePosixPath(arguments(value)[0]).is_absolute(), path
+
+
+def test_the_front_takes_every_socket_that_it_is_given(goldens):
+    for case, site in goldens.items():
+        addresses = values(site.text("units/chainsaw-front.socket"), "ListenStream")
+        environment = [
+            arguments(value)[0]
+            for _, key, value in read(site.text("quadlets/chainsaw-front.container"))
+            if key == "Environment"
+        ]
+        descriptors = ":".join(str(number + 3) for number in range(len(addresses)))
+        assert environment == [f"NGINX={descriptors};"], case
+        listening = re.findall(r"listen (\S+?)(?: ssl)? default_server;", site.text("nginx/nginx.conf"))
+        assert listening == addresses, case
+
+
+def test_nginx_is_told_nothing_that_can_be_bent(files):
+    for path, text in files(NGINX):
+        directives = {line.split()[0].rstrip(";") for line in text.splitlines() if line.strip()}
+        assert not directives & {"rewrite", "if", "alias", "auth_basic"}, path
+        assert not re.search(r"proxy_pass http://unix:[^;]*\.sock:", text), path
+        assert "$1" not in text, path
+
+
+def test_port_80_only_redirects_to_the_literal_name(files):
+    for path, text in files(re.compile(r"nginx/hosts/.*\.conf")):
+        plain = text.split("server {")[1]
+        host = PurePosixPath(path).stem
+        assert re.search(rf"return 301 https://{re.escape(host)}(:8443)?\$request_uri;", plain), path
+        assert "location" not in plain, path
+        assert "ssl" not in plain, path
+
+
+def test_a_name_that_nobody_routed_gets_no_answer(goldens):
+    for site in goldens.values():
+        text = site.text("nginx/nginx.conf")
+        assert "return 444;" in text
+        assert "ssl_reject_handshake on;" in text
+
+
+def test_what_a_client_claims_to_be_does_not_reach_an_application(files):
+    parameters = files(re.compile(r"nginx/locations/.*\.params"))
+    assert parameters
+    for path, text in parameters:
+        for name in ("REMOTE_USER", "HTTP_PROXY", "HTTP_X_FORWARDED_FOR", "HTTP_X_REMOTE_USER", "HTTP_FORWARDED"):
+            assert f'fastcgi_param {name} "";' in text, path
+
+
+def test_a_document_root_is_a_link_below_roots_to_what_the_front_mounts(goldens):
+    for case, site in goldens.items():
+        links = {path: artifact.content.decode() for path, artifact in site.tree.items() if artifact.link}
+        for path, target in links.items():
+            assert path.startswith("nginx/roots/"), case
+            assert target.startswith(("/srv/static/", "/srv/public/")), case
+        for path, artifact in site.tree.items():
+            if NGINX.fullmatch(path):
+                for root in re.findall(r"root (roots/[^;]+);", artifact.content.decode()):
+                    assert any(f"{link}/".startswith(f"nginx/{root}/") for link in links), (case, path, root)

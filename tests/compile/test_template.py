@@ -1,0 +1,92 @@
+"""Templates: strict, sandboxed, and true to their lines in what they complain of."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chainsaw.compile.template import php, render
+from chainsaw.errors import ChainsawError, Exit
+
+
+def problem(text, **context):
+    with pytest.raises(ChainsawError) as caught:
+        render("page.j2", text, context)
+    assert caught.value.exit is Exit.INVALID
+    (found,) = caught.value.diagnostics
+    assert found.code == "template"
+    return found
+
+
+def test_an_undefined_name_is_told_with_its_line():
+    found = problem("first\n{{ titel }}\n")
+    assert found.render() == "page.j2:2:1: 'titel' is undefined\n  {{ titel }}\n  ^"
+
+
+def test_a_syntax_error_is_told_with_its_line():
+    found = problem("first\nsecond\n{% if %}\n")
+    assert found.location() == "page.j2:3:1"
+    assert found.message.startswith("not a valid template: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__ }}",
+        "{{ 1 / 0 }}",
+        "{{ 'a' + 1 }}",
+        "{{ '{}'.format() }}",
+        "{{ '{a}'.format() }}",
+        "{{ 'a'.encode('no-such-encoding') }}",
+        "{{ [1] | map(nothing=1) | list }}",
+        "{% include 'other' %}",
+        "{{ 'x' | nosuchfilter }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    ],
+)
+def test_whatever_goes_wrong_in_a_template_is_a_problem_of_its_line(text):
+    assert problem(f"first\n{text}\n").location() == "page.j2:2:1"
+
+
+def test_values_of_other_types_are_written_as_they_are():
+    assert render("page.j2", "{{ number }} {{ flag | lower }}", {"number": 5, "flag": True}) == "5 true"
+
+
+def test_files_may_hold_values_of_several_lines_where_that_is_asked_for():
+    assert render("page.j2", "{{ value }}", {"value": "a\nb"}, one_line_values=False) == "a\nb"
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+def test_the_json_filter_survives_a_json_reader(value):
+    assert json.loads(render("page.j2", "{{ value | json }}", {"value": value}, one_line_values=False)) == value
+
+
+def php_string(literal):
+    """Return what PHP makes of a single-quoted literal (php.net, Strings): only \\\\ and \\' are escapes."""
+    assert literal[0] == literal[-1] == "'"
+    found, inner = "", iter(literal[1:-1])
+    for character in inner:
+        assert character != "'", f"the literal ends early: {literal}"
+        if character == "\\":
+            following = next(inner)
+            found += following if following in "\\'" else f"\\{following}"
+        else:
+            found += character
+    return found
+
+
+@given(st.text())
+@example("it's")
+@example("\\")
+@example("\\'")
+@example("'; system('reboot'); '")
+def test_the_php_filter_survives_a_php_reader(value):
+    assert php_string(php(value)) == value
+
+
+@pytest.mark.parametrize(("value", "literal"), [(True, "true"), (False, "false"), (-5, "-5"), (None, "''")])
+def test_the_php_filter_writes_numbers_and_booleans_bare(value, literal):
+    assert php(value) == literal

@@ -1,0 +1,123 @@
+"""What the tests share: a case is a directory of input files, compiled as apply compiles them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from chainsaw.compile.context import Host, Job, Shared  # noqa: E402  # a checkout is tested as it is
+from chainsaw.compile.instance import compile_instance  # noqa: E402
+from chainsaw.compile.site import compile_site  # noqa: E402
+from chainsaw.errors import ChainsawError, host_lacks, in_file_order, invalid  # noqa: E402
+from chainsaw.load.site import load_intent  # noqa: E402
+from chainsaw.model.artifact import Artifact  # noqa: E402
+from chainsaw.model.deployment import Manifest  # noqa: E402
+from chainsaw.model.paths import Paths  # noqa: E402
+from chainsaw.plan.blocks import allocate, overlapping, parse_ranges  # noqa: E402
+from chainsaw.work.catalog import Catalog, shared_files  # noqa: E402
+
+FACTS: dict[str, Any] = {
+    "home": "/home/admin",
+    "user": "admin",
+    "podman": [5, 4],
+    "processors": 2,
+    "ipv6": True,
+    "subuid": ["admin:100000:65536", "admin:524288:4194304"],
+    "subgid": ["admin:100000:65536", "admin:524288:4194304"],
+    "recorded": {},
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Write what is compiled over what is expected.")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with an argument `golden` or `faulty` runs once for each directory of tests/golden or tests/errors."""
+    for argument, directory in (("golden", "golden"), ("faulty", "errors")):
+        if argument in metafunc.fixturenames:
+            cases = sorted(path for path in (ROOT / "tests" / directory).iterdir() if path.is_dir())
+            metafunc.parametrize(argument, cases, ids=[path.name for path in cases])
+
+
+@dataclass(frozen=True)
+class Site:
+    """A compiled case."""
+
+    manifest: Manifest
+    tree: Mapping[str, Artifact]
+    paths: Paths
+    blocks: Mapping[str, int]
+
+    def text(self, path: str) -> str:
+        return self.tree[path].content.decode()
+
+
+def compile_case(directory: Path) -> Site:
+    """Compile config/, recipes/, quadlets/ and host.json of a case; what is absent is what is shipped, or nothing."""
+    facts = FACTS | (json.loads(_read(directory / "host.json") or "{}"))
+    catalog = Catalog(str(directory / "recipes") if (directory / "recipes").is_dir() else None)
+    shared = _with_templates(shared_files(), directory / "quadlets")
+    files = {f"instances/{path.name}": path.read_text() for path in directory.glob("config/instances/*.yaml")}
+    intent = load_intent(("site.yaml", _read(directory / "config/site.yaml")), files, catalog)
+    host = Host(Paths.of(facts["home"], {}), tuple(facts["podman"]), facts["processors"], facts["ipv6"])
+    needy = [name for name, file in sorted(intent.instances.items()) if catalog[file.instance.recipe].components]
+    blocks = _blocks(facts, needy)
+    pieces, problems = {}, []
+    for name, file in sorted(intent.instances.items()):
+        bundle = catalog.bundle(file.instance.recipe)
+        try:
+            pieces[name] = compile_instance(Job(file, bundle, intent.site, blocks.get(name), host, shared))
+        except ChainsawError as error:
+            problems += error.diagnostics
+    if problems:
+        raise invalid(in_file_order(problems))
+    manifest, tree = compile_site(pieces, intent.site, blocks["front"], host, shared)
+    return Site(manifest, tree, host.paths, {name: block.start for name, block in blocks.items()})
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def _with_templates(shared: Shared, directory: Path) -> Shared:
+    own = {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*.j2")}
+    return Shared({**shared.templates, **own}, shared.images)
+
+
+def _blocks(facts: dict[str, Any], needy: list[str]) -> Any:
+    own, problems = {}, []
+    for kind in ("subuid", "subgid"):
+        every = parse_ranges("\n".join(facts[kind]))
+        own[kind] = [item for item in every if item.owner == facts["user"]]
+        problems += overlapping(own[kind], every, f"/etc/{kind}")
+    if problems:
+        raise host_lacks(problems)
+    return allocate(["front", *needy], facts["recorded"], own["subuid"], own["subgid"], facts["user"])
+
+
+@pytest.fixture
+def update(request: pytest.FixtureRequest) -> bool:
+    """Whether what is expected is to be replaced by what is found."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Callable[[Path], Site]:
+    """Return the function that compiles a case's directory."""
+    return compile_case
+
+
+@pytest.fixture(scope="session")
+def goldens() -> dict[str, Site]:
+    """All golden cases by name, compiled once."""
+    return {path.name: compile_case(path) for path in sorted((ROOT / "tests/golden").iterdir())}

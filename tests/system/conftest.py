@@ -1,0 +1,82 @@
+"""What the system tests share: one machine, and the instances that most of them look at."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .machine import RECIPES, Done, Machine
+
+OWN_RECIPES = Path(__file__).resolve().parent / "recipes"
+
+# The account is empty at first and fills up; what restarts the machine stands last.
+ORDER = ("first", "newcomer", "content", "files", "network", "isolation", "secrets", "mishaps", "changes", "faults", "reboot")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the modules of this directory into the order of the story."""
+
+    def place(item: pytest.Item) -> int:
+        module = item.path.stem.removeprefix("test_")
+        return ORDER.index(module) if item.path.parent == Path(__file__).parent and module in ORDER else -1
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def bare() -> Iterator[tuple[Machine, Done, str]]:
+    """Return the machine, how apply ended in it before setup, and what listened in it before there was any front."""
+    machine = Machine(os.environ.get("CHAINSAW_MACHINE", "chainsaw"))
+    machine.must("up")
+    if machine.try_root("test", "-x", "/usr/bin/chainsaw").code:
+        machine.must("install")
+    machine.must("reset")
+    unprepared = machine.chainsaw("apply", code=None)
+    listeners = machine.root("ss", "-ltnuH")
+    archive = subprocess.run(["tar", "-C", str(OWN_RECIPES), "-c", "."], stdout=subprocess.PIPE, check=True).stdout
+    machine.root("sh", "-c", f"base64 -d | tar -x --no-same-owner -C {RECIPES}", stdin=base64.b64encode(archive).decode())
+    yield machine, unprepared, listeners
+    machine.root("rm", "-rf", *(f"{RECIPES}/{recipe.name}" for recipe in OWN_RECIPES.iterdir()))
+
+
+@pytest.fixture(scope="session")
+def machine(bare: tuple[Machine, Done, str]) -> Machine:
+    """Return the machine, prepared by setup."""
+    machine = bare[0]
+    machine.admin("sudo", "chainsaw", "setup")
+    machine.must("base")
+    return machine
+
+
+@pytest.fixture(scope="session")
+def www(machine: Machine) -> str:
+    """Return the URL of a static site that is up."""
+    machine.chainsaw("new", "static", "www", "--route", "https://www.localhost/")
+    machine.chainsaw("apply")
+    return "https://www.localhost/"
+
+
+@pytest.fixture(scope="session")
+def first_steps(machine: Machine) -> tuple[Done, Done]:
+    """Return how the two commands of a newcomer ended."""
+    route, title = "https://blog.localhost/", "title=Walks by the sea"
+    return machine.chainsaw("new", "wordpress", "blog", "--route", route, "--set", title), machine.chainsaw("apply")
+
+
+@pytest.fixture(scope="session")
+def blog(first_steps: tuple[Done, Done]) -> str:
+    """Return the URL of a WordPress that is up."""
+    return "https://blog.localhost/"
+
+
+@pytest.fixture(scope="session")
+def shop(machine: Machine, blog: str) -> str:
+    """Return the URL of a second WordPress beside the first."""
+    machine.chainsaw("new", "wordpress", "shop", "--set", "title=Buckets and spades")
+    machine.chainsaw("apply")
+    return "https://shop.localhost/"

@@ -1,0 +1,197 @@
+"""The machine that the tests drive: commands in it, files in it, requests to it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .web import Answer, ask
+
+LAUNCHER = Path(__file__).resolve().parents[1] / "machine"
+HOME = "/home/admin"
+CONFIG = f"{HOME}/.config/chainsaw"
+DATA = f"{HOME}/.local/share/chainsaw"
+STATE = f"{HOME}/.local/state/chainsaw"
+UNITS = f"{HOME}/.local/share/systemd/user"
+RECIPES = "/usr/share/chainsaw/recipes"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended; a code below 0 is the signal that ended it."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+    def __str__(self) -> str:
+        """Return all that a failed assertion should show."""
+        return f"{' '.join(self.argv)} ended with {self.code}\n{self.out}\n{self.err}"
+
+
+class Machine:
+    """One machine of tests/machine, by its name."""
+
+    def __init__(self, name: str) -> None:
+        """Take the name; nothing is started."""
+        self.name = name
+
+    # Commands
+
+    def verb(self, *words: str, stdin: str = "", timeout: float = 600) -> Done:
+        """Run tests/machine itself."""
+        argv = [str(LAUNCHER), "--name", self.name, *words]
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout)
+        return Done(words, done.returncode, done.stdout, done.stderr)
+
+    def must(self, *words: str, stdin: str = "") -> str:
+        """Run tests/machine itself, which must succeed."""
+        done = self.verb(*words, stdin=stdin)
+        assert done.code == 0, str(done)
+        return done.out
+
+    def try_admin(self, *command: str, stdin: str = "", timeout: float = 600) -> Done:
+        """Run a command as the admin, and tell how it ended."""
+        return self.verb("admin", "--", *command, stdin=stdin, timeout=timeout)
+
+    def try_root(self, *command: str, stdin: str = "", timeout: float = 600) -> Done:
+        """Run a command as root, and tell how it ended."""
+        return self.verb("root", "--", *command, stdin=stdin, timeout=timeout)
+
+    def admin(self, *command: str, stdin: str = "") -> str:
+        """Run a command as the admin, which must succeed; return what it printed."""
+        return self.must("admin", "--", *command, stdin=stdin)
+
+    def root(self, *command: str, stdin: str = "") -> str:
+        """Run a command as root, which must succeed; return what it printed."""
+        return self.must("root", "--", *command, stdin=stdin)
+
+    def begin(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command as the admin that goes on while the test does something else."""
+        argv = [str(LAUNCHER), "--name", self.name, "admin", "--", *command]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+
+    def chainsaw(self, *words: str, code: int | None = 0, fault: str = "") -> Done:
+        """Run chainsaw as the admin; it must end with a code, unless that is None."""
+        before = ["env", f"CHAINSAW_FAULT={fault}"] if fault else []
+        done = self.try_admin(*before, "chainsaw", *words)
+        assert code is None or done.code == code, f"expected {code}: {done}"
+        return done
+
+    def json(self, *words: str, code: int = 0) -> dict[str, Any]:
+        """Run chainsaw with --json and return the envelope."""
+        done = self.chainsaw(*words, "--json", code=code)
+        envelope = json.loads(done.out)
+        assert envelope["exit"] == done.code, str(done)
+        return dict(envelope)
+
+    def plan(self) -> list[dict[str, Any]]:
+        """Return the actions that an apply would take."""
+        return list(self.json("plan")["data"]["actions"])
+
+    # Files
+
+    def read(self, path: str) -> str:
+        """Return a file."""
+        return self.root("cat", path)
+
+    def write(self, path: str, content: str) -> None:
+        """Write a file as the admin."""
+        self.admin("sh", "-c", 'mkdir -p "$(dirname "$0")" && cat > "$0"', path, stdin=content)
+
+    def declare(self, name: str, recipe: str, route: str = "", **settings: object) -> None:
+        """Write the file of an instance, as an admin does with an editor."""
+        lines = [f"recipe: {recipe}", f"route: {route or f'https://{name}.localhost/'}"]
+        lines += ["settings:", *(f"  {key}: {json.dumps(value)}" for key, value in settings.items())] if settings else []
+        self.write(f"{CONFIG}/instances/{name}.yaml", "\n".join(lines) + "\n")
+
+    def retract(self, *names: str) -> None:
+        """Remove the files of instances, if they are there."""
+        self.admin("rm", "-f", *(f"{CONFIG}/instances/{name}.yaml" for name in names))
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is anything at a path."""
+        return self.try_root("test", "-e", path).code == 0
+
+    # What chainsaw and systemd know
+
+    def generation(self) -> int:
+        """Return the number of the current generation, 0 for none."""
+        done = self.try_root("readlink", f"{STATE}/generations/current")
+        return int(done.out) if done.code == 0 else 0
+
+    def block(self, name: str) -> int:
+        """Return the first host id of an instance."""
+        return int(json.loads(self.read(f"{DATA}/instances/{name}/record.json"))["block"])
+
+    def invocations(self) -> dict[str, str]:
+        """Return the invocation of each of our units that is up: another id is another start."""
+        properties = ["--property=Id", "--property=InvocationID", "--state=active"]
+        text = self.admin("systemctl", "--user", "show", *properties, "app@*", "chainsaw-*")
+        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in text.split("\n\n") if block]
+        # A service of a timer comes and goes by itself.
+        return {block["Id"]: block["InvocationID"] for block in blocks if not block["Id"].endswith(".cron.service")}
+
+    def units(self, pattern: str) -> list[str]:
+        """Return the units of a pattern that are not inactive, or that are there at all as files."""
+        known = self.admin("systemctl", "--user", "list-units", "--all", "--plain", "--no-legend", pattern)
+        files = self.admin("systemctl", "--user", "list-unit-files", "--plain", "--no-legend", pattern)
+        return sorted({line.split()[0] for line in (known + files).splitlines() if line.strip()})
+
+    def journal(self, *words: str) -> str:
+        """Return the journal of the admin's units."""
+        return self.admin("journalctl", "--user", "--no-pager", *words)
+
+    # The web
+
+    @property
+    def address(self) -> str:
+        """Return the machine's address as the host sees it."""
+        return self.must("address").strip()
+
+    def get(self, url: str, **options: Any) -> Answer:
+        """Ask from outside the machine, over TLS that the authority of the site vouches for."""
+        return ask(self.address, self.authority, "GET", url, **options)
+
+    def post(self, url: str, body: str, **options: Any) -> Answer:
+        """Send from outside the machine."""
+        return ask(self.address, self.authority, "POST", url, body=body, **options)
+
+    @property
+    def authority(self) -> str:
+        """Return the certificate of the local authority."""
+        return self.chainsaw("ca").out
+
+    def curl(self, url: str, *options: str) -> str:
+        """Ask inside the machine with curl, as the admin would; return the body."""
+        self.write(f"{HOME}/ca.pem", self.authority)
+        return self.admin("curl", "-sS", "--fail", "--max-time", "20", "--cacert", f"{HOME}/ca.pem", *options, url)
+
+    def serves(self, url: str, text: str, seconds: float = 30) -> None:
+        """Wait until a page holds a text; the test fails when it does not in time."""
+        last = wait(lambda: text in str(self.try_get(url)), seconds)
+        assert last, f"{url} does not show {text!r}: {self.try_get(url)}"
+
+    def try_get(self, url: str) -> object:
+        """Return an answer, or why there is none."""
+        try:
+            return self.get(url).body
+        except OSError as problem:
+            return problem
+
+
+def wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Tell whether a condition comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True

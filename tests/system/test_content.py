@@ -1,0 +1,73 @@
+"""What was written stays: over restarts and further applies; test_reboot looks again after a reboot."""
+
+from __future__ import annotations
+
+import pytest
+
+from .machine import Machine
+from .wordpress import Visitor, post
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def visitor(machine: Machine, blog: str) -> Visitor:
+    return Visitor(machine, blog, machine.chainsaw("secret", "show", "blog", "admin_password").out.strip())
+
+
+@pytest.fixture(scope="module")
+def written(visitor: Visitor) -> int:
+    return visitor.write("Low tide", "<p>The sandbank is walkable until four.</p>")
+
+
+@pytest.fixture(scope="module")
+def uploaded(visitor: Visitor) -> str:
+    return visitor.upload("tide-table.txt", "04:12 low\n10:25 high\n")
+
+
+def test_a_post_is_there_after_a_restart(machine: Machine, blog: str, written: int) -> None:
+    machine.admin("systemctl", "--user", "restart", "app@blog")
+    assert post(machine, blog, written)["title"]["rendered"] == "Low tide"
+    assert "walkable until four" in machine.get(post(machine, blog, written)["link"]).body
+
+
+def test_a_post_is_there_after_a_change_is_applied(machine: Machine, blog: str, written: int) -> None:
+    before = machine.invocations()
+    machine.declare("blog", "wordpress", title="Walks by the cold sea")
+    machine.chainsaw("apply")
+    assert "<title>Walks by the cold sea</title>" in machine.get(blog).body
+    assert post(machine, blog, written)["title"]["rendered"] == "Low tide"
+    changed = {unit for unit, invocation in machine.invocations().items() if before.get(unit) != invocation}
+    assert "chainsaw-front.service" not in changed
+    machine.declare("blog", "wordpress", title="Walks by the sea")
+    machine.chainsaw("apply")
+    assert machine.plan() == []
+
+
+def test_an_upload_is_served_by_the_front(machine: Machine, uploaded: str) -> None:
+    machine.admin("systemctl", "--user", "stop", "app@blog.socket", "app@blog.service")
+    try:
+        answer = machine.get(uploaded)
+        assert answer.body == "04:12 low\n10:25 high\n"
+        assert answer.headers["content-type"].startswith("text/plain")
+    finally:
+        machine.admin("systemctl", "--user", "start", "app@blog.socket", "app@blog.service")
+
+
+def test_an_app_that_is_down_is_a_503_for_itself_alone(machine: Machine, blog: str, www: str) -> None:
+    machine.admin("systemctl", "--user", "stop", "app@blog.socket", "app@blog.service")
+    try:
+        answer = machine.get(blog)
+        assert answer.status == 503
+        assert "Not available at the moment" in answer.body
+        assert machine.get(www).status == 200
+        assert machine.chainsaw("apply").code == 0
+        assert machine.get(blog).status == 200, "apply starts what should run"
+    finally:
+        machine.admin("systemctl", "--user", "start", "app@blog.socket", "app@blog.service")
+
+
+def test_the_timer_of_the_recipe_runs(machine: Machine, blog: str) -> None:
+    assert "app@blog.cron.timer" in machine.admin("systemctl", "--user", "list-timers", "--no-pager", "--all")
+    machine.admin("systemctl", "--user", "start", "app@blog.cron.service")
+    assert "Result=success" in machine.admin("systemctl", "--user", "show", "-p", "Result", "app@blog.cron.service")

@@ -1,0 +1,36 @@
+"""Before the first apply: what is missing is named, and nothing is done."""
+
+from __future__ import annotations
+
+import pytest
+
+from .machine import DATA, STATE, Done, Machine, wait
+
+pytestmark = pytest.mark.system
+
+
+def test_a_host_without_setup_is_told_the_command(bare: tuple[Machine, Done, str]) -> None:
+    done = bare[1]
+    assert done.code == 6
+    assert "sudo chainsaw setup --user admin" in done.err
+
+
+def test_setup_again_changes_nothing(machine: Machine) -> None:
+    assert machine.admin("sudo", "chainsaw", "setup").startswith("nothing to change")
+
+
+def test_an_occupied_port_is_named_before_anything_is_done(machine: Machine) -> None:
+    machine.chainsaw("new", "static", "www", "--route", "https://www.localhost/")
+    other = machine.begin("python3", "-m", "http.server", "443")
+    try:
+        assert wait(lambda: ":443 " in machine.root("ss", "-ltnH"), 10)
+        done = machine.chainsaw("apply", code=6)
+        assert "another program listens on port 443" in done.err
+        assert "sudo ss -ltnp" in done.err
+        assert machine.generation() == 0
+        assert not machine.exists(f"{DATA}/public/www")
+        assert not machine.exists(f"{STATE}/generations")
+    finally:
+        other.terminate()
+        other.communicate()
+        machine.retract("www")
