@@ -75,7 +75,8 @@ def limit_podman(leader: Process, root: Path) -> None:
     controllers = (above / "cgroup.controllers").read_text().split() if above else []
     if "pids" in controllers:
         (root / LIMITS).unlink(missing_ok=True)
-    elif (root / "etc/containers").is_dir():
+    else:
+        (root / LIMITS).parent.mkdir(parents=True, exist_ok=True)
         replace(root / LIMITS, "[containers]\npids_limit = 0\n")
 
 

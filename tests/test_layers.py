@@ -1,0 +1,139 @@
+"""Recipes are loaded, compiled to a tree, compared with the host into a plan, and only then is anything touched."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "chainsaw").rglob("*.py"))
+NAMES = [str(path.relative_to(ROOT)) for path in MODULES]
+
+MAY_IMPORT = {
+    "errors": (),
+    "model": ("model",),
+    "load": ("errors", "model", "load"),
+    "compile": ("errors", "model", "load", "compile"),
+    "plan": ("errors", "model", "plan"),
+    "host": ("errors", "model", "plan.observed", "plan.blocks", "compile.header", "host"),
+    "work": ("errors", "model", "load", "compile", "plan", "host", "work"),
+    "cli": ("errors", "model", "work", "cli"),
+    "__main__": ("cli.main",),
+    "__init__": (),
+}
+"""errors <- model <- load <- compile <- plan <- host <- work <- cli; a plan is made of values, whoever compiled them."""
+
+PURE = ("errors", "model", "load", "compile", "plan")
+EFFECTS = (
+    "asyncio click datetime fcntl http io logging multiprocessing os podman pwd pystemd random rich secrets select shutil "
+    "signal socket ssl subprocess sys tempfile threading time urllib.request uuid"
+).split()
+EFFECTIVE_CALLS = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}
+EFFECTIVE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "touch", "iterdir", "glob"}
+
+DOORS = {
+    "subprocess": ["host/process.py"],
+    "pystemd": ["host/systemd.py"],
+    "podman": ["host/podman.py"],
+    "fcntl": ["host/lock.py"],
+    "socket": ["host/probe.py"],
+    "rich": ["cli/output.py"],
+}
+"""Who may start a process, speak to systemd, to Podman, and so on: one module each."""
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports(path):
+    """Return the dotted names that a module imports, wherever in it; of `from a import b` both a and a.b."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def package(path):
+    first = path.relative_to(ROOT / "chainsaw").parts[0]
+    return first.removesuffix(".py")
+
+
+def own_modules(path):
+    """Return the modules of chainsaw that a module imports, without `chainsaw.`."""
+    known = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in NAMES}
+    return {name.removeprefix("chainsaw.") for name in imports(path) if name in known and name.count(".")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_a_module_imports_only_what_stands_to_its_left(path):
+    allowed = MAY_IMPORT[package(path)]
+    packages = {name for name in own_modules(path) if name in MAY_IMPORT and name != "errors"}
+    beyond = {
+        name
+        for name in own_modules(path) - packages
+        if not any(name == one or name.startswith(f"{one}.") for one in allowed)
+    }
+    assert not beyond
+    for name in packages:
+        assert any(one == name or one.startswith(f"{name}.") for one in allowed), name
+
+
+def test_every_package_has_its_place():
+    assert {package(path) for path in MODULES} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if package(path) in PURE], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_the_pure_side_has_no_effects(path):
+    outside = {name for name in imports(path) if name in EFFECTS or name.split(".")[0] in EFFECTS}
+    assert not outside
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in EFFECTIVE_CALLS, f"line {node.lineno}"
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in EFFECTIVE_METHODS | {"environ"}, f"line {node.lineno}"
+    if "pathlib" in imports(path):
+        assert imports(path) & {"pathlib.PurePosixPath"}
+        assert "pathlib.Path" not in imports(path)
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_there_is_one_door_to_each_effect(library):
+    users = [
+        str(path.relative_to(ROOT / "chainsaw"))
+        for path in MODULES
+        if any(name == library or name.startswith(f"{library}.") for name in imports(path))
+    ]
+    assert users == DOORS[library]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_only_the_output_module_prints_and_nobody_uses_a_shell(path):
+    for node in ast.walk(tree_of(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        assert called not in ("os.system", "os.popen"), f"line {node.lineno}"
+        assert not any(keyword.arg == "shell" for keyword in node.keywords), f"line {node.lineno}"
+        if path.relative_to(ROOT / "chainsaw").as_posix() != "cli/output.py":
+            assert called not in ("print", "click.echo", "click.secho", "sys.stdout.write"), f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_only_the_command_line_ends_the_process(path):
+    if package(path) != "cli":
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) not in ("sys.exit", "exit", "quit", "os._exit"), f"line {node.lineno}"
+
+
+def test_there_are_no_modules_for_what_has_no_name():
+    assert not {path.stem for path in MODULES} & {"utils", "util", "helpers", "common", "manager", "core", "misc"}
