@@ -32,6 +32,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
             for host in {item.host for item in wanted.instances.values()}
             if certificates.is_current(issued_record(paths, host))
         ),
+        images=store.read_images(paths),
         drift=tuple(store.find_drift(paths, manifest)),
         unfinished=store.is_unfinished(paths),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, ClassVar
 
+from chainsaw.model.block import Block
 from chainsaw.model.deployment import Directory, ImageNeed, SecretFile, StaticExport
 
 
@@ -14,11 +16,12 @@ class Action:
 
     owner: str
     verb: ClassVar[str] = ""
+    shows: ClassVar[str] = ""
     phase: ClassVar[int] = 0
 
     def subject(self) -> str:
         """Return what the action is done to."""
-        return ""
+        return str(attrgetter(self.shows)(self)) if self.shows else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the action for the JSON envelope."""
@@ -31,11 +34,13 @@ class RecordBlock(Action):
 
     start: int
     verb = "record-block"
+    shows = "ids"
     phase = 10
 
-    def subject(self) -> str:
-        """Return the ids."""
-        return f"{self.start}-{self.start + 65535}"
+    @property
+    def ids(self) -> str:
+        """The ids of the block."""
+        return f"{self.start}-{Block(self.start).end - 1}"
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,8 @@ class ProvideImage(Action):
 
     need: ImageNeed
     verb = "provide-image"
+    shows = "need.reference"
     phase = 20
-
-    def subject(self) -> str:
-        """Return the reference."""
-        return self.need.reference
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,8 @@ class CreateDirectory(Action):
 
     directory: Directory
     verb = "create-directory"
+    shows = "directory.path"
     phase = 30
-
-    def subject(self) -> str:
-        """Return the path."""
-        return self.directory.path
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,8 @@ class CreateSecret(Action):
 
     secret: SecretFile
     verb = "create-secret"
+    shows = "secret.path"
     phase = 40
-
-    def subject(self) -> str:
-        """Return the path; never the value."""
-        return self.secret.path
 
 
 @dataclass(frozen=True)
@@ -83,11 +79,8 @@ class ExportStatic(Action):
 
     export: StaticExport
     verb = "export-static"
+    shows = "export.key"
     phase = 50
-
-    def subject(self) -> str:
-        """Return the directory below static/."""
-        return self.export.key
 
 
 @dataclass(frozen=True)
@@ -96,11 +89,8 @@ class IssueCertificate(Action):
 
     host: str
     verb = "issue-certificate"
+    shows = "host"
     phase = 60
-
-    def subject(self) -> str:
-        """Return the host name."""
-        return self.host
 
 
 @dataclass(frozen=True)
@@ -112,11 +102,8 @@ class WriteGeneration(Action):
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     verb = "write-generation"
+    shows = "number"
     phase = 70
-
-    def subject(self) -> str:
-        """Return the number."""
-        return str(self.number)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the action with the files that differ."""
@@ -129,11 +116,8 @@ class Activate(Action):
 
     number: int
     verb = "activate"
+    shows = "number"
     phase = 80
-
-    def subject(self) -> str:
-        """Return the number."""
-        return str(self.number)
 
 
 @dataclass(frozen=True)
@@ -142,11 +126,8 @@ class Link(Action):
 
     name: str
     verb = "link"
+    shows = "name"
     phase = 90
-
-    def subject(self) -> str:
-        """Return the unit."""
-        return self.name
 
 
 @dataclass(frozen=True)
@@ -155,11 +136,8 @@ class StopUnit(Action):
 
     name: str
     verb = "stop"
+    shows = "name"
     phase = 100
-
-    def subject(self) -> str:
-        """Return the unit."""
-        return self.name
 
 
 @dataclass(frozen=True)
@@ -186,11 +164,8 @@ class StartUnit(Action):
     again: bool
     digests: tuple[tuple[str, str], ...]
     verb = "start"
+    shows = "name"
     phase = 130
-
-    def subject(self) -> str:
-        """Return the unit."""
-        return self.name
 
     def as_dict(self) -> dict[str, Any]:
         """Return the action; restarting has a name of its own."""
@@ -210,11 +185,8 @@ class ProbeInstance(Action):
     """Ask for the page that proves an instance, through the front."""
 
     verb = "probe"
+    shows = "owner"
     phase = 150
-
-    def subject(self) -> str:
-        """Return the instance."""
-        return self.owner
 
 
 def summary(actions: list[Action]) -> list[dict[str, Any]]:

@@ -95,7 +95,8 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
     pending = any(_is_stale(service.unit, service.digest, observed) for service in deployment.services)
     if pending or not exported:
         for need in deployment.images:
-            yield act.ProvideImage(owner, need)
+            if set(observed.images.get(need.reference, ("unknown",))) - set(need.mounted):
+                yield act.ProvideImage(owner, need)
     for directory in deployment.directories:
         if directory.path not in observed.paths:
             yield act.CreateDirectory(owner, directory)

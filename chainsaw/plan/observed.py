@@ -24,7 +24,8 @@ class Observed:
 
     `paths` are the absolute paths, of those that a plan may need, that exist; `units` are the active states of units by
     name; `applied` are the digests from which running units were started; `links` are our unit links in place;
-    `certificates` are the hosts whose certificate is valid and not due for renewal.
+    `certificates` are the hosts whose certificate is valid and not due for renewal; `images` are those known to be
+    in the store, with the VOLUME paths that they declare.
     """
 
     manifest: Manifest = EMPTY
@@ -34,6 +35,7 @@ class Observed:
     links: frozenset[str] = frozenset()
     quadlets_linked: bool = False
     certificates: frozenset[str] = frozenset()
+    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
     unfinished: bool = False
 

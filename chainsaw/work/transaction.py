@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -23,7 +24,7 @@ def carry_out(plan: Sequence[act.Action], worker: Worker) -> Failures:
     failures: Failures = {}
     preparing = [action for action in plan if action.phase < act.WriteGeneration.phase]
     for action in preparing:
-        _guarded(action, failures, lambda action=action: _do(action, worker))  # type: ignore[misc]
+        _guarded(action, failures, partial(_do, action, worker))
     if not failures:
         _as_site(lambda: _place(worker))
     if failures:
@@ -56,7 +57,7 @@ def _switch(rest: Sequence[act.Action], worker: Worker, failures: Failures) -> N
             _start(together, worker, failures)
         else:
             for action in together:
-                _guarded(action, failures, lambda action=action: _do(action, worker))  # type: ignore[misc]
+                _guarded(action, failures, partial(_do, action, worker))
 
 
 def _guarded(action: act.Action, failures: Failures, effect: Callable[[], None]) -> None:
