@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +10,18 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from chainsaw.compile.context import Host, Job, Shared
+from chainsaw.compile.instance import compile_instance
+from chainsaw.compile.site import compile_site
+from chainsaw.errors import ChainsawError, host_lacks, in_file_order, invalid
+from chainsaw.load.site import load_intent
+from chainsaw.model.artifact import Artifact
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan.blocks import allocate, overlapping, parse_ranges
+from chainsaw.work.catalog import Catalog, shared_files
 
-from chainsaw.compile.context import Host, Job, Shared  # noqa: E402  # a checkout is tested as it is
-from chainsaw.compile.instance import compile_instance  # noqa: E402
-from chainsaw.compile.site import compile_site  # noqa: E402
-from chainsaw.errors import ChainsawError, host_lacks, in_file_order, invalid  # noqa: E402
-from chainsaw.load.site import load_intent  # noqa: E402
-from chainsaw.model.artifact import Artifact  # noqa: E402
-from chainsaw.model.deployment import Manifest  # noqa: E402
-from chainsaw.model.paths import Paths  # noqa: E402
-from chainsaw.plan.blocks import allocate, overlapping, parse_ranges  # noqa: E402
-from chainsaw.work.catalog import Catalog, shared_files  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 FACTS: dict[str, Any] = {
     "home": "/home/admin",

@@ -26,12 +26,37 @@ MAY_IMPORT = {
 """errors <- model <- load <- compile <- plan <- host <- work <- cli; a plan is made of values, whoever compiled them."""
 
 PURE = ("errors", "model", "load", "compile", "plan")
-EFFECTS = (
-    "asyncio click datetime fcntl http io logging multiprocessing os podman pwd pystemd random rich secrets select shutil "
-    "signal socket ssl subprocess sys tempfile threading time urllib.request uuid"
-).split()
+EFFECTS = [
+    "asyncio",
+    "click",
+    "datetime",
+    "fcntl",
+    "http",
+    "io",
+    "logging",
+    "multiprocessing",
+    "os",
+    "podman",
+    "pwd",
+    "pystemd",
+    "random",
+    "rich",
+    "secrets",
+    "select",
+    "shutil",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib.request",
+    "uuid",
+]
 EFFECTIVE_CALLS = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}
-EFFECTIVE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "touch", "iterdir", "glob"}
+EFFECTIVE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "iterdir", "glob"}
 
 DOORS = {
     "subprocess": ["host/process.py"],

@@ -16,5 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
     ["ruff check --no-fix --quiet .", "ruff format --check --quiet .", "mypy --no-error-summary"],
 )
 def test_a_linter_has_nothing_to_say(command):
-    done = subprocess.run([sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)

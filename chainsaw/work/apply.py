@@ -23,6 +23,7 @@ from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
 from chainsaw.plan.observed import Observed
 from chainsaw.work.catalog import Catalog, shared_files
 from chainsaw.work.execute import Worker
+from chainsaw.work.images import Images
 from chainsaw.work.intent import FRONT, Compiled, compile_intent, read_intent
 from chainsaw.work.pieces import former_pieces, select
 from chainsaw.work.result import Reporter, Result
@@ -146,7 +147,7 @@ def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tre
         manager=session.manager,
         podman=podman,
         catalog=session.catalog,
-        shared=session.shared,
+        images=Images(paths, podman, session.catalog, session.shared, session.report),
         steps=session.steps,
         report=session.report,
         https=session.compiled.intent.site.ports.https,

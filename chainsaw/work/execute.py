@@ -7,8 +7,6 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chainsaw.compile.context import Shared
-from chainsaw.compile.images import Build, recipe_build, shared_build
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import certificates, files, store
 from chainsaw.host.facts import Account
@@ -18,9 +16,10 @@ from chainsaw.host.probe import probe
 from chainsaw.host.step import Steps
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.artifact import Tree
-from chainsaw.model.deployment import Ids, ImageNeed, Manifest
+from chainsaw.model.deployment import Ids, Manifest
 from chainsaw.plan import actions as act
 from chainsaw.work.catalog import Catalog
+from chainsaw.work.images import Images
 from chainsaw.work.result import Reporter
 from chainsaw.work.validate import validate_generation
 
@@ -35,14 +34,13 @@ class Worker:
     manager: UserManager
     podman: Podman
     catalog: Catalog
-    shared: Shared
+    images: Images
     steps: Steps
     report: Reporter
     https: int
     node: str
     manifest: Manifest
     tree: Tree
-    present: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pending: list[Placement] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
 
@@ -51,49 +49,8 @@ class Worker:
         store.write_block(self.user.paths, action.owner, action.start)
 
     def provide_image(self, action: act.ProvideImage) -> None:
-        """Build or pull an image unless it is there; refuse one with volumes that nobody mounts."""
-        need = action.need
-        if not self._has(need.reference):
-            self._obtain(need)
-            if not self._has(need.reference):
-                raise ChainsawError(Diagnostic("no-image", f"{need.reference} is not in the store after all"))
-        forgotten = set(self.present[need.reference]) - set(need.mounted)
-        if forgotten:
-            listed = ", ".join(sorted(forgotten))
-            message = f"{need.reference} declares volumes that its recipe does not mount: {listed}"
-            hint = "what is written there would be lost at every restart; the recipe must mount it"
-            raise ChainsawError(Diagnostic("unmounted-volume", message, hint=hint))
-
-    def _has(self, reference: str) -> bool:
-        if reference not in self.present:
-            self.present = store.read_images(self.user.paths) | self.present
-        if reference not in self.present:
-            self.present |= self.podman.declared_volumes([reference])
-            store.write_images(self.user.paths, self.present)
-        return reference in self.present
-
-    def _obtain(self, need: ImageNeed) -> None:
-        if not need.base:
-            self.report.doing(f"pulling {need.reference}")
-            self.podman.pull(need.reference)
-            return
-        if need.base != "base" or need.recipe:
-            self._build(shared_build("base", self.shared.images))
-        if need.recipe:
-            if need.base != "base":
-                self._build(shared_build(need.base, self.shared.images))
-            self._build(recipe_build(self.catalog.bundle(need.recipe), need.image, self.shared.images))
-        else:
-            self._build(shared_build(need.base, self.shared.images))
-
-    def _build(self, build: Build) -> None:
-        if self._has(build.reference):
-            return
-        name = build.reference.rsplit("/", 1)[-1].split(":")[0]
-        self.report.doing(f"building {name}")
-        self.podman.build(
-            build.reference, build.context, build.base, lambda line: self.report.doing(f"building {name}: {line}")
-        )
+        """Refuse an image that could not be had, or whose data would be lost."""
+        self.images.check(action.need)
 
     def create_directory(self, action: act.CreateDirectory) -> None:
         """Make a directory; a new volume with a seed gets a copy of it. One of a block's is made with all others."""

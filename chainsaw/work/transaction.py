@@ -23,6 +23,10 @@ def carry_out(plan: Sequence[act.Action], worker: Worker) -> Failures:
     """
     failures: Failures = {}
     preparing = [action for action in plan if action.phase < act.WriteGeneration.phase]
+    needs = [action.need for action in preparing if isinstance(action, act.ProvideImage)]
+    if needs:
+        with worker.steps.step("obtain images"):
+            worker.images.obtain(needs)
     for action in preparing:
         _guarded(action, failures, partial(_do, action, worker))
     if not failures:

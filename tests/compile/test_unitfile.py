@@ -12,7 +12,7 @@ from systemd_syntax import argument, arguments, read, setting
 from chainsaw.compile.template import render
 from chainsaw.compile.unitfile import check_unit, parse_unit, quote, write_unit
 from chainsaw.errors import ChainsawError
-from chainsaw.model.keys import SYSTEMD, _BY_SUFFIX
+from chainsaw.model.keys import _BY_SUFFIX, SYSTEMD
 from chainsaw.model.names import check_text
 from chainsaw.model.unit import Section, Unit
 

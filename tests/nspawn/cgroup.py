@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from .host import MachineError, Process, attempt, replace, wait_for
+from .host import MachineError, Process, attempt, output, replace, wait_for
 
 HAS_SYSTEMD = Path("/run/systemd/system").is_dir()
 LIMITS = "etc/containers/containers.conf.d/50-no-pids-controller.conf"
@@ -37,7 +37,9 @@ def scope(name: str) -> list[str]:
 
 def kill(name: str) -> None:
     """End all that is left in the group, and remove it."""
-    attempt(["systemctl", "kill", "--signal=SIGKILL", f"{name}.scope"])
+    if HAS_SYSTEMD:
+        attempt(["systemctl", "kill", "--signal=SIGKILL", f"{name}.scope"])
+        wait_for(lambda: not _loaded(f"{name}.scope"), 30)
     for mount in hierarchies():
         if not wait_for(partial(_removed, mount / name), 30):
             raise MachineError(f"{mount / name}: its processes do not end")
@@ -78,6 +80,10 @@ def limit_podman(leader: Process, root: Path) -> None:
     else:
         (root / LIMITS).parent.mkdir(parents=True, exist_ok=True)
         replace(root / LIMITS, "[containers]\npids_limit = 0\n")
+
+
+def _loaded(unit: str) -> bool:
+    return output(["systemctl", "show", "--property=LoadState", "--value", unit]).strip() == "loaded"
 
 
 def _removed(group: Path) -> bool:

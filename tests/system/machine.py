@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,14 @@ class Machine:
         """Return the actions that an apply would take."""
         return list(self.json("plan")["data"]["actions"])
 
+    def inside(self, container: str, *command: str, stdin: str = "") -> str:
+        """Run a command in a container as its user, as an app that was taken over would."""
+        return self.admin("podman", "exec", "-i", container, *command, stdin=stdin)
+
+    def inside_as_root(self, container: str, *command: str) -> Done:
+        """Run a command in a container as its root, with all capabilities that this root could ever have."""
+        return self.try_admin("podman", "exec", "--privileged", "--user=0", container, *command)
+
     # Files
 
     def read(self, path: str) -> str:
@@ -151,7 +160,7 @@ class Machine:
 
     # The web
 
-    @property
+    @cached_property
     def address(self) -> str:
         """Return the machine's address as the host sees it."""
         return self.must("address").strip()
@@ -164,7 +173,7 @@ class Machine:
         """Send from outside the machine."""
         return ask(self.address, self.authority, "POST", url, body=body, **options)
 
-    @property
+    @cached_property
     def authority(self) -> str:
         """Return the certificate of the local authority."""
         return self.chainsaw("ca").out

@@ -27,7 +27,7 @@ def docs(machine: Machine, www: str) -> Iterator[str]:
 
 def in_volume(machine: Machine, name: str, content: str) -> None:
     """Write a file into the public volume of the blog, as WordPress itself would: as the component's user."""
-    machine.admin("podman", "exec", "-i", "blog.app", "sh", "-c", 'cat > "/srv/content/uploads/$0"', name, stdin=content)
+    machine.inside("blog.app", "sh", "-c", 'cat > "/srv/content/uploads/$0"', name, stdin=content)
 
 
 def test_a_file_and_its_style_are_served(machine: Machine, www: str) -> None:
@@ -93,7 +93,7 @@ def test_a_link_made_by_an_app_is_not_followed(machine: Machine, www: str, blog:
     machine.write(f"{SITE}/members.txt", "of the static site alone")
     links = {"file": "/srv/public/www/site/members.txt", "dir": "/srv/public/www/site", "key": "/srv/certificates/blog.localhost"}
     for name, target in links.items():
-        machine.admin("podman", "exec", "--user=0", "blog.app", "ln", "-sfn", target, f"/srv/content/uploads/{name}")
+        assert machine.inside_as_root("blog.app", "ln", "-sfn", target, f"/srv/content/uploads/{name}").code == 0
     for path in ("file", "dir/members.txt", "key/key.pem", "key/chain.pem"):
         answer = machine.get(f"{blog}wp-content/uploads/{path}")
         assert answer.status in (403, 404), path
@@ -102,11 +102,11 @@ def test_a_link_made_by_an_app_is_not_followed(machine: Machine, www: str, blog:
 
 def test_a_volume_that_becomes_a_link_is_not_followed(machine: Machine, www: str, blog: str) -> None:
     script = "cd /srv/content && mv uploads kept && ln -s /srv/public/www/site uploads"
-    machine.admin("podman", "exec", "--user=0", "blog.app", "sh", "-c", script)
+    machine.inside("blog.app", "sh", "-c", script)
     try:
         assert machine.get(f"{blog}wp-content/uploads/members.txt").status in (403, 404)
     finally:
-        machine.admin("podman", "exec", "--user=0", "blog.app", "sh", "-c", "cd /srv/content && rm uploads && mv kept uploads")
+        machine.inside("blog.app", "sh", "-c", "cd /srv/content && rm uploads && mv kept uploads")
 
 
 @pytest.mark.parametrize("name", ["evil.php", "evil.PhP", "evil.php.txt", "evil.phar", "evil.jpg"])
@@ -127,7 +127,7 @@ def test_php_in_a_volume_is_not_shown_either(machine: Machine, blog: str) -> Non
 @pytest.mark.parametrize("name", [".htaccess", ".git/config", ".env"])
 def test_hidden_files_are_not_there(machine: Machine, www: str, blog: str, name: str) -> None:
     machine.write(f"{SITE}/{name}", "sesame")
-    machine.admin("podman", "exec", "blog.app", "mkdir", "-p", "/srv/content/uploads/.git")
+    machine.inside("blog.app", "mkdir", "-p", "/srv/content/uploads/.git")
     in_volume(machine, name, "sesame")
     for url in (f"{www}{name}", f"{blog}wp-content/uploads/{name}"):
         answer = machine.get(url)

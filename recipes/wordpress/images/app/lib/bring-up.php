@@ -1,47 +1,34 @@
 <?php
 // Install the site if there is none, upgrade its database if the code is newer, apply what changed in its configuration.
 
-// Plugins and themes have no part in this: a broken one must not keep the site from coming up.
-define('WP_INSTALLING', true);
-require '/usr/share/wordpress/wp-load.php';
-
-// WordPress would send the password by mail.
-function wp_new_blog_notification(): void
-{
-}
-
-require ABSPATH . 'wp-admin/includes/upgrade.php';
-
 const APPLIED = 'chainsaw_applied';
 const UNFINISHED = 'chainsaw_installing';
 
-function fail(string $message): never
-{
-    fwrite(STDERR, "$message\n");
-    exit(1);
-}
-
-function run(string $query): void
-{
-    global $wpdb;
-    $wpdb->query($query) !== false || fail("the database refuses: $wpdb->last_error");
-}
+// WordPress ends in a page for a browser, and with success, whatever happened.
+$done = false;
+ob_start();
+register_shutdown_function(function () use (&$done) {
+    if (!$done) {
+        $page = preg_replace('#<(style|title)\b.*?</\1>#s', '', ob_get_clean());
+        fwrite(STDERR, trim(preg_replace('/\s+/', ' ', strip_tags($page))) . "\n");
+        exit(1);
+    }
+});
 
 function tables(string $like): array
 {
-    global $wpdb;
-    return $wpdb->get_col($wpdb->prepare('SHOW TABLES LIKE %s', $like));
+    global $db;
+    return array_column($db->query("SHOW TABLES LIKE '$like'")->fetch_all(), 0);
 }
 
 function applied(): ?array
 {
-    global $wpdb;
-    if (!tables($wpdb->esc_like($wpdb->options))) {
+    global $db;
+    if (!tables('wp\_options')) {
         return null;
     }
-    $query = "SELECT option_value FROM $wpdb->options WHERE option_name = %s";
-    $value = $wpdb->get_var($wpdb->prepare($query, APPLIED));
-    return $value === null ? null : json_decode($value, true);
+    $rows = $db->query("SELECT option_value FROM wp_options WHERE option_name = '" . APPLIED . "'")->fetch_row();
+    return $rows ? json_decode($rows[0], true) : null;
 }
 
 // The translation that serves a language best: de_AT is de_DE as long as nobody translates it.
@@ -69,13 +56,14 @@ function apply(string $key, mixed $value): void
     };
 }
 
+// WordPress would send the password by mail.
+function wp_new_blog_notification(): void
+{
+}
+
 function install(array $wanted): void
 {
-    global $wpdb, $wp_rewrite;
-    $prefix = $wpdb->esc_like($wpdb->prefix);
-    foreach (tables("$prefix%") as $half) {
-        run("DROP TABLE `$half`");
-    }
+    global $wp_rewrite;
     $language = translation($wanted['language']);
     load_default_textdomain($language ?: 'en_US');
     $GLOBALS['wp_locale'] = new WP_Locale();
@@ -85,7 +73,7 @@ function install(array $wanted): void
     $links = '/%year%/%monthnum%/%day%/%postname%/';
     $choose = fn () => $links;
     add_filter('pre_option_permalink_structure', $choose);
-    $password = trim(file_get_contents('/run/secrets/admin_password')) ?: fail('the secret admin_password is empty');
+    $password = trim(file_get_contents('/run/secrets/admin_password')) ?: throw new Exception('no admin_password');
     wp_install($wanted['title'], 'admin', (string) $wanted['email'], true, '', wp_slash($password), $language);
     remove_filter('pre_option_permalink_structure', $choose);
     $wp_rewrite->set_permalink_structure($links);
@@ -94,15 +82,26 @@ function install(array $wanted): void
     array_map('apply', array_keys($wanted), $wanted);
 }
 
-$wpdb->db_connect(false) || fail('the database does not answer');
+$db = new mysqli('localhost', 'app', '', 'app', 0, '/run/instance/mysqld.sock');
 $wanted = json_decode(file_get_contents('/etc/wordpress/site.json'), true);
 $applied = applied();
+$new = $applied === null && (tables(UNFINISHED) || !tables('wp\_options'));
+if ($new) {
+    $db->query('CREATE TABLE IF NOT EXISTS ' . UNFINISHED . ' (id INT PRIMARY KEY)');
+    foreach (tables('wp\_%') as $half) {
+        $db->query("DROP TABLE `$half`");
+    }
+}
 
-if ($applied === null && (tables(UNFINISHED) || !tables($wpdb->esc_like($wpdb->options)))) {
-    run('CREATE TABLE IF NOT EXISTS ' . UNFINISHED . ' (id INT PRIMARY KEY)');
+// Plugins and themes have no part in this: a broken one must not keep the site from coming up.
+define('WP_INSTALLING', true);
+require '/usr/share/wordpress/wp-load.php';
+require ABSPATH . 'wp-admin/includes/upgrade.php';
+
+if ($new) {
     fwrite(STDERR, "installing WordPress $wp_version\n");
     install($wanted);
-    run('DROP TABLE ' . UNFINISHED);
+    $db->query('DROP TABLE ' . UNFINISHED);
 } else {
     if ((int) get_option('db_version') < $wp_db_version) {
         fwrite(STDERR, "upgrading the database to WordPress $wp_version\n");
@@ -114,3 +113,4 @@ if ($applied === null && (tables(UNFINISHED) || !tables($wpdb->esc_like($wpdb->o
     }
 }
 update_option(APPLIED, json_encode($wanted), false);
+$done = true;

@@ -1,0 +1,1 @@
+"""Benchmarks of chainsaw against peers that are measured in the same run."""

@@ -1,0 +1,171 @@
+"""Two WordPress side by side know nothing of each other, whoever takes one of them over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from .machine import DATA, HOME, Machine
+
+pytestmark = pytest.mark.system
+
+# Inside, a process that was taken over has PHP at hand, and no other tool for sockets.
+CONNECT = """foreach (array_slice($argv, 1) as $where) {
+    $open = @stream_socket_client($where, $code, $message, 2);
+    echo $where, $open ? ' is open' : ' is closed', "\\n";
+}"""
+
+
+@pytest.fixture(scope="module")
+def pair(machine: Machine, blog: str, shop: str) -> tuple[str, str]:
+    machine.inside("blog.app", "sh", "-c", "echo of the blog alone > /srv/content/uploads/private.txt")
+    return blog, shop
+
+
+def test_each_answers_with_its_own_title(machine: Machine, pair: tuple[str, str]) -> None:
+    assert "<title>Walks by the sea</title>" in machine.get(pair[0]).body
+    assert "<title>Buckets and spades</title>" in machine.get(pair[1]).body
+
+
+def test_blocks_do_not_overlap(machine: Machine, pair: tuple[str, str]) -> None:
+    starts = sorted(machine.block(name) for name in ("front", "blog", "shop"))
+    assert all(second - first >= 65536 for first, second in zip(starts, starts[1:], strict=False))
+    maps = {}
+    for container in ("blog.app", "blog.db", "shop.app", "shop.db", "chainsaw-front"):
+        pid = machine.admin("podman", "inspect", "--format", "{{.State.Pid}}", container).strip()
+        for kind in ("uid_map", "gid_map"):
+            inside, outside, count = map(int, machine.root("cat", f"/proc/{pid}/{kind}").split())
+            owner = container.split(".")[0].removeprefix("chainsaw-")
+            assert (inside, outside, count) == (0, machine.block(owner), 65536), container
+            maps[container] = outside
+    assert len(set(maps.values())) == 3
+
+
+def test_ps_shows_the_host_users(machine: Machine, pair: tuple[str, str]) -> None:
+    done = machine.admin("sudo", "chainsaw", "setup")
+    assert "chainsaw-shop" in done or "nothing to change" in done
+    processes = machine.admin("ps", "-eo", "user:24,args").splitlines()
+    owners = {(line.split()[0], word) for line in processes for word in ("php-fpm", "mariadbd") if f" {word}" in line}
+    wanted = {(f"chainsaw-{name}", word) for name in ("blog", "shop") for word in ("php-fpm", "mariadbd")}
+    assert {item for item in owners if item[0].startswith("chainsaw")} == wanted
+    assert machine.admin("id", "-un", str(machine.block("blog") + 1000)) == "chainsaw-blog\n"
+
+
+@pytest.mark.parametrize("container", ["shop.app", "shop.db"])
+def test_root_of_a_container_sees_its_own_files_alone(machine: Machine, pair: tuple[str, str], container: str) -> None:
+    done = machine.inside_as_root(container, "sh", "-c", "cat /proc/self/mountinfo; ls -R /srv /run /home 2>&1; ls /proc")
+    assert "shop" in done.out
+    for trace in ("/blog", "sockets/", "private.txt", "certificates", "generations/1/nginx"):
+        assert trace not in done.out, trace
+    numbers = [word for word in done.out.splitlines() if word.isdigit()]
+    assert len(numbers) < 20, "only the processes of the container itself"
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_a_process_that_broke_out_reads_nothing_of_another(machine: Machine, pair: tuple[str, str], user: int) -> None:
+    """With the ids of the shop on the host, even where the admin's home is open to everybody."""
+    ids = machine.block("shop") + user
+    escaped = ["setpriv", f"--reuid={ids}", f"--regid={ids}", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
+    machine.root("chmod", "755", HOME)
+    try:
+        places = [f"{DATA}/instances/blog/secrets", f"{DATA}/instances/blog/volumes/database", f"{DATA}/front/authority/ca.key"]
+        places += [f"{DATA}/instances/blog/secrets/salt", f"{DATA}/front/certificates/blog.localhost/key.pem"]
+        for place in places:
+            assert machine.exists(place), place
+            command = ["sh", "-c", 'cat "$0" 2>/dev/null || ls "$0"', place]
+            assert machine.try_root(*escaped, *command).code != 0, place
+        for socket in (f"{DATA}/sockets/blog.sock", f"{DATA}/instances/blog/run/mysqld.sock"):
+            assert machine.exists(socket), socket
+            connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+            assert machine.try_root(*escaped, "python3", "-c", connect, socket).code != 0, socket
+        for place in (f"{DATA}/instances/blog/run/new", f"{DATA}/public/blog/new", f"{DATA}/public/blog/content/uploads/new"):
+            assert machine.try_root(*escaped, "touch", place).code != 0, place
+    finally:
+        machine.root("chmod", "700", HOME)
+
+
+def test_root_of_a_container_reaches_no_port(machine: Machine, pair: tuple[str, str]) -> None:
+    address, gateway = machine.address, machine.address.rsplit(".", 1)[0] + ".1"
+    wheres = [f"tcp://{host}:{port}" for host in ("127.0.0.1", address, gateway) for port in (80, 443, 3306)]
+    wheres += [f"udp://{gateway}:53", "unix:///run/user/1000/bus", "unix:///run/user/1000/podman/podman.sock"]
+    shown = machine.inside_as_root("shop.app", "php", "-r", CONNECT, "--", *[where for where in wheres if "udp" not in where]).out
+    assert shown.count("is closed") == len(wheres) - 1, shown
+    assert "is open" not in shown
+    for container in ("shop.app", "shop.db", "blog.app", "blog.db"):
+        devices = machine.inside_as_root(container, "cat", "/proc/net/dev").out.splitlines()[2:]
+        assert [line.split(":")[0].strip() for line in devices] == ["lo"], container
+
+
+def test_no_container_has_a_capability_or_may_gain_one(machine: Machine, pair: tuple[str, str]) -> None:
+    for container in ("blog.app", "blog.db", "shop.app", "shop.db"):
+        status = machine.inside(container, "cat", "/proc/1/status")
+        found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert {found[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")} == {"0" * 16}, container
+        assert found["NoNewPrivs"] == "1"
+        assert machine.try_admin("podman", "exec", container, "touch", "/usr/bin/new").code != 0, "its root is read-only"
+
+
+@pytest.fixture
+def forged(machine: Machine, pair: tuple[str, str]) -> Iterator[None]:
+    """The shop puts links in place of its own sockets and files, to where the front has the blog's."""
+    script = """
+        cd /run/instance
+        for name in app.sock shop.sock blog.sock; do ln -sfn /srv/sockets/blog.sock $name; done
+        cd /srv/content
+        ln -sfn /srv/sockets/blog.sock shop.sock
+        ln -sfn /srv/public/blog/content/uploads/private.txt uploads/private.txt
+        ln -sfn /srv/public/blog/content uploads/blog
+        ln -sfn /srv/conf/current/nginx/hosts uploads/hosts
+    """
+    assert machine.inside_as_root("shop.app", "sh", "-c", script).code == 0
+    yield
+    undo = "rm -f /run/instance/*.sock.x /run/instance/app.sock /run/instance/shop.sock /run/instance/blog.sock"
+    undo += "; cd /srv/content; rm -f shop.sock uploads/private.txt uploads/blog uploads/hosts"
+    machine.inside_as_root("shop.app", "sh", "-c", undo)
+
+
+def test_links_of_an_app_do_not_make_the_front_its_deputy(machine: Machine, pair: tuple[str, str], forged: None) -> None:
+    blog, shop = pair
+    assert machine.get(f"{blog}wp-content/uploads/private.txt").body == "of the blog alone\n"
+    for path in ("", "wp-login.php", "wp-content/uploads/private.txt", "wp-content/uploads/blog/uploads/private.txt",
+                 "wp-content/uploads/hosts/blog.localhost.conf", "wp-content/shop.sock"):
+        body = machine.get(f"{shop}{path}").body
+        assert "Walks by the sea" not in body, path
+        assert "of the blog alone" not in body, path
+        assert "server_name" not in body, path
+    machine.admin("systemctl", "--user", "restart", "app@shop")
+    assert "<title>Buckets and spades</title>" in machine.get(shop).body
+
+
+def test_an_app_cannot_take_the_place_of_its_database(machine: Machine, pair: tuple[str, str]) -> None:
+    """The directory of sockets is shared by the components, and sticky: neither removes what the other made."""
+    assert machine.try_admin("podman", "exec", "shop.app", "ls", "/run/instance/mysqld.sock").code == 0
+    connected = machine.inside_as_root("shop.app", "php", "-r", CONNECT, "--", "unix:///run/instance/mysqld.sock").out
+    assert "is open" in connected, "its own database it reaches"
+    assert "is open" not in machine.inside_as_root(
+        "shop.app", "php", "-r", CONNECT, "--", f"unix://{DATA}/instances/blog/run/mysqld.sock", "unix:///srv/sockets/blog.sock"
+    ).out
+
+
+def test_a_login_at_one_is_none_at_the_other(machine: Machine, pair: tuple[str, str]) -> None:
+    passwords = {name: machine.chainsaw("secret", "show", name, "admin_password").out for name in ("blog", "shop")}
+    assert passwords["blog"] != passwords["shop"]
+    owners = json.loads(machine.root("stat", "--printf", "[%u, %u]", f"{DATA}/instances/blog/secrets/salt").replace("][", "],["))
+    assert owners[0] == machine.block("blog") + 1000
+
+
+def test_removing_one_leaves_the_other(machine: Machine, pair: tuple[str, str]) -> None:
+    before = {unit: value for unit, value in machine.invocations().items() if "shop" not in unit}
+    kept = machine.read(f"{HOME}/.config/chainsaw/instances/shop.yaml")
+    machine.retract("shop")
+    machine.chainsaw("apply")
+    assert machine.invocations() == before
+    assert "<title>Walks by the sea</title>" in machine.get(pair[0]).body
+    with pytest.raises(OSError, match="UNRECOGNIZED_NAME"):
+        machine.get(pair[1])
+    machine.write(f"{HOME}/.config/chainsaw/instances/shop.yaml", kept)
+    machine.chainsaw("apply")
+    assert "<title>Buckets and spades</title>" in machine.get(pair[1]).body
+    assert {unit: machine.invocations()[unit] for unit in before} == before
