@@ -74,17 +74,17 @@ def _identity(job: Job, component: str, declared: Component) -> dict[str, Any]:
 
 
 def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
-    where = f"components.{component}"
+    where = ("components", component)
     return {
         "user": declared.user,
         "group": declared.user if declared.group is None else declared.group,
         "capabilities": [item.name for item in declared.capabilities],
         "tmpfs": sorted(declared.tmpfs.items()),
         "environment": [
-            (key, job.value(f"{where}.environment.{key}", value)) for key, value in sorted(declared.environment.items())
+            (key, job.value((*where, "environment", key), value)) for key, value in sorted(declared.environment.items())
         ],
         "entrypoint": declared.entrypoint,
-        "command": [job.value(f"{where}.command", item) for item in declared.command],
+        "command": [job.value((*where, "command", index), item) for index, item in enumerate(declared.command)],
         "health": declared.health,
         "ready": declared.ready,
         "stop_signal": declared.stop.signal,

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from chainsaw.compile.template import render
+from chainsaw.errors import ChainsawError, invalid
 from chainsaw.load.recipe import Bundle
 from chainsaw.load.settings import InstanceFile, effective_settings
+from chainsaw.load.source import KeyPath
 from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
 from chainsaw.model.paths import Paths
@@ -87,11 +89,15 @@ class Job:
             return False
         return declared.need == "internet" or self.file.instance.egress == "internet"
 
-    def value(self, where: str, text: str) -> str:
-        """Return a template value of recipe.yaml, rendered; `where` is its key path."""
+    def value(self, path: KeyPath, text: str) -> str:
+        """Return a template value of recipe.yaml, rendered; `path` is where it stands."""
         if "{" not in text:
             return text
-        return render(f"{self.bundle.source.name}: {where}", text, self.context)
+        source = self.bundle.source
+        try:
+            return render(source.name, text, self.context)
+        except ChainsawError as error:
+            raise invalid([source.problem(path, item.message, code=item.code) for item in error.diagnostics]) from error
 
     def unit(self, component: str) -> str:
         """Return the service of a component."""

@@ -97,7 +97,7 @@ def _timers(job: Job) -> Iterator[Artifact]:
             "component.service.j2",
             component=job.unit(timer.component),
             container=job.container(timer.component),
-            command=[job.value(f"timers.{name}.command", item) for item in timer.command],
+            command=[job.value(("timers", name, "command", index), item) for index, item in enumerate(timer.command)],
             **words,
         )
 
@@ -128,11 +128,11 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
         probe=ProbeRequest(
             path=instance.path + probe.path.lstrip("/"),
             status=probe.status,
-            contains=job.value("probe.contains", probe.contains) if probe.contains else None,
+            contains=job.value(("probe", "contains"), probe.contains) if probe.contains else None,
         ),
         start_timeout=sum(span_in_seconds(item.start_timeout) for item in recipe.components.values()) or 30,
         login=(instance.route + login.path.lstrip("/"), login.user, login.secret) if login else None,
-        notes=job.value("notes", recipe.notes),
+        notes=job.value(("notes",), recipe.notes),
     )
 
 

@@ -8,20 +8,18 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError
-from jinja2.exceptions import SecurityError
+from jinja2 import StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from chainsaw.errors import Diagnostic, invalid
+from chainsaw.model.names import check_text
 
 Context = Mapping[str, Any]
 
 
 def _one_line(value: Any) -> Any:
     """Refuse what would begin a new line or a new key where a template puts a value."""
-    if isinstance(value, str) and any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise SecurityError("a value with control characters")
-    return value
+    return check_text(value) if isinstance(value, str) else value
 
 
 def _text(value: Any) -> Any:
@@ -64,7 +62,7 @@ def render(name: str, text: str, context: Context, *, one_line_values: bool = Tr
         return str(_compiled(name, text, one_line_values).render(context))
     except TemplateSyntaxError as error:
         raise invalid(_problem(name, text, error.lineno, f"not a valid template: {error.message}")) from error
-    except (UndefinedError, SecurityError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+    except Exception as error:
         raise invalid(_problem(name, text, _line(error), str(error))) from error
 
 

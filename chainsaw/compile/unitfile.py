@@ -19,15 +19,15 @@ def parse_unit(filename: str, template: str, text: str) -> Unit:
     """Return the unit of a rendered template; raise ChainsawError naming the template's line for what is no unit."""
     sections: list[tuple[str, list[tuple[str, str]]]] = []
     problems = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith(("#", ";")):
             continue
         if stripped.startswith("[") and stripped.endswith("]"):
             sections.append((stripped[1:-1], []))
         elif "=" in stripped and sections:
-            key, value = stripped.split("=", 1)
-            sections[-1][1].append((key.strip(), value.strip()))
+            key, value = line.split("=", 1)
+            sections[-1][1].append((key.strip(), value))
         else:
             problems.append(
                 Diagnostic("unit-syntax", "neither a section nor key=value", template, number, 1, source=line)
@@ -44,7 +44,7 @@ def check_unit(unit: Unit, template: str, podman: Version) -> list[Diagnostic]:
 
 def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic]:
     seen = set()
-    for section, name, _ in unit.entries():
+    for section, name, value in unit.entries():
         key = find(unit.filename, section, name)
         where = f"{section}.{name}"
         if key is None:
@@ -56,6 +56,8 @@ def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic
             yield Diagnostic("unit-version", f"needs Podman {needed}, and this is {present}", template, key=where)
         elif (section, name) in seen and not key.repeatable:
             yield Diagnostic("unit-repeated", "stands twice", template, key=where)
+        elif key.encoding in ("setting", "plain") and value.endswith("\\"):
+            yield Diagnostic("unit-value", "ends with a backslash: it would take the next line in", template, key=where)
         seen.add((section, name))
 
 
@@ -88,9 +90,15 @@ def _unexpanded(value: str) -> str:
     return value.replace("%", "%%").replace("$", "$$")
 
 
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return f"\\u{ord(character):04x}" if ord(character) < 32 or 127 <= ord(character) < 160 else character
+
+
 def quote(value: str) -> str:
     """Return one argument in double quotes, C-escaped, with nothing left for systemd to expand."""
     if value and all(character.isalnum() or character in "-_./:=@,+" for character in value):
         return value
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = "".join(map(_escaped, value))
     return f'"{_unexpanded(escaped)}"'

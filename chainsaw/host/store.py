@@ -24,6 +24,15 @@ JOURNAL_LINES = 500
 PRIVATE = ("quadlets", "units", "config")
 
 
+def prepare(paths: Paths) -> None:
+    """Make the two directories that hold everything, closed to all but the admin.
+
+    What is mounted from below them stays reachable in containers: a bind mount needs no way through its parents.
+    """
+    for directory in (paths.root, f"{paths.state}/chainsaw"):
+        files.make_directory(directory, 0o700)
+
+
 def numbers(paths: Paths) -> list[int]:
     """Return the numbers of the generations on disk, in order."""
     return sorted(int(name) for name in files.list_directory(paths.generations) if name.isdigit())

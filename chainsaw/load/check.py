@@ -21,6 +21,8 @@ _PHRASES = {
     "bool_type": "should be true or false",
     "dict_type": "should be a mapping of keys to values",
     "tuple_type": "should be a list",
+    "string_pattern_mismatch": "should be an address that starts with https://",
+    "too_short": "should have at least one item",
     "model_type": "should be a mapping of keys to values",
 }
 
@@ -57,12 +59,10 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
         known = _known(model, path[:-1])
         message = f"unknown key{nearest(str(path[-1]), known)}"
         return source.problem(path, message, code="unknown-key", at_key=True)
-    message = _PHRASES.get(kind) or str(error["msg"]).removeprefix("Value error, ")
+    message = _PHRASES.get(kind) or str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     hint = ""
     if kind == "string_type" and isinstance(error["input"], bool | int | float):
-        hint = f'quote it: "{error["input"]}"'
-    if kind in ("literal_error", "string_pattern_mismatch"):
-        message = message[0].lower() + message[1:]
+        hint = f'quote it: "{source.written(path)}"'
     return source.problem(path, message, code=kind.replace("_", "-"), hint=hint, at_key=error["loc"][-1:] == ("[key]",))
 
 
@@ -71,7 +71,7 @@ def _in_source(source: Source, location: KeyPath) -> KeyPath:
     path: KeyPath = ()
     for part in location:
         if (*path, part) in source.values or (isinstance(part, str) and part == location[-1] and part.isidentifier()):
-            if part in ("str", "int", "bool", "[key]") and (*path, part) not in source.values:
+            if part in ("str", "int", "bool", "size", "parts", "[key]") and (*path, part) not in source.values:
                 continue
             path = (*path, part)
     return path

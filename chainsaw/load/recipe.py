@@ -9,7 +9,7 @@ from hashlib import sha256
 from chainsaw.errors import Diagnostic, in_file_order, invalid
 from chainsaw.load.check import check
 from chainsaw.load.settings import value_problem
-from chainsaw.load.source import Source
+from chainsaw.load.source import KeyPath, Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.recipe import Recipe
 
@@ -62,8 +62,39 @@ def _problems(bundle: Bundle, directory: str) -> Iterator[Diagnostic]:
     for name, setting in recipe.settings.items():
         if setting.default is not None and (problem := value_problem(setting, setting.default)):
             yield source.problem(("settings", name, "default"), problem, code="setting-default")
+    for name in (recipe.timers.keys() & recipe.components.keys()) - {"app"}:
+        message = f"a component is called {name} too, and their units would have one name"
+        yield source.problem(("timers", name), message, code="name-taken", at_key=True)
+    yield from _place_problems(bundle)
     yield from _file_problems(bundle)
     yield from _cycles(bundle)
+
+
+def _place_problems(bundle: Bundle) -> Iterator[Diagnostic]:
+    """Yield what would stand in one place twice, or where the front does not look for it."""
+    recipe, source = bundle.recipe, bundle.source
+    served = recipe.serve.files
+    if served and served.volume in recipe.volumes and recipe.volumes[served.volume].public != "/":
+        message = "the front serves the public path / of it"
+        yield source.problem(("serve", "files", "volume"), message, code="not-public")
+    public = [(("volumes", name, "public"), item.public) for name, item in recipe.volumes.items() if item.public]
+    yield from _doubles(source, public, at_key=False)
+    for name, component in recipe.components.items():
+        place = ("components", name)
+        mounts = [((*place, "volumes", volume), target) for volume, target in component.volumes.items()]
+        mounts += [((*place, "files", file), target) for file, target in component.files.items()]
+        mounts += [((*place, "tmpfs", target), target) for target in component.tmpfs]
+        yield from _doubles(source, mounts, at_key=False)
+        rendered = [((*place, "files", file), file.removesuffix(".j2")) for file in component.files]
+        yield from _doubles(source, rendered, at_key=True)
+
+
+def _doubles(source: Source, places: list[tuple[KeyPath, str]], at_key: bool) -> Iterator[Diagnostic]:
+    seen: set[str] = set()
+    for path, what in places:
+        if what in seen:
+            yield source.problem(path, f"{what} is used twice", code="used-twice", at_key=at_key)
+        seen.add(what)
 
 
 def _file_problems(bundle: Bundle) -> Iterator[Diagnostic]:

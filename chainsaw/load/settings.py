@@ -26,12 +26,14 @@ class InstanceFile:
 
 def value_problem(setting: Setting, value: Value) -> str:
     """Return what is wrong with a value of a setting, or nothing."""
+    if value is None:
+        return "has no value"
     if setting.type == "boolean":
         return "" if isinstance(value, bool) else "should be true or false"
     if setting.type == "integer":
         return _integer_problem(setting, value)
     if not isinstance(value, str):
-        return f"should be text; quote it: {str(value)!r}"
+        return "should be text; put it in quotes"
     if setting.type == "choice":
         shown = ", ".join(setting.options)
         return "" if value in setting.options else f"should be one of {shown}{nearest(value, setting.options)}"
@@ -75,7 +77,7 @@ def _setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic
         elif problem := value_problem(setting, value):
             yield file.source.problem(path, problem, code="setting-value", hint=setting.documentation)
     for name, setting in recipe.settings.items():
-        if setting.default is None and file.instance.settings.get(name) is None:
+        if setting.default is None and name not in file.instance.settings:
             message = f"required by {recipe.name}, and missing: {setting.help}"
             yield file.source.problem(("settings", name), message, code="setting-missing", hint=setting.documentation)
 

@@ -55,7 +55,7 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
             continue
         instances[loaded.name] = loaded
         problems += _recipe_problems(loaded, recipes)
-    problems += route_collisions(instances)
+    problems += route_collisions(instances, recipes)
     if problems:
         raise invalid(in_file_order(problems))
     return Intent(shared, instances)
@@ -73,12 +73,24 @@ def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Recipe]) -> list[
     return [file.source.problem(("recipe",), message, code="no-recipe", hint=hint)]
 
 
-def route_collisions(instances: Mapping[str, InstanceFile]) -> list[Diagnostic]:
+def _claimed(file: InstanceFile, recipes: Mapping[str, Recipe]) -> list[str]:
+    """Return the URLs that are an instance's own: its route, and below it those of its public volumes."""
+    route = file.instance.route
+    try:
+        recipe = recipes.get(file.instance.recipe)
+    except ChainsawError:
+        recipe = None
+    volumes = recipe.volumes.values() if recipe and recipe.serve.fastcgi else ()
+    return [route, *(route + item.public.lstrip("/") for item in volumes if item.public is not None)]
+
+
+def route_collisions(instances: Mapping[str, InstanceFile], recipes: Mapping[str, Recipe]) -> list[Diagnostic]:
     """Return one problem for each instance whose route belongs to an earlier one."""
     taken: dict[str, str] = {}
     problems = []
     for name, file in sorted(instances.items()):
-        owner = taken.setdefault(file.instance.route, name)
+        owners = [taken.setdefault(url, name) for url in _claimed(file, recipes)]
+        owner = next((owner for owner in owners if owner != name), name)
         if owner != name:
             problems.append(
                 file.source.problem(

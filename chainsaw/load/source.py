@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,12 @@ class Source:
         """Return one line of the text, without its end."""
         lines = self.text.splitlines()
         return lines[number - 1] if 0 < number <= len(lines) else ""
+
+    def written(self, path: KeyPath) -> str:
+        """Return a plain scalar as it is written, 1.10 and not 1.1."""
+        line, column = self.place(path)
+        found = re.match(r"[^\s,\]}#]*", self.line(line)[column - 1 :])
+        return found[0] if found else ""
 
     def place(self, path: KeyPath, at_key: bool = False) -> tuple[int, int]:
         """Return where a key path is; the nearest parent that exists stands in for what is missing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -20,14 +21,23 @@ _PLAIN = {
 }
 
 
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 def read_yaml(name: str, text: str) -> Source:
     """Return the source of a YAML text; sequences become tuples. Raise ChainsawError with every problem of syntax."""
+    if directive := re.search(r"^%.*", text, re.MULTILINE):
+        # `%YAML 1.1` would make `no` a boolean again.
+        raise invalid(_at(name, text, directive.start(), "yaml-directive", "directives are not used here"))
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         raise invalid(_syntax(name, text, error)) from error
     except ReaderError as error:
-        raise invalid(Diagnostic("yaml-character", f"not a character of YAML: {error.character!r}", name)) from error
+        message = f"not a character of YAML: {text[error.position]!r}"
+        raise invalid(_at(name, text, error.position, "yaml-character", message)) from error
+    except RecursionError:
+        raise invalid(Diagnostic("yaml-depth", "nested too deeply", name)) from None
     reader = _Reader(name, text)
     value = reader.read(node, ()) if node is not None else {}
     if reader.problems:
@@ -35,13 +45,16 @@ def read_yaml(name: str, text: str) -> Source:
     return Source(name, text, value, reader.keys, reader.values)
 
 
+def _at(name: str, text: str, position: int, code: str, message: str) -> Diagnostic:
+    before = text[:position].split("\n")
+    shown = text.split("\n")[len(before) - 1]
+    return Diagnostic(code, message, name, len(before), len(before[-1]) + 1, source=shown)
+
+
 def _syntax(name: str, text: str, error: MarkedYAMLError) -> Diagnostic:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    lines = text.splitlines()
-    shown = lines[line - 1] if line <= len(lines) else ""
-    message = f"not valid YAML: {error.problem or error.context}"
-    return Diagnostic("yaml-syntax", message, name, line, column, source=shown)
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark and text[mark.index :].strip()]
+    position = marks[0].index if marks else len(text.rstrip())
+    return _at(name, text, position, "yaml-syntax", f"not valid YAML: {error.problem or error.context}")
 
 
 class _Reader:
@@ -52,11 +65,17 @@ class _Reader:
         self.keys: dict[KeyPath, tuple[int, int]] = {}
         self.values: dict[KeyPath, tuple[int, int]] = {}
         self.problems: list[Diagnostic] = []
+        self.anchors: set[str] = set()
 
     def read(self, node: Node, path: KeyPath) -> Any:
         self.values[path] = _place(node)
         if node.anchor:
-            self.refuse(node, path, "anchors and aliases are not used here", "yaml-anchor", "write the value out")
+            if node.anchor not in self.anchors:
+                self.refuse(node, path, "anchors and aliases are not used here", "yaml-anchor", "write the value out")
+            self.anchors.add(node.anchor)
+            return None
+        if not isinstance(node, ScalarNode) and node.tag not in _COLLECTIONS:
+            self.refuse(node, path, f"tags are not used here: {node.tag}", "yaml-tag")
         if isinstance(node, MappingNode):
             return self.read_mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -67,7 +86,7 @@ class _Reader:
     def read_mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, ScalarNode) or key_node.value == "<<":
+            if not isinstance(key_node, ScalarNode) or key_node.anchor or key_node.value == "<<":
                 self.refuse(key_node, path, "a key is a plain word", "yaml-key")
                 continue
             key = str(key_node.value)
@@ -78,6 +97,9 @@ class _Reader:
                 continue
             self.keys[(*path, key)] = _place(key_node)
             found[key] = self.read(value_node, (*path, key))
+            if value_node.start_mark.index == value_node.end_mark.index:
+                # The mark of a value that is left out is where the next word begins.
+                self.values[(*path, key)] = self.keys[(*path, key)]
         return found
 
     def read_scalar(self, node: ScalarNode, path: KeyPath) -> Any:

@@ -11,7 +11,8 @@ _INSTANCE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
-_REFERENCE = re.compile(r"[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{64})?")
+_REFERENCE = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{64})?")
+_ENDING = re.compile(r"\.[a-z0-9]+")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _SIZE = re.compile(r"([1-9][0-9]*)([KMG]?)")
 _SPAN = re.compile(r"([1-9][0-9]*)(s|m|h|d)")
@@ -19,14 +20,15 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 _TIMEZONE = re.compile(r"UTC|[A-Z][A-Za-z_+-]+(/[A-Z][A-Za-z0-9_+-]+){1,2}")
 _CAPABILITY = re.compile(r"[A-Z][A-Z_]{2,30}")
 
-RESERVED = frozenset({"front", "chainsaw", "all"})
+RESERVED = frozenset({"front", "chainsaw", "all", "combined"})
+"""combined is a log format of nginx's own; chainsaw-NAME-root is the host user of NAME's root."""
 SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 SPAN_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def check_instance(value: str) -> str:
     """Return an instance name; raise ValueError unless it is a letter, then letters, digits and hyphens."""
-    if value in RESERVED:
+    if value in RESERVED or value.endswith("-root"):
         raise ValueError(f"{value!r} is reserved")
     if not _INSTANCE.fullmatch(value) or value.endswith("-"):
         raise ValueError("a name is a lower-case letter followed by up to 30 lower-case letters, digits and hyphens")
@@ -50,7 +52,7 @@ def check_host(value: str) -> str:
 def check_path(value: str) -> str:
     """Return an absolute path without '.', '..', empty segments or characters that need encoding; raise ValueError."""
     segments = value.split("/")
-    if segments[0] != "":
+    if not value.startswith("/"):
         raise ValueError("a path starts with /")
     inner = segments[1:-1] if segments[-1] == "" else segments[1:]
     if not all(_SEGMENT.fullmatch(part) and part not in (".", "..") for part in inner):
@@ -61,8 +63,8 @@ def check_path(value: str) -> str:
 def check_relative(value: str) -> str:
     """Return a path relative to a recipe's directory; raise ValueError when it could leave it."""
     check_path("/" + value)
-    if value.endswith("/"):
-        raise ValueError("a file's path does not end with /")
+    if not value or value.endswith("/"):
+        raise ValueError("a file's path ends with a name")
     return value
 
 
@@ -77,6 +79,13 @@ def check_reference(value: str) -> str:
     """Return a fully qualified image reference (registry/name[:tag][@digest]); raise ValueError otherwise."""
     if not _REFERENCE.fullmatch(value):
         raise ValueError("an image reference names its registry: docker.io/library/nginx:1.30")
+    return value
+
+
+def check_ending(value: str) -> str:
+    """Return the ending of file names, .php; raise ValueError otherwise."""
+    if not _ENDING.fullmatch(value):
+        raise ValueError("an ending is a dot, then lower-case letters and digits: .php")
     return value
 
 
@@ -150,6 +159,7 @@ AbsolutePath = Annotated[str, AfterValidator(check_path)]
 RelativePath = Annotated[str, AfterValidator(check_relative)]
 UrlPath = Annotated[str, AfterValidator(check_prefix)]
 ImageReference = Annotated[str, AfterValidator(check_reference)]
+Ending = Annotated[str, AfterValidator(check_ending)]
 Email = Annotated[str, AfterValidator(check_email)]
 Size = Annotated[str, AfterValidator(check_size)]
 Span = Annotated[str, AfterValidator(check_span)]

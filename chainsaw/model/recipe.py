@@ -10,6 +10,7 @@ from chainsaw.model.base import Model
 from chainsaw.model.names import (
     AbsolutePath,
     Capability,
+    Ending,
     ImageReference,
     RelativePath,
     Size,
@@ -136,8 +137,8 @@ class FastCgi(Model):
     """The primary speaks FastCGI on an inherited socket; the front serves the static files itself."""
 
     root: AbsolutePath = Field(description="Document root inside the primary's image.")
-    index: Text = Field("index.php", description="The script that answers what is no file.")
-    scripts: tuple[Text, ...] = Field((".php",), description="Endings of scripts: never served as text.")
+    index: RelativePath = Field("index.php", description="The script that answers what is no file.")
+    scripts: tuple[Ending, ...] = Field((".php",), description="Endings of scripts: never served as text.")
     buffering: bool = Field(True, description="Whether the front reads a whole request before it passes it on.")
 
 
@@ -152,7 +153,7 @@ class Files(Model):
     """There is no process: the front serves a public volume."""
 
     volume: Word = Field(description="The volume whose public path is /.")
-    index: Text = Field("index.html", description="What a directory shows.")
+    index: RelativePath = Field("index.html", description="What a directory shows.")
 
 
 class Serve(Model):

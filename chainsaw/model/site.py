@@ -26,6 +26,9 @@ def check_route(value: str) -> str:
     if not parts.path.endswith("/"):
         raise ValueError(f"a route ends with /: {value}/")
     check_path(parts.path)
+    plain = f"https://{parts.netloc}{parts.path}"
+    if value != plain:
+        raise ValueError(f"a route is written plainly: {plain}")
     return value
 
 

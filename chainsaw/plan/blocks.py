@@ -17,12 +17,13 @@ def free_blocks(uids: Sequence[Range], gids: Sequence[Range], taken: Iterable[in
     A block never uses the first 65,536 ids that adduser gave: containers outside chainsaw use those by default.
     """
     used = set(taken)
-    starts = []
+    starts: set[int] = set()
     for item in uids:
         if item.count <= SIZE:
             continue
         first = -(-item.start // SIZE) * SIZE
-        starts += [start for start in range(first, item.end - SIZE + 1, SIZE) if start not in used]
+        starts |= set(range(first, item.end - SIZE + 1, SIZE))
+    starts = {start for start in starts if all(abs(start - other) >= SIZE for other in used)}
     covered = [start for start in starts if any(g.start <= start and start + SIZE <= g.end for g in gids)]
     return [Block(start) for start in sorted(covered)]
 

@@ -89,6 +89,7 @@ def applied(request: Request, report: Reporter, work: Callable[[Session], Result
         return _in_session(request, report, user, work)
     command = " ".join(["chainsaw", request.command, *request.names])
     with locked(user.paths.lock, command, wait=request.wait, waiting=report.note):
+        store.prepare(user.paths)
         return _in_session(request, report, user, work)
 
 

@@ -13,6 +13,7 @@ from chainsaw.model import names
 from chainsaw.model.names import (
     check_capability,
     check_email,
+    check_ending,
     check_host,
     check_instance,
     check_language,
@@ -31,7 +32,7 @@ from chainsaw.model.names import (
 from chainsaw.model.site import Instance, check_route
 
 SPICE = "abz09-_./:%@?#[] \n\r\t\0\\$;{}\"'Aé\x85\u2028"
-AS_ONE_WORD = [check_instance, check_word, check_host, check_span, check_size, check_capability, check_language]
+AS_ONE_WORD = [check_instance, check_word, check_host, check_span, check_size, check_capability, check_language, check_ending]
 AS_A_PATH = [check_path, check_relative, check_prefix, check_timezone]
 DANGEROUS = re.compile(r"[\s%\\$;{}\"'\0\x7f-\x9f\u2028\u2029]")
 
@@ -50,6 +51,7 @@ GOOD = {
         "quay.io/a/b:1@sha256:" + "f" * 64,
     ],
     check_email: ["admin@example.org", "a.b+c@localhost", "o'neill@example.org"],
+    check_ending: [".php", ".p7"],
     check_size: ["1", "64M", "512K", "2G"],
     check_span: ["30s", "15m", "2h", "1d"],
     check_capability: ["CHOWN", "NET_BIND_SERVICE"],
@@ -67,6 +69,7 @@ BAD = {
     check_prefix: ["", "/wp-content", "wp-content/", "/a/../b/"],
     check_reference: ["nginx", "docker.io/nginx:", "-docker.io/nginx", "docker.io/a@sha256:12", "Docker.io/a"],
     check_email: ["", "admin", "@example.org", "a@b@c", "a b@example.org", "a@example..org"],
+    check_ending: ["", "php", ".", ".PHP", ".php;", ".tar.gz", ".p hp"],
     check_size: ["", "0", "64m", "1.5G", "64MB", "-1M", " 1M", "064M"],
     check_span: ["", "0s", "15", "15min", "1.5h", "1w"],
     check_capability: ["CAP_CHOWN", "chown", "all", ""],

@@ -68,7 +68,7 @@ def test_a_process_that_broke_out_reads_nothing_of_another(machine: Machine, pai
     """With the ids of the shop on the host, even where the admin's home is open to everybody."""
     ids = machine.block("shop") + user
     escaped = ["setpriv", f"--reuid={ids}", f"--regid={ids}", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
-    machine.root("chmod", "755", HOME)
+    machine.root("chmod", "755", HOME, f"{HOME}/.local/share")
     try:
         places = [f"{DATA}/instances/blog/secrets", f"{DATA}/instances/blog/volumes/database", f"{DATA}/front/authority/ca.key"]
         places += [f"{DATA}/instances/blog/secrets/salt", f"{DATA}/front/certificates/blog.localhost/key.pem"]
@@ -83,7 +83,7 @@ def test_a_process_that_broke_out_reads_nothing_of_another(machine: Machine, pai
         for place in (f"{DATA}/instances/blog/run/new", f"{DATA}/public/blog/new", f"{DATA}/public/blog/content/uploads/new"):
             assert machine.try_root(*escaped, "touch", place).code != 0, place
     finally:
-        machine.root("chmod", "700", HOME)
+        machine.root("chmod", "700", HOME, f"{HOME}/.local/share")
 
 
 def test_root_of_a_container_reaches_no_port(machine: Machine, pair: tuple[str, str]) -> None:

@@ -56,7 +56,7 @@ function apply(string $key, mixed $value): void
     };
 }
 
-// WordPress would send the password by mail.
+// WordPress would send the password by mail, and the old address a farewell.
 function wp_new_blog_notification(): void
 {
 }
@@ -97,6 +97,7 @@ if ($new) {
 define('WP_INSTALLING', true);
 require '/usr/share/wordpress/wp-load.php';
 require ABSPATH . 'wp-admin/includes/upgrade.php';
+add_filter('send_site_admin_email_change_email', '__return_false');
 
 if ($new) {
     fwrite(STDERR, "installing WordPress $wp_version\n");

@@ -1,0 +1,234 @@
+"""What goes wrong leaves the old state or the new one, and the next apply mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .machine import CONFIG, DATA, HOME, RECIPES, STATE, Machine, wait
+
+pytestmark = pytest.mark.system
+
+WIDGET = "https://widget.localhost/"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def others(machine: Machine, blog: str, www: str) -> None:
+    """The instances that must not notice anything."""
+    machine.chainsaw("apply")
+
+
+@pytest.fixture(autouse=True)
+def untouched(machine: Machine, blog: str, www: str) -> Iterator[None]:
+    """Each test ends with the others as they were, the front up and nothing left to do."""
+    before = machine.invocations()
+    yield
+    assert machine.get(blog).status == 200
+    assert machine.get(www).status == 200
+    machine.retract("widget")
+    machine.chainsaw("apply")
+    assert machine.plan() == []
+    assert machine.units("app@widget*") == []
+    after = machine.invocations()
+    assert {unit: after.get(unit) for unit in before} == before
+
+
+def test_a_broken_file_is_refused_before_any_effect(machine: Machine, blog: str) -> None:
+    kept, number = machine.read(f"{CONFIG}/instances/blog.yaml"), machine.generation()
+    machine.write(f"{CONFIG}/instances/blog.yaml", kept.replace("title:", "tilte:"))
+    machine.write(f"{CONFIG}/instances/widget.yaml", "recipe: wigdet\nroute: http://widget.localhost\n")
+    try:
+        done = machine.chainsaw("apply", code=5)
+        assert "instances/blog.yaml:" in done.err
+        assert "tilte: unknown setting; did you mean title?" in done.err
+        assert "instances/widget.yaml:1:" in done.err, "every problem of every file at once"
+        assert machine.generation() == number
+        problems = machine.json("plan", code=5)["diagnostics"]
+        assert len(problems) == done.err.count("error: ")
+    finally:
+        machine.write(f"{CONFIG}/instances/blog.yaml", kept)
+
+
+@pytest.mark.parametrize("behaviour", ["exits", "sick", "wrong"])
+def test_a_new_instance_that_does_not_work_is_taken_away_again(machine: Machine, behaviour: str) -> None:
+    machine.declare("widget", "widget", behaviour=behaviour)
+    done = machine.chainsaw("apply", code=3)
+    assert "widget was put back" in done.err
+    assert machine.units("app@widget*") == []
+    with pytest.raises(OSError, match="UNRECOGNIZED_NAME"):
+        machine.get(WIDGET)
+    machine.declare("widget", "widget", behaviour="works")
+    machine.chainsaw("apply")
+    assert machine.get(WIDGET).body == "It works\n"
+    assert machine.plan() == []
+
+
+@pytest.mark.parametrize("behaviour", ["exits", "sick", "wrong"])
+def test_a_change_that_does_not_work_is_put_back(machine: Machine, behaviour: str) -> None:
+    machine.declare("widget", "widget", text="The old text")
+    machine.chainsaw("apply")
+    machine.declare("widget", "widget", text="The new text", behaviour=behaviour)
+    envelope = machine.json("apply", code=3)
+    assert envelope["data"]["failed"] == ["widget"]
+    assert any("it runs as before" in item["message"] for item in envelope["diagnostics"])
+    assert machine.get(WIDGET).body == "The old text\n"
+    assert machine.plan() != [], "what is declared is not yet what runs"
+    machine.declare("widget", "widget", text="The new text")
+    machine.chainsaw("apply")
+    assert machine.get(WIDGET).body == "The new text\n"
+
+
+def test_a_broken_instance_does_not_keep_others_from_their_change(machine: Machine) -> None:
+    machine.declare("widget", "widget", behaviour="exits")
+    machine.declare("gadget", "widget", text="A second one")
+    try:
+        machine.chainsaw("apply", code=3)
+        assert machine.get("https://gadget.localhost/").body == "A second one\n"
+    finally:
+        machine.retract("gadget")
+
+
+def test_an_image_that_does_not_build_leaves_what_runs(machine: Machine) -> None:
+    machine.declare("widget", "widget", text="The old text")
+    machine.chainsaw("apply")
+    file = f"{RECIPES}/widget/images/app/Containerfile"
+    kept = machine.read(file)
+    machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept + "RUN echo no such package >&2; false\n")
+    try:
+        done = machine.chainsaw("apply", code=3)
+        assert "no such package" in done.err
+        assert machine.get(WIDGET).body == "The old text\n"
+    finally:
+        machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept)
+
+
+def test_an_image_with_a_forgotten_volume_is_refused(machine: Machine) -> None:
+    file = f"{RECIPES}/widget/images/app/Containerfile"
+    kept = machine.read(file)
+    machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept + "VOLUME /srv/forgotten\n")
+    try:
+        machine.declare("widget", "widget")
+        done = machine.chainsaw("apply", code=3)
+        assert "declares volumes that its recipe does not mount: /srv/forgotten" in done.err
+    finally:
+        machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept)
+
+
+def test_a_recipe_with_a_bad_template_is_refused(machine: Machine) -> None:
+    file = f"{RECIPES}/widget/recipe.yaml"
+    kept, number = machine.read(file), machine.generation()
+    machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept.replace("settings.text", "settings.txet"))
+    try:
+        machine.declare("widget", "widget")
+        assert "txet" in machine.chainsaw("apply", code=5).err
+        assert machine.generation() == number
+    finally:
+        machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept)
+
+
+@pytest.mark.parametrize("place", [STATE, f"{DATA}/instances", f"{DATA}/public", f"{DATA}/front"])
+def test_a_full_disk_is_named_and_survived(machine: Machine, place: str) -> None:
+    """A small file system in the place of a directory, with its content, and no byte left."""
+    script = """
+        size=$(du -sk "$0" | cut -f1)
+        mount -t tmpfs -o size=$((size + 400))k tmpfs /mnt
+        cp -a "$0/." /mnt/
+        mount --bind /mnt "$0"
+        umount /mnt
+        dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null || true
+    """
+    machine.declare("widget", "widget")
+    machine.declare("gadget", "static")
+    number = machine.generation()
+    machine.root("sh", "-ec", script, place)
+    try:
+        done = machine.chainsaw("apply", code=None)
+        assert done.code in (1, 3), str(done)
+        assert "No space left on device" in done.err, str(done)
+    finally:
+        machine.root("umount", place)
+    assert machine.generation() in (number, number + 1, number + 2)
+    machine.chainsaw("apply")
+    assert machine.get(WIDGET).body == "It works\n"
+    assert machine.get("https://gadget.localhost/").status == 200
+    machine.retract("gadget")
+
+
+def test_a_taken_port_is_named(machine: Machine, www: str) -> None:
+    machine.admin("systemctl", "--user", "stop", "chainsaw-front.socket", "chainsaw-front.service")
+    other = machine.begin("python3", "-m", "http.server", "80")
+    try:
+        assert wait(lambda: ":80 " in machine.root("ss", "-ltnH"), 10)
+        assert "another program listens on port 80" in machine.chainsaw("apply", code=6).err
+    finally:
+        other.terminate()
+        other.communicate()
+    machine.chainsaw("apply")
+    assert machine.get(www).status == 200
+
+
+def test_two_applies_take_turns(machine: Machine) -> None:
+    machine.declare("widget", "widget", behaviour="slow")
+    first = machine.begin("chainsaw", "apply")
+    try:
+        assert wait(lambda: machine.try_root("test", "-s", f"{STATE}/lock").code == 0, 10)
+        assert wait(lambda: "app@widget.service" in machine.units("app@widget*"), 60)
+        refused = machine.chainsaw("apply", "--no-wait", code=7)
+        assert "another chainsaw is at work: chainsaw apply (process " in refused.err
+        second = machine.chainsaw("apply", "widget")
+        assert "waiting for another chainsaw: chainsaw apply (process " in second.err
+        assert second.out == "nothing to do\n"
+    finally:
+        out, err = first.communicate(timeout=120)
+    assert first.returncode == 0, out + err
+    assert machine.get(WIDGET).body == "It works\n"
+
+
+def test_an_interrupted_apply_says_so_and_is_mended(machine: Machine) -> None:
+    machine.declare("widget", "widget", behaviour="slow")
+    first = machine.begin("sh", "-c", "chainsaw apply & echo $!; wait $!")
+    assert first.stdout is not None
+    process = first.stdout.readline().strip()
+    assert wait(lambda: "app@widget.service" in machine.units("app@widget*"), 60)
+    machine.root("kill", "-TERM", process)
+    first.communicate(timeout=120)
+    assert first.returncode != 0
+    machine.chainsaw("apply")
+    assert machine.get(WIDGET).body == "It works\n"
+
+
+def test_what_is_stopped_by_hand_is_started_again(machine: Machine) -> None:
+    machine.declare("widget", "widget")
+    machine.chainsaw("apply")
+    machine.admin("systemctl", "--user", "stop", "app@widget.socket", "app@widget.service")
+    assert machine.plan() != []
+    machine.chainsaw("apply")
+    assert machine.get(WIDGET).body == "It works\n"
+
+
+def test_a_container_removed_behind_our_back_comes_back(machine: Machine) -> None:
+    machine.declare("widget", "widget")
+    machine.chainsaw("apply")
+    machine.admin("podman", "rm", "--force", "--time", "0", "widget.app")
+    machine.serves(WIDGET, "It works")
+    machine.chainsaw("apply")
+
+
+def test_an_app_that_dies_comes_back(machine: Machine) -> None:
+    machine.declare("widget", "widget")
+    machine.chainsaw("apply")
+    for _ in range(3):
+        pid = machine.admin("podman", "inspect", "--format", "{{.State.Pid}}", "widget.app").strip()
+        machine.root("kill", "-KILL", pid)
+        machine.serves(WIDGET, "It works")
+
+
+def test_no_generated_secret_is_made_twice(machine: Machine) -> None:
+    machine.declare("widget", "widget")
+    machine.chainsaw("apply")
+    first = machine.chainsaw("secret", "show", "widget", "key").out
+    machine.declare("widget", "widget", text="Another text")
+    machine.chainsaw("apply")
+    assert machine.chainsaw("secret", "show", "widget", "key").out == first
+    assert machine.exists(f"{HOME}/.local/share/chainsaw/instances/widget/secrets/key")
