@@ -131,6 +131,14 @@ class Link(Action):
 
 
 @dataclass(frozen=True)
+class LinkQuadlets(Action):
+    """Let Podman's generator find the quadlets of the current generation."""
+
+    verb = "link-quadlets"
+    phase = 91
+
+
+@dataclass(frozen=True)
 class StopUnit(Action):
     """Stop a unit that goes, or that has to start anew."""
 

@@ -71,6 +71,8 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
     units = {path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")}
     for name in sorted(units - observed.links):
         yield act.Link("", name)
+    if not observed.quadlets_linked:
+        yield act.LinkQuadlets("")
     for name in sorted(observed.links - units):
         yield act.Unlink("", name)
     if (

@@ -117,8 +117,10 @@ class Worker:
         paths = self.user.paths
         store.write_journal(paths, "begin", generation=action.number, former=store.current_number(paths))
         files.replace_link(paths.current, str(action.number))
-        if files.link_target(paths.quadlet_link) != f"{paths.current}/quadlets":
-            files.replace_link(paths.quadlet_link, f"{paths.current}/quadlets")
+
+    def link_quadlets(self, action: act.LinkQuadlets) -> None:
+        """Link the directory of the current quadlets."""
+        files.replace_link(self.user.paths.quadlet_link, f"{self.user.paths.current}/quadlets")
 
     def link(self, action: act.Link) -> None:
         """Link a unit; the target also into what a login or boot starts."""

@@ -96,6 +96,7 @@ def _do(action: act.Action, worker: Worker) -> None:
         act.WriteGeneration: worker.write_generation,
         act.Activate: worker.activate,
         act.Link: worker.link,
+        act.LinkQuadlets: worker.link_quadlets,
         act.Unlink: worker.unlink,
         act.ReloadSystemd: lambda _: worker.manager.reload(),
         act.ReloadFront: worker.reload_front,

@@ -63,12 +63,14 @@ def _forget_podman(podman: Callable[..., bool], inside: list[str]) -> None:
 
 def _prune(podman: Callable[..., bool]) -> bool:
     # Images alone outlive an account: what belonged to its containers does not.
-    return all((
-        podman("rm", "--all", "--force"),
-        podman("volume", "rm", "--all", "--force"),
-        podman("network", "prune", "--force"),
-        podman("secret", "rm", "--all"),
-    ))
+    return all(
+        (
+            podman("rm", "--all", "--force"),
+            podman("volume", "rm", "--all", "--force"),
+            podman("network", "prune", "--force"),
+            podman("secret", "rm", "--all"),
+        )
+    )
 
 
 def _log_out(inside: list[str]) -> None:

@@ -65,7 +65,9 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="tests/machine", description="A Debian 13 machine for tests.", epilog=EPILOG,
+        prog="tests/machine",
+        description="A Debian 13 machine for tests.",
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = ("up", "down", "reboot", "reset", "destroy", "install", "base", "root", "admin", "address", "status")

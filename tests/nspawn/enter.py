@@ -53,9 +53,14 @@ def _into(leader: Process, group: str) -> list[str]:
 def _environment(user: str, home: str, more: dict[str, str]) -> list[str]:
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     variables = {
-        "HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/bash", "LANG": "C.UTF-8",
+        "HOME": home,
+        "USER": user,
+        "LOGNAME": user,
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
         "PATH": system if user == "root" else "/usr/local/bin:/usr/bin:/bin",
-        "TERM": os.environ.get("TERM", "dumb"), **more,
+        "TERM": os.environ.get("TERM", "dumb"),
+        **more,
     }
     return ["env", "-i", "-C", home, *(f"{name}={value}" for name, value in variables.items())]
 

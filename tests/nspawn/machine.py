@@ -158,7 +158,10 @@ class Machine:
             child = subprocess.Popen(
                 [*cgroup.scope(self.identity), *root.nspawn(self.root, self.identity)],
                 env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-                stdin=subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=note,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                preexec_fn=note,
             )
         return Process.of(child.pid)
 

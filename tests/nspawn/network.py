@@ -39,8 +39,25 @@ class Network:
         self.detach()
         mtu = _uplink_mtu()
         inside = ["nsenter", "-t", str(leader), "-n", "ip"]
-        run(["ip", "link", "add", self.name, "mtu", mtu, "type", "veth",
-             "peer", "name", "host0", "mtu", mtu, "netns", str(leader)])
+        run(
+            [
+                "ip",
+                "link",
+                "add",
+                self.name,
+                "mtu",
+                mtu,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "host0",
+                "mtu",
+                mtu,
+                "netns",
+                str(leader),
+            ]
+        )
         run(["ip", "address", "add", f"{self.gateway}/24", "dev", self.name])
         run(["ip", "link", "set", self.name, "up"])
         run([*inside, "link", "set", "lo", "up"])

@@ -41,9 +41,18 @@ def prepare(root: Path, name: str) -> None:
 def nspawn(root: Path, identity: str) -> list[str]:
     """Return the command that boots the root."""
     options = [
-        "--quiet", "--settings=no", "--register=no", "--keep-unit", "--boot", "--console=pipe",
-        "--private-network", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-        "--capability=all", "--system-call-filter=@keyring bpf",
+        "--quiet",
+        "--settings=no",
+        "--register=no",
+        "--keep-unit",
+        "--boot",
+        "--console=pipe",
+        "--private-network",
+        "--resolv-conf=off",
+        "--timezone=off",
+        "--link-journal=no",
+        "--capability=all",
+        "--system-call-filter=@keyring bpf",
     ]
     return ["systemd-nspawn", *options, f"--directory={root}", f"--machine={identity}"]
 
