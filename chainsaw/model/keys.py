@@ -108,6 +108,7 @@ SYSTEMD = {
                 "RestartSec",
                 "RestartSteps",
                 "Slice",
+                "StandardOutput",
                 "SyslogIdentifier",
                 "TasksMax",
                 "TimeoutStartSec",

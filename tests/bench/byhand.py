@@ -133,4 +133,4 @@ def _renamed(text: str, name: str) -> str:
 
 def remove(*containers: Container) -> None:
     """Remove containers."""
-    do("podman", "rm", "--force", "--ignore", *(one.name for one in containers))
+    do("podman", "rm", "--force", "--ignore", "--depend", *(one.name for one in containers))

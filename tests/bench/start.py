@@ -65,7 +65,7 @@ class ByHand:
         self.pairs = [self.peers.prepare(f"hand{number}", number) for number in range(REPETITIONS + 1)]
         self.peers.keep_only_routes_of(*(f"hand{number}" for number in range(REPETITIONS + 1)))
         self.front = self.peers.front()
-        remove(self.front)
+        remove(self.front, *(pair.db for pair in self.pairs), *(pair.app for pair in self.pairs))
         do(*self.front.run())
 
     def start(self, number: int) -> Started:
@@ -100,7 +100,7 @@ class Compose:
         self.pairs = [self.peers.prepare(name, 20 + number) for number, name in enumerate(names)]
         self.peers.keep_only_routes_of(*names)
         front = self.peers.front()
-        remove(front)
+        remove(front, *(pair.db for pair in self.pairs))
         do(*compose.project(self.peers.home / "front", compose.front(front)), "up", "-d")
 
     def start(self, number: int) -> Started:
