@@ -104,6 +104,8 @@ def main() -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        _fail(ChainsawError(Diagnostic("system", str(error))))
     sys.exit(0)
 
 

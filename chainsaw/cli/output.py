@@ -43,6 +43,7 @@ def show(command: str, result: Result, as_json: bool) -> NoReturn:
         for line in result.lines:
             print(line)
         _complain(result.diagnostics)
+    sys.stdout.flush()
     sys.exit(int(result.exit))
 
 

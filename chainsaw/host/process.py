@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, TypeVar
@@ -73,25 +74,31 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: 
 
     Raise ChainsawError when it ends with none of the accepted codes.
     """
-    try:
-        process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    except FileNotFoundError:
-        raise ChainsawError(_missing(argv[0])) from None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    with process:
+    # A pipe for errors that nobody reads would fill up, and the program wait for ever.
+    with tempfile.TemporaryFile() as errors:
         try:
-            result = consume(process.stdout)
-        except Exception as error:
-            # A reader that meets an early end knows less of the reason than the program that ended.
+            process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+        except FileNotFoundError:
+            raise ChainsawError(_missing(argv[0])) from None
+        assert process.stdout is not None
+        with process:
+            try:
+                result = consume(process.stdout)
+            except Exception as error:
+                # A reader that meets an early end knows less of the reason than the program that ended.
+                process.stdout.close()
+                outcome = Outcome(process.wait(), b"", _read_again(errors))
+                raise ChainsawError(_failed(argv, outcome)) if outcome.code else error from error
             process.stdout.close()
-            outcome = Outcome(process.wait(), b"", process.stderr.read())
-            raise ChainsawError(_failed(argv, outcome)) if outcome.code else error from error
-        process.stdout.close()
-        complaint = process.stderr.read()
-    if process.returncode not in accepted:
-        raise ChainsawError(_failed(argv, Outcome(process.returncode, b"", complaint)))
+        outcome = Outcome(process.returncode, b"", _read_again(errors))
+    if outcome.code not in accepted:
+        raise ChainsawError(_failed(argv, outcome))
     return result
+
+
+def _read_again(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _missing(program: str) -> Diagnostic:

@@ -22,10 +22,10 @@ class UserManager:
 
     def __enter__(self) -> UserManager:
         """Connect; raise ChainsawError when there is no user manager."""
-        from pystemd.dbuslib import DBus
-        from pystemd.systemd1 import Manager
-
         try:
+            from pystemd.dbuslib import DBus
+            from pystemd.systemd1 import Manager
+
             self.bus = DBus(user_mode=True)
             self.bus.open()
             self.manager = Manager(bus=self.bus)

@@ -41,7 +41,8 @@ def render(out: str | None) -> Result:
     if out is not None:
         if files.list_directory(out):
             raise ChainsawError(Diagnostic("not-empty", "the directory is not empty", out, hint=f"rm -r {out}"))
-        files.make_directory(out)
+        if not files.exists(out):
+            files.make_directory(out)
         files.write_tree(out, tree)
     data = {"files": [{"path": path, "sha256": digest} for path, digest in manifest.files.items()], "out": out}
     lines = [f"{out}/{path}" if out else path for path in tree]

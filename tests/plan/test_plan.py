@@ -42,8 +42,9 @@ def carried_out(plan, wanted, observed):
                 state["certificates"] |= {host}
             case act.Activate(number=number):
                 state["manifest"] = wanted.manifest.model_copy(update={"number": number})
-                state["quadlets_linked"] = True
                 state["drift"] = ()
+            case act.LinkQuadlets():
+                state["quadlets_linked"] = True
             case act.Unlink(name=name):
                 state["links"] -= {name}
             case act.Link(name=name):
@@ -95,6 +96,8 @@ def verify_order(plan):
 
     assert all_before(act.WriteGeneration, act.Activate)
     assert all_before(act.Activate, act.ReloadSystemd)
+    assert all_before(act.Activate, act.LinkQuadlets)
+    assert all_before(act.LinkQuadlets, act.ReloadSystemd)
     assert all_before(act.Link, act.ReloadSystemd)
     assert all_before(act.Unlink, act.ReloadSystemd)
     assert all_before(act.StopUnit, act.StartUnit)

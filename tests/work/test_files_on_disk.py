@@ -1,0 +1,263 @@
+"""What is written is there whole or not at all; what is read is what was written."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+
+import pytest
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import certificates, files, store
+from chainsaw.host.lock import locked
+from chainsaw.host.step import Steps
+from chainsaw.model.artifact import Artifact
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths.of(str(tmp_path), {})
+
+
+@pytest.fixture
+def written(paths, goldens):
+    """A golden case, written as the first generation and made current."""
+    site = goldens["one-host"]
+    manifest = site.manifest.model_copy(update={"number": 1})
+    store.write_generation(paths, manifest, site.tree)
+    files.replace_link(paths.current, "1")
+    return manifest
+
+
+def test_a_file_is_replaced_with_its_mode_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "below" / "file"
+    for content, mode in ((b"old", 0o644), (b"new", 0o600)):
+        files.write_atomic(str(path), content, mode)
+        assert (path.read_bytes(), path.stat().st_mode & 0o777) == (content, mode)
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_a_file_is_created_once(tmp_path):
+    path = tmp_path / "file"
+    assert files.create_file(str(path), b"first", 0o600)
+    assert not files.create_file(str(path), b"second", 0o600)
+    assert path.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_link_is_replaced_even_where_a_former_attempt_ended_early(tmp_path):
+    (tmp_path / "current.partial").symlink_to("0")
+    for target in ("1", "2"):
+        files.replace_link(str(tmp_path / "current"), target)
+    assert files.link_target(str(tmp_path / "current")) == "2"
+    assert os.listdir(tmp_path) == ["current"]
+
+
+def test_what_is_not_there_is_no_error_and_what_cannot_be_read_is(tmp_path):
+    assert files.read_text(str(tmp_path / "none")) is None
+    assert files.list_directory(str(tmp_path / "none")) == []
+    assert files.link_target(str(tmp_path)) is None
+    (tmp_path / "latin").write_bytes(b"\xe4")
+    for place in (tmp_path, tmp_path / "latin"):
+        with pytest.raises(ChainsawError) as caught:
+            files.read_text(str(place))
+        assert [item.code for item in caught.value.diagnostics] == ["unreadable"]
+
+
+def test_a_directory_is_read_without_its_links(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b").write_bytes(b"1")
+    (tmp_path / "c").symlink_to("/etc/passwd")
+    assert files.read_directory(str(tmp_path)) == {"a/b": b"1"}
+
+
+def test_a_generation_reads_back_as_it_was_written(paths, written, goldens):
+    assert store.numbers(paths) == [1]
+    assert store.current_number(paths) == 1
+    assert store.read_manifest(paths, 1) == written
+    assert store.read_tree(paths, written) == goldens["one-host"].tree
+    assert store.find_drift(paths, written) == []
+
+
+def test_what_only_the_admin_may_read_is_closed(paths, written):
+    for name in store.PRIVATE:
+        assert os.stat(f"{paths.generations}/1/{name}").st_mode & 0o777 == 0o700
+    assert os.stat(f"{paths.generations}/1/manifest.json").st_mode & 0o777 == 0o600
+
+
+def test_an_edited_a_lost_and_a_bent_file_are_found_and_shown(paths, written):
+    root = f"{paths.generations}/1"
+    edited, lost, bent = "quadlets/app@blog.container", "nginx/nginx.conf", "nginx/roots/blog"
+    with open(f"{root}/{edited}", "a") as file:
+        file.write("PublishPort=80\n")
+    os.unlink(f"{root}/{lost}")
+    files.replace_link(f"{root}/{bent}", "/etc")
+    drift = {item.path: item.diff for item in store.find_drift(paths, written)}
+    assert set(drift) == {edited, lost, bent}
+    assert "\n+PublishPort=80" in drift[edited]
+    assert f"--- {edited} as written" in drift[edited]
+    assert "\n-user www-data;" in drift[lost]
+
+
+def test_a_generation_that_is_not_there_is_named_with_those_that_are(paths, written):
+    with pytest.raises(ChainsawError, match="there is no generation 7; there are: 1"):
+        store.read_manifest(paths, 7)
+
+
+def test_a_manifest_of_another_version_is_refused(paths, written):
+    files.write_atomic(f"{paths.generations}/1/manifest.json", b'{"number": 1, "colour": "blue"}')
+    with pytest.raises(ChainsawError) as caught:
+        store.read_manifest(paths, 1)
+    assert [item.code for item in caught.value.diagnostics] == ["bad-manifest"]
+
+
+def test_the_last_few_generations_are_kept_and_the_current_one_always(paths):
+    for number in range(1, 14):
+        store.write_generation(paths, Manifest(number=number), {})
+    files.replace_link(paths.current, "2")
+    store.prune_generations(paths)
+    assert store.numbers(paths) == [2, *range(4, 14)]
+    store.discard_generation(paths, 2)
+    store.discard_generation(paths, 13)
+    assert store.numbers(paths) == [2, *range(4, 13)]
+
+
+def test_blocks_are_recorded_for_good(paths):
+    assert store.read_blocks(paths) == {}
+    store.write_block(paths, "blog", 589824)
+    store.write_block(paths, "front", 524288)
+    assert store.read_blocks(paths) == {"blog": 589824, "front": 524288}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 2, "block": 1}', '{"format": 1}', '{"format": 1, "block": "x"}'])
+def test_a_record_of_another_version_is_refused(paths, text):
+    store.write_block(paths, "blog", 589824)
+    files.write_atomic(paths.record("blog"), text.encode())
+    with pytest.raises(ChainsawError) as caught:
+        store.read_blocks(paths)
+    (problem,) = caught.value.diagnostics
+    assert (problem.code, problem.file) == ("bad-record", paths.record("blog"))
+
+
+def test_what_units_were_started_from_is_remembered(paths):
+    assert store.read_applied(paths) == {}
+    store.write_applied(paths, {"b.service": "2", "a.service": "1"})
+    assert list(store.read_applied(paths).items()) == [("a.service", "1"), ("b.service", "2")]
+
+
+def test_an_image_is_known_only_as_long_as_the_store_lists_it(paths):
+    listing = f"{paths.data}/containers/storage/overlay-images/images.json"
+    store.write_images(paths, {"localhost/a:1": ("/data",), "localhost/b:1": ()})
+    assert store.read_images(paths) == {}
+    files.write_atomic(listing, json.dumps([{"id": "1", "names": ["localhost/a:1"]}, {"id": "2"}]).encode())
+    assert store.read_images(paths) == {"localhost/a:1": ("/data",)}
+    files.write_atomic(listing, b"{")
+    assert store.read_images(paths) == {}
+
+
+def test_the_journal_tells_whether_something_was_left_unfinished(paths):
+    assert not store.is_unfinished(paths)
+    store.write_journal(paths, "begin", generation=1)
+    assert store.is_unfinished(paths)
+    files.append_line(paths.journal, '{"event": "do')
+    assert store.is_unfinished(paths)
+    store.write_journal(paths, "done", generation=1)
+    assert not store.is_unfinished(paths)
+
+
+def test_the_journal_does_not_grow_for_ever(paths):
+    lines = [json.dumps({"event": "done", "generation": number}) for number in range(1500)]
+    files.write_atomic(paths.journal, "\n".join(lines).encode())
+    store.trim_journal(paths)
+    kept = (files.read_text(paths.journal) or "").splitlines()
+    assert (len(kept), kept[-1]) == (store.JOURNAL_LINES, lines[-1])
+
+
+def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):
+    path, told, order = str(tmp_path / "state/lock"), [], []
+    held, go = threading.Event(), threading.Event()
+
+    def holder():
+        with locked(path, "chainsaw apply blog", wait=True, waiting=told.append):
+            held.set()
+            go.wait(10)
+            order.append("first")
+
+    thread = threading.Thread(target=holder)
+    thread.start()
+    held.wait(10)
+    with pytest.raises(ChainsawError) as caught, locked(path, "", wait=False, waiting=told.append):
+        pytest.fail("two at once")
+    assert caught.value.exit is Exit.LOCKED
+
+    def waiting(text):
+        told.append(text)
+        go.set()
+
+    with locked(path, "chainsaw plan", wait=True, waiting=waiting):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
+    assert len(told) == 1
+    assert told[0].startswith(f"waiting for another chainsaw: chainsaw apply blog (process {os.getpid()}, since ")
+
+
+def test_a_lock_of_a_process_that_is_gone_holds_nobody_up(tmp_path):
+    path = tmp_path / "lock"
+    path.write_text('{"pid": 1, "command": "chainsaw apply", "since": "00:00:00"}')
+    with locked(str(path), "chainsaw apply", wait=False, waiting=pytest.fail):
+        pass
+
+
+@pytest.mark.parametrize(("fault", "done"), [("error:2", ["a"]), ("error:2+", ["a", "b"]), ("", ["a", "b", "c"])])
+def test_a_fault_strikes_before_or_after_a_step(fault, done):
+    steps, effects = Steps(fault), []
+    try:
+        for name in "abc":
+            with steps.step(name):
+                effects.append(name)
+    except OSError as error:
+        assert str(error) == "fault injected at step 2: b"
+    assert effects == done
+
+
+def test_a_certificate_is_signed_by_the_local_authority_for_its_host(tmp_path):
+    from cryptography import x509
+
+    directory = str(tmp_path)
+    certificates.make_authority(directory, "server")
+    first = (tmp_path / "ca.pem").read_bytes()
+    certificates.make_authority(directory, "server")
+    assert (tmp_path / "ca.pem").read_bytes() == first
+    assert (tmp_path / "ca.key").stat().st_mode & 0o777 == 0o600
+    long = ".".join(["a" * 60, "b" * 60, "example"])
+    for host in ("blog.example.org", long):
+        issued = certificates.issue(directory, host)
+        leaf, authority = x509.load_pem_x509_certificates(issued.chain)
+        leaf.verify_directly_issued_by(authority)
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert names.get_values_for_type(x509.DNSName) == [host]
+        assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days <= 398
+        assert b"PRIVATE KEY" in issued.key
+        assert b"PRIVATE KEY" not in issued.chain
+
+
+def test_a_certificate_is_renewed_in_the_last_third_of_its_life(tmp_path):
+    record = str(tmp_path / "blog.example.org.json")
+    assert not certificates.is_current(record)
+    certificates.write_record(record, "blog.example.org")
+    assert certificates.is_current(record)
+    for text in ("", "{}", '{"not_after": 5}', '{"not_after": "2020-01-01T00:00:00+00:00"}'):
+        files.write_atomic(record, text.encode())
+        assert not certificates.is_current(record)
+
+
+def test_a_tree_is_written_with_its_modes_and_links(tmp_path):
+    tree = {"a": Artifact("a", b"1", mode=0o755), "b/c": Artifact("b/c", b"/srv", link=True)}
+    files.write_tree(str(tmp_path / "out"), tree, ["b"])
+    assert (tmp_path / "out/a").stat().st_mode & 0o777 == 0o755
+    assert os.readlink(tmp_path / "out/b/c") == "/srv"
+    assert (tmp_path / "out/b").stat().st_mode & 0o777 == 0o700

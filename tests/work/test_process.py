@@ -1,0 +1,86 @@
+"""The one door to other programs."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from chainsaw.errors import ChainsawError
+from chainsaw.host import process
+
+MISSING = ["/nonexistent/program", "--flag"]
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+def problem(call, *arguments):
+    with pytest.raises(ChainsawError) as caught:
+        call(*arguments)
+    (found,) = caught.value.diagnostics
+    return found
+
+
+def test_a_program_gets_its_input_and_gives_its_output():
+    done = process.run(python("import sys; print(sys.stdin.read().upper())"), stdin=b"abc")
+    assert (done.code, done.text, done.complaint) == (0, "ABC", "ABC")
+
+
+def test_a_variable_is_added_to_the_environment():
+    code = "import os; print(os.environ['QUADLET_UNIT_DIRS'], 'PATH' in os.environ)"
+    assert process.run(python(code), extra_env={"QUADLET_UNIT_DIRS": "/a"}).text == "/a True"
+
+
+def test_a_program_that_fails_is_told_with_its_last_words():
+    found = problem(process.run, python("import sys; print('\\n'.join(map(str, range(40))), file=sys.stderr); sys.exit(3)"))
+    assert found.code == "program-failed"
+    assert "ended with 3:\n25\n" in found.message
+    assert found.message.endswith("\n39")
+
+
+def test_a_failure_may_be_asked_for():
+    assert process.run(python("raise SystemExit(4)"), check=False).code == 4
+
+
+def test_what_a_program_was_given_stands_in_no_message():
+    found = problem(process.run, [*python("raise SystemExit(1)"), "third", "a password"])
+    assert "a password" not in found.message
+
+
+@pytest.mark.parametrize("call", [process.run, lambda argv: process.follow(argv, print)], ids=["run", "follow"])
+def test_a_program_that_is_not_there_is_named(call):
+    found = problem(call, MISSING)
+    assert (found.code, found.message) == ("no-program", "/nonexistent/program is not installed")
+
+
+def test_lines_are_handed_on_while_a_program_runs():
+    lines = []
+    process.follow(python("import sys; print('a'); print('b', file=sys.stderr)"), lines.append)
+    assert sorted(lines) == ["a", "b"]
+    assert problem(process.follow, python("print('no'); raise SystemExit(2)"), lines.append).code == "program-failed"
+
+
+def test_a_stream_is_consumed_while_a_program_runs():
+    assert process.pipe(python("print('a' * 100000)"), lambda stream: len(stream.read())) == 100001
+    assert process.pipe(python("raise SystemExit(1)"), lambda stream: stream.read(), accepted=(0, 1)) == b""
+    assert problem(process.pipe, python("raise SystemExit(2)"), lambda stream: stream.read()).code == "program-failed"
+    assert problem(process.pipe, MISSING, lambda stream: stream.read()).code == "no-program"
+
+
+def test_many_errors_do_not_stop_a_stream():
+    """A program that fills the pipe of its errors would wait for ever; here an alarm ends it after 5 seconds."""
+    code = "import signal, sys; signal.alarm(5); sys.stderr.write('e' * 500000); sys.stderr.flush(); print('end')"
+    assert process.pipe(python(code), lambda stream: stream.read()) == b"end\n"
+
+
+def test_a_reader_that_fails_hides_no_failure_of_the_program():
+    def reader(stream):
+        stream.read()
+        raise ValueError("unexpected end")
+
+    found = problem(process.pipe, python("import sys; print('disk full', file=sys.stderr); sys.exit(2)"), reader)
+    assert "disk full" in found.message
+    with pytest.raises(ValueError, match="unexpected end"):
+        process.pipe(python("pass"), reader)
