@@ -50,6 +50,8 @@ class Chainsaw:
 
     def restart(self, number: int) -> float:
         """Restart the first WordPress."""
+        units = (f"app@{TEMPLATE}.service", f"app@{TEMPLATE}.db.service")
+        do("systemctl", "--user", "reset-failed", *units)
         began = time.perf_counter()
         do("systemctl", "--user", "restart", f"app@{TEMPLATE}")
         return first_page(site.host(TEMPLATE), site.TITLE) - began

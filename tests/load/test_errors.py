@@ -9,13 +9,88 @@ from pathlib import Path
 import pytest
 
 from chainsaw.errors import ChainsawError, in_file_order
-from chainsaw.load.check import _PHRASES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = sorted((ROOT / "tests/errors").iterdir())
 
-ELSEWHERE = {}
-"""Codes that no faulty text leads to, each with the test that does."""
+ELSEWHERE = {
+    "assignment": "cli/test_new.py::test_what_apply_would_refuse_is_not_written",
+    "bad-manifest": "work/test_files_on_disk.py::test_a_manifest_of_another_version_is_refused",
+    "bad-record": "work/test_files_on_disk.py::test_a_record_of_another_version_is_refused",
+    "blocks": "cli/test_setup.py::test_a_number_of_blocks_is_a_number",
+    "edited": "work/test_host.py::test_an_edited_file_stops_apply_unless_it_is_forced",
+    "exists": "cli/test_new.py::test_it_never_overwrites",
+    "foreign": "work/test_host.py::test_what_others_put_where_a_link_belongs_is_left_alone",
+    "incomplete": "work/test_host.py::test_an_installation_without_its_templates_says_so",
+    "locked": "work/test_files_on_disk.py::test_a_lock_is_waited_for_and_its_holder_is_named",
+    "low-ports": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
+    "name": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
+    "no-authority": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
+    "no-generation": "work/test_files_on_disk.py::test_a_generation_that_is_not_there_is_named_with_those_that_are",
+    "no-image": "work/test_images.py::test_an_image_that_is_not_there_after_all_is_a_problem",
+    "no-instance": "work/test_tell.py::test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion",
+    "no-linger": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
+    "no-podman": "work/test_host.py::test_podman_is_asked_for_its_version_once",
+    "no-program": "work/test_process.py::test_a_program_that_is_not_there_is_named",
+    "no-recipe-file": "load/test_recipe.py::test_a_directory_without_a_recipe_is_none",
+    "no-secret": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
+    "no-storage": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
+    "no-user": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
+    "no-user-manager": "work/test_host.py::test_without_a_user_manager_nothing_is_done",
+    "not-empty": "cli/test_render.py::test_a_directory_with_something_in_it_is_refused",
+    "not-started": "work/test_transaction.py::test_an_instance_that_does_not_start_leaves_the_others_alone",
+    "old-podman": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
+    "old-systemd": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
+    "podman-silent": "work/test_host.py::test_without_the_api_of_podman_nothing_is_known",
+    "port-occupied": "work/test_host.py::test_a_port_that_is_taken_stops_apply_before_any_effect",
+    "program-failed": "work/test_process.py::test_a_program_that_fails_is_told_with_its_last_words",
+    "put-back": "work/test_tell.py::test_a_failure_is_told_with_what_became_of_the_instance",
+    "root-user": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
+    "static-path": "work/test_host.py::test_an_archive_that_leaves_its_root_is_refused",
+    "system": "work/test_transaction.py::test_what_the_system_refuses_is_told_with_what_mends_it",
+    "unmounted-volume": "work/test_images.py::test_a_volume_that_nobody_mounts_would_lose_data",
+    "unreadable": "work/test_files_on_disk.py::test_what_is_not_there_is_no_error_and_what_cannot_be_read_is",
+    "usage": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
+    "yaml-depth": "load/test_strict_yaml.py::test_what_is_not_used_here_is_refused",
+}
+"""Codes to which no faulty text leads, each with the test that does."""
+
+IN_THE_MACHINE = {
+    "ids-exhausted": "a host on which nearly all of the 32 bits are given away",
+    "nginx": "nginx of the front's image refuses the files",
+    "no-fuse": "a file system without reflinks, and no fuse-overlayfs",
+    "not-root": "setup by the admin without sudo",
+    "probe": "an instance that is up and answers wrongly",
+    "quadlet": "Podman's generator refuses the quadlets",
+}
+"""Codes that need systemd, Podman or another host, each with how it comes about; tests/system is where they belong."""
+
+
+def codes_in(text):
+    """Yield the codes of the diagnostics that a module makes."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            code = {"Diagnostic": 0, "self.refuse": 3, "_at": 3}.get(called)
+            given = node.args[code : code + 1] if code is not None else []
+            given += [item.value for item in node.keywords if item.arg == "code"]
+            yield from (item.value for item in given if isinstance(item, ast.Constant))
+
+
+def test_every_code_has_a_case_or_a_test(compiled):
+    made = {code for path in (ROOT / "chainsaw").rglob("*.py") for code in codes_in(path.read_text())}
+    made |= {kind.replace("_", "-") for kind in _PHRASES}
+    shown = {item.code for case in CASES for item in refused(case, compiled).diagnostics}
+    assert made - shown - ELSEWHERE.keys() - IN_THE_MACHINE.keys() == set()
+    assert (ELSEWHERE.keys() | IN_THE_MACHINE.keys()) - made == set()
+    assert (ELSEWHERE.keys() & IN_THE_MACHINE.keys()) | (shown & ELSEWHERE.keys()) == set()
+
+
+@pytest.mark.parametrize(("code", "place"), ELSEWHERE.items())
+def test_the_test_of_a_code_is_where_it_is_said_to_be(code, place):
+    path, name = place.split("::")
+    text = (ROOT / "tests" / path).read_text()
+    assert f"def {name}(" in text
 
 
 def refused(case, compiled):

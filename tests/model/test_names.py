@@ -32,7 +32,16 @@ from chainsaw.model.names import (
 from chainsaw.model.site import Instance, check_route
 
 SPICE = "abz09-_./:%@?#[] \n\r\t\0\\$;{}\"'Aé\x85\u2028"
-AS_ONE_WORD = [check_instance, check_word, check_host, check_span, check_size, check_capability, check_language, check_ending]
+AS_ONE_WORD = [
+    check_instance,
+    check_word,
+    check_host,
+    check_span,
+    check_size,
+    check_capability,
+    check_language,
+    check_ending,
+]
 AS_A_PATH = [check_path, check_relative, check_prefix, check_timezone]
 DANGEROUS = re.compile(r"[\s%\\$;{}\"'\0\x7f-\x9f\u2028\u2029]")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_blocks_are_aligned_apart_from_each_other_and_the_admins_own(situation):
     if blocks is None:
         return
     starts = sorted({*recorded.values(), *(block.start for block in blocks.values())})
-    assert all(after - before >= SIZE for before, after in zip(starts, starts[1:], strict=False))
+    assert all(after - before >= SIZE for before, after in pairwise(starts))
     assert len({block.start for block in blocks.values()}) == len(blocks)
     for name, block in blocks.items():
         assert block.start % SIZE == 0

@@ -176,7 +176,9 @@ def mishaps(draw):
 
 
 @settings(max_examples=60)
-@given(mishap=mishaps(), before=st.sampled_from(["one-host", "egress"]), after=st.sampled_from(["one-host", "wordpress"]))
+@given(
+    mishap=mishaps(), before=st.sampled_from(["one-host", "egress"]), after=st.sampled_from(["one-host", "wordpress"])
+)
 def test_a_plan_mends_whatever_happened(goldens, mishap, before, after):
     observed = mishap(reached(goldens[before]))
     wanted = target(goldens[after], observed)
@@ -255,7 +257,9 @@ def test_an_interrupted_apply_is_brought_to_its_end(goldens):
 
 
 def every_action():
-    return [kind for kind in vars(act).values() if isinstance(kind, type) and issubclass(kind, act.Action) and kind.verb]
+    return [
+        kind for kind in vars(act).values() if isinstance(kind, type) and issubclass(kind, act.Action) and kind.verb
+    ]
 
 
 def test_every_action_is_frozen_has_a_verb_and_a_phase_of_its_own():
@@ -264,7 +268,7 @@ def test_every_action_is_frozen_has_a_verb_and_a_phase_of_its_own():
     for kind in every_action():
         assert kind.phase > 0
         with pytest.raises(FrozenInstanceError):
-            setattr(object.__new__(kind), "owner", "blog")
+            object.__new__(kind).owner = "blog"
 
 
 def test_a_plan_is_json_and_holds_no_secret(goldens):

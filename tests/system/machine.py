@@ -125,6 +125,15 @@ class Machine:
         """Remove the files of instances, if they are there."""
         self.admin("rm", "-f", *(f"{CONFIG}/instances/{name}.yaml" for name in names))
 
+    def purge(self, *names: str) -> None:
+        """Remove instances with all their data, as if they had never been."""
+        self.retract(*names)
+        self.chainsaw("apply")
+        places = [f"{DATA}/{kind}/{name}" for kind in ("instances", "public") for name in names]
+        places += [f"{DATA}/front/certificates/{name}.localhost" for name in names]
+        places += [f"{DATA}/front/issued/{name}.localhost.json" for name in names]
+        self.root("rm", "-rf", *places)
+
     def exists(self, path: str) -> bool:
         """Tell whether there is anything at a path."""
         return self.try_root("test", "-e", path).code == 0
@@ -151,8 +160,8 @@ class Machine:
     def units(self, pattern: str) -> list[str]:
         """Return the units of a pattern that are not inactive, or that are there at all as files."""
         known = self.admin("systemctl", "--user", "list-units", "--all", "--plain", "--no-legend", pattern)
-        files = self.admin("systemctl", "--user", "list-unit-files", "--plain", "--no-legend", pattern)
-        return sorted({line.split()[0] for line in (known + files).splitlines() if line.strip()})
+        files = self.try_admin("systemctl", "--user", "list-unit-files", "--plain", "--no-legend", pattern)
+        return sorted({line.split()[0] for line in (known + files.out).splitlines() if line.strip()})
 
     def journal(self, *words: str) -> str:
         """Return the journal of the admin's units."""

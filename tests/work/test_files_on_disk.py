@@ -116,7 +116,7 @@ def test_a_manifest_of_another_version_is_refused(paths, written):
 
 def test_the_last_few_generations_are_kept_and_the_current_one_always(paths):
     for number in range(1, 14):
-        store.write_generation(paths, Manifest(number=number), {})
+        store.write_generation(paths, Manifest(number=number), {"a": Artifact("a", b"1")})
     files.replace_link(paths.current, "2")
     store.prune_generations(paths)
     assert store.numbers(paths) == [2, *range(4, 14)]
@@ -132,7 +132,9 @@ def test_blocks_are_recorded_for_good(paths):
     assert store.read_blocks(paths) == {"blog": 589824, "front": 524288}
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format": 2, "block": 1}', '{"format": 1}', '{"format": 1, "block": "x"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"format": 2, "block": 1}', '{"format": 1}', '{"format": 1, "block": "x"}']
+)
 def test_a_record_of_another_version_is_refused(paths, text):
     store.write_block(paths, "blog", 589824)
     files.write_atomic(paths.record("blog"), text.encode())

@@ -34,7 +34,9 @@ def test_a_variable_is_added_to_the_environment():
 
 
 def test_a_program_that_fails_is_told_with_its_last_words():
-    found = problem(process.run, python("import sys; print('\\n'.join(map(str, range(40))), file=sys.stderr); sys.exit(3)"))
+    found = problem(
+        process.run, python("import sys; print('\\n'.join(map(str, range(40))), file=sys.stderr); sys.exit(3)")
+    )
     assert found.code == "program-failed"
     assert "ended with 3:\n25\n" in found.message
     assert found.message.endswith("\n39")

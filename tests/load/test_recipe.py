@@ -1,0 +1,89 @@
+"""A recipe is a directory: its recipe.yaml, and the files beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host.files import read_directory
+from chainsaw.load.recipe import files_digest, load_recipe
+from chainsaw.load.site import load_intent
+from chainsaw.work.catalog import Catalog
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHIPPED = sorted(path.name for path in (ROOT / "recipes").iterdir())
+
+
+def refused(files):
+    with pytest.raises(ChainsawError) as caught:
+        load_recipe("recipes/demo/recipe.yaml", "demo", files)
+    assert caught.value.exit is Exit.INVALID
+    return [item.code for item in caught.value.diagnostics]
+
+
+def test_a_directory_without_a_recipe_is_none():
+    assert refused({"README": b""}) == ["no-recipe-file"]
+
+
+def test_a_recipe_is_utf_8():
+    assert refused({"recipe.yaml": b"title: Caf\xe9\n"}) == ["yaml-character"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_recipe_has_all_that_it_names(name):
+    bundle = load_recipe("recipe.yaml", name, read_directory(str(ROOT / "recipes" / name)))
+    assert bundle.recipe.name == name
+    for path, content in bundle.below("images").items():
+        if content.startswith(b"#!"):
+            assert b"\r" not in content, path
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_recipe_says_for_every_setting_where_it_is_documented(name):
+    recipe = Catalog(str(ROOT / "recipes"))[name]
+    for setting in recipe.settings.values():
+        assert setting.help.endswith(".")
+        assert setting.documentation.startswith("https://")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_recipe_is_wrong_about_nothing_it_waives(name):
+    for component in Catalog(str(ROOT / "recipes"))[name].components.values():
+        assert component.user != 0
+        for waiver in component.capabilities:
+            assert waiver.reason
+
+
+def test_files_below_a_directory_lose_its_name():
+    bundle = load_recipe("recipe.yaml", "wordpress", read_directory(str(ROOT / "recipes/wordpress")))
+    assert "Containerfile" in bundle.below("images/app")
+    assert bundle.below("images/ap") == {}
+
+
+def test_a_digest_of_files_knows_names_and_where_contents_end():
+    contents = [{"a": b"1"}, {"b": b"1"}, {"a": b"2"}, {"a": b"", "b": b"1"}, {"a": b"1", "b": b""}, {"ab": b"1"}]
+    assert len({files_digest(files) for files in contents}) == len(contents)
+    assert files_digest({"a": b"1", "b": b"2"}) == files_digest({"b": b"2", "a": b"1"})
+
+
+def test_a_catalog_reads_each_recipe_when_it_is_asked_for():
+    catalog = Catalog(str(ROOT / "recipes"))
+    assert sorted(catalog) == SHIPPED
+    assert len(catalog) == len(SHIPPED)
+    assert catalog.bundle("static") is catalog.bundle("static")
+    assert catalog.get("nextcloud") is None
+    with pytest.raises(ChainsawError, match="no recipe 'nextcloud'"):
+        catalog.bundle("nextcloud")
+
+
+def test_a_broken_recipe_is_told_once_for_all_its_instances(tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo/recipe.yaml").write_text("format: 2\n")
+    files = {f"instances/{name}.yaml": f"recipe: demo\nroute: https://{name}.example.org/\n" for name in "ab"}
+    with pytest.raises(ChainsawError) as caught:
+        load_intent(("site.yaml", None), files, Catalog(str(tmp_path)))
+    places = [(item.file, item.line, item.key) for item in caught.value.diagnostics]
+    assert len(set(places)) == len(places)
+    assert {file for file, _, _ in places} == {"recipes/demo/recipe.yaml"}

@@ -1,0 +1,63 @@
+"""What the README says is what chainsaw does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chainsaw.cli.main import EPILOG, VERBS
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.load.site import load_intent
+from chainsaw.model.site import Common, Site
+from chainsaw.work.catalog import Catalog
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```yaml\n# ~/\.config/chainsaw/(\S+)\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_exit_codes_are_those_of_the_code_and_of_the_help():
+    table = re.findall(r"^\| ([0-9]) \| (.+) \|$", README, re.MULTILINE)
+    assert [int(code) for code, _ in table] == [item.value for item in Exit]
+    for code, meaning in table:
+        assert re.search(
+            rf"[: ;\n]{code} {re.escape(meaning.split(',')[0].split(';')[0].split(' (')[0][:12])}", EPILOG
+        ), code
+
+
+def test_every_command_that_it_shows_is_there():
+    shown = set(re.findall(r"(?:\$ |`|sudo |: )(?:sudo )?chainsaw ([a-z]+)", README))
+    assert shown
+    assert shown <= set(VERBS)
+
+
+def test_the_examples_are_there():
+    assert [file for file, _ in EXAMPLES] == ["instances/blog.yaml", "site.yaml"]
+
+
+def test_the_examples_are_taken_together():
+    files = dict(EXAMPLES)
+    intent = load_intent(("site.yaml", files.pop("site.yaml")), files, Catalog())
+    assert list(intent.instances) == ["blog"]
+
+
+@pytest.mark.parametrize("key", [*Site.model_fields, *Common.model_fields])
+def test_every_key_of_the_site_is_in_the_example_or_has_one_value_only(key):
+    text = dict(EXAMPLES)["site.yaml"]
+    assert re.search(rf"^{key}:", text, re.MULTILINE) or key == "tls"
+
+
+def test_the_error_that_it_shows_is_the_error_that_comes():
+    shown = re.search(r"    error: (instances/blog\.yaml:(\d+):.*?\n    +hint: .*?\n)", README, re.DOTALL)
+    assert shown
+    lines = [line.removeprefix("    ") for line in shown[1].splitlines()]
+    source = lines[1].removeprefix("  ")
+    text = (
+        "recipe: wordpress\nroute: https://blog.localhost/\n" + "#\n" * (int(shown[2]) - 4) + f"settings:\n{source}\n"
+    )
+    with pytest.raises(ChainsawError) as caught:
+        load_intent(("site.yaml", None), {"instances/blog.yaml": text}, Catalog())
+    (problem,) = caught.value.diagnostics
+    assert problem.render().splitlines() == lines

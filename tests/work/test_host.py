@@ -1,0 +1,270 @@
+"""What a host lacks, what stands in the way, and what programs answer, on a host that is made up of files."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import ssl
+import stat
+import tarfile
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+
+import pytest
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import certificates, facts, files
+from chainsaw.host.podman import Podman
+from chainsaw.host.probe import probe
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.block import SIZE, Range
+from chainsaw.model.deployment import Ids, ProbeRequest
+from chainsaw.model.paths import Paths
+from chainsaw.plan.diff import Wanted, make_plan
+from chainsaw.plan.observed import Drift, Observed
+from chainsaw.work.apply import Request, settle
+from chainsaw.work.catalog import shipped
+from chainsaw.work.result import Quiet
+
+RANGES = [Range("admin", 524288, 4 * SIZE)]
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths.of(str(tmp_path / "home"), {})
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Return the function that puts a shell script on an otherwise empty PATH."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory))
+
+    def write(name, script):
+        path = directory / name
+        path.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+def codes(call, *arguments, **named):
+    with pytest.raises(ChainsawError) as caught:
+        call(*arguments, **named)
+    return [item.code for item in caught.value.diagnostics]
+
+
+def test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it(paths):
+    nobody = facts.Account("nobody-of-this-name", 1, paths, "/run/user/1")
+    found = facts.missing_from_host(nobody, (-1, 443), (5, 3), 253)
+    assert [item.code for item in found] == ["old-podman", "old-systemd", "no-linger", "low-ports", "no-storage"]
+    assert all(item.hint for item in found)
+    assert found[2].hint == "sudo chainsaw setup --user nobody-of-this-name"
+
+
+def test_podman_is_asked_for_its_version_once(paths, programs):
+    assert codes(facts.podman_version, paths) == ["no-podman"]
+    program = programs("podman", 'echo "podman version 5.4.2"')
+    assert facts.podman_version(paths) == (5, 4)
+    told = program.stat().st_mtime_ns
+    programs("podman", "exit 1")
+    os.utime(program, ns=(told, told))
+    assert facts.podman_version(paths) == (5, 4)
+    programs("podman", 'echo "podman version 6.0.0-dev"')
+    os.utime(program, ns=(told + 1, told + 1))
+    assert facts.podman_version(paths) == (6, 0)
+
+
+def test_a_port_that_somebody_listens_on_is_seen():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert port not in facts.listeners()
+        listener.listen()
+        assert port in facts.listeners()
+
+
+def test_without_a_user_manager_nothing_is_done(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    with pytest.raises(ChainsawError) as caught, UserManager():
+        pytest.fail("there is one")
+    assert caught.value.exit is Exit.HOST
+    assert [item.code for item in caught.value.diagnostics] == ["no-user-manager"]
+
+
+def test_without_the_api_of_podman_nothing_is_known(tmp_path):
+    podman = Podman(str(tmp_path), RANGES, RANGES)
+    assert codes(podman.declared_volumes, ["localhost/a:1"]) == ["podman-silent"]
+
+
+def test_an_installation_without_its_templates_says_so():
+    assert os.path.isdir(shipped("quadlets"))
+    assert codes(shipped, "no-such-directory") == ["incomplete"]
+
+
+@pytest.fixture
+def session(goldens, paths):
+    """Return the function that makes a session in which a golden case is planned for what is observed."""
+
+    def make(observed, dry_run=True, force=False):
+        site = goldens["wordpress"]
+        manifest = site.manifest
+
+        def plan_for(pieces):
+            return manifest, site.tree, observed, make_plan(Wanted(manifest, {}, site.paths), observed)
+
+        compiled = SimpleNamespace(intent=SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2))))
+        request = Request((), dry_run, force)
+        user = SimpleNamespace(paths=paths)
+        return SimpleNamespace(plan_for=plan_for, request=request, user=user, compiled=compiled, done=[], report=Quiet())
+
+    return make
+
+
+def test_a_dry_run_tells_the_plan(session):
+    assert settle(session(Observed()), {}, {}).data["actions"]
+
+
+def test_an_edited_file_stops_apply_unless_it_is_forced(session):
+    observed = Observed(drift=(Drift("quadlets/app@blog.container", "-a\n+b"),))
+    assert codes(settle, session(observed), {}, {}) == ["edited"]
+    assert settle(session(observed, force=True), {}, {}).data["actions"]
+
+
+def test_what_others_put_where_a_link_belongs_is_left_alone(session, paths):
+    unit = f"{paths.unit_links}/app@blog.socket"
+    files.write_atomic(unit, b"[Socket]\n")
+    files.replace_link(paths.quadlet_link, "/srv/my-quadlets")
+    assert codes(settle, session(Observed(), force=True), {}, {}) == ["foreign", "foreign"]
+    assert files.read_text(unit) == "[Socket]\n"
+
+
+def test_a_port_that_is_taken_stops_apply_before_any_effect(session):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        asked = session(Observed())
+        asked.compiled.intent.site.ports.https = listener.getsockname()[1]
+        assert codes(settle, asked, {}, {}) == ["port-occupied"]
+        asked = session(Observed(units={"chainsaw-front.socket": "active"}))
+        asked.compiled.intent.site.ports.https = listener.getsockname()[1]
+        assert settle(asked, {}, {}).exit is Exit.OK
+
+
+def archive(path, members):
+    with tarfile.open(path, "w") as tar:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if content is None:
+                info.type = tarfile.DIRTYPE
+                tar.addfile(info)
+                continue
+            if content.startswith(b"-> "):
+                info.type, info.linkname = tarfile.SYMTYPE, content[3:].decode()
+                tar.addfile(info)
+                continue
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+
+def test_static_files_are_exported_without_the_text_of_scripts(tmp_path, programs):
+    archive(
+        tmp_path / "a.tar",
+        [("./", None), ("./style.css", b"body"), ("./a/", None), ("./a/index.php", b"<?php"), ("./link", b"-> /etc")],
+    )
+    programs("podman", f'echo "$@" > {tmp_path}/argv; cat {tmp_path}/a.tar')
+    target = tmp_path / "static"
+    Podman("", RANGES, RANGES).export_static("localhost/a:1", "/srv/www", (".php",), str(target), RANGES[0].start)
+    assert files.read_directory(str(target)) == {"style.css": b"body", "a/index.php": b""}
+    assert stat.S_IMODE((target / "style.css").stat().st_mode) == 0o644
+    assert not (target / "link").is_symlink()
+    argv = (tmp_path / "argv").read_text()
+    for option in ("--network=none", "--cap-drop=all", "--read-only", f"--uidmap=0:@{RANGES[0].start}:65536"):
+        assert option in argv
+
+
+@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../../up"])
+def test_an_archive_that_leaves_its_root_is_refused(tmp_path, programs, name):
+    archive(tmp_path / "a.tar", [(name, b"x")])
+    programs("podman", f"cat {tmp_path}/a.tar")
+    export = Podman("", RANGES, RANGES).export_static
+    assert codes(export, "a", "/srv", (), str(tmp_path / "static"), RANGES[0].start) == ["static-path"]
+    assert not (tmp_path / "up").exists()
+
+
+def test_what_belongs_to_blocks_travels_by_standard_input(tmp_path, programs):
+    from chainsaw.host.podman import Placement
+
+    place = tmp_path / "secrets"
+    place.mkdir()
+    programs("podman", f'echo "$@" >> {tmp_path}/argv; shift 2; "$@" --no-same-owner')
+    ids = Ids(uid=RANGES[0].start + 1000, gid=RANGES[0].start + 1000)
+    Podman("", RANGES, RANGES).place([Placement(str(place / "key"), 0o400, ids, b"very secret")])
+    assert (place / "key").read_bytes() == b"very secret"
+    assert "very secret" not in (tmp_path / "argv").read_text()
+    assert os.listdir(place) == ["key"]
+
+
+@contextmanager
+def web_server(directory, status, body):
+    """Serve one page with a certificate of the local authority; yield the port."""
+    certificates.make_authority(directory, "test")
+    issued = certificates.issue(directory, "blog.example.org")
+    for name, content in (("key.pem", issued.key), ("chain.pem", issued.chain)):
+        files.write_atomic(f"{directory}/{name}", content)
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{directory}/chain.pem", f"{directory}/key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+PAGE = "<title>Fish &amp; Chips</title>".encode()
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "contains", "problem"),
+    [
+        ("blog.example.org", 200, None, ""),
+        ("blog.example.org", 200, "Fish & Chips", ""),
+        ("blog.example.org", 200, "Walks", "https://blog.example.org/ answers, but without 'Walks'"),
+        ("blog.example.org", 302, None, "https://blog.example.org/ answers 200, not 302"),
+        ("other.example.org", 200, None, "https://other.example.org/ does not answer: "),
+    ],
+)
+def test_a_page_proves_an_instance_or_says_what_is_wrong(tmp_path, host, status, contains, problem):
+    with web_server(str(tmp_path), 200, PAGE) as port:
+        request = ProbeRequest(path="/", status=status, contains=contains)
+        found = probe(host, port, request, str(tmp_path / "ca.pem"), patience=0)
+    assert found.startswith(problem)
+    assert bool(found) == bool(problem)
+
+
+def test_nobody_who_listens_is_a_problem(tmp_path):
+    certificates.make_authority(str(tmp_path), "test")
+    found = probe("blog.example.org", 1, ProbeRequest(path="/", status=200), str(tmp_path / "ca.pem"), patience=0)
+    assert "does not answer" in found
