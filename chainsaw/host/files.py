@@ -15,7 +15,7 @@ def read_text(path: str) -> str | None:
     """Return a text file's content, or None when there is none; raise ChainsawError when it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ChainsawError(Diagnostic("unreadable", f"cannot be read: {error}", path)) from error

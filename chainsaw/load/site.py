@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.load.check import check, nearest
 from chainsaw.load.settings import InstanceFile, check_instance
+from chainsaw.load.source import Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.recipe import Recipe
@@ -51,7 +52,7 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
         try:
             loaded = load_instance(file, text)
         except ChainsawError as error:
-            problems += error.diagnostics
+            problems += [*error.diagnostics, *_recipe_nevertheless(file, text, recipes)]
             continue
         instances[loaded.name] = loaded
         problems += _recipe_problems(loaded, recipes)
@@ -68,9 +69,22 @@ def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Recipe]) -> list[
         return error.diagnostics
     if recipe is not None:
         return check_instance(file, recipe)
-    message = f"no recipe {file.instance.recipe!r}{nearest(file.instance.recipe, recipes)}"
+    return [_no_recipe(file.source, file.instance.recipe, recipes)]
+
+
+def _recipe_nevertheless(file: str, text: str, recipes: Mapping[str, Recipe]) -> list[Diagnostic]:
+    """Return the problem of an unknown recipe in a file that has other problems, too."""
+    try:
+        source = read_yaml(file, text)
+    except ChainsawError:
+        return []
+    name = source.value.get("recipe") if isinstance(source.value, dict) else None
+    return [_no_recipe(source, name, recipes)] if isinstance(name, str) and name not in set(recipes) else []
+
+
+def _no_recipe(source: Source, name: str, recipes: Mapping[str, Recipe]) -> Diagnostic:
     hint = f"recipes: {', '.join(sorted(recipes))}"
-    return [file.source.problem(("recipe",), message, code="no-recipe", hint=hint)]
+    return source.problem(("recipe",), f"no recipe {name!r}{nearest(name, recipes)}", code="no-recipe", hint=hint)
 
 
 def _claimed(file: InstanceFile, recipes: Mapping[str, Recipe]) -> list[str]:

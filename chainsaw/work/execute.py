@@ -141,7 +141,7 @@ class Worker:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
         deployment = self.manifest.instances[action.owner]
         authority = f"{self.user.paths.authority}/ca.pem"
-        patience = 60 if deployment.services else 15
+        patience = min(60, deployment.start_timeout) if deployment.services else 15
         problem = probe(deployment.host, self.https, deployment.probe, authority, patience)
         if problem:
             raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chainsaw.errors import ChainsawError, in_file_order
+from chainsaw.load.check import _PHRASES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = sorted((ROOT / "tests/errors").iterdir())
