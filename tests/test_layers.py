@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "__main__": ("cli.main",),
     "__init__": (),
 }
-"""errors <- model <- load <- compile <- plan <- host <- work <- cli; a plan is made of values, whoever compiled them."""
+"""errors <- model <- load <- compile <- plan <- host <- work <- cli; a plan knows neither texts nor templates."""
 
 PURE = ("errors", "model", "load", "compile", "plan")
 EFFECTS = [

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,11 +71,10 @@ def has_ipv6() -> bool:
 
 def podman_version(paths: Paths) -> Version:
     """Return Podman's version; it is asked again only when the program has changed."""
-    program = next((item for item in ("/usr/bin/podman", "/usr/local/bin/podman") if files.exists(item)), "podman")
-    try:
-        stamp = f"{program}:{os.stat(program).st_mtime_ns}"
-    except OSError:
-        raise host_lacks(Diagnostic("no-podman", "Podman is not installed", hint="sudo apt install podman")) from None
+    program = shutil.which("podman")
+    if program is None:
+        raise host_lacks(Diagnostic("no-podman", "Podman is not installed", hint="sudo apt install podman"))
+    stamp = f"{program}:{os.stat(program).st_mtime_ns}"
     cache = f"{paths.state}/chainsaw/podman.json"
     try:
         known = json.loads(files.read_text(cache) or "{}")

@@ -123,7 +123,7 @@ def read_blocks(paths: Paths) -> dict[str, int]:
     for name in files.list_directory(f"{paths.root}/instances"):
         text = files.read_text(paths.record(name))
         if text is not None:
-            found[name] = _read_json(paths.record(name), text, "block")
+            found[name] = _read_json(paths.record(name), text, "block", int)
     return found
 
 
@@ -172,18 +172,20 @@ def _images_file(paths: Paths) -> str:
 
 def _read_state(file: str, key: str) -> dict[str, Any]:
     text = files.read_text(file)
-    return {} if text is None else dict(_read_json(file, text, key))
+    return {} if text is None else dict(_read_json(file, text, key, dict))
 
 
 def _applied_file(paths: Paths) -> str:
     return f"{paths.state}/chainsaw/applied.json"
 
 
-def _read_json(file: str, text: str, key: str) -> Any:
+def _read_json(file: str, text: str, key: str, kind: type) -> Any:
     try:
         content = json.loads(text)
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']} is not {FORMAT}")
+        if not isinstance(content[key], kind):
+            raise ValueError(f"{key} is {content[key]!r}")
         return content[key]
     except (ValueError, KeyError, TypeError) as error:
         message = f"not a record of this version: {error}"

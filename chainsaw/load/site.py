@@ -11,6 +11,7 @@ from chainsaw.load.settings import InstanceFile, check_instance
 from chainsaw.load.source import Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_instance as check_name
+from chainsaw.model.names import is_word
 from chainsaw.model.recipe import Recipe
 from chainsaw.model.site import Instance, Site
 
@@ -79,7 +80,8 @@ def _recipe_nevertheless(file: str, text: str, recipes: Mapping[str, Recipe]) ->
     except ChainsawError:
         return []
     name = source.value.get("recipe") if isinstance(source.value, dict) else None
-    return [_no_recipe(source, name, recipes)] if isinstance(name, str) and name not in set(recipes) else []
+    unknown = isinstance(name, str) and is_word(name) and name not in recipes
+    return [_no_recipe(source, str(name), recipes)] if unknown else []
 
 
 def _no_recipe(source: Source, name: str, recipes: Mapping[str, Recipe]) -> Diagnostic:

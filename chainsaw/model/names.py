@@ -42,6 +42,11 @@ def check_word(value: str) -> str:
     return value
 
 
+def is_word(value: str) -> bool:
+    """Tell whether a value could be the name of a recipe, component, volume, setting, secret or image."""
+    return bool(_WORD.fullmatch(value))
+
+
 def check_host(value: str) -> str:
     """Return a host name of RFC 1123 in lower case; raise ValueError if it is not one."""
     if len(value) > 253 or not all(_LABEL.fullmatch(label) for label in value.split(".")):

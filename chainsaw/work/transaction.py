@@ -9,6 +9,7 @@ from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import store
+from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
 from chainsaw.work.execute import Worker
 
@@ -25,8 +26,7 @@ def carry_out(plan: Sequence[act.Action], worker: Worker) -> Failures:
     preparing = [action for action in plan if action.phase < act.WriteGeneration.phase]
     needs = [action.need for action in preparing if isinstance(action, act.ProvideImage)]
     if needs:
-        with worker.steps.step("obtain images"):
-            worker.images.obtain(needs)
+        _as_site(partial(_obtain, worker, needs))
     for action in preparing:
         _guarded(action, failures, partial(_do, action, worker))
     if not failures:
@@ -36,6 +36,11 @@ def carry_out(plan: Sequence[act.Action], worker: Worker) -> Failures:
     rest = [action for action in plan if action.phase >= act.WriteGeneration.phase]
     _as_site(lambda: _switch(rest, worker, failures))
     return failures
+
+
+def _obtain(worker: Worker, needs: Sequence[ImageNeed]) -> None:
+    with worker.steps.step("obtain images"):
+        worker.images.obtain(needs)
 
 
 def _place(worker: Worker) -> None:

@@ -96,7 +96,7 @@ def test_what_older_yaml_would_bend_is_text(word):
         ("---\na: 1\n---\nb: 2\n", "yaml-syntax"),
         ("a: *x\n", "yaml-syntax"),
         ("a: b\0\n", "yaml-character"),
-        ("a: " + "[" * 1500, "yaml-depth"),
+        ("a: " + "[" * 700, "yaml-depth"),
     ],
 )
 def test_what_is_not_used_here_is_refused(text, code):
@@ -129,3 +129,9 @@ def test_every_fault_of_a_file_is_told():
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n"])
 def test_a_file_without_content_has_no_keys(text):
     assert read_yaml("a.yaml", text).value in ({}, None)
+
+
+@pytest.mark.parametrize("depth", [300, 400, 450, 500])
+def test_at_any_depth_a_file_is_read_or_refused(depth):
+    source = read("a: " + "[" * depth + "]" * depth)
+    assert source is None or source.value

@@ -151,19 +151,6 @@ def test_a_full_disk_is_named_and_survived(machine: Machine, place: str) -> None
     assert machine.get("https://gadget.localhost/").status == 200
 
 
-def test_a_taken_port_is_named(machine: Machine, www: str) -> None:
-    machine.admin("systemctl", "--user", "stop", "chainsaw-front.socket", "chainsaw-front.service")
-    other = machine.begin("python3", "-m", "http.server", "80")
-    try:
-        assert wait(lambda: ":80 " in machine.root("ss", "-ltnH"), 10)
-        assert "another program listens on port 80" in machine.chainsaw("apply", code=6).err
-    finally:
-        other.terminate()
-        other.communicate()
-    machine.chainsaw("apply")
-    assert machine.get(www).status == 200
-
-
 def test_two_applies_take_turns(machine: Machine) -> None:
     machine.declare("widget", "widget", behaviour="slow")
     first = machine.begin("chainsaw", "apply")

@@ -110,3 +110,16 @@ def test_the_certificate_is_for_its_name_alone(machine: Machine, blog: str, www:
     )
     assert done.code == 0, str(done)
     assert machine.try_admin("curl", "-sS", "-o", "/dev/null", blog).code == 60, "nobody but the site's authority vouches for it"
+
+
+def test_a_taken_port_is_named(machine: Machine, www: str) -> None:
+    machine.admin("systemctl", "--user", "stop", "chainsaw-front.socket", "chainsaw-front.service")
+    other = machine.begin("python3", "-m", "http.server", "80")
+    try:
+        assert wait(lambda: ":80 " in machine.root("ss", "-ltnH"), 10)
+        assert "another program listens on port 80" in machine.chainsaw("apply", code=6).err
+    finally:
+        other.terminate()
+        other.communicate()
+    machine.chainsaw("apply")
+    assert machine.get(www).status == 200

@@ -122,7 +122,9 @@ def session(goldens, paths):
         compiled = SimpleNamespace(intent=SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2))))
         request = Request((), dry_run, force)
         user = SimpleNamespace(paths=paths)
-        return SimpleNamespace(plan_for=plan_for, request=request, user=user, compiled=compiled, done=[], report=Quiet())
+        return SimpleNamespace(
+            plan_for=plan_for, request=request, user=user, compiled=compiled, done=[], report=Quiet()
+        )
 
     return make
 
@@ -243,7 +245,7 @@ def web_server(directory, status, body):
         thread.join()
 
 
-PAGE = "<title>Fish &amp; Chips</title>".encode()
+PAGE = b"<title>Fish &amp; Chips</title>"
 
 
 @pytest.mark.parametrize(

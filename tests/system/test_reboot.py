@@ -1,0 +1,73 @@
+"""After a reboot everything is back by itself, without a network and without anybody who logs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .machine import Machine
+from .wordpress import Visitor, post
+
+pytestmark = pytest.mark.system
+
+OFFLINE = "/etc/systemd/system/offline.service"
+
+# The uplink is made while the machine boots; it is taken away again before the admin's services start.
+UNIT = """[Unit]
+Before=user@1000.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'until ip route | grep -q default; do sleep 0.1; done; ip link set host0 down'
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@pytest.fixture
+def offline(machine: Machine) -> Iterator[None]:
+    machine.root("sh", "-c", 'cat > "$0" && systemctl -q enable offline', OFFLINE, stdin=UNIT)
+    yield
+    machine.root("sh", "-c", 'systemctl -q disable offline; rm "$0"; ip link set host0 up', OFFLINE)
+    machine.root("ip", "route", "add", "default", "via", machine.address.rsplit(".", 1)[0] + ".1")
+
+
+@pytest.fixture(scope="module")
+def written(machine: Machine, blog: str) -> int:
+    visitor = Visitor(machine, blog, machine.chainsaw("secret", "show", "blog", "admin_password").out.strip())
+    return visitor.write("High tide", "<p>Stay on the dyke.</p>")
+
+
+def test_a_reboot_without_a_network_brings_all_back(
+    machine: Machine, blog: str, shop: str, www: str, written: int, offline: None
+) -> None:
+    before = set(machine.invocations())
+    machine.must("reboot")
+    fetch = ["curl", "-sS", "--fail", "--max-time", "10", "--retry", "30", "--retry-delay", "1", "--retry-all-errors", "--cacert", "ca.pem"]
+    assert "<title>Walks by the sea</title>" in machine.admin(*fetch, blog)
+    assert "<title>Buckets and spades</title>" in machine.admin(*fetch, shop)
+    machine.admin(*fetch, www)
+    assert "High tide" in machine.admin(*fetch, f"{blog}wp-json/wp/v2/posts/{written}")
+    assert "default" not in machine.root("ip", "route")
+    assert set(machine.invocations()) == before
+    assert machine.plan() == []
+
+
+def test_a_power_cut_brings_all_back(machine: Machine, blog: str, shop: str, written: int) -> None:
+    machine.must("reboot", "--cut")
+    machine.serves(blog, "<title>Walks by the sea</title>", 60)
+    machine.serves(shop, "<title>Buckets and spades</title>", 60)
+    assert post(machine, blog, written)["title"]["rendered"] == "High tide"
+    assert machine.plan() == []
+
+
+def test_a_power_cut_during_an_apply_is_mended(machine: Machine, blog: str) -> None:
+    machine.declare("blog", "wordpress", title="Walks in the dark")
+    machine.chainsaw("apply", fault="kill:4", code=None)
+    machine.must("reboot", "--cut")
+    machine.serves(blog, "<title>Walks", 60)
+    machine.chainsaw("apply")
+    assert "<title>Walks in the dark</title>" in machine.get(blog).body
+    assert machine.plan() == []
