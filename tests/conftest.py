@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chainsaw.compile.context import Host, Job, Shared
 from chainsaw.compile.instance import compile_instance
@@ -22,6 +23,10 @@ from chainsaw.plan.blocks import allocate, overlapping, parse_ranges
 from chainsaw.work.catalog import Catalog, shared_files
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A busy machine is no reason to fail.
+settings.register_profile("chainsaw", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("chainsaw")
 
 FACTS: dict[str, Any] = {
     "home": "/home/admin",

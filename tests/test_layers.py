@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "load": ("errors", "model", "load"),
     "compile": ("errors", "model", "load", "compile"),
     "plan": ("errors", "model", "plan"),
-    "host": ("errors", "model", "plan.observed", "plan.blocks", "compile.header", "host"),
+    "host": ("errors", "model", "plan.observed", "plan.blocks", "host"),
     "work": ("errors", "model", "load", "compile", "plan", "host", "work"),
     "cli": ("errors", "model", "work", "cli"),
     "__main__": ("cli.main",),

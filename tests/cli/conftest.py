@@ -38,7 +38,14 @@ def home(tmp_path, monkeypatch) -> Path:
     directory.mkdir()
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "NO_COLOR", "SUDO_USER"):
+    for variable in (
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_STATE_HOME",
+        "NO_COLOR",
+        "SUDO_USER",
+        "DBUS_SESSION_BUS_ADDRESS",
+    ):
         monkeypatch.delenv(variable, raising=False)
     return directory
 

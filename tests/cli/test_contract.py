@@ -152,6 +152,14 @@ def test_all_faults_of_all_files_are_told_at_once(chainsaw, instance):
     assert places == ["instances/blog.yaml:3:12", "instances/blog.yaml:3:33", "instances/club.yaml:3:11"]
 
 
+def test_one_faulty_file_keeps_apply_from_touching_anything(chainsaw, instance, home):
+    instance("blog", BLOG)
+    instance("club", BAD)
+    assert chainsaw("apply").code == Exit.INVALID
+    written = {path.name for path in home.rglob("*") if not path.is_dir()}
+    assert written <= {"blog.yaml", "club.yaml", "lock"}
+
+
 def test_the_source_line_and_a_caret_are_shown(chainsaw, instance):
     instance("blog", BLOG + "settings:\n  titel: Walks\n")
     assert chainsaw("apply").err == (

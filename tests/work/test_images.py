@@ -88,7 +88,7 @@ def test_an_image_that_cannot_be_built_is_told_to_those_who_need_it(obtain):
 def test_a_base_that_cannot_be_built_is_the_reason_for_all_that_stand_on_it(obtain):
     images, needs = obtain(Store(broken=("chainsaw/base",)))
     for need in needs:
-        with pytest.raises(ChainsawError, match="chainsaw/base:.* cannot be had"):
+        with pytest.raises(ChainsawError, match=r"chainsaw/base:.* cannot be had"):
             images.check(need)
 
 
