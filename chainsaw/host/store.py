@@ -117,6 +117,15 @@ def prune_generations(paths: Paths) -> None:
             files.remove_tree(f"{paths.generations}/{number}")
 
 
+def prune_static(paths: Paths) -> None:
+    """Remove exported static files that no generation on disk refers to."""
+    manifests = [read_manifest(paths, number) for number in numbers(paths)]
+    used = {item.static.key for manifest in manifests for item in manifest.instances.values() if item.static}
+    for name in files.list_directory(paths.static):
+        if name not in used:
+            files.remove_tree(f"{paths.static}/{name}")
+
+
 def read_blocks(paths: Paths) -> dict[str, int]:
     """Return the recorded block of each instance whose data is on this host; raise ChainsawError for a bad record."""
     found = {}

@@ -165,6 +165,7 @@ def _commit(session: Session) -> None:
     with session.steps.step("commit"):
         store.write_journal(paths, "done", generation=store.current_number(paths))
     store.prune_generations(paths)
+    store.prune_static(paths)
     store.trim_journal(paths)
 
 
