@@ -53,12 +53,21 @@ def _links(paths: Paths) -> list[str]:
     return [name for name in names if (files.link_target(f"{paths.unit_links}/{name}") or "") == own + name]
 
 
-def foreign_links(paths: Paths, names: list[str]) -> list[str]:
-    """Return the paths that chainsaw needs for its links, where something of another origin stands."""
+def foreign_files(paths: Paths, wanted: Manifest) -> list[str]:
+    """Return what is of another origin and stands where our links go, or would win over our units.
+
+    A user's own unit of the same name wins over a generated one (systemd.unit(5), "Unit File Load Path"), and of two
+    quadlets of one name Podman's generator takes the first.
+    """
     own = set(_links(paths))
+    names = [path.rsplit("/", 1)[-1] for path in wanted.files if path.startswith("units/")]
+    quadlets = [path.rsplit("/", 1)[-1] for path in wanted.files if path.startswith("quadlets/")]
+    services = [f"{name.removesuffix('.container')}.service" for name in quadlets if name.endswith(".container")]
     places = [f"{paths.unit_links}/{name}" for name in names if name not in own]
+    places += [f"{paths.config}/containers/systemd/{name}" for name in quadlets]
+    for directory in (f"{paths.config}/systemd/user", "/etc/systemd/user"):
+        places += [f"{directory}/{name}" for name in (*names, *services)]
     found = [place for place in places if files.exists(place)]
-    target = files.link_target(paths.quadlet_link)
-    if files.exists(paths.quadlet_link) and target != f"{paths.current}/quadlets":
+    if files.exists(paths.quadlet_link) and files.link_target(paths.quadlet_link) != f"{paths.current}/quadlets":
         found.append(paths.quadlet_link)
     return found

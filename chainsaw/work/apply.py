@@ -12,7 +12,7 @@ from chainsaw.compile.site import compile_site
 from chainsaw.errors import ChainsawError, Diagnostic, host_lacks
 from chainsaw.host import facts, store
 from chainsaw.host.lock import locked
-from chainsaw.host.observe import foreign_links, observe
+from chainsaw.host.observe import foreign_files, observe
 from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
 from chainsaw.host.systemd import UserManager
@@ -178,8 +178,7 @@ def _refuse(session: Session, observed: Observed, manifest: Manifest) -> None:
             file = f"{paths.generations}/{observed.manifest.number}/{item.path}"
             hint = "put the change into the instance's file or a drop-in; --force discards it"
             problems.append(Diagnostic("edited", f"edited by hand:\n{item.diff}", file, hint=hint))
-    names = [path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")]
-    for place in foreign_links(paths, names):
+    for place in foreign_files(paths, manifest):
         problems.append(
             Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=f"mv {place} {place}.old")
         )

@@ -80,6 +80,8 @@ def _welcome(name: str, url: str, deployment: Any) -> list[str]:
     if deployment.login:
         page, user, secret = deployment.login
         lines.append(f"  log in at {page} as {user}; the password: chainsaw secret show {name} {secret}")
+    own = [item.path for item in deployment.directories if item.ids is None and "/public/" in item.path]
+    lines += [f"  its files: {path}" for path in own if not path.endswith(f"/public/{name}")]
     if deployment.notes:
         lines.append(f"  {deployment.notes}")
     return lines

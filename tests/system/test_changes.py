@@ -70,7 +70,12 @@ def test_a_drop_in_of_the_admin_is_the_admins(machine: Machine, widget: str) -> 
 
 
 @pytest.mark.parametrize(
-    "place", [f"{UNITS}/app@widget.socket", f"{HOME}/.config/containers/systemd/app@widget.container"]
+    "place",
+    [
+        f"{UNITS}/app@widget.socket",
+        f"{HOME}/.config/systemd/user/app@widget.service",
+        f"{HOME}/.config/containers/systemd/app@widget.container",
+    ],
 )
 def test_a_file_of_another_origin_is_never_overwritten(machine: Machine, www: str, place: str) -> None:
     machine.write(place, "# of another origin\n")
