@@ -163,12 +163,12 @@ def _directories(job: Job) -> Iterator[Directory]:
         yield Directory(path=f"{paths.instance(job.name)}/run", mode=0o1777, ids=_owner(job, 0, 0))
         yield Directory(path=f"{paths.instance(job.name)}/secrets", mode=0o711)
         yield Directory(path=f"{paths.instance(job.name)}/volumes", mode=0o711)
+    if any(volume.public is not None for volume in recipe.volumes.values()):
+        yield Directory(path=f"{paths.public}/{job.name}", mode=0o755)
     for name, volume in sorted(recipe.volumes.items()):
         users = [item for item in recipe.components.values() if name in item.volumes]
         ids = _owner(job, users[0].user, users[0].group) if users else None
         public = volume.public is not None
-        if public:
-            yield Directory(path=f"{paths.public}/{job.name}", mode=0o755)
         seed = (recipe.name, volume.seed) if volume.seed else None
         mode = 0o755 if public else 0o700
         yield Directory(path=paths.volume(job.name, name, public), mode=mode, ids=ids, seed=seed)

@@ -6,7 +6,7 @@ from chainsaw.host import certificates, files, store
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
-from chainsaw.plan.observed import Observed
+from chainsaw.plan.observed import TARGET, Observed
 
 PATTERNS = ("app@*", "chainsaw-*", "chainsaw.target")
 
@@ -50,7 +50,9 @@ def _links(paths: Paths) -> list[str]:
     """Return our unit links: those that point into the current generation."""
     own = f"{paths.current}/units/"
     names = files.list_directory(paths.unit_links)
-    return [name for name in names if (files.link_target(f"{paths.unit_links}/{name}") or "") == own + name]
+    found = [name for name in names if (files.link_target(f"{paths.unit_links}/{name}") or "") == own + name]
+    starts = files.link_target(f"{paths.unit_links}/default.target.wants/{TARGET}") is not None
+    return [name for name in found if name != TARGET or starts]
 
 
 def foreign_files(paths: Paths, wanted: Manifest) -> list[str]:
@@ -59,7 +61,7 @@ def foreign_files(paths: Paths, wanted: Manifest) -> list[str]:
     A user's own unit of the same name wins over a generated one (systemd.unit(5), "Unit File Load Path"), and of two
     quadlets of one name Podman's generator takes the first.
     """
-    own = set(_links(paths))
+    own = {*_links(paths), TARGET} if files.link_target(f"{paths.unit_links}/{TARGET}") else set(_links(paths))
     names = [path.rsplit("/", 1)[-1] for path in wanted.files if path.startswith("units/")]
     quadlets = [path.rsplit("/", 1)[-1] for path in wanted.files if path.startswith("quadlets/")]
     services = [f"{name.removesuffix('.container')}.service" for name in quadlets if name.endswith(".container")]

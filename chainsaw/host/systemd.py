@@ -85,6 +85,13 @@ class UserManager:
         self.manager.Manager.ReloadUnit(name.encode(), b"replace")
         self._settle([name], timeout)
 
+    def processes(self, name: str) -> frozenset[int]:
+        """Return the ids of all processes of a unit."""
+        try:
+            return frozenset(int(row[1]) for row in self.manager.Manager.GetUnitProcesses(name.encode()))
+        except Exception:
+            return frozenset()
+
     def _settle(self, names: Sequence[str], timeout: float) -> dict[str, str]:
         """Wait until no unit has a job; a unit that restarts by itself counts as failed after its job has gone."""
         deadline = time.monotonic() + timeout

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
-from chainsaw.plan.observed import Observed
+from chainsaw.plan.observed import TARGET, Observed
 
-TARGET = "chainsaw.target"
 FRONT = "chainsaw-front.service"
 FRONT_SOCKET = "chainsaw-front.socket"
 

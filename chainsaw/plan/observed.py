@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from chainsaw.model.deployment import Manifest
 
 EMPTY = Manifest(number=0)
+TARGET = "chainsaw.target"
 
 
 @dataclass(frozen=True)

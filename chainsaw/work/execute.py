@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,11 +19,14 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.artifact import Tree
 from chainsaw.model.deployment import Ids, Manifest
 from chainsaw.plan import actions as act
+from chainsaw.plan.diff import FRONT
+from chainsaw.plan.observed import TARGET
 from chainsaw.work.catalog import Catalog
 from chainsaw.work.images import Images
 from chainsaw.work.result import Reporter
 from chainsaw.work.validate import validate_generation
 
+RELOAD_PATIENCE = 5.0
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -62,9 +66,15 @@ class Worker:
         if directory.ids is not None:
             self.pending.append(Placement(directory.path, directory.mode, directory.ids, seed=seed))
             return
+        if not seed:
+            files.make_directory(directory.path, directory.mode)
+            return
+        partial = f"{directory.path}.partial"
+        files.remove_tree(partial)
+        files.make_directory(partial, directory.mode)
         for path, content in seed.items():
-            files.write_atomic(f"{directory.path}/{path}", content)
-        files.make_directory(directory.path, directory.mode)
+            files.write_atomic(f"{partial}/{path}", content)
+        files.rename(partial, directory.path)
 
     def create_secret(self, action: act.CreateSecret) -> None:
         """Generate a secret of letters and digits, readable by its component's user alone."""
@@ -123,19 +133,26 @@ class Worker:
         files.replace_link(self.user.paths.quadlet_link, f"{self.user.paths.current}/quadlets")
 
     def link(self, action: act.Link) -> None:
-        """Link a unit; the target also into what a login or boot starts."""
+        """Link a unit; the target first into what a login or boot starts."""
         paths = self.user.paths
+        if action.name == TARGET:
+            files.replace_link(f"{paths.unit_links}/default.target.wants/{TARGET}", f"../{TARGET}")
         files.replace_link(f"{paths.unit_links}/{action.name}", f"{paths.current}/units/{action.name}")
-        if action.name == "chainsaw.target":
-            files.replace_link(f"{paths.unit_links}/default.target.wants/{action.name}", f"../{action.name}")
 
     def unlink(self, action: act.Unlink) -> None:
         """Take the link of a unit away."""
         files.remove(f"{self.user.paths.unit_links}/{action.name}")
 
     def reload_front(self, action: act.ReloadFront) -> None:
-        """Let the front read its files."""
-        self.manager.reload_unit("chainsaw-front.service", 30)
+        """Let the front read its files, and wait until processes that have read them are there.
+
+        The reload itself is a signal: it is over before the front has done anything (nginx(8), HUP).
+        """
+        before = self.manager.processes(FRONT)
+        self.manager.reload_unit(FRONT, 30)
+        deadline = time.monotonic() + RELOAD_PATIENCE
+        while before and self.manager.processes(FRONT) <= before and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""

@@ -115,9 +115,10 @@ def _do(action: act.Action, worker: Worker) -> None:
 def _stop(actions: Sequence[act.Action], worker: Worker) -> None:
     names = [action.subject() for action in actions]
     worker.report.doing(f"stopping {', '.join(names)}")
-    worker.forget(dict.fromkeys(names, ""))
     with worker.steps.step(f"stop {' '.join(names)}"):
         worker.manager.stop(names, STOP_TIMEOUT)
+    # Only now: what was started and is forgotten while it runs would run for ever.
+    worker.forget(dict.fromkeys(names, ""))
 
 
 def _start(actions: Sequence[act.Action], worker: Worker, failures: Failures) -> None:

@@ -13,6 +13,7 @@ from .site import DATA, STATE, host
 
 TEMPLATE = "blog"
 BLOCK = 65536
+OWN = {"/srv/conf": "conf", "/srv/certificates": "certificates", "/srv/sockets": "run", "/srv/public": "volumes"}
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,14 @@ class Peers:
         self._routes(name)
         return Pair(self._own(db, "db", name, number), self._own(app, "app", name, number), sockets)
 
-    def front(self, network: str = "bridge") -> Container:
-        """Return the front with what these peers have, and a published port in place of sockets of systemd."""
-        front = container("chainsaw-front").without("--network").without("--env", "NGINX=")
-        own = {"/srv/conf": "conf", "/srv/certificates": "certificates", "/srv/sockets": "run", "/srv/public": "volumes"}
-        mounts = tuple(
-            replace(mount, source=self.home / own[mount.target]) if mount.target in own else mount
+    def front(self) -> Container:
+        """Return their nginx, with what is theirs."""
+        front = published(f"{self.kind}-front", self.port)
+        mounts = (
+            replace(mount, source=self.home / OWN[mount.target]) if mount.target in OWN else mount
             for mount in front.mounts
         )
-        published = (("--network", network), ("-p", f"{self.port}:443"))
-        return replace(front, name=f"{self.kind}-front", mounts=mounts, options=front.options + published)
+        return replace(front, mounts=tuple(mounts))
 
     def _own(self, one: Container, component: str, name: str, number: int) -> Container:
         block = last_block() - number * BLOCK
@@ -115,8 +114,15 @@ class Peers:
     def keep_only_routes_of(self, *names: str) -> None:
         """Forget the routes of instances that are no peers."""
         for file in (self.home / "conf/current/nginx/hosts").iterdir():
-            if file.name.removesuffix(f".{'localhost'}.conf") not in names:
+            if file.name not in {f"{host(name)}.conf" for name in names}:
                 file.unlink()
+
+
+def published(name: str, port: int) -> Container:
+    """Return the front with a published port on a bridge in place of sockets of systemd."""
+    front = container("chainsaw-front").without("--network").without("--env", "NGINX=")
+    network = (("--network", "bridge"), ("-p", f"{port}:443"))
+    return replace(front, name=name, options=front.options + network)
 
 
 def last_block() -> int:

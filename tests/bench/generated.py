@@ -82,7 +82,9 @@ def container(unit: str) -> Container:
 
 
 def _parse(words: list[str]) -> Container:
-    name, options, mounts = "", [], []
+    name = ""
+    options: list[tuple[str, str]] = []
+    mounts: list[Mount] = []
     rest = iter(words)
     for option, value in _options(rest):
         if option == "":

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 from . import site
-from .byhand import TEMPLATE, remove
-from .generated import Container, container
+from .byhand import TEMPLATE, published, remove
 from .measure import BenchError, alternate, do, say
 from .report import Row, ratio, spread
 from .web import HTTPS, first_page, get
@@ -27,6 +26,7 @@ class Load:
 
     per_second: float
     slow: float
+    late: int
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,18 @@ TARGETS = (
 )
 
 
-def _published() -> Container:
-    """Return the front with the same files and sockets, but with a published port in place of sockets of systemd."""
-    front = container("chainsaw-front").without("--network").without("--env", "NGINX=")
-    network = (("--network", "bridge"), ("-p", f"{PORT}:443"))
-    return replace(front, name="published-front", options=front.options + network)
-
-
 def _wrk(target: Target, port: int) -> Load:
     host = site.host(target.name)
     options = ["-t2", f"-c{target.clients}", f"-d{SECONDS}s", "--latency", "-H", f"Host: {host}"]
     report = do("wrk", *options, f"https://{host}:{port}{target.path}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
     slow = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", report)
-    if not rate or not slow or "Non-2xx" in report or "Socket errors" in report:
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", report)
+    broken, late = (sum(map(int, errors.groups()[:3])), int(errors[4])) if errors else (0, 0)
+    if not rate or not slow or "Non-2xx" in report or broken:
         raise BenchError(f"{target.what} on port {port}:\n{report}")
-    load = Load(float(rate[1]), float(slow[1]) * UNITS[slow[2]])
-    say(f"{target.what}, port {port}: {load.per_second:,.0f} requests/s, p99 {load.slow:.1f} ms")
+    load = Load(float(rate[1]), float(slow[1]) * UNITS[slow[2]], late)
+    say(f"{target.what}, port {port}: {load.per_second:,.0f} requests/s, p99 {load.slow:.1f} ms, {late} timeouts")
     return load
 
 
@@ -71,13 +66,20 @@ def _through(target: Target, port: int) -> Callable[[int], Load]:
 
 
 def _rows(target: Target, ours: Sequence[Load], peers: Sequence[Load]) -> list[Row]:
-    rates = [[load.per_second for load in side] for side in (ours, peers)]
-    slows = [[load.slow for load in side] for side in (ours, peers)]
-    digits = 0 if median(rates[0]) > 1000 else 1
+    digits = 0 if median(load.per_second for load in ours) > 1000 else 1
+    rates, peer_rates = ([load.per_second for load in side] for side in (ours, peers))
+    slows, peer_slows = ([load.slow for load in side] for side in (ours, peers))
+    told = [spread(side, "/s", digits) for side in (rates, peer_rates)]
+    slow = [spread([load.slow for load in side], "ms", 1) + _late(side) for side in (ours, peers)]
     return [
-        Row(f"{target.what}, {target.clients} clients", *(spread(side, "/s", digits) for side in rates), ratio(*rates)),
-        Row("… its 99th percentile", *(spread(side, "ms", 1) for side in slows), ratio(*slows)),
+        Row(f"{target.what}, {target.clients} clients", told[0], told[1], ratio(rates, peer_rates)),
+        Row("... its 99th percentile", slow[0], slow[1], ratio(slows, peer_slows)),
     ]
+
+
+def _late(side: Sequence[Load]) -> str:
+    late = sum(load.late for load in side)
+    return f", {late} without answer for 2 s" if late else ""
 
 
 def rows() -> list[Row]:
@@ -87,15 +89,16 @@ def rows() -> list[Row]:
     site.settle("a WordPress and a static site")
     site.know(TEMPLATE, STATIC)
     first_page(site.host(TEMPLATE), site.TITLE)
-    published = _published()
-    remove(published)
-    do(*published.run())
+    peer = published("published-front", PORT)
+    remove(peer)
+    do(*peer.run())
     made = []
     for target in TARGETS:
         for port in (HTTPS, PORT):
             status, _ = get(site.host(target.name), target.path, port)
             if status != 200:
                 raise BenchError(f"{target.what} on port {port}: status {status}")
-        made += _rows(target, *alternate(REPETITIONS, _through(target, HTTPS), _through(target, PORT)))
-    remove(published)
+        ours, peers = alternate(REPETITIONS, _through(target, HTTPS), _through(target, PORT))
+        made += _rows(target, ours, peers)
+    remove(peer)
     return made

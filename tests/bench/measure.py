@@ -49,7 +49,7 @@ def spend(argv: Sequence[Argument], where: Path | None = None) -> Spent:
 
 def do(*argv: Argument, text: str | None = None) -> str:
     """Run a command and return its output."""
-    done = subprocess.run(argv, input=text or "", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(argv, input=text or "", capture_output=True, text=True)
     if done.returncode:
         raise _failed(argv, done.stdout + done.stderr)
     return done.stdout

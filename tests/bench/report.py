@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from statistics import median
 
-NOTHING = "–"
+NOTHING = ""
 HEADINGS = ("what", "chainsaw", "peer", "ratio", "target")
 
 
@@ -29,7 +29,7 @@ def seconds(values: Sequence[float]) -> str:
 def spread(values: Sequence[float], unit: str, digits: int) -> str:
     """Return the median of some values and between what they lay."""
     low, middle, high = (f"{value:,.{digits}f}" for value in (min(values), median(values), max(values)))
-    return f"{middle} {unit} ({low}–{high})" if len(values) > 1 else f"{middle} {unit}"
+    return f"{middle} {unit} ({low} to {high})" if len(values) > 1 else f"{middle} {unit}"
 
 
 def ratio(ours: Sequence[float], peers: Sequence[float]) -> str:

@@ -30,13 +30,15 @@ CONTEXT = _context()
 
 def get(host: str, path: str = "/", port: int = HTTPS, patience: float = PATIENCE) -> tuple[int, bytes]:
     """Get a page over a connection of its own; return its status and its body."""
-    with socket.create_connection(("127.0.0.1", port), timeout=patience) as raw:
-        with CONTEXT.wrap_socket(raw, server_hostname=host) as connection:
-            asked = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nConnection: close\r\n\r\n"
-            connection.sendall(asked.encode())
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            return answer.status, answer.read()
+    asked = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nConnection: close\r\n\r\n"
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=patience) as raw,
+        CONTEXT.wrap_socket(raw, server_hostname=host) as connection,
+    ):
+        connection.sendall(asked.encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, answer.read()
 
 
 def first_page(host: str, needle: str, port: int = HTTPS, patience: float = 180) -> float:

@@ -38,6 +38,7 @@ def home(tmp_path, monkeypatch) -> Path:
     directory.mkdir()
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     for variable in (
         "XDG_CONFIG_HOME",
         "XDG_DATA_HOME",
@@ -71,7 +72,7 @@ def program(home) -> Callable[..., Run]:
     """Return the function that runs a command in a process of its own, with the variables given."""
 
     def run(*words: str, options: tuple[str, ...] = (), **variables: str) -> Run:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+        environment = {**os.environ, **variables}
         argv = [sys.executable, *options, "-m", "chainsaw", *words]
         done = subprocess.run(argv, env=environment, cwd=home, capture_output=True, text=True, check=False)
         return Run(done.returncode, done.stdout, done.stderr)

@@ -15,7 +15,20 @@ from .machine import RECIPES, Done, Machine
 OWN_RECIPES = Path(__file__).resolve().parent / "recipes"
 
 # The account is empty at first and fills up; what restarts the machine stands last.
-ORDER = ("first", "newcomer", "content", "files", "network", "isolation", "secrets", "mishaps", "changes", "faults", "reboot")
+ORDER = (
+    "first",
+    "newcomer",
+    "content",
+    "files",
+    "network",
+    "isolation",
+    "egress",
+    "secrets",
+    "mishaps",
+    "changes",
+    "faults",
+    "reboot",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,14 +45,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def bare() -> Iterator[tuple[Machine, Done, str]]:
     """Return the machine, how apply ended in it before setup, and what listened in it before there was any front."""
     machine = Machine(os.environ.get("CHAINSAW_MACHINE", "chainsaw"))
-    machine.must("up")
+    machine.verb("up")
     if machine.try_root("test", "-x", "/usr/bin/chainsaw").code:
-        machine.must("install")
-    machine.must("reset")
+        machine.verb("install")
+    machine.verb("reset")
     unprepared = machine.chainsaw("apply", code=None)
     listeners = machine.root("ss", "-ltnuH")
     archive = subprocess.run(["tar", "-C", str(OWN_RECIPES), "-c", "."], stdout=subprocess.PIPE, check=True).stdout
-    machine.root("sh", "-c", f"base64 -d | tar -x --no-same-owner -C {RECIPES}", stdin=base64.b64encode(archive).decode())
+    machine.root(
+        "sh", "-c", f"base64 -d | tar -x --no-same-owner -C {RECIPES}", stdin=base64.b64encode(archive).decode()
+    )
     yield machine, unprepared, listeners
     machine.root("rm", "-rf", *(f"{RECIPES}/{recipe.name}" for recipe in OWN_RECIPES.iterdir()))
 
@@ -49,7 +64,7 @@ def machine(bare: tuple[Machine, Done, str]) -> Machine:
     """Return the machine, prepared by setup."""
     machine = bare[0]
     machine.admin("sudo", "chainsaw", "setup")
-    machine.must("base")
+    machine.verb("base")
     return machine
 
 

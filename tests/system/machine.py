@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from nspawn import enter
+from nspawn import machine as nspawn
+from nspawn.host import Process
 
 from .web import Answer, ask
 
@@ -18,7 +22,9 @@ HOME = "/home/admin"
 CONFIG = f"{HOME}/.config/chainsaw"
 DATA = f"{HOME}/.local/share/chainsaw"
 STATE = f"{HOME}/.local/state/chainsaw"
+QUADLETS = f"{HOME}/.config/containers/systemd/chainsaw"
 UNITS = f"{HOME}/.local/share/systemd/user"
+TIMEOUT = 600.0
 RECIPES = "/usr/share/chainsaw/recipes"
 
 
@@ -45,39 +51,46 @@ class Machine:
 
     # Commands
 
-    def verb(self, *words: str, stdin: str = "", timeout: float = 600) -> Done:
-        """Run tests/machine itself."""
-        argv = [str(LAUNCHER), "--name", self.name, *words]
-        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout)
-        return Done(words, done.returncode, done.stdout, done.stderr)
-
-    def must(self, *words: str, stdin: str = "") -> str:
-        """Run tests/machine itself, which must succeed."""
-        done = self.verb(*words, stdin=stdin)
+    def verb(self, *words: str) -> str:
+        """Let tests/machine do something with the machine itself, which must succeed."""
+        done = run([str(LAUNCHER), "--name", self.name, *words], words)
         assert done.code == 0, str(done)
         return done.out
 
-    def try_admin(self, *command: str, stdin: str = "", timeout: float = 600) -> Done:
+    def try_admin(self, *command: str, stdin: str = "") -> Done:
         """Run a command as the admin, and tell how it ended."""
-        return self.verb("admin", "--", *command, stdin=stdin, timeout=timeout)
+        return run([*self._into_admin, *command], command, stdin)
 
-    def try_root(self, *command: str, stdin: str = "", timeout: float = 600) -> Done:
+    def try_root(self, *command: str, stdin: str = "") -> Done:
         """Run a command as root, and tell how it ended."""
-        return self.verb("root", "--", *command, stdin=stdin, timeout=timeout)
+        return run([*enter.as_root(self._leader), *command], command, stdin)
 
     def admin(self, *command: str, stdin: str = "") -> str:
         """Run a command as the admin, which must succeed; return what it printed."""
-        return self.must("admin", "--", *command, stdin=stdin)
+        done = self.try_admin(*command, stdin=stdin)
+        assert done.code == 0, str(done)
+        return done.out
 
     def root(self, *command: str, stdin: str = "") -> str:
         """Run a command as root, which must succeed; return what it printed."""
-        return self.must("root", "--", *command, stdin=stdin)
+        done = self.try_root(*command, stdin=stdin)
+        assert done.code == 0, str(done)
+        return done.out
 
     def begin(self, *command: str) -> subprocess.Popen[str]:
         """Start a command as the admin that goes on while the test does something else."""
-        argv = [str(LAUNCHER), "--name", self.name, "admin", "--", *command]
         pipe = subprocess.PIPE
+        argv = [*self._into_admin, *command]
         return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+
+    @property
+    def _leader(self) -> Process:
+        return nspawn.Machine(self.name).running()
+
+    @property
+    def _into_admin(self) -> list[str]:
+        """Return what `tests/machine admin` becomes: a Python for each command would take most of the time."""
+        return ["prlimit", "--nofile=1024:", *enter.as_admin(self._leader)]
 
     def chainsaw(self, *words: str, code: int | None = 0, fault: str = "") -> Done:
         """Run chainsaw as the admin; it must end with a code, unless that is None."""
@@ -118,8 +131,15 @@ class Machine:
     def declare(self, name: str, recipe: str, route: str = "", **settings: object) -> None:
         """Write the file of an instance, as an admin does with an editor."""
         lines = [f"recipe: {recipe}", f"route: {route or f'https://{name}.localhost/'}"]
-        lines += ["settings:", *(f"  {key}: {json.dumps(value)}" for key, value in settings.items())] if settings else []
+        lines += (
+            ["settings:", *(f"  {key}: {json.dumps(value)}" for key, value in settings.items())] if settings else []
+        )
         self.write(f"{CONFIG}/instances/{name}.yaml", "\n".join(lines) + "\n")
+
+    def append(self, name: str, line: str) -> None:
+        """Add a line to the file of an instance."""
+        path = f"{CONFIG}/instances/{name}.yaml"
+        self.write(path, f"{self.read(path)}{line}\n")
 
     def retract(self, *names: str) -> None:
         """Remove the files of instances, if they are there."""
@@ -133,6 +153,14 @@ class Machine:
         places += [f"{DATA}/front/certificates/{name}.localhost" for name in names]
         places += [f"{DATA}/front/issued/{name}.localhost.json" for name in names]
         self.root("rm", "-rf", *places)
+
+    def start_over(self) -> None:
+        """Take away all that chainsaw made, except for images."""
+        self.admin("rm", "-rf", CONFIG)
+        self.admin("systemctl", "--user", "stop", "app@*", "chainsaw*")
+        self.root("rm", "-rf", DATA, STATE, UNITS, QUADLETS)
+        self.admin("systemctl", "--user", "daemon-reload")
+        self.__dict__.pop("authority", None)
 
     def exists(self, path: str) -> bool:
         """Tell whether there is anything at a path."""
@@ -172,7 +200,7 @@ class Machine:
     @cached_property
     def address(self) -> str:
         """Return the machine's address as the host sees it."""
-        return self.must("address").strip()
+        return self.verb("address").strip()
 
     def get(self, url: str, **options: Any) -> Answer:
         """Ask from outside the machine, over TLS that the authority of the site vouches for."""
@@ -197,12 +225,22 @@ class Machine:
         last = wait(lambda: text in str(self.try_get(url)), seconds)
         assert last, f"{url} does not show {text!r}: {self.try_get(url)}"
 
+    def refuses(self, url: str) -> None:
+        """Wait until a name is nobody's: the front reads its files at once, but its old workers may still answer."""
+        assert wait(lambda: "UNRECOGNIZED_NAME" in str(self.try_get(url)), 5), f"{url}: {self.try_get(url)}"
+
     def try_get(self, url: str) -> object:
         """Return an answer, or why there is none."""
         try:
             return self.get(url).body
         except OSError as problem:
             return problem
+
+
+def run(argv: Sequence[str], shown: Sequence[str], stdin: str = "") -> Done:
+    """Run a program and tell how it ended."""
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
+    return Done(tuple(shown), done.returncode, done.stdout, done.stderr)
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> bool:

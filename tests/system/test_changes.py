@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from .machine import CONFIG, DATA, HOME, STATE, UNITS, Machine
+from .machine import CONFIG, DATA, HOME, STATE, UNITS, Machine, wait
+from .web import certificate
 
 pytestmark = pytest.mark.system
 
@@ -31,7 +34,8 @@ def widget(machine: Machine) -> str:
 
 
 @pytest.mark.parametrize(
-    "file", ["quadlets/app@widget.container", "units/app@widget.socket", "nginx/locations/widget.conf", "nginx/nginx.conf"]
+    "file",
+    ["quadlets/app@widget.container", "units/app@widget.socket", "nginx/locations/widget.conf", "nginx/nginx.conf"],
 )
 def test_a_file_edited_by_hand_is_shown_and_kept(machine: Machine, widget: str, file: str) -> None:
     machine.admin("sh", "-c", 'echo "# my own line" >> "$0"', f"{CURRENT}/{file}")
@@ -96,7 +100,9 @@ def test_a_file_of_another_origin_is_never_overwritten(machine: Machine, www: st
 def test_quadlets_of_the_admin_are_left_alone(machine: Machine, www: str) -> None:
     own = f"{HOME}/.config/containers/systemd/mine.container"
     image = "docker.io/library/debian:trixie-slim"
-    machine.write(own, f"[Container]\nImage={image}\nPull=never\nExec=sleep infinity\n\n[Quadlet]\nDefaultDependencies=false\n")
+    machine.write(
+        own, f"[Container]\nImage={image}\nPull=never\nExec=sleep infinity\n\n[Quadlet]\nDefaultDependencies=false\n"
+    )
     machine.admin("systemctl", "--user", "daemon-reload")
     machine.admin("systemctl", "--user", "start", "mine.service")
     try:
@@ -122,8 +128,7 @@ def test_removing_the_file_keeps_the_data_and_says_where(machine: Machine, widge
     assert machine.units("app@widget*") == []
     assert machine.admin("podman", "ps", "-a", "--format", "{{.Names}}").count("widget") == 0
     assert not machine.exists(f"{DATA}/sockets/widget.sock")
-    with pytest.raises(OSError, match="UNRECOGNIZED_NAME"):
-        machine.get(widget)
+    machine.refuses(widget)
     assert machine.root("cat", f"{DATA}/instances/widget/volumes/data/file") == "kept\n"
 
     machine.declare("gadget", "widget")
@@ -173,8 +178,8 @@ def test_rollback_returns_to_a_generation(machine: Machine, widget: str) -> None
 
 
 def test_old_generations_are_cleared_away(machine: Machine, widget: str) -> None:
-    for number in range(12):
-        machine.declare("gadget", "static", f"https://gadget.localhost/{number}/")
+    while machine.generation() < 13:
+        machine.declare("gadget", "static", f"https://gadget.localhost/{machine.generation()}/")
         machine.chainsaw("apply", "gadget")
     kept = machine.root("ls", f"{STATE}/generations").split()
     assert len([name for name in kept if name.isdigit()]) <= 11
@@ -185,8 +190,25 @@ def test_a_route_that_moves_takes_its_certificate_along(machine: Machine, widget
     machine.declare("widget", "widget", "https://moved.localhost/", text="Moved")
     machine.chainsaw("apply")
     assert machine.get("https://moved.localhost/").body == "Moved\n"
-    with pytest.raises(OSError, match="UNRECOGNIZED_NAME"):
-        machine.get(widget)
+    machine.refuses(widget)
+
+
+def test_a_certificate_is_renewed_in_time(machine: Machine, widget: str) -> None:
+    record, chain = (
+        f"{DATA}/front/issued/widget.localhost.json",
+        f"{DATA}/front/certificates/widget.localhost/chain.pem",
+    )
+    before, front = machine.root("cat", chain), machine.invocations()["chainsaw-front.service"]
+    content = json.loads(machine.read(record))
+    soon = datetime.now(UTC) + timedelta(days=30)
+    machine.write(record, json.dumps({**content, "not_after": soon.isoformat(timespec="seconds")}))
+    assert [action["action"] for action in machine.plan()] == ["issue-certificate", "reload-front"]
+    machine.chainsaw("apply")
+    after = machine.root("cat", chain)
+    assert after != before
+    assert wait(lambda: certificate(machine.address, machine.authority, "widget.localhost") in after, 5)
+    assert machine.invocations()["chainsaw-front.service"] == front, "a reload is enough"
+    assert machine.plan() == []
 
 
 def test_ports_of_the_front_can_change_and_come_back(machine: Machine, widget: str) -> None:

@@ -91,7 +91,11 @@ def test_a_link_in_a_volume_is_not_followed(machine: Machine, www: str, blog: st
 
 def test_a_link_made_by_an_app_is_not_followed(machine: Machine, www: str, blog: str) -> None:
     machine.write(f"{SITE}/members.txt", "of the static site alone")
-    links = {"file": "/srv/public/www/site/members.txt", "dir": "/srv/public/www/site", "key": "/srv/certificates/blog.localhost"}
+    links = {
+        "file": "/srv/public/www/site/members.txt",
+        "dir": "/srv/public/www/site",
+        "key": "/srv/certificates/blog.localhost",
+    }
     for name, target in links.items():
         assert machine.inside_as_root("blog.app", "ln", "-sfn", target, f"/srv/content/uploads/{name}").code == 0
     for path in ("file", "dir/members.txt", "key/key.pem", "key/chain.pem"):
@@ -140,7 +144,13 @@ def test_well_known_files_are_there(machine: Machine, www: str) -> None:
 
 
 def test_the_source_of_wordpress_is_never_shown(machine: Machine, blog: str) -> None:
-    for path in ("wp-config.php", "wp-settings.php", "wp-includes/version.php", "wp-config.php.bak", "../wp-config.php"):
+    for path in (
+        "wp-config.php",
+        "wp-settings.php",
+        "wp-includes/version.php",
+        "wp-config.php.bak",
+        "../wp-config.php",
+    ):
         assert "<?php" not in machine.get(f"{blog}{path}").body, path
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
-from .machine import DATA, STATE, Done, Machine, wait
+from .machine import DATA, STATE, UNITS, Done, Machine, wait
 
 pytestmark = pytest.mark.system
 
@@ -34,3 +36,18 @@ def test_an_occupied_port_is_named_before_anything_is_done(machine: Machine) -> 
         other.terminate()
         other.communicate()
         machine.retract("www")
+
+
+def test_a_first_apply_may_be_killed_at_each_of_its_steps(machine: Machine) -> None:
+    for number in count(1):
+        machine.start_over()
+        machine.declare("www", "static")
+        done = machine.chainsaw("apply", code=None, fault=f"kill:{number}")
+        machine.chainsaw("apply")
+        assert machine.plan() == [], f"after a kill at {number}"
+        assert machine.get("https://www.localhost/").status == 200
+        assert machine.exists(f"{UNITS}/default.target.wants/chainsaw.target"), "a reboot brings it back"
+        if done.code == 0:
+            break
+    assert number > 10, "a first apply has more steps than that"
+    machine.start_over()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_each_answers_with_its_own_title(machine: Machine, pair: tuple[str, str]
 
 def test_blocks_do_not_overlap(machine: Machine, pair: tuple[str, str]) -> None:
     starts = sorted(machine.block(name) for name in ("front", "blog", "shop"))
-    assert all(second - first >= 65536 for first, second in zip(starts, starts[1:], strict=False))
+    assert all(second - first >= 65536 for first, second in pairwise(starts))
     maps = {}
     for container in ("blog.app", "blog.db", "shop.app", "shop.db", "chainsaw-front"):
         pid = machine.admin("podman", "inspect", "--format", "{{.State.Pid}}", container).strip()
@@ -44,8 +45,7 @@ def test_blocks_do_not_overlap(machine: Machine, pair: tuple[str, str]) -> None:
 
 
 def test_ps_shows_the_host_users(machine: Machine, pair: tuple[str, str]) -> None:
-    done = machine.admin("sudo", "chainsaw", "setup")
-    assert "chainsaw-shop" in done or "nothing to change" in done
+    machine.admin("sudo", "chainsaw", "setup")
     processes = machine.admin("ps", "-eo", "user:24,args").splitlines()
     owners = {(line.split()[0], word) for line in processes for word in ("php-fpm", "mariadbd") if f" {word}" in line}
     wanted = {(f"chainsaw-{name}", word) for name in ("blog", "shop") for word in ("php-fpm", "mariadbd")}
@@ -55,7 +55,9 @@ def test_ps_shows_the_host_users(machine: Machine, pair: tuple[str, str]) -> Non
 
 @pytest.mark.parametrize("container", ["shop.app", "shop.db"])
 def test_root_of_a_container_sees_its_own_files_alone(machine: Machine, pair: tuple[str, str], container: str) -> None:
-    done = machine.inside_as_root(container, "sh", "-c", "cat /proc/self/mountinfo; ls -R /srv /run /home 2>&1; ls /proc")
+    done = machine.inside_as_root(
+        container, "sh", "-c", "cat /proc/self/mountinfo; ls -R /srv /run /home 2>&1; ls /proc"
+    )
     assert "shop" in done.out
     for trace in ("/blog", "sockets/", "private.txt", "certificates", "generations/1/nginx"):
         assert trace not in done.out, trace
@@ -67,10 +69,21 @@ def test_root_of_a_container_sees_its_own_files_alone(machine: Machine, pair: tu
 def test_a_process_that_broke_out_reads_nothing_of_another(machine: Machine, pair: tuple[str, str], user: int) -> None:
     """With the ids of the shop on the host, even where the admin's home is open to everybody."""
     ids = machine.block("shop") + user
-    escaped = ["setpriv", f"--reuid={ids}", f"--regid={ids}", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
+    escaped = [
+        "setpriv",
+        f"--reuid={ids}",
+        f"--regid={ids}",
+        "--clear-groups",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+    ]
     machine.root("chmod", "755", HOME, f"{HOME}/.local/share")
     try:
-        places = [f"{DATA}/instances/blog/secrets", f"{DATA}/instances/blog/volumes/database", f"{DATA}/front/authority/ca.key"]
+        places = [
+            f"{DATA}/instances/blog/secrets",
+            f"{DATA}/instances/blog/volumes/database",
+            f"{DATA}/front/authority/ca.key",
+        ]
         places += [f"{DATA}/instances/blog/secrets/salt", f"{DATA}/front/certificates/blog.localhost/key.pem"]
         for place in places:
             assert machine.exists(place), place
@@ -80,7 +93,11 @@ def test_a_process_that_broke_out_reads_nothing_of_another(machine: Machine, pai
             assert machine.exists(socket), socket
             connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
             assert machine.try_root(*escaped, "python3", "-c", connect, socket).code != 0, socket
-        for place in (f"{DATA}/instances/blog/run/new", f"{DATA}/public/blog/new", f"{DATA}/public/blog/content/uploads/new"):
+        for place in (
+            f"{DATA}/instances/blog/run/new",
+            f"{DATA}/public/blog/new",
+            f"{DATA}/public/blog/content/uploads/new",
+        ):
             assert machine.try_root(*escaped, "touch", place).code != 0, place
     finally:
         machine.root("chmod", "700", HOME, f"{HOME}/.local/share")
@@ -90,7 +107,9 @@ def test_root_of_a_container_reaches_no_port(machine: Machine, pair: tuple[str, 
     address, gateway = machine.address, machine.address.rsplit(".", 1)[0] + ".1"
     wheres = [f"tcp://{host}:{port}" for host in ("127.0.0.1", address, gateway) for port in (80, 443, 3306)]
     wheres += [f"udp://{gateway}:53", "unix:///run/user/1000/bus", "unix:///run/user/1000/podman/podman.sock"]
-    shown = machine.inside_as_root("shop.app", "php", "-r", CONNECT, "--", *[where for where in wheres if "udp" not in where]).out
+    shown = machine.inside_as_root(
+        "shop.app", "php", "-r", CONNECT, "--", *[where for where in wheres if "udp" not in where]
+    ).out
     assert shown.count("is closed") == len(wheres) - 1, shown
     assert "is open" not in shown
     for container in ("shop.app", "shop.db", "blog.app", "blog.db"):
@@ -104,7 +123,9 @@ def test_no_container_has_a_capability_or_may_gain_one(machine: Machine, pair: t
         found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert {found[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")} == {"0" * 16}, container
         assert found["NoNewPrivs"] == "1"
-        assert machine.try_admin("podman", "exec", container, "touch", "/usr/bin/new").code != 0, "its root is read-only"
+        assert machine.try_admin("podman", "exec", container, "touch", "/usr/bin/new").code != 0, (
+            "its root is read-only"
+        )
 
 
 @pytest.fixture
@@ -126,11 +147,19 @@ def forged(machine: Machine, pair: tuple[str, str]) -> Iterator[None]:
     machine.inside_as_root("shop.app", "sh", "-c", undo)
 
 
-def test_links_of_an_app_do_not_make_the_front_its_deputy(machine: Machine, pair: tuple[str, str], forged: None) -> None:
+def test_links_of_an_app_do_not_make_the_front_its_deputy(
+    machine: Machine, pair: tuple[str, str], forged: None
+) -> None:
     blog, shop = pair
     assert machine.get(f"{blog}wp-content/uploads/private.txt").body == "of the blog alone\n"
-    for path in ("", "wp-login.php", "wp-content/uploads/private.txt", "wp-content/uploads/blog/uploads/private.txt",
-                 "wp-content/uploads/hosts/blog.localhost.conf", "wp-content/shop.sock"):
+    for path in (
+        "",
+        "wp-login.php",
+        "wp-content/uploads/private.txt",
+        "wp-content/uploads/blog/uploads/private.txt",
+        "wp-content/uploads/hosts/blog.localhost.conf",
+        "wp-content/shop.sock",
+    ):
         body = machine.get(f"{shop}{path}").body
         assert "Walks by the sea" not in body, path
         assert "of the blog alone" not in body, path
@@ -144,15 +173,26 @@ def test_an_app_cannot_take_the_place_of_its_database(machine: Machine, pair: tu
     assert machine.try_admin("podman", "exec", "shop.app", "ls", "/run/instance/mysqld.sock").code == 0
     connected = machine.inside_as_root("shop.app", "php", "-r", CONNECT, "--", "unix:///run/instance/mysqld.sock").out
     assert "is open" in connected, "its own database it reaches"
-    assert "is open" not in machine.inside_as_root(
-        "shop.app", "php", "-r", CONNECT, "--", f"unix://{DATA}/instances/blog/run/mysqld.sock", "unix:///srv/sockets/blog.sock"
-    ).out
+    assert (
+        "is open"
+        not in machine.inside_as_root(
+            "shop.app",
+            "php",
+            "-r",
+            CONNECT,
+            "--",
+            f"unix://{DATA}/instances/blog/run/mysqld.sock",
+            "unix:///srv/sockets/blog.sock",
+        ).out
+    )
 
 
 def test_a_login_at_one_is_none_at_the_other(machine: Machine, pair: tuple[str, str]) -> None:
     passwords = {name: machine.chainsaw("secret", "show", name, "admin_password").out for name in ("blog", "shop")}
     assert passwords["blog"] != passwords["shop"]
-    owners = json.loads(machine.root("stat", "--printf", "[%u, %u]", f"{DATA}/instances/blog/secrets/salt").replace("][", "],["))
+    owners = json.loads(
+        machine.root("stat", "--printf", "[%u, %u]", f"{DATA}/instances/blog/secrets/salt").replace("][", "],[")
+    )
     assert owners[0] == machine.block("blog") + 1000
 
 
@@ -163,8 +203,7 @@ def test_removing_one_leaves_the_other(machine: Machine, pair: tuple[str, str]) 
     machine.chainsaw("apply")
     assert machine.invocations() == before
     assert "<title>Walks by the sea</title>" in machine.get(pair[0]).body
-    with pytest.raises(OSError, match="UNRECOGNIZED_NAME"):
-        machine.get(pair[1])
+    machine.refuses(pair[1])
     machine.write(f"{HOME}/.config/chainsaw/instances/shop.yaml", kept)
     machine.chainsaw("apply")
     assert "<title>Buckets and spades</title>" in machine.get(pair[1]).body

@@ -24,7 +24,9 @@ def test_it_answers_with_its_title(machine: Machine, blog: str) -> None:
 
 def test_it_speaks_http2(machine: Machine, blog: str) -> None:
     machine.curl(blog)
-    shown = machine.admin("curl", "-sS", "--cacert", "ca.pem", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", blog)
+    shown = machine.admin(
+        "curl", "-sS", "--cacert", "ca.pem", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", blog
+    )
     assert shown == "2 200"
 
 
@@ -57,7 +59,14 @@ def test_stop_and_restart_take_the_components_along(machine: Machine, blog: str)
 
 def test_a_second_apply_does_nothing_at_all(machine: Machine, blog: str) -> None:
     def state() -> tuple[str, dict[str, str]]:
-        places = [f"{STATE}/generations", f"{STATE}/applied.json", f"{STATE}/journal", UNITS, f"{DATA}/instances", f"{DATA}/front"]
+        places = [
+            f"{STATE}/generations",
+            f"{STATE}/applied.json",
+            f"{STATE}/journal",
+            UNITS,
+            f"{DATA}/instances",
+            f"{DATA}/front",
+        ]
         skipped = ["(", "-path", "*/volumes/*", "-o", "-path", "*/run/*", ")", "-prune", "-o"]
         return machine.root("find", *places, *skipped, "-printf", "%p %i %T@ %C@ %s\n"), machine.invocations()
 

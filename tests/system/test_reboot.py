@@ -43,20 +43,21 @@ def written(machine: Machine, blog: str) -> int:
 def test_a_reboot_without_a_network_brings_all_back(
     machine: Machine, blog: str, shop: str, www: str, written: int, offline: None
 ) -> None:
+    assert machine.authority
     before = set(machine.invocations())
-    machine.must("reboot")
-    fetch = ["curl", "-sS", "--fail", "--max-time", "10", "--retry", "30", "--retry-delay", "1", "--retry-all-errors", "--cacert", "ca.pem"]
-    assert "<title>Walks by the sea</title>" in machine.admin(*fetch, blog)
-    assert "<title>Buckets and spades</title>" in machine.admin(*fetch, shop)
-    machine.admin(*fetch, www)
-    assert "High tide" in machine.admin(*fetch, f"{blog}wp-json/wp/v2/posts/{written}")
+    machine.verb("reboot")
+    again = ["--retry", "30", "--retry-delay", "1", "--retry-all-errors"]
+    assert "<title>Walks by the sea</title>" in machine.curl(blog, *again)
+    assert "<title>Buckets and spades</title>" in machine.curl(shop, *again)
+    assert machine.curl(www, *again)
+    assert "High tide" in machine.curl(f"{blog}wp-json/wp/v2/posts/{written}")
     assert "default" not in machine.root("ip", "route")
     assert set(machine.invocations()) == before
     assert machine.plan() == []
 
 
 def test_a_power_cut_brings_all_back(machine: Machine, blog: str, shop: str, written: int) -> None:
-    machine.must("reboot", "--cut")
+    machine.verb("reboot", "--cut")
     machine.serves(blog, "<title>Walks by the sea</title>", 60)
     machine.serves(shop, "<title>Buckets and spades</title>", 60)
     assert post(machine, blog, written)["title"]["rendered"] == "High tide"
@@ -66,7 +67,7 @@ def test_a_power_cut_brings_all_back(machine: Machine, blog: str, shop: str, wri
 def test_a_power_cut_during_an_apply_is_mended(machine: Machine, blog: str) -> None:
     machine.declare("blog", "wordpress", title="Walks in the dark")
     machine.chainsaw("apply", fault="kill:4", code=None)
-    machine.must("reboot", "--cut")
+    machine.verb("reboot", "--cut")
     machine.serves(blog, "<title>Walks", 60)
     machine.chainsaw("apply")
     assert "<title>Walks in the dark</title>" in machine.get(blog).body

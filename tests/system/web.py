@@ -35,7 +35,9 @@ def ask(
     connection = http.client.HTTPConnection(parts.netloc)
     plain = socket.create_connection((address, 443 if parts.scheme == "https" else 80), timeout=20)
     with plain:
-        secure = trusting(authority).wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
+        secure = (
+            trusting(authority).wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
+        )
         with secure:
             connection.sock = secure
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -68,7 +70,17 @@ def handshake(address: str, name: str | None) -> str:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((address, 443), timeout=10) as plain, context.wrap_socket(plain, server_hostname=name):
+        with (
+            socket.create_connection((address, 443), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname=name),
+        ):
             return ""
     except ssl.SSLError as problem:
         return problem.reason or str(problem)
+
+
+def certificate(address: str, authority: str, name: str) -> str:
+    """Return the certificate that is shown for a name, as PEM."""
+    plain = socket.create_connection((address, 443), timeout=10)
+    with plain, trusting(authority).wrap_socket(plain, server_hostname=name) as secure:
+        return ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")

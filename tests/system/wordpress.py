@@ -16,14 +16,19 @@ class Visitor:
         """Log in through the form, as a person does."""
         self.machine, self.url = machine, url
         form = urlencode({"log": "admin", "pwd": password, "testcookie": "1"})
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": "wordpress_test_cookie=WP%20Cookie%20check"}
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cookie": "wordpress_test_cookie=WP%20Cookie%20check",
+        }
         answer = machine.post(f"{url}wp-login.php", form, headers=headers)
         assert answer.status == 302, f"the login is refused: {answer.status} {answer.body[:2000]}"
         self.cookies = "; ".join(answer.cookies)
         self.nonce = self._nonce()
 
     def _nonce(self) -> str:
-        answer = self.machine.get(f"{self.url}wp-admin/admin-ajax.php?action=rest-nonce", headers={"Cookie": self.cookies})
+        answer = self.machine.get(
+            f"{self.url}wp-admin/admin-ajax.php?action=rest-nonce", headers={"Cookie": self.cookies}
+        )
         assert answer.status == 200 and len(answer.body) == 10, answer
         return answer.body
 

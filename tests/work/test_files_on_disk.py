@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -38,6 +39,17 @@ def test_a_file_is_replaced_with_its_mode_and_leaves_nothing_beside_it(tmp_path)
         files.write_atomic(str(path), content, mode)
         assert (path.read_bytes(), path.stat().st_mode & 0o777) == (content, mode)
     assert os.listdir(path.parent) == ["file"]
+
+
+def test_a_mode_is_what_was_asked_for_whatever_the_umask_is(tmp_path):
+    former = os.umask(0o077)
+    try:
+        files.write_atomic(str(tmp_path / "file"), b"", 0o644)
+        files.make_directory(str(tmp_path / "directory"), 0o755)
+    finally:
+        os.umask(former)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "directory").stat().st_mode & 0o777 == 0o755
 
 
 def test_a_file_is_created_once(tmp_path):
@@ -252,6 +264,11 @@ def test_a_certificate_is_renewed_in_the_last_third_of_its_life(tmp_path):
     assert not certificates.is_current(record)
     certificates.write_record(record, "blog.example.org")
     assert certificates.is_current(record)
+    third = certificates.LEAF_DAYS / 3
+    for days, current in ((third + 1, True), (third - 1, False)):
+        until = datetime.now(UTC) + timedelta(days=days)
+        files.write_atomic(record, json.dumps({"not_after": until.isoformat()}).encode())
+        assert certificates.is_current(record) == current
     for text in ("", "{}", '{"not_after": 5}', '{"not_after": "2020-01-01T00:00:00+00:00"}'):
         files.write_atomic(record, text.encode())
         assert not certificates.is_current(record)

@@ -1,0 +1,86 @@
+"""What may reach the internet reaches nothing of its neighbours."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from .machine import Machine
+
+pytestmark = pytest.mark.system
+
+LISTEN = """use IO::Socket::INET; my $listener = IO::Socket::INET->new(Listen => 5, LocalPort => 7777) or die;
+    print STDOUT "listening\\n"; STDOUT->flush; while (accept(my $client, $listener)) { print $client "hello\\n" }"""
+CONNECT = """use IO::Socket::INET; my ($host, $port) = @ARGV;
+    my $connection = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Timeout => 3) or exit 9;
+    print <$connection>"""
+
+
+@pytest.fixture(scope="module")
+def neighbours(machine: Machine, www: str) -> Iterator[tuple[str, str]]:
+    """Two apps whose admin allows them the internet, the second listening where it should not be reached."""
+    for name in ("widget", "gadget"):
+        machine.declare(name, "widget")
+        machine.append(name, "egress: internet")
+    machine.chainsaw("apply")
+    listening = machine.begin("podman", "exec", "gadget.app", "perl", "-e", LISTEN)
+    assert listening.stdout is not None and listening.stdout.readline() == "listening\n"
+    yield "widget.app", "gadget.app"
+    listening.terminate()
+    listening.communicate()
+    machine.purge("widget", "gadget")
+
+
+def address(machine: Machine, container: str) -> str:
+    """Return a container's address on its bridge."""
+    template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    return machine.admin("podman", "inspect", "--format", template, container).strip()
+
+
+def reaches(machine: Machine, container: str, host: str, port: int) -> bool:
+    """Tell whether a container can open a connection."""
+    return machine.try_admin("podman", "exec", container, "perl", "-e", CONNECT, host, str(port)).code == 0
+
+
+def test_it_reaches_what_is_outside(machine: Machine, neighbours: tuple[str, str]) -> None:
+    gateway = machine.address.rsplit(".", 1)[0] + ".1"
+    with socket.create_server((gateway, 0)) as outside:
+        outside.settimeout(20)
+        done = machine.begin(
+            "podman", "exec", neighbours[0], "perl", "-e", CONNECT, gateway, str(outside.getsockname()[1])
+        )
+        connection, _ = outside.accept()
+        connection.close()
+        done.communicate()
+        assert done.returncode == 0
+
+
+def test_it_does_not_reach_a_neighbour(machine: Machine, neighbours: tuple[str, str]) -> None:
+    first, second = neighbours
+    target = address(machine, second)
+    assert target and address(machine, first) != target
+    assert reaches(machine, second, target, 7777), "it listens"
+    assert not reaches(machine, first, target, 7777)
+
+
+def test_it_listens_nowhere_on_the_host(machine: Machine, neighbours: tuple[str, str]) -> None:
+    assert ":7777 " not in machine.root("ss", "-ltnH")
+
+
+def test_without_leave_there_is_no_network(machine: Machine, neighbours: tuple[str, str]) -> None:
+    machine.declare("widget", "widget")
+    machine.chainsaw("apply")
+    devices = machine.inside("widget.app", "cat", "/proc/net/dev").splitlines()[2:]
+    assert [line.split(":")[0].strip() for line in devices] == ["lo"]
+    assert "chainsaw-widget" not in machine.admin("podman", "network", "ls", "--format", "{{.Name}}").split()
+    assert machine.plan() == []
+
+
+def test_a_removed_instance_takes_its_network_along(machine: Machine, neighbours: tuple[str, str]) -> None:
+    machine.retract("gadget")
+    machine.chainsaw("apply")
+    assert "chainsaw-gadget" not in machine.admin("podman", "network", "ls", "--format", "{{.Name}}").split()
+    assert machine.units("*gadget*") == []
+    assert machine.plan() == []
