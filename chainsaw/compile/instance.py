@@ -105,6 +105,7 @@ def _timers(job: Job) -> Iterator[Artifact]:
 def _deployment(job: Job, services: list[Service], units: list[Artifact], timers: list[Artifact]) -> Deployment:
     recipe, instance = job.bundle.recipe, job.file.instance
     sockets = [unit for unit in units if unit.path.endswith(".socket")]
+    networks = [unit for unit in units if unit.path.endswith(".network")]
     probe = recipe.probe
     login = recipe.login
     return Deployment(
@@ -125,6 +126,7 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
             for timer in timers
             if timer.path.endswith(".timer")
         ),
+        network=Service(unit=f"chainsaw-{job.name}-network.service", digest=networks[0].digest) if networks else None,
         probe=ProbeRequest(
             path=instance.path + probe.path.lstrip("/"),
             status=probe.status,

@@ -116,6 +116,11 @@ class Podman:
         info.mode = item.mode if item.content is not None else 0o644
         tar.addfile(info, io.BytesIO(content))
 
+    def remove_networks(self, names: Sequence[str]) -> None:
+        """Remove networks whose unit is stopped; before Podman 5.5 no unit does it (NetworkDeleteOnStop=)."""
+        if names:
+            process.run([*PODMAN, "network", "rm", "--force", *names], check=False)
+
     def read_file(self, path: str) -> bytes:
         """Return a file that belongs to a block."""
         return process.run([*PODMAN, "unshare", "cat", path]).out

@@ -86,6 +86,7 @@ class Deployment(Recorded):
     services: tuple[Service, ...] = ()
     socket: Service | None = None
     timers: tuple[Service, ...] = ()
+    network: Service | None = None
     probe: ProbeRequest
     start_timeout: int = 120
     login: tuple[str, str, str] | None = None

@@ -151,7 +151,8 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
     if services and (stale or stale_socket):
         primary = services[-1].unit
         again = observed.runs(primary) and not stale_socket
-        digests = tuple((service.unit, service.digest) for service in services)
+        started = (*services, *([deployment.network] if deployment.network else []))
+        digests = tuple((service.unit, service.digest) for service in started)
         yield act.StartUnit(name, primary, again, digests)
     for timer in deployment.timers:
         if _is_stale(timer.unit, timer.digest, observed):
@@ -162,7 +163,7 @@ def _units(manifest: Manifest) -> dict[str, str]:
     """Return every unit of a manifest with its owner."""
     units = {TARGET: ""}
     for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
-        for service in (deployment.socket, *deployment.services, *deployment.timers):
+        for service in (deployment.socket, *deployment.services, *deployment.timers, deployment.network):
             if service:
                 units[service.unit] = deployment.name
     return units

@@ -14,6 +14,7 @@ from chainsaw.plan import actions as act
 from chainsaw.work.execute import Worker
 
 STOP_TIMEOUT = 120.0
+NETWORK = "-network.service"
 Failures = dict[str, list[Diagnostic]]
 
 
@@ -117,6 +118,7 @@ def _stop(actions: Sequence[act.Action], worker: Worker) -> None:
     worker.report.doing(f"stopping {', '.join(names)}")
     with worker.steps.step(f"stop {' '.join(names)}"):
         worker.manager.stop(names, STOP_TIMEOUT)
+        worker.podman.remove_networks([name.removesuffix(NETWORK) for name in names if name.endswith(NETWORK)])
     # Only now: what was started and is forgotten while it runs would run for ever.
     worker.forget(dict.fromkeys(names, ""))
 

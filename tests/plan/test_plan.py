@@ -142,7 +142,10 @@ def test_a_plan_leads_from_any_state_to_any_other(goldens, before, after):
     running = {unit for unit, state in then.units.items() if state == "active"}
     deployments = [wanted.manifest.front, *wanted.manifest.instances.values()]
     assert running == {
-        item.unit for one in deployments for item in (*one.services, *one.timers, one.socket) if item is not None
+        item.unit
+        for one in deployments
+        for item in (*one.services, *one.timers, one.socket, one.network)
+        if item is not None
     }
 
 
