@@ -102,7 +102,8 @@ def test_quadlets_of_the_admin_are_left_alone(machine: Machine, www: str) -> Non
     image = "docker.io/library/debian:trixie-slim"
     machine.write(
         own,
-        f"[Container]\nImage={image}\nPull=never\nExec=sleep infinity\nStopTimeout=1\n\n[Quadlet]\nDefaultDependencies=false\n",
+        f"[Container]\nImage={image}\nPull=never\nExec=sleep infinity\nStopTimeout=1\n\n"
+        "[Quadlet]\nDefaultDependencies=false\n",
     )
     machine.admin("systemctl", "--user", "daemon-reload")
     machine.admin("systemctl", "--user", "start", "mine.service")
