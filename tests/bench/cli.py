@@ -71,6 +71,6 @@ def rows() -> list[Row]:
         many = REPETITIONS if presses == 1 else COMPOSE_REPETITIONS
         ours, peers = alternate(many, _command("chainsaw", "apply"), _command(*peer.words, "up", "-d"))
         ours += [spend(["chainsaw", "apply"]) for _ in range(REPETITIONS - many)]
-        what = f"`apply`, nothing to do, {size} instances, {presses} of them WordPress; peer: `podman-compose up -d`"
+        what = f"`apply`, nothing to do, {size} declared, {presses} of them WordPress; peer: `podman-compose up -d`"
         made.append(_row(what, ours, peers, TARGETS.get(size, "")))
     return made

@@ -52,7 +52,7 @@ def first_page(host: str, needle: str, port: int = HTTPS, patience: float = 180)
             answer = f"{status} {body[:200]!r}"
         except (OSError, http.client.HTTPException) as problem:
             answer = repr(problem)
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise BenchError(f"https://{host}:{port}/ is not there after {patience} s: {answer}")
 
 

@@ -19,6 +19,7 @@ def test_two_commands_bring_a_site_up(machine: Machine, first_steps: tuple[Done,
 
 
 def test_it_answers_with_its_title(machine: Machine, blog: str) -> None:
+    assert machine.chainsaw("ca").out.strip() == machine.authority.strip()
     assert "<title>Walks by the sea</title>" in machine.curl(blog)
 
 
