@@ -19,9 +19,10 @@ CURRENT = f"{STATE}/generations/current"
 
 @pytest.fixture(autouse=True)
 def untouched(machine: Machine, www: str) -> Iterator[None]:
-    """Each test ends without its instances."""
+    """Each test ends without its instances, and with nothing left to do."""
     yield
     machine.purge("widget", "gadget")
+    assert machine.plan() == []
     assert machine.get(www).status == 200
 
 

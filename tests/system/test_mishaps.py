@@ -21,12 +21,13 @@ def others(machine: Machine, blog: str, www: str) -> None:
 
 @pytest.fixture(autouse=True)
 def untouched(machine: Machine, blog: str, www: str) -> Iterator[None]:
-    """Each test ends with the others as they were, and the front up."""
+    """Each test ends with the others as they were, the front up and nothing left to do."""
     before = machine.invocations()
     yield
     assert machine.get(blog).status == 200
     assert machine.get(www).status == 200
     machine.purge("widget", "gadget")
+    assert machine.plan() == []
     assert machine.units("app@widget*") == []
     after = machine.invocations()
     assert {unit: after.get(unit) for unit in before} == before
@@ -48,8 +49,9 @@ def test_a_broken_file_is_refused_before_any_effect(machine: Machine, blog: str)
         machine.write(f"{CONFIG}/instances/blog.yaml", kept)
 
 
-def test_a_new_instance_that_does_not_work_is_taken_away_again(machine: Machine) -> None:
-    machine.declare("widget", "widget", behaviour="exits")
+@pytest.mark.parametrize("behaviour", ["exits", "wrong"])
+def test_a_new_instance_that_does_not_work_is_taken_away_again(machine: Machine, behaviour: str) -> None:
+    machine.declare("widget", "widget", behaviour=behaviour)
     done = machine.chainsaw("apply", code=3)
     assert "widget was put back" in done.err
     assert machine.units("app@widget*") == []
