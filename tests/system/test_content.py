@@ -33,12 +33,14 @@ def test_a_post_is_there_after_a_restart(machine: Machine, blog: str, written: i
 
 def test_a_post_is_there_after_a_change_is_applied(machine: Machine, blog: str, written: int) -> None:
     before = machine.invocations()
-    machine.declare("blog", "wordpress", title="Walks by the sea", tagline="With cold feet")
+    machine.declare("blog", "wordpress", title="Walks by the cold sea")
     machine.chainsaw("apply")
-    assert "With cold feet" in machine.get(blog).body
+    assert "<title>Walks by the cold sea</title>" in machine.get(blog).body
     assert post(machine, blog, written)["title"]["rendered"] == "Low tide"
     changed = {unit for unit, invocation in machine.invocations().items() if before.get(unit) != invocation}
     assert "chainsaw-front.service" not in changed
+    machine.declare("blog", "wordpress", title="Walks by the sea")
+    machine.chainsaw("apply")
     assert machine.plan() == []
 
 
