@@ -69,6 +69,8 @@ class Network:
     def detach(self) -> None:
         """Remove the pair and the table, whichever of them is left."""
         attempt(["nft", "delete", "table", "ip", self.name])
+        # The kernel removes the pair by itself once the machine's namespace is gone, perhaps in between.
+        attempt(["ip", "link", "delete", self.name])
         if (LINKS / self.name).exists():
             run(["ip", "link", "delete", self.name])
 
