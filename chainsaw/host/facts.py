@@ -64,6 +64,34 @@ def ranges_of(user: str, uid: int) -> Ranges:
     return Ranges(found["/etc/subuid"], found["/etc/subgid"])
 
 
+def asking_user() -> str:
+    """Return who runs this, or who asked sudo to."""
+    return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+
+
+def user_named(name: str) -> pwd.struct_passwd | None:
+    """Return a user's entry of the user database, or None."""
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def is_root() -> bool:
+    """Tell whether this runs as root."""
+    return os.geteuid() == 0
+
+
+def processors() -> int:
+    """Return how many processors there are."""
+    return os.cpu_count() or 1
+
+
+def node() -> str:
+    """Return the name of this host."""
+    return os.uname().nodename
+
+
 def has_ipv6() -> bool:
     """Tell whether the kernel has IPv6 switched on."""
     return bool(files.read_text("/proc/net/if_inet6"))

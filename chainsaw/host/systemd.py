@@ -81,9 +81,17 @@ class UserManager:
             self._reset_failed(name)
 
     def reload_unit(self, name: str, timeout: float) -> None:
-        """Let a unit reload its configuration, and wait for it."""
+        """Let a unit reload its configuration, and wait until processes that have read it are there.
+
+        The reload of a server is a signal: systemd is through with it before the server has done anything. `timeout` is
+        in seconds, and counts for both.
+        """
+        before = self.processes(name)
+        deadline = time.monotonic() + timeout
         self.manager.Manager.ReloadUnit(name.encode(), b"replace")
         self._settle([name], timeout)
+        while before and self.processes(name) <= before and time.monotonic() < deadline:
+            time.sleep(JOB_POLL)
 
     def processes(self, name: str) -> frozenset[int]:
         """Return the ids of all processes of a unit."""

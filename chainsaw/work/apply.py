@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -152,7 +151,7 @@ def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tre
         steps=session.steps,
         report=session.report,
         https=session.compiled.intent.site.ports.https,
-        node=platform.node(),
+        node=facts.node(),
         manifest=manifest.model_copy(update={"number": store.current_number(paths)}),
         tree=tree,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import string
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,7 +25,7 @@ from chainsaw.work.images import Images
 from chainsaw.work.result import Reporter
 from chainsaw.work.validate import validate_generation
 
-RELOAD_PATIENCE = 5.0
+RELOAD_TIMEOUT = 10.0
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -144,15 +143,8 @@ class Worker:
         files.remove(f"{self.user.paths.unit_links}/{action.name}")
 
     def reload_front(self, action: act.ReloadFront) -> None:
-        """Let the front read its files, and wait until processes that have read them are there.
-
-        The reload itself is a signal: it is over before the front has done anything (nginx(8), HUP).
-        """
-        before = self.manager.processes(FRONT)
-        self.manager.reload_unit(FRONT, 30)
-        deadline = time.monotonic() + RELOAD_PATIENCE
-        while before and self.manager.processes(FRONT) <= before and time.monotonic() < deadline:
-            time.sleep(0.02)
+        """Let the front read its files."""
+        self.manager.reload_unit(FRONT, RELOAD_TIMEOUT)
 
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from chainsaw.compile.context import Shared
 from chainsaw.compile.images import Build, recipe_build, shared_build
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import store
+from chainsaw.host import facts, store
 from chainsaw.host.podman import Podman
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.model.paths import Paths
@@ -110,7 +109,7 @@ class Images:
         """Run tasks side by side, and note which of them fail."""
         if not tasks:
             return
-        with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(max_workers=max(2, facts.processors())) as pool:
             running = {reference: pool.submit(task) for reference, task in tasks}
         for reference, future in running.items():
             error = future.exception()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from chainsaw.compile.context import Host, Job
 from chainsaw.compile.instance import Piece, compile_instance
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.host import files
-from chainsaw.host.facts import Account, Ranges, has_ipv6
+from chainsaw.host.facts import Account, Ranges, has_ipv6, processors
 from chainsaw.load.site import Intent, load_intent
 from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
@@ -45,7 +44,7 @@ def compile_intent(
     user: Account, intent: Intent, catalog: Catalog, recorded: Mapping[str, int], ranges: Ranges, podman: Version
 ) -> Compiled:
     """Return the compiled intent; raise ChainsawError for ids that run out and for templates that do not work."""
-    host = Host(user.paths, podman, os.cpu_count() or 1, has_ipv6())
+    host = Host(user.paths, podman, processors(), has_ipv6())
     shared = shared_files()
     needy = [name for name, file in sorted(intent.instances.items()) if catalog[file.instance.recipe].components]
     blocks = allocate([FRONT, *needy], recorded, ranges.uids, ranges.gids, user.name)

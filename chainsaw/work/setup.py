@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -50,7 +48,7 @@ def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, repo
     """Prepare this host for a user; raise ChainsawError when not root, or when there is no such user."""
     target = _target(user, blocks)
     changes = list(_changes(target, driver))
-    if changes and not dry_run and os.geteuid() != 0:
+    if changes and not dry_run and not facts.is_root():
         hint = f"sudo chainsaw setup --user {target.name}"
         raise ChainsawError(Diagnostic("not-root", "setup changes the host and needs root", hint=hint), Exit.USAGE)
     for change in changes if not dry_run else ():
@@ -66,12 +64,11 @@ def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, repo
 
 
 def _target(user: str | None, blocks: str) -> Target:
-    name = user or os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
+    name = user or facts.asking_user()
+    entry = facts.user_named(name)
+    if entry is None:
         hint = f"sudo adduser {name}"
-        raise ChainsawError(Diagnostic("no-user", f"there is no user {name!r}", hint=hint), Exit.MISSING) from None
+        raise ChainsawError(Diagnostic("no-user", f"there is no user {name!r}", hint=hint), Exit.MISSING)
     if entry.pw_uid == 0:
         message = "chainsaw runs applications for an ordinary user, never for root"
         raise ChainsawError(Diagnostic("root-user", message, hint="sudo chainsaw setup --user NAME"), Exit.USAGE)
