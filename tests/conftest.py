@@ -15,12 +15,14 @@ from chainsaw.compile.context import Host, Job, Shared
 from chainsaw.compile.instance import compile_instance
 from chainsaw.compile.site import compile_site
 from chainsaw.errors import ChainsawError, host_lacks, in_file_order, invalid
+from chainsaw.load.recipe import instance_bundle
 from chainsaw.load.site import load_intent
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan.blocks import allocate, overlapping, parse_ranges
-from chainsaw.work.catalog import Catalog, shared_files
+from chainsaw.work.catalog import Catalog
+from chainsaw.work.shipped import shared_files
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,13 +75,16 @@ def compile_case(directory: Path) -> Site:
     files = {f"instances/{path.name}": path.read_text() for path in directory.glob("config/instances/*.yaml")}
     intent = load_intent(("site.yaml", _read(directory / "config/site.yaml")), files, catalog)
     host = Host(Paths.of(facts["home"], {}), tuple(facts["podman"]), facts["processors"], facts["ipv6"])
-    needy = [name for name, file in sorted(intent.instances.items()) if catalog[file.instance.recipe].components]
+    bundles = {
+        name: instance_bundle(catalog[file.instance.recipe], file.instance)
+        for name, file in sorted(intent.instances.items())
+    }
+    needy = [name for name, bundle in bundles.items() if bundle.recipe.components]
     blocks = _blocks(facts, needy)
     pieces, problems = {}, []
     for name, file in sorted(intent.instances.items()):
-        bundle = catalog.bundle(file.instance.recipe)
         try:
-            pieces[name] = compile_instance(Job(file, bundle, intent.site, blocks.get(name), host, shared))
+            pieces[name] = compile_instance(Job(file, bundles[name], intent.site, blocks.get(name), host, shared))
         except ChainsawError as error:
             problems += error.diagnostics
     if problems:

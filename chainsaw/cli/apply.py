@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from chainsaw.cli.output import json_option, progress, show
-from chainsaw.work.apply import Request
-from chainsaw.work.apply import apply as apply_request
-from chainsaw.work.rollback import rollback as rollback_request
+from chainsaw.work.glance import apply as apply_request
+from chainsaw.work.result import Request
 
 
 @click.command(epilog="\b\nExamples:\n  chainsaw plan\n  chainsaw plan blog --json")
@@ -50,6 +49,8 @@ def rollback(number: int | None, dry_run: bool, force: bool, no_wait: bool, as_j
     Units and routes become what they were; data stays as it is, and so do your files: the next apply follows them
     again.
     """
+    from chainsaw.work.rollback import rollback as rollback_request
+
     with progress() as report:
         result = rollback_request(number, Request((), dry_run, force, not no_wait, "rollback"), report)
     show("rollback", result, as_json)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.work.result import Result
+from chainsaw.work.result import Result, Table
 
 FORMAT = 1
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -40,11 +40,22 @@ def show(command: str, result: Result, as_json: bool) -> NoReturn:
     if as_json:
         print(envelope(command, result.data, result.diagnostics, int(result.exit)))
     else:
+        if result.table and result.table.rows:
+            _print_table(result.table)
         for line in result.lines:
             print(line)
         _complain(result.diagnostics)
     sys.stdout.flush()
     sys.exit(int(result.exit))
+
+
+def _print_table(table: Table) -> None:
+    """Print a table, aligned; the heading is bold on a terminal."""
+    rows = [table.heading, *table.rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(table.heading))]
+    for number, row in enumerate(rows):
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(click.style(line, bold=True) if number == 0 else line, color=_colour())
 
 
 def show_error(error: ChainsawError, as_json: bool) -> None:

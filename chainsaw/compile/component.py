@@ -11,8 +11,8 @@ from chainsaw.compile.images import image_reference
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
 from chainsaw.model.artifact import Artifact
+from chainsaw.model.component import Component
 from chainsaw.model.names import size_in_bytes, span_in_seconds
-from chainsaw.model.recipe import Component
 
 
 def config_files(job: Job, component: str) -> list[Artifact]:
@@ -43,7 +43,7 @@ def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifa
         **_identity(job, component, declared),
         **_process(job, component, declared),
         "block": job.block.start,
-        "config_digest": _digest(files),
+        "config_digest": _digest(job, component, files),
         "networks": [f"chainsaw-{job.name}.network" if job.egress(component) else "none"],
         "mounts": list(_mounts(job, component, declared)),
     }
@@ -60,13 +60,17 @@ def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifa
 
 def _identity(job: Job, component: str, declared: Component) -> dict[str, Any]:
     primary = component == "app"
+    others = job.bundle.recipe.components
     return {
         "name": job.name,
         "title": job.title if primary else f"{job.title}: {component}",
         "documentation": job.bundle.recipe.documentation,
         "primary": primary,
-        "primary_unit": job.unit("app"),
-        "socket": f"app@{job.name}.socket",
+        "primary_unit": job.unit("app") if "app" in others and not declared.once else "",
+        "socket": f"app@{job.name}.socket" if primary and not job.gated else "",
+        "sleeps": primary and job.sleep is not None,
+        "wants": [job.unit(name) for name in sorted(others) if primary and name not in ("app", *declared.after)],
+        "once": declared.once,
         "after": [job.unit(other) for other in declared.after],
         "container": job.container(component),
         "image": image_reference(job.bundle, declared.image, job.shared.images),
@@ -107,15 +111,19 @@ def _mounts(job: Job, component: str, declared: Component) -> Iterator[str]:
     yield f"{paths.instance(job.name)}/run:{SHARED_DIRECTORY}"
     for volume, target in sorted(declared.volumes.items()):
         source = paths.volume(job.name, volume, recipe.volumes[volume].public is not None)
-        yield f"{source}:{target}"
+        yield f"{source}:{target}{':ro' if recipe.volumes[volume].admin else ''}"
     for secret in sorted(declared.secrets):
         yield f"{paths.secret(job.name, secret)}:/run/secrets/{secret}:ro"
     for source, target in sorted(declared.files.items(), key=lambda item: item[1]):
         yield f"{paths.current}/{_config_path(job, component, source)}:{target}:ro"
 
 
-def _digest(files: list[Artifact]) -> str:
+def _digest(job: Job, component: str, files: list[Artifact]) -> str:
+    """Return a digest of what a component reads at its start: its files, and what it makes something of once."""
     summary = sha256()
+    declared = job.bundle.recipe.components[component]
+    for volume in sorted(declared.volumes) if declared.once else ():
+        summary.update(f"{volume}\0{job.admin_digests.get(volume, '')}\0".encode())
     for file in sorted(files, key=lambda item: item.path):
         summary.update(f"{file.path}\0{file.digest}\0".encode())
     return summary.hexdigest()[:32]

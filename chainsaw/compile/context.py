@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +14,13 @@ from chainsaw.load.settings import InstanceFile, effective_settings
 from chainsaw.load.source import KeyPath
 from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
+from chainsaw.model.names import span_in_seconds
 from chainsaw.model.paths import Paths
 from chainsaw.model.site import Site, effective
 
 SHARED_DIRECTORY = "/run/instance"
+APP_SOCKET = f"{SHARED_DIRECTORY}/app.sock"
+"""Where an app listens that could inherit its socket, but is behind a gate."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Job:
-    """One instance to compile."""
+    """One instance to compile; `admin_digests` are of the contents of the volumes that are the admin's, by name."""
 
     file: InstanceFile
     bundle: Bundle
@@ -48,6 +51,7 @@ class Job:
     block: Block | None
     host: Host
     shared: Shared
+    admin_digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -74,8 +78,22 @@ class Job:
             "route": {"url": instance.route, "host": instance.host, "path": instance.path},
             "settings": effective_settings(recipe, instance),
             "egress": self.may_reach_internet,
+            "inherited": not self.gated,
+            "socket": APP_SOCKET,
             **effective(self.site, instance),
         }
+
+    @property
+    def sleep(self) -> int | None:
+        """After how many seconds without a request its processes end; None for never."""
+        span = self.file.instance.sleep or self.site.sleep
+        return span_in_seconds(span) if span and span != "never" and self.bundle.recipe.primary else None
+
+    @property
+    def gated(self) -> bool:
+        """Whether the front reaches the app through a gate: because of its TCP port, or because it may sleep."""
+        served = self.bundle.recipe.serve.http
+        return bool(served and served.port) or self.sleep is not None
 
     @property
     def may_reach_internet(self) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from chainsaw.errors import invalid
+from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle, files_digest
 
 UPSTREAM_BASE = "docker.io/library/debian:trixie-slim"
@@ -26,17 +28,32 @@ def shared_build(name: str, shared: Mapping[str, Mapping[str, bytes]]) -> Build:
     return _build(name, shared[name], base)
 
 
-def recipe_build(bundle: Bundle, image: str, shared: Mapping[str, Mapping[str, bytes]]) -> Build:
-    """Return the build of a recipe's image that has a Containerfile."""
-    declared = bundle.recipe.images[image]
-    assert declared.build is not None, image
-    base = shared_build(declared.base, shared).reference
-    return _build(f"{bundle.recipe.name}-{image}", bundle.below(declared.build), base)
+def recipe_build(
+    recipe: str, image: str, context: Mapping[str, bytes], base: str, shared: Mapping[str, Mapping[str, bytes]]
+) -> Build:
+    """Return the build of a recipe's image from its context; `base` is the shared image that it stands on."""
+    return _build(f"{recipe}-{image}", context, shared_build(base, shared).reference)
 
 
 def image_reference(bundle: Bundle, image: str, shared: Mapping[str, Mapping[str, bytes]]) -> str:
-    """Return the reference of a recipe's image: by content when built, as declared when pulled."""
-    return bundle.recipe.images[image].reference or recipe_build(bundle, image, shared).reference
+    """Return the reference of a recipe's image: by content when built, as declared when pulled.
+
+    Raise ChainsawError when it names a shared image that does not exist.
+    """
+    declared = bundle.recipe.images[image]
+    for key in ("shared", "base"):
+        name = getattr(declared, key)
+        if name and name not in shared:
+            hint = f"shared images: {', '.join(sorted(shared))}"
+            message = f"no shared image {name!r}{nearest(name, shared)}"
+            raise invalid(bundle.source.problem(("images", image, key), message, code="no-shared-image", hint=hint))
+    if declared.shared:
+        return shared_build(declared.shared, shared).reference
+    if declared.build:
+        context = bundle.below(declared.build)
+        return recipe_build(bundle.recipe.name, image, context, declared.base, shared).reference
+    assert declared.reference is not None, image
+    return declared.reference
 
 
 def _build(name: str, context: Mapping[str, bytes], base: str) -> Build:

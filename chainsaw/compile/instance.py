@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chainsaw.compile.component import component_quadlet, config_files
-from chainsaw.compile.context import Job
-from chainsaw.compile.images import image_reference
+from chainsaw.compile.context import APP_SOCKET, SHARED_DIRECTORY, Job
+from chainsaw.compile.images import image_reference, shared_build
 from chainsaw.compile.locations import location_files, static_key
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.model.artifact import Artifact
@@ -41,7 +41,7 @@ def compile_instance(job: Job) -> Piece:
         quadlet = component_quadlet(job, component, files)
         services.append(Service(unit=job.unit(component), digest=quadlet.digest))
         artifacts += [*files, quadlet]
-    units = [*_socket(job), *_network(job)]
+    units = [*_socket(job), *_network(job), *_gate(job)]
     timers = list(_timers(job))
     artifacts += [*units, *timers, *location_files(job)]
     return Piece(_deployment(job, services, units, timers), tuple(artifacts))
@@ -75,8 +75,38 @@ def _socket(job: Job) -> Iterator[Artifact]:
             "component.socket.j2",
             title=job.title,
             address=job.host.paths.socket(job.name),
-            service=job.unit("app"),
+            service=job.unit("gate" if job.gated else "app"),
         )
+
+
+def _gate(job: Job) -> Iterator[Artifact]:
+    """Yield the quadlet of what takes the front's connections in the app's place, if anything does."""
+    if not job.gated:
+        return
+    app = job.bundle.recipe.components["app"]
+    served = job.bundle.recipe.serve.http
+    port = served.port if served else None
+    idle = [f"--exit-idle-time={job.sleep}s"] if job.sleep is not None else []
+    target = f"127.0.0.1:{port}" if port else APP_SOCKET
+    assert job.block is not None
+    yield _unit(
+        job,
+        f"quadlets/{job.stem('gate')}.container",
+        "gate.container.j2",
+        name=job.name,
+        title=job.title,
+        socket=f"app@{job.name}.socket",
+        app=job.unit("app"),
+        container=job.container("gate"),
+        image=shared_build("gate", job.shared.images).reference,
+        shares=job.container("app") if port else "",
+        block=job.block.start,
+        run=f"{job.host.paths.instance(job.name)}/run:{SHARED_DIRECTORY}",
+        user=app.user,
+        group=app.user if app.group is None else app.group,
+        command=["--connections-max=1024", *idle, target],
+        start_timeout=span_in_seconds(app.start_timeout),
+    )
 
 
 def _network(job: Job) -> Iterator[Artifact]:
@@ -96,6 +126,7 @@ def _timers(job: Job) -> Iterator[Artifact]:
             f"units/{stem}.service",
             "component.service.j2",
             component=job.unit(timer.component),
+            wakes=job.sleep is not None,
             container=job.container(timer.component),
             command=[job.value(("timers", name, "command", index), item) for index, item in enumerate(timer.command)],
             **words,
@@ -106,6 +137,7 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
     recipe, instance = job.bundle.recipe, job.file.instance
     sockets = [unit for unit in units if unit.path.endswith(".socket")]
     networks = [unit for unit in units if unit.path.endswith(".network")]
+    gates = [unit for unit in units if unit.path.endswith(".container")]
     probe = recipe.probe
     login = recipe.login
     return Deployment(
@@ -121,6 +153,8 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
         static=_static(job),
         services=tuple(services),
         socket=Service(unit=sockets[0].path.rsplit("/", 1)[-1], digest=sockets[0].digest) if sockets else None,
+        gate=Service(unit=job.unit("gate"), digest=gates[0].digest) if gates else None,
+        sleep=job.sleep,
         timers=tuple(
             Service(unit=timer.path.rsplit("/", 1)[-1], digest=timer.digest)
             for timer in timers
@@ -147,9 +181,12 @@ def _images(job: Job) -> Iterator[ImageNeed]:
             reference=image_reference(job.bundle, name, job.shared.images),
             recipe=recipe.name if image.build else "",
             image=name if image.build else "",
-            base=image.base if image.build else "",
+            build=image.build or "",
+            base=image.shared or (image.base if image.build else ""),
             mounted=tuple(sorted(mounted)),
         )
+    if job.gated:
+        yield ImageNeed(reference=shared_build("gate", job.shared.images).reference, base="gate")
 
 
 def _owner(job: Job, user: int, group: int | None) -> Ids | None:
@@ -169,10 +206,10 @@ def _directories(job: Job) -> Iterator[Directory]:
         yield Directory(path=f"{paths.public}/{job.name}", mode=0o755)
     for name, volume in sorted(recipe.volumes.items()):
         users = [item for item in recipe.components.values() if name in item.volumes]
-        ids = _owner(job, users[0].user, users[0].group) if users else None
+        ids = _owner(job, users[0].user, users[0].group) if users and not volume.admin else None
         public = volume.public is not None
         seed = (recipe.name, volume.seed) if volume.seed else None
-        mode = 0o755 if public else 0o700
+        mode = 0o755 if public or volume.admin else 0o700
         yield Directory(path=paths.volume(job.name, name, public), mode=mode, ids=ids, seed=seed)
 
 

@@ -11,7 +11,9 @@ from chainsaw.compile.context import Job
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.template import render
+from chainsaw.errors import invalid
 from chainsaw.model.artifact import Artifact
+from chainsaw.model.names import check_header_value
 
 PATIENCE = 60
 """Seconds that the front waits for an app, also while it starts, before it shows its own 503 page."""
@@ -45,6 +47,7 @@ def location_files(job: Job) -> Iterator[Artifact]:
             "fastcgi.conf.j2",
             root=served.fastcgi.root,
             index=served.fastcgi.index,
+            deny="|".join(re.escape(path.strip("/")) for path in served.fastcgi.deny),
             scripts="|".join(re.escape(ending) for ending in served.fastcgi.scripts),
             public=list(_public_locations(job)),
         )
@@ -55,7 +58,22 @@ def location_files(job: Job) -> Iterator[Artifact]:
         yield _file(job, f"{job.name}.conf", "files.conf.j2", index=served.files.index)
         yield _root(job, job.name, job.file.instance.path, f"/srv/public/{job.name}/{served.files.volume}")
     elif served.http:
-        yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets)
+        yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets, headers=_headers(job))
+        yield _file(job, f"{job.name}.upstream", "upstream.conf.j2")
+
+
+def _headers(job: Job) -> list[tuple[str, str]]:
+    """Return the header fields that a recipe wants added to each request, checked once more when rendered."""
+    served = job.bundle.recipe.serve.http
+    found = []
+    for name, text in sorted(served.headers.items()) if served else ():
+        path = ("serve", "http", "headers", name)
+        value = job.value(path, text)
+        try:
+            found.append((name, check_header_value(value)))
+        except ValueError as error:
+            raise invalid(job.bundle.source.problem(path, str(error), code="header")) from None
+    return found
 
 
 def _public(job: Job) -> Iterator[tuple[str, str]]:

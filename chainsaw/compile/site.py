@@ -68,7 +68,8 @@ def _target(pieces: Mapping[str, Piece], host: Host, shared: Shared) -> Artifact
     units = ["chainsaw-front.socket", "chainsaw-front.service"]
     for _, piece in sorted(pieces.items()):
         deployment = piece.deployment
-        wanted = [deployment.socket, *deployment.services, *deployment.timers]
+        awake = [] if deployment.sleep is not None else [*deployment.services, deployment.gate]
+        wanted = [deployment.socket, *awake, *deployment.timers]
         units += [service.unit for service in wanted if service]
     path = "units/chainsaw.target"
     return unit_artifact(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -29,6 +31,21 @@ def read_directory(path: str) -> dict[str, bytes]:
         for file in sorted(root.rglob("*"))
         if file.is_file() and not file.is_symlink()
     }
+
+
+def directory_digest(path: str) -> str:
+    """Return a SHA-256 of the names, inodes, sizes and times of change of all files below a directory.
+
+    Contents are not read: the time of change is the kernel's, and nobody sets it (inode(7), ctime).
+    """
+    summary = sha256()
+    for place, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            found = os.lstat(f"{place}/{name}")
+            fields = (f"{place}/{name}", found.st_ino, found.st_size, found.st_ctime_ns)
+            summary.update(json.dumps(fields).encode())
+    return summary.hexdigest()
 
 
 def list_directory(path: str) -> list[str]:

@@ -6,6 +6,7 @@ import difflib
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.model.artifact import Artifact, Tree
 from chainsaw.model.deployment import Manifest
+from chainsaw.model.keys import Version
 from chainsaw.model.paths import Paths
 from chainsaw.plan.observed import EMPTY, Drift
 
@@ -199,6 +201,41 @@ def _read_json(file: str, text: str, key: str, kind: type) -> Any:
     except (ValueError, KeyError, TypeError) as error:
         message = f"not a record of this version: {error}"
         raise ChainsawError(Diagnostic("bad-record", message, file, hint="restore it from a backup")) from error
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """From what the current generation was compiled: a digest of its inputs, blocks by instance, sources by path."""
+
+    generation: int
+    inputs: str
+    blocks: Mapping[str, int]
+    watched: Mapping[str, str]
+    podman: Version
+    ports: tuple[int, int]
+
+
+def read_compiled(paths: Paths) -> Compiled | None:
+    """Return what is known of the last compilation; None when nothing is, or it was of another version."""
+    try:
+        content = json.loads(files.read_text(_compiled_file(paths)) or "{}")
+        (http, https), (major, minor) = content["ports"], content["podman"]
+        parts = (content["generation"], content["inputs"], content["blocks"], content["watched"])
+        known = Compiled(*parts, (major, minor), (http, https))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return known if content["format"] == FORMAT else None
+
+
+def write_compiled(paths: Paths, known: Compiled) -> None:
+    """Remember from what the current generation was compiled."""
+    content = json.dumps({"format": FORMAT, **asdict(known)}) + "\n"
+    if files.read_text(_compiled_file(paths)) != content:
+        files.write_atomic(_compiled_file(paths), content.encode())
+
+
+def _compiled_file(paths: Paths) -> str:
+    return f"{paths.state}/chainsaw/compiled.json"
 
 
 def write_journal(paths: Paths, event: str, **details: Any) -> None:

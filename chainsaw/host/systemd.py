@@ -54,10 +54,11 @@ class UserManager:
         """Let systemd read its units, Podman's generator included."""
         self.manager.Manager.Reload()
 
-    def start(self, units: Iterable[tuple[str, bool]], timeout: float) -> dict[str, str]:
+    def start(self, units: Iterable[tuple[str, bool]], timeout: float, others: Iterable[str] = ()) -> dict[str, str]:
         """Start, or restart where the flag says so, several units at once; return the active state of each, in the end.
 
-        `timeout` is in seconds; a unit that is still on its way then is reported as it is.
+        `timeout` is in seconds; a unit that is still on its way then is reported as it is. So are `others`, which come
+        along because a started unit wants them.
         """
         refused: dict[str, str] = {}
         accepted: list[str] = []
@@ -69,7 +70,7 @@ class UserManager:
                 accepted.append(name)
             except Exception as error:  # pystemd makes an exception class for each D-Bus error
                 refused[name] = f"refused by systemd: {error}"
-        return self._settle(accepted, timeout) | refused
+        return self._settle([*accepted, *others], timeout) | refused
 
     def stop(self, names: Sequence[str], timeout: float) -> None:
         """Stop units and wait until they are down; those that do not exist are passed over."""

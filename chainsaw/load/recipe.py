@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 from chainsaw.errors import Diagnostic, in_file_order, invalid
-from chainsaw.load.check import check
-from chainsaw.load.settings import value_problem
+from chainsaw.load.check import check, nearest
+from chainsaw.load.overlay import on_parts, overlay
+from chainsaw.load.settings import Value, effective_settings, value_problem
 from chainsaw.load.source import KeyPath, Source
 from chainsaw.load.yaml import read_yaml
-from chainsaw.model.recipe import Recipe
+from chainsaw.model.recipe import Part, Recipe
+from chainsaw.model.site import Instance
+
+Parts = Mapping[str, Mapping[str, bytes]]
+"""The building blocks by name: the files of each, part.yaml among them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bundle:
-    """A recipe with the files of its directory, by path relative to it."""
+    """A recipe with the files of its directory, by path relative to it.
+
+    `source` is recipe.yaml with the chosen variants; `recipe` has the building blocks below it, too, whose contents by
+    name are `parts`, and whose files stand below part/.
+    """
 
     recipe: Recipe
     source: Source
     files: Mapping[str, bytes]
+    parts: Mapping[str, Any]
 
     def below(self, directory: str) -> dict[str, bytes]:
         """Return the files below a directory, by path relative to that directory."""
@@ -37,7 +49,7 @@ def files_digest(files: Mapping[str, bytes]) -> str:
     return summary.hexdigest()
 
 
-def load_recipe(file: str, directory: str, files: Mapping[str, bytes]) -> Bundle:
+def load_recipe(file: str, directory: str, files: Mapping[str, bytes], parts: Parts) -> Bundle:
     """Return the bundle of a recipe; `directory` is its directory's name. Raise ChainsawError with its problems."""
     try:
         text = files["recipe.yaml"].decode("utf-8")
@@ -45,12 +57,48 @@ def load_recipe(file: str, directory: str, files: Mapping[str, bytes]) -> Bundle
         raise invalid(Diagnostic("no-recipe-file", "a recipe has a recipe.yaml", file)) from None
     except UnicodeDecodeError:
         raise invalid(Diagnostic("yaml-character", "not UTF-8", file)) from None
-    source = read_yaml(file, text)
-    bundle = Bundle(check(Recipe, source), source, files)
+    brought = {name: load_part(name, found).recipe for name, found in parts.items()}
+    below = {f"part/{name}/{path}": content for name, found in parts.items() for path, content in found.items()}
+    bundle = _bundle(read_yaml(file, text), {**files, **below}, brought)
     problems = list(_problems(bundle, directory))
     if problems:
         raise invalid(in_file_order(problems))
     return bundle
+
+
+def load_part(name: str, files: Mapping[str, bytes]) -> Part:
+    """Return a building block from its files; raise ChainsawError with its problems."""
+    return check(Part, read_yaml(f"parts/{name}/part.yaml", files["part.yaml"].decode()))
+
+
+def _bundle(source: Source, files: Mapping[str, bytes], parts: Mapping[str, Any]) -> Bundle:
+    stacked = on_parts(source, parts) if isinstance(source.value, dict) else source
+    return Bundle(check(Recipe, stacked), source, files, parts)
+
+
+def chosen_options(recipe: Recipe, settings: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+    """Return (setting, option) of each choice, among effective settings, that changes the recipe."""
+    return tuple((name, str(settings[name])) for name, options in recipe.variants.items() if settings[name] in options)
+
+
+def instance_bundle(bundle: Bundle, instance: Instance) -> Bundle:
+    """Return a recipe's bundle as an instance with valid settings has it; raise ChainsawError with what breaks."""
+    return with_options(bundle, chosen_options(bundle.recipe, effective_settings(bundle.recipe, instance)))
+
+
+@lru_cache(maxsize=1024)
+def with_options(bundle: Bundle, options: tuple[tuple[str, str], ...]) -> Bundle:
+    """Return a bundle with variants chosen; raise ChainsawError with what they break."""
+    if not options:
+        return bundle
+    source = bundle.source
+    for setting, option in options:
+        source = overlay(source, bundle.source, ("variants", setting, option))
+    chosen = _bundle(source, bundle.files, bundle.parts)
+    problems = list(_problems(chosen, bundle.recipe.name))
+    if problems:
+        raise invalid(in_file_order(problems))
+    return chosen
 
 
 def _problems(bundle: Bundle, directory: str) -> Iterator[Diagnostic]:
@@ -62,12 +110,42 @@ def _problems(bundle: Bundle, directory: str) -> Iterator[Diagnostic]:
     for name, setting in recipe.settings.items():
         if setting.default is not None and (problem := value_problem(setting, setting.default)):
             yield source.problem(("settings", name, "default"), problem, code="setting-default")
-    for name in (recipe.timers.keys() & recipe.components.keys()) - {"app"}:
-        message = f"a component is called {name} too, and their units would have one name"
-        yield source.problem(("timers", name), message, code="name-taken", at_key=True)
+    yield from _unit_problems(bundle)
+    yield from _variant_problems(bundle)
     yield from _place_problems(bundle)
     yield from _file_problems(bundle)
     yield from _cycles(bundle)
+
+
+def _unit_problems(bundle: Bundle) -> Iterator[Diagnostic]:
+    """Yield two units of one name, and an app that would never be ready."""
+    recipe, source = bundle.recipe, bundle.source
+    for name in (recipe.timers.keys() & recipe.components.keys()) - {"app"}:
+        message = f"a component is called {name} too, and their units would have one name"
+        yield source.problem(("timers", name), message, code="name-taken", at_key=True)
+    for kind in ("components", "timers"):
+        if "gate" in getattr(recipe, kind):
+            message = "the gate in front of the app has this name"
+            yield source.problem((kind, "gate"), message, code="name-taken", at_key=True)
+    served = recipe.serve.http
+    for name, component in recipe.components.items():
+        if component.ready == "answers" and not (name == "app" and served and served.port):
+            message = "only app has a port that answers, and only with serve.http.port"
+            yield source.problem(("components", name, "ready"), message, code="no-port")
+
+
+def _variant_problems(bundle: Bundle) -> Iterator[Diagnostic]:
+    recipe, source = bundle.recipe, bundle.source
+    for name, options in recipe.variants.items():
+        setting = recipe.settings.get(name)
+        if setting is None or setting.type != "choice":
+            message = f"no choice of this name among the settings{nearest(name, recipe.settings)}"
+            yield source.problem(("variants", name), message, code="variant", at_key=True)
+            continue
+        for option in options:
+            if option not in setting.options:
+                message = f"not an option of {name}{nearest(option, setting.options)}"
+                yield source.problem(("variants", name, option), message, code="variant", at_key=True)
 
 
 def _place_problems(bundle: Bundle) -> Iterator[Diagnostic]:

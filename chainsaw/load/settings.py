@@ -60,12 +60,8 @@ def effective_settings(recipe: Recipe, instance: Instance) -> dict[str, Value]:
     return {name: instance.settings.get(name, setting.default) for name, setting in recipe.settings.items()}
 
 
-def check_instance(file: InstanceFile, recipe: Recipe) -> list[Diagnostic]:
-    """Return what in an instance does not fit its recipe."""
-    return [*_setting_problems(file, recipe), *_directive_problems(file, recipe)]
-
-
-def _setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
+def setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Yield what in the settings of an instance is not as its recipe declares them."""
     for name, value in file.instance.settings.items():
         path: KeyPath = ("settings", name)
         setting = recipe.settings.get(name)
@@ -82,7 +78,8 @@ def _setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic
             yield file.source.problem(("settings", name), message, code="setting-missing", hint=setting.documentation)
 
 
-def _directive_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
+def directive_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Yield what an instance asks for that its recipe, with the variants that its settings choose, does not have."""
     instance, problem = file.instance, file.source.problem
     for directive in Common.model_fields:
         if getattr(instance, directive) is not None and directive not in recipe.honours:
@@ -104,5 +101,7 @@ def _resource_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnosti
             path: KeyPath = ("memory", name) if isinstance(instance.memory, dict) else ("memory",)
             message = f"{recipe.name} has no component {name!r}{nearest(name, recipe.components)}"
             yield problem(path, message, code="unknown-component")
+    if instance.sleep is not None and recipe.primary is None:
+        yield problem(("sleep",), f"{recipe.name} has no process that could sleep", code="no-sleep", at_key=True)
     if instance.egress == "internet" and not any(item.egress for item in recipe.components.values()):
         yield problem(("egress",), f"no component of {recipe.name} has a use for the internet", code="no-egress")

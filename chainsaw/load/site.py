@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.load.check import check, nearest
-from chainsaw.load.settings import InstanceFile, check_instance
+from chainsaw.load.recipe import Bundle, instance_bundle
+from chainsaw.load.settings import InstanceFile, directive_problems, setting_problems
 from chainsaw.load.source import Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.names import is_word
-from chainsaw.model.recipe import Recipe
 from chainsaw.model.site import Instance, Site
 
 
@@ -40,7 +40,7 @@ def load_instance(file: str, text: str) -> InstanceFile:
     return InstanceFile(name, check(Instance, source), source)
 
 
-def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes: Mapping[str, Recipe]) -> Intent:
+def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes: Mapping[str, Bundle]) -> Intent:
     """Return the admin's intent from texts by file name; raise ChainsawError with every problem of every file."""
     problems: list[Diagnostic] = []
     shared = Site()
@@ -63,17 +63,22 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
     return Intent(shared, instances)
 
 
-def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Recipe]) -> list[Diagnostic]:
+def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
     try:
-        recipe = recipes.get(file.instance.recipe)
+        bundle = recipes.get(file.instance.recipe)
+        return [_no_recipe(file.source, file.instance.recipe, recipes)] if bundle is None else problems_in(file, bundle)
     except ChainsawError as error:
         return error.diagnostics
-    if recipe is not None:
-        return check_instance(file, recipe)
-    return [_no_recipe(file.source, file.instance.recipe, recipes)]
 
 
-def _recipe_nevertheless(file: str, text: str, recipes: Mapping[str, Recipe]) -> list[Diagnostic]:
+def problems_in(file: InstanceFile, bundle: Bundle) -> list[Diagnostic]:
+    """Return what in an instance does not fit its recipe; raise ChainsawError for what is wrong in the recipe."""
+    problems = list(setting_problems(file, bundle.recipe))
+    recipe = bundle.recipe if problems else instance_bundle(bundle, file.instance).recipe
+    return [*problems, *directive_problems(file, recipe)]
+
+
+def _recipe_nevertheless(file: str, text: str, recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
     """Return the problem of an unknown recipe in a file that has other problems, too."""
     try:
         source = read_yaml(file, text)
@@ -84,23 +89,23 @@ def _recipe_nevertheless(file: str, text: str, recipes: Mapping[str, Recipe]) ->
     return [_no_recipe(source, str(name), recipes)] if unknown else []
 
 
-def _no_recipe(source: Source, name: str, recipes: Mapping[str, Recipe]) -> Diagnostic:
+def _no_recipe(source: Source, name: str, recipes: Mapping[str, Bundle]) -> Diagnostic:
     hint = f"recipes: {', '.join(sorted(recipes))}"
     return source.problem(("recipe",), f"no recipe {name!r}{nearest(name, recipes)}", code="no-recipe", hint=hint)
 
 
-def _claimed(file: InstanceFile, recipes: Mapping[str, Recipe]) -> list[str]:
+def _claimed(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[str]:
     """Return the URLs that are an instance's own: its route, and below it those of its public volumes."""
     route = file.instance.route
     try:
-        recipe = recipes.get(file.instance.recipe)
+        bundle = recipes.get(file.instance.recipe)
     except ChainsawError:
-        recipe = None
-    volumes = recipe.volumes.values() if recipe and recipe.serve.fastcgi else ()
+        bundle = None
+    volumes = bundle.recipe.volumes.values() if bundle and bundle.recipe.serve.fastcgi else ()
     return [route, *(route + item.public.lstrip("/") for item in volumes if item.public is not None)]
 
 
-def route_collisions(instances: Mapping[str, InstanceFile], recipes: Mapping[str, Recipe]) -> list[Diagnostic]:
+def route_collisions(instances: Mapping[str, InstanceFile], recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
     """Return one problem for each instance whose route belongs to an earlier one."""
     taken: dict[str, str] = {}
     problems = []

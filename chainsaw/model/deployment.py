@@ -42,6 +42,7 @@ class ImageNeed(Recorded):
     reference: str
     recipe: str = ""
     image: str = ""
+    build: str = ""
     base: str = ""
     mounted: tuple[str, ...] = ()
 
@@ -85,6 +86,8 @@ class Deployment(Recorded):
     static: StaticExport | None = None
     services: tuple[Service, ...] = ()
     socket: Service | None = None
+    gate: Service | None = None
+    sleep: int | None = None
     timers: tuple[Service, ...] = ()
     network: Service | None = None
     probe: ProbeRequest

@@ -61,6 +61,7 @@ CONTAINER = {
     "Tmpfs": Key((4, 5), repeatable=True),
     "UIDMap": Key((4, 8), repeatable=True),
     "User": Key(),
+    "UserNS": Key((4, 5)),
     "Volume": _MANY,
 }
 

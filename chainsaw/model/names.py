@@ -18,6 +18,7 @@ _SIZE = re.compile(r"([1-9][0-9]*)([KMG]?)")
 _SPAN = re.compile(r"([1-9][0-9]*)(s|m|h|d)")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 _TIMEZONE = re.compile(r"UTC|[A-Z][A-Za-z_+-]+(/[A-Z][A-Za-z0-9_+-]+){1,2}")
+_HEADER = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _CAPABILITY = re.compile(r"[A-Z][A-Z_]{2,30}")
 
 RESERVED = frozenset({"front", "chainsaw", "all", "combined"})
@@ -115,6 +116,11 @@ def check_span(value: str) -> str:
     return value
 
 
+def check_rest(value: str) -> str:
+    """Return never, or a time span such as 15m; raise ValueError otherwise."""
+    return value if value == "never" else check_span(value)
+
+
 def check_capability(value: str) -> str:
     """Return a Linux capability without its CAP_ prefix; raise ValueError otherwise."""
     if not _CAPABILITY.fullmatch(value) or value.startswith("CAP_"):
@@ -134,6 +140,20 @@ def check_timezone(value: str) -> str:
     if not _TIMEZONE.fullmatch(value):
         raise ValueError("a time zone is written UTC or Europe/Vienna")
     return value
+
+
+def check_header(value: str) -> str:
+    """Return the name of a header field of HTTP; raise ValueError otherwise."""
+    if not _HEADER.fullmatch(value):
+        raise ValueError("a header field is letters and digits with hyphens between them: X-Script-Name")
+    return value
+
+
+def check_header_value(value: str) -> str:
+    """Return the value of a header field; raise ValueError for what would need quoting in nginx's own language."""
+    if set(value) & set('"\\$'):
+        raise ValueError("a header field's value has no quotes, backslashes or dollar signs")
+    return check_text(value)
 
 
 def check_text(value: str) -> str:
@@ -168,7 +188,10 @@ Ending = Annotated[str, AfterValidator(check_ending)]
 Email = Annotated[str, AfterValidator(check_email)]
 Size = Annotated[str, AfterValidator(check_size)]
 Span = Annotated[str, AfterValidator(check_span)]
+Rest = Annotated[str, AfterValidator(check_rest)]
 Language = Annotated[str, AfterValidator(check_language)]
 Timezone = Annotated[str, AfterValidator(check_timezone)]
 Capability = Annotated[str, AfterValidator(check_capability)]
+HeaderName = Annotated[str, AfterValidator(check_header)]
+HeaderValue = Annotated[str, AfterValidator(check_header_value)]
 Text = Annotated[str, AfterValidator(check_text)]

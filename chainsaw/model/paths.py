@@ -46,6 +46,11 @@ class Paths:
         return f"{self.data}/chainsaw"
 
     @property
+    def recipes(self) -> str:
+        """Installed recipes, one directory for each source."""
+        return f"{self.root}/recipes"
+
+    @property
     def generations(self) -> str:
         """The applied states, and `current`."""
         return f"{self.state}/chainsaw/generations"

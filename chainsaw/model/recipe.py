@@ -7,21 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from chainsaw.model.base import Model
-from chainsaw.model.names import (
-    AbsolutePath,
-    Capability,
-    Ending,
-    ImageReference,
-    RelativePath,
-    Size,
-    Span,
-    Text,
-    UrlPath,
-    Word,
-)
+from chainsaw.model.component import Component
+from chainsaw.model.names import ImageReference, RelativePath, Span, Text, UrlPath, Word
+from chainsaw.model.serve import Marker, Probe, Serve
 
 Directive = Literal["admin", "mail", "timezone", "language", "upload_limit"]
-Identifier = Annotated[int, Field(ge=0, le=65535)]
 WebAddress = Annotated[str, Field(pattern=r"^https://[^\s]+$")]
 
 
@@ -60,16 +50,17 @@ class Secret(Model):
 
 
 class Image(Model):
-    """Where a component's image comes from: built from a directory of the recipe, or pulled."""
+    """Where a component's image comes from: built from a directory of the recipe, shared by all, or pulled."""
 
     build: RelativePath | None = Field(None, description="Directory of the recipe that holds a Containerfile.")
     base: Word = Field("base", description="The shared image that the Containerfile's ARG BASE receives.")
+    shared: Word | None = Field(None, description="One of the images that all recipes share, as it is.")
     reference: ImageReference | None = Field(None, description="An upstream image, fully qualified.")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Image:
-        if (self.build is None) == (self.reference is None):
-            raise ValueError("an image has either build or reference")
+        if sum(item is not None for item in (self.build, self.shared, self.reference)) != 1:
+            raise ValueError("an image has exactly one of build, shared and reference")
         return self
 
 
@@ -78,104 +69,7 @@ class Volume(Model):
 
     public: UrlPath | None = Field(None, description="Where the front serves it, below the route.")
     seed: RelativePath | None = Field(None, description="Directory of the recipe copied into a new, empty volume.")
-
-
-class Waiver(Model):
-    """One capability beyond none, and why."""
-
-    name: Capability = Field(description="The capability, without CAP_.")
-    reason: Text = Field(description="Why the component needs it.")
-
-
-class Egress(Model):
-    """Whether a component may reach the internet; `optional` leaves it to the admin."""
-
-    need: Literal["internet", "optional"] = Field(description="Whether it is always, or only if the admin allows it.")
-    reason: Text = Field(description="What it is used for.")
-
-
-class Stop(Model):
-    """How a component ends."""
-
-    signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGWINCH"] = Field("SIGTERM", description="The signal.")
-    timeout: Span = Field("10s", description="How long it may take before it is killed.")
-
-
-class Health(Model):
-    """The command that tells whether a component works, and how often it is asked."""
-
-    command: tuple[Text, ...] = Field(min_length=1, description="Arguments; the first is the program.")
-    every: Span = Field("5m", description="Interval between two checks.")
-    timeout: Span = Field("10s", description="How long one check may take.")
-
-
-class Component(Model):
-    """One container of an instance."""
-
-    image: Word = Field(description="A name from images.")
-    after: tuple[Word, ...] = Field((), description="Components that are up before this one starts.")
-    user: Identifier = Field(1000, description="Numeric user inside the container.")
-    group: Identifier | None = Field(None, description="Numeric group; the same number as user when left out.")
-    entrypoint: Text | None = Field(None, description="Replaces the image's entry point.")
-    command: tuple[Text, ...] = Field((), description="Arguments; replaces the image's command.")
-    environment: dict[str, Text] = Field({}, description="Variables; values are templates. Never a secret.")
-    volumes: dict[Word, AbsolutePath] = Field({}, description="Volume to the path where it is mounted.")
-    files: dict[RelativePath, AbsolutePath] = Field({}, description="File of the recipe (.j2 is rendered) to its path.")
-    secrets: tuple[Word, ...] = Field((), description="Secrets, each mounted at /run/secrets/<name>.")
-    tmpfs: dict[AbsolutePath, Size] = Field({}, description="Further writable paths in memory.")
-    health: Health = Field(description="How its health is asked.")
-    ready: Literal["notify", "healthy"] = Field("healthy", description="notify: it speaks sd_notify itself.")
-    start_timeout: Span = Field("2m", description="How long until it must be ready.")
-    stop: Stop = Field(Stop(), description="How it ends.")
-    memory: Size = Field(description="Its memory limit.")
-    tasks: Annotated[int, Field(ge=8, le=4096)] = Field(256, description="How many processes and threads it may have.")
-    capabilities: tuple[Waiver, ...] = Field((), description="Capabilities beyond none.")
-    egress: Egress | None = Field(None, description="Whether it reaches the internet; not at all when left out.")
-
-
-class FastCgi(Model):
-    """The primary speaks FastCGI on an inherited socket; the front serves the static files itself."""
-
-    root: AbsolutePath = Field(description="Document root inside the primary's image.")
-    index: RelativePath = Field("index.php", description="The script that answers what is no file.")
-    scripts: tuple[Ending, ...] = Field((".php",), description="Endings of scripts: never served as text.")
-    buffering: bool = Field(True, description="Whether the front reads a whole request before it passes it on.")
-
-
-class Http(Model):
-    """The primary speaks HTTP: on an inherited unix socket, or on a TCP port of its own loopback."""
-
-    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="TCP port; unix socket if left out.")
-    websockets: bool = Field(False, description="Whether upgrades are passed on.")
-
-
-class Files(Model):
-    """There is no process: the front serves a public volume."""
-
-    volume: Word = Field(description="The volume whose public path is /.")
-    index: RelativePath = Field("index.html", description="What a directory shows.")
-
-
-class Serve(Model):
-    """What the front is given: exactly one of the three."""
-
-    fastcgi: FastCgi | None = Field(None, description="A FastCGI application.")
-    http: Http | None = Field(None, description="An HTTP application.")
-    files: Files | None = Field(None, description="Files alone.")
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Serve:
-        if sum(item is not None for item in (self.fastcgi, self.http, self.files)) != 1:
-            raise ValueError("serve has exactly one of fastcgi, http and files")
-        return self
-
-
-class Probe(Model):
-    """The request that proves, through the front, that an instance works."""
-
-    path: Text = Field("/", description="Path below the route.")
-    status: Annotated[int, Field(ge=200, le=499)] = Field(200, description="The status expected.")
-    contains: Text | None = Field(None, description="Text that the body must hold; a template.")
+    admin: bool = Field(False, description="Whether it is the admin's to fill; components only read it.")
 
 
 class Timer(Model):
@@ -209,6 +103,12 @@ class Recipe(Model):
     documentation: WebAddress = Field(description="The upstream's documentation.")
     source: WebAddress = Field(description="Where the source is.")
     maintainers: tuple[Maintainer, ...] = Field(min_length=1, description="Who is responsible for this recipe.")
+    contribute: WebAddress | None = Field(None, description="Where changes to this recipe are proposed.")
+    runtime: Literal["php-fpm"] | None = Field(None, description="The building block that app stands on.")
+    database: Literal["mariadb", "postgres"] | None = Field(
+        None, description="The building block that is component db."
+    )
+    cache: Literal["valkey"] | None = Field(None, description="The building block that is component cache.")
     honours: dict[Directive, Text] = Field({}, description="Common directives, each with what it is mapped to.")
     settings: dict[Word, Setting] = Field({}, description="The application's own settings.")
     secrets: dict[Word, Secret] = Field({}, description="Generated values.")
@@ -218,7 +118,11 @@ class Recipe(Model):
     serve: Serve = Field(description="What the front is given.")
     subpath: bool = Field(False, description="Whether it works below a path of a host.")
     probe: Probe = Field(Probe(), description="What proves that it works.")
+    marker: Marker | None = Field(None, description="What proves that its data is kept.")
     timers: dict[Word, Timer] = Field({}, description="Scheduled work.")
+    variants: dict[Word, dict[str, Any]] = Field(
+        {}, description="For a choice among the settings, what each option changes in this file; null takes away."
+    )
     login: Login | None = Field(None, description="The first login.")
     notes: Text = Field("", description="What to know after the installation; a template.")
 
@@ -230,6 +134,17 @@ class Recipe(Model):
     def missing_names(self) -> list[tuple[tuple[Any, ...], str]]:
         """Return (key path, message) for every name used that the recipe does not declare."""
         return _missing_names(self)
+
+
+class Part(Model):
+    """A building block that recipes share: part.yaml."""
+
+    format: Literal[1] = Field(description="Version of this file format.")
+    name: Word = Field(description="The same as its directory.")
+    title: Text = Field(description="The upstream's spelling.")
+    version: Text = Field(description="The upstream's major version: data of another is not readable.")
+    documentation: WebAddress = Field(description="The upstream's documentation.")
+    recipe: dict[str, Any] = Field(description="What it brings, in the form of a recipe; the recipe lies above it.")
 
 
 def _missing_names(recipe: Recipe) -> list[tuple[tuple[Any, ...], str]]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from chainsaw.model.base import Model
-from chainsaw.model.names import Email, Language, Size, Timezone, Word, check_host, check_path
+from chainsaw.model.names import Email, Language, Rest, Size, Timezone, Word, check_host, check_path
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -70,6 +70,8 @@ class Common(Model):
 class Site(Common):
     """site.yaml: shared by all instances; every key may be left out."""
 
+    sleep: Rest | None = Field(None, description="After how long without a request an instance ends its processes.")
+
     tls: Tls = Field(Tls(), description="Where certificates come from.")
     ports: Ports = Field(Ports(), description="The ports of the front.")
 
@@ -80,6 +82,7 @@ class Instance(Common):
     recipe: Word = Field(description="The recipe's name.")
     route: RouteText = Field(description="Where it is published: https://blog.example.org/")
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
+    sleep: Rest | None = Field(None, description="After how long without a request its processes end: 15m, or never.")
     memory: Memory | None = Field(None, description="Memory limit of app, or of each component.")
     egress: Literal["none", "internet"] | None = Field(None, description="internet allows what a recipe has optional.")
 

@@ -108,8 +108,10 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
         yield act.ExportStatic(owner, static)
 
 
-def _is_stale(unit: str, digest: str, observed: Observed) -> bool:
-    return not observed.runs(unit) or observed.applied.get(unit) != digest
+def _is_stale(unit: str, digest: str, observed: Observed, sleep: int | None = None) -> bool:
+    """Tell whether a unit must start: it does not run, unless it may sleep, or it was started from something else."""
+    up = observed.runs(unit) or (sleep is not None and observed.units.get(unit) != "failed")
+    return not up or observed.applied.get(unit) != digest
 
 
 def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[act.Action]:
@@ -142,28 +144,43 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
     name = "" if deployment.name == "front" else deployment.name
     socket, services = deployment.socket, deployment.services
     stale_socket = socket is not None and _is_stale(socket.unit, socket.digest, observed)
-    stale = any(_is_stale(service.unit, service.digest, observed) for service in services)
+    processes = (*services, *([deployment.gate] if deployment.gate else []))
+    stale = any(_is_stale(service.unit, service.digest, observed, deployment.sleep) for service in processes)
     if socket is not None and stale_socket:
-        running = [service.unit for service in reversed(services) if observed.runs(service.unit)]
+        running = [service.unit for service in reversed(processes) if observed.runs(service.unit)]
         for unit in (*running, *([socket.unit] if observed.runs(socket.unit) else [])):
             yield act.StopUnit(name, unit)
         yield act.StartUnit(name, socket.unit, False, ((socket.unit, socket.digest),))
     if services and (stale or stale_socket):
-        primary = services[-1].unit
-        again = observed.runs(primary) and not stale_socket
-        started = (*services, *([deployment.network] if deployment.network else []))
-        digests = tuple((service.unit, service.digest) for service in started)
-        yield act.StartUnit(name, primary, again, digests)
+        yield from _processes(deployment, observed, stopped=stale_socket)
     for timer in deployment.timers:
         if _is_stale(timer.unit, timer.digest, observed):
             yield act.StartUnit(name, timer.unit, observed.runs(timer.unit), ((timer.unit, timer.digest),))
+
+
+def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Iterator[act.StartUnit]:
+    """Yield the starts of the units that pull all others of a deployment in; a gate pulls in the app behind it."""
+    owner = "" if deployment.name == "front" else deployment.name
+    started = (*deployment.services, *([deployment.network] if deployment.network else []))
+    digests = tuple((service.unit, service.digest) for service in started)
+    units = [service.unit for service in deployment.services]
+    app = f"app@{deployment.name}.service"
+    for unit in [app] if app in units else units:
+        again = observed.runs(unit) and not stopped
+        if again or deployment.gate is None:
+            yield act.StartUnit(owner, unit, again, digests)
+    if deployment.gate is not None:
+        own = (deployment.gate.unit, deployment.gate.digest)
+        again = observed.runs(own[0]) and observed.applied.get(own[0]) != own[1] and not stopped
+        yield act.StartUnit(owner, own[0], again, (*digests, own))
 
 
 def _units(manifest: Manifest) -> dict[str, str]:
     """Return every unit of a manifest with its owner."""
     units = {TARGET: ""}
     for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
-        for service in (deployment.socket, *deployment.services, *deployment.timers, deployment.network):
+        own = (deployment.socket, deployment.gate, *deployment.services, *deployment.timers, deployment.network)
+        for service in own:
             if service:
                 units[service.unit] = deployment.name
     return units

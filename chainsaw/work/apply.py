@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from chainsaw.compile.context import Shared
 from chainsaw.compile.instance import Piece
 from chainsaw.compile.site import compile_site
-from chainsaw.errors import ChainsawError, Diagnostic, host_lacks
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts, store
 from chainsaw.host.lock import locked
 from chainsaw.host.observe import foreign_files, observe
@@ -20,25 +20,16 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
 from chainsaw.plan.observed import Observed
-from chainsaw.work.catalog import Catalog, shared_files
+from chainsaw.work.catalog import Catalog
 from chainsaw.work.execute import Worker
+from chainsaw.work.glance import inputs_digest
 from chainsaw.work.images import Images
 from chainsaw.work.intent import FRONT, Compiled, compile_intent, read_intent
 from chainsaw.work.pieces import former_pieces, select
-from chainsaw.work.result import Reporter, Result
+from chainsaw.work.result import Reporter, Request, Result
+from chainsaw.work.shipped import shared_files
 from chainsaw.work.tell import tell_applied, tell_plan
 from chainsaw.work.transaction import Failures, carry_out
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for: some instances or all, a dry run, edited files overwritten, waiting for the lock."""
-
-    names: tuple[str, ...] = ()
-    dry_run: bool = False
-    force: bool = False
-    wait: bool = True
-    command: str = "apply"
 
 
 @dataclass
@@ -52,6 +43,7 @@ class Session:
     manager: UserManager
     report: Reporter
     compiled: Compiled
+    inputs: str
     request: Request
     steps: Steps = field(default_factory=Steps)
     done: list[act.Action] = field(default_factory=list)
@@ -76,7 +68,10 @@ def apply(request: Request, report: Reporter) -> Result:
 
     def declared(session: Session) -> Result:
         former = former_pieces(session.user.paths)
-        return settle(session, select(session.compiled.pieces, former, request.names), former)
+        result = settle(session, select(session.compiled.pieces, former, request.names), former)
+        if result.exit is Exit.OK and not request.names and not request.dry_run:
+            _remember(session)
+        return result
 
     return applied(request, report, declared)
 
@@ -94,6 +89,7 @@ def applied(request: Request, report: Reporter, work: Callable[[Session], Result
 
 def _in_session(request: Request, report: Reporter, user: facts.Account, work: Callable[[Session], Result]) -> Result:
     catalog = Catalog()
+    inputs = inputs_digest(user)
     intent = read_intent(user, catalog)
     ranges = facts.ranges_of(user.name, user.uid)
     podman = facts.podman_version(user.paths)
@@ -103,7 +99,7 @@ def _in_session(request: Request, report: Reporter, user: facts.Account, work: C
         if lacking:
             raise host_lacks(lacking)
         compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, podman)
-        return work(Session(user, ranges, catalog, shared_files(), manager, report, compiled, request))
+        return work(Session(user, ranges, catalog, shared_files(), manager, report, compiled, inputs, request))
 
 
 def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piece]) -> Result:
@@ -113,7 +109,7 @@ def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piec
         manifest, tree, observed, plan = session.plan_for(pieces)
         _refuse(session, observed, manifest)
         if session.request.dry_run:
-            return tell_plan(plan, observed)
+            return tell_plan(plan, observed.manifest.number)
         try:
             failed = _carry_out(session, plan, manifest, tree)
         except ChainsawError as error:
@@ -132,7 +128,8 @@ def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piec
                 pieces[name] = former[name]
     if session.done:
         _commit(session)
-    return tell_applied(session.done, failures, manifest, former, session.user.paths)
+    deployments = {name: piece.deployment for name, piece in former.items()}
+    return tell_applied(session.done, failures, manifest, deployments, session.user.paths)
 
 
 def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tree: dict[str, Artifact]) -> Failures:
@@ -166,6 +163,14 @@ def _commit(session: Session) -> None:
     store.prune_generations(paths)
     store.prune_static(paths)
     store.trim_journal(paths)
+
+
+def _remember(session: Session) -> None:
+    """Write down from what the current generation was compiled, so that a glance tells the next apply if it is idle."""
+    paths, ports = session.user.paths, session.compiled.intent.site.ports
+    number, watched, podman = store.current_number(paths), session.compiled.watched, session.compiled.host.podman
+    known = store.Compiled(number, session.inputs, store.read_blocks(paths), watched, podman, (ports.http, ports.https))
+    store.write_compiled(paths, known)
 
 
 def _refuse(session: Session, observed: Observed, manifest: Manifest) -> None:

@@ -1,29 +1,17 @@
-"""Where recipes and shared templates come from: what is shipped with chainsaw."""
+"""Where recipes come from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 
-from chainsaw.compile.context import Shared
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.load.recipe import Bundle, load_recipe
-from chainsaw.model.recipe import Recipe
-
-PACKAGE = Path(__file__).resolve().parent.parent
+from chainsaw.work.shipped import shared_parts, shipped
 
 
-def shipped(name: str) -> str:
-    """Return the shipped directory of this name: inside the package when installed, beside it in a checkout."""
-    for base in (PACKAGE, PACKAGE.parent):
-        if (base / name).is_dir():
-            return str(base / name)
-    raise ChainsawError(Diagnostic("incomplete", f"this installation lacks its {name}", hint="install chainsaw again"))
-
-
-class Catalog(Mapping[str, Recipe]):
+class Catalog(Mapping[str, Bundle]):
     """The recipes of a directory by name; each is read when it is first asked for."""
 
     def __init__(self, directory: str | None = None) -> None:
@@ -47,14 +35,15 @@ class Catalog(Mapping[str, Recipe]):
                 hint = f"recipes: {', '.join(self.names)}"
                 raise ChainsawError(Diagnostic("no-recipe", f"no recipe {name!r}", hint=hint))
             place = f"{self.directory}/{name}"
-            self._bundles[name] = load_recipe(f"recipes/{name}/recipe.yaml", name, files.read_directory(place))
+            found = files.read_directory(place)
+            self._bundles[name] = load_recipe(f"recipes/{name}/recipe.yaml", name, found, shared_parts())
         return self._bundles[name]
 
-    def __getitem__(self, name: str) -> Recipe:
-        """Return a recipe; raise KeyError when there is none of this name."""
+    def __getitem__(self, name: str) -> Bundle:
+        """Return a recipe with its files; raise KeyError when there is none of this name."""
         if name not in self.names:
             raise KeyError(name)
-        return self.bundle(name).recipe
+        return self.bundle(name)
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names."""
@@ -63,15 +52,3 @@ class Catalog(Mapping[str, Recipe]):
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.names)
-
-
-def shared_files() -> Shared:
-    """Return the shared templates and the contexts of the shared images."""
-    found = files.read_directory(shipped("quadlets"))
-    templates = {path: content.decode() for path, content in found.items() if not path.startswith("images/")}
-    images: dict[str, dict[str, bytes]] = {}
-    for path, content in found.items():
-        if path.startswith("images/"):
-            _, name, inner = path.split("/", 2)
-            images.setdefault(name, {})[inner] = content
-    return Shared(templates, images)

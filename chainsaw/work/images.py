@@ -75,7 +75,8 @@ class Images:
                 build = shared_build(need.base, self.shared.images)
                 second[build.reference] = build
             if need.recipe:
-                build = recipe_build(self.catalog.bundle(need.recipe), need.image, self.shared.images)
+                context = self.catalog.bundle(need.recipe).below(need.build)
+                build = recipe_build(need.recipe, need.image, context, need.base, self.shared.images)
                 level = third if need.base != "base" else second
                 level[build.reference] = build
         levels = [list(level.values()) for level in (first, second, third)]

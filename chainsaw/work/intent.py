@@ -10,23 +10,27 @@ from chainsaw.compile.instance import Piece, compile_instance
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.host import files
 from chainsaw.host.facts import Account, Ranges, has_ipv6, processors
+from chainsaw.load.recipe import Bundle, instance_bundle
 from chainsaw.load.site import Intent, load_intent
 from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
+from chainsaw.model.paths import Paths
 from chainsaw.plan.blocks import allocate
-from chainsaw.work.catalog import Catalog, shared_files
+from chainsaw.work.catalog import Catalog
+from chainsaw.work.shipped import shared_files
 
 FRONT = "front"
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """The pieces of all declared instances, and what they were compiled with."""
+    """The pieces of all declared instances, and what they were compiled with; `watched` are digests of directories."""
 
     intent: Intent
     pieces: Mapping[str, Piece]
     blocks: Mapping[str, Block]
     host: Host
+    watched: Mapping[str, str]
 
 
 def read_intent(user: Account, catalog: Catalog) -> Intent:
@@ -40,22 +44,41 @@ def read_intent(user: Account, catalog: Catalog) -> Intent:
     return load_intent(("site.yaml", files.read_text(paths.site_file)), texts, catalog)
 
 
+def _sources(paths: Paths, name: str, bundle: Bundle) -> dict[str, str]:
+    """Return the directory of each volume that is the admin's and that something is made of."""
+    recipe = bundle.recipe
+    used = {volume for item in recipe.components.values() if item.once for volume in item.volumes}
+    return {
+        volume: paths.volume(name, volume, recipe.volumes[volume].public is not None)
+        for volume in sorted(used)
+        if recipe.volumes[volume].admin
+    }
+
+
 def compile_intent(
     user: Account, intent: Intent, catalog: Catalog, recorded: Mapping[str, int], ranges: Ranges, podman: Version
 ) -> Compiled:
     """Return the compiled intent; raise ChainsawError for ids that run out and for templates that do not work."""
     host = Host(user.paths, podman, processors(), has_ipv6())
     shared = shared_files()
-    needy = [name for name, file in sorted(intent.instances.items()) if catalog[file.instance.recipe].components]
+    bundles = {
+        name: instance_bundle(catalog.bundle(file.instance.recipe), file.instance)
+        for name, file in sorted(intent.instances.items())
+    }
+    needy = [name for name, bundle in bundles.items() if bundle.recipe.components]
     blocks = allocate([FRONT, *needy], recorded, ranges.uids, ranges.gids, user.name)
     pieces: dict[str, Piece] = {}
+    watched: dict[str, str] = {}
     problems: list[Diagnostic] = []
     for name, file in sorted(intent.instances.items()):
-        bundle = catalog.bundle(file.instance.recipe)
+        bundle, block = bundles[name], blocks.get(name)
+        sources = _sources(user.paths, name, bundle)
+        watched |= {place: files.directory_digest(place) for place in sources.values()}
+        digests = {volume: watched[place] for volume, place in sources.items()}
         try:
-            pieces[name] = compile_instance(Job(file, bundle, intent.site, blocks.get(name), host, shared))
+            pieces[name] = compile_instance(Job(file, bundle, intent.site, block, host, shared, digests))
         except ChainsawError as error:
             problems += error.diagnostics
     if problems:
         raise invalid(in_file_order(problems))
-    return Compiled(intent, pieces, blocks, host)
+    return Compiled(intent, pieces, blocks, host, watched)

@@ -9,8 +9,9 @@ from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.host import files
 from chainsaw.host.facts import Account, account
 from chainsaw.load.check import nearest
-from chainsaw.load.settings import Value, check_instance
-from chainsaw.load.site import load_instance
+from chainsaw.load.recipe import Bundle
+from chainsaw.load.settings import Value
+from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.catalog import Catalog
@@ -26,11 +27,12 @@ def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, 
         hint = f"recipes: {', '.join(catalog.names)}"
         message = f"no recipe {recipe_name!r}{nearest(recipe_name, catalog.names)}"
         raise invalid(Diagnostic("no-recipe", message, hint=hint))
-    recipe = catalog[recipe_name]
+    bundle = catalog[recipe_name]
+    recipe = bundle.recipe
     _check_name(name)
     text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments))
     file = f"{user.paths.instance_files}/{name}.yaml"
-    _check(user, catalog, recipe, name, text)
+    _check(user, catalog, bundle, name, text)
     if not files.create_file(file, text.encode(), 0o600):
         hint = f"edit it, or choose another name than {name}"
         raise ChainsawError(Diagnostic("exists", "this instance is declared already", file, hint=hint))
@@ -123,10 +125,10 @@ def _scalar(value: Value) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _check(user: Account, catalog: Catalog, recipe: Recipe, name: str, text: str) -> None:
+def _check(user: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
     """Raise ChainsawError for what apply would refuse, before the file is there."""
     file = load_instance(f"instances/{name}.yaml", text)
-    problems = [item for item in check_instance(file, recipe) if item.code != "setting-missing"]
+    problems = [item for item in problems_in(file, bundle) if item.code != "setting-missing"]
     try:
         others = read_intent(user, catalog).instances
     except ChainsawError:

@@ -12,9 +12,10 @@ from chainsaw.host import facts, files, store
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.recipe import Recipe
 from chainsaw.model.site import Instance, Site
-from chainsaw.work.catalog import Catalog, shared_files
+from chainsaw.work.catalog import Catalog
 from chainsaw.work.intent import FRONT, compile_intent, read_intent
 from chainsaw.work.result import Result
+from chainsaw.work.shipped import shared_files
 
 ASSUMED = Range("", 196608, 64 * SIZE)
 MODELS: dict[str, Any] = {"instance": Instance, "site": Site, "recipe": Recipe}

@@ -1,4 +1,4 @@
-"""What a use case returns, and how it tells what it is doing."""
+"""What a use case is asked and returns, and how it tells what it is doing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,33 @@ from chainsaw.errors import Diagnostic, Exit
 
 
 @dataclass(frozen=True)
+class Table:
+    """Rows of text under a heading."""
+
+    heading: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class Result:
-    """Data for programs, lines for people, diagnostics for both, and an exit code."""
+    """Data for programs, a table and lines for people, diagnostics for both, and an exit code."""
 
     data: dict[str, Any]
     lines: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     exit: Exit = Exit.OK
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: some instances or all, a dry run, edited files overwritten, waiting for the lock."""
+
+    names: tuple[str, ...] = ()
+    dry_run: bool = False
+    force: bool = False
+    wait: bool = True
+    command: str = "apply"
 
 
 class Reporter(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import store
 from chainsaw.model.paths import Paths
-from chainsaw.work.apply import Request, Session, applied, settle
+from chainsaw.work.apply import Session, applied, settle
 from chainsaw.work.pieces import former_pieces
-from chainsaw.work.result import Reporter, Result
+from chainsaw.work.result import Reporter, Request, Result
 
 
 def rollback(number: int | None, request: Request, report: Reporter) -> Result:

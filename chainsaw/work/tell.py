@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chainsaw.compile.instance import Piece
 from chainsaw.errors import Diagnostic, Exit
 from chainsaw.host import files
-from chainsaw.model.deployment import Manifest
+from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
-from chainsaw.plan.observed import Observed
 from chainsaw.work.result import Result
 
 NOTHING = "nothing to do"
 
 
-def tell_plan(plan: Sequence[act.Action], observed: Observed) -> Result:
+def tell_plan(plan: Sequence[act.Action], generation: int) -> Result:
     """Return what apply would do."""
     lines = [_line(action) for action in plan] or [NOTHING]
-    data = {"actions": act.summary(list(plan)), "generation": observed.manifest.number}
+    data = {"actions": act.summary(list(plan)), "generation": generation}
     return Result(data, tuple(lines))
 
 
@@ -37,7 +35,7 @@ def tell_applied(
     done: Sequence[act.Action],
     failures: Mapping[str, Sequence[Diagnostic]],
     manifest: Manifest,
-    former: Mapping[str, Piece],
+    former: Mapping[str, Deployment],
     paths: Paths,
 ) -> Result:
     """Return what apply did, and for each instance that is new how to get in."""
@@ -47,7 +45,7 @@ def tell_applied(
             lines += _welcome(name, f"https://{deployment.host}{deployment.path}", deployment)
     gone = sorted(former.keys() - manifest.instances.keys() - failures.keys())
     for name in gone:
-        places = [item.path for item in former[name].deployment.directories if item.path.endswith(f"/{name}")]
+        places = [item.path for item in former[name].directories if item.path.endswith(f"/{name}")]
         lines.append(f"{name} is stopped and no longer served. Its data is still in {' and '.join(places)}")
     fresh = [name for name, item in manifest.instances.items() if name not in former and item.block is not None]
     if not all(files.exists(f"/etc/userdb/chainsaw-{name}.user") for name in fresh):
@@ -66,7 +64,7 @@ def tell_applied(
     return Result(data, tuple(lines), problems, Exit.DEGRADED if failures else Exit.OK)
 
 
-def _named(name: str, problems: Sequence[Diagnostic], former: Mapping[str, Piece]) -> list[Diagnostic]:
+def _named(name: str, problems: Sequence[Diagnostic], former: Mapping[str, Deployment]) -> list[Diagnostic]:
     """Say of an instance's problems whose they are, and what became of it."""
     fate = "it runs as before" if name in former else "it was not installed; its data, if any, is kept"
     summary = Diagnostic(

@@ -137,13 +137,15 @@ def _start_together(starts: Sequence[act.StartUnit], worker: Worker, failures: F
     timeout = max(deployments[item.owner].start_timeout if item.owner in deployments else 90 for item in starts)
     worker.report.doing(f"starting {', '.join(item.name for item in starts)}")
     with worker.steps.step(f"start {' '.join(item.name for item in starts)}"):
-        states = worker.manager.start([(item.name, item.again) for item in starts], timeout + 30.0)
+        along = sorted({unit for item in starts for unit, _ in item.digests})
+        states = worker.manager.start([(item.name, item.again) for item in starts], timeout + 30.0, along)
     applied = store.read_applied(worker.user.paths)
     for item in starts:
-        if states[item.name] == "active":
+        down = [unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"]
+        if not down:
             applied |= dict(item.digests)
             continue
-        problem = _not_started(item.name, states[item.name])
+        problem = _not_started(down[0], states[down[0]])
         if not item.owner:
             raise ChainsawError(problem)
         failures.setdefault(item.owner, []).append(problem)

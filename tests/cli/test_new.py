@@ -8,9 +8,13 @@ from chainsaw.errors import Exit
 
 FILE = """\
 # yaml-language-server: $schema=../schema/instance.json
-# Static site 1: Plain files, served as they are. Documentation: https://nginx.org/en/docs/http/ngx_http_core_module.html
+# Static site 1: Plain files, as they are or built by Hugo. Documentation: https://nginx.org/en/docs/
 recipe: static
 route: "https://www.example.org/"
+# settings:
+#   # What makes the pages: none serves the files in the volume site as they are, hugo builds them from it at apply.
+#   # one of none, hugo; https://gohugo.io/getting-started/usage/
+#   generator: "none"
 """
 
 
@@ -69,7 +73,7 @@ def test_it_never_overwrites(chainsaw, home):
         (("wordpress", "blog", "--set", "title"), "--set title: should be key=value"),
         (("wordpress", "blog", "--set", "debug=yes"), "settings.debug: should be true or false"),
         (("wordpress", "blog", "--set", "title=two\nlines"), "settings.title: a value is one line"),
-        (("static", "www", "--set", "title=Walks"), "settings of static: none"),
+        (("static", "www", "--set", "title=Walks"), "settings of static: generator"),
     ],
 )
 def test_what_apply_would_refuse_is_not_written(chainsaw, home, words, complaint):

@@ -11,6 +11,7 @@ from chainsaw.host.files import read_directory
 from chainsaw.load.recipe import files_digest, load_recipe
 from chainsaw.load.site import load_intent
 from chainsaw.work.catalog import Catalog
+from chainsaw.work.shipped import shared_parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = sorted(path.name for path in (ROOT / "recipes").iterdir())
@@ -18,7 +19,7 @@ SHIPPED = sorted(path.name for path in (ROOT / "recipes").iterdir())
 
 def refused(files):
     with pytest.raises(ChainsawError) as caught:
-        load_recipe("recipes/demo/recipe.yaml", "demo", files)
+        load_recipe("recipes/demo/recipe.yaml", "demo", files, shared_parts())
     assert caught.value.exit is Exit.INVALID
     return [item.code for item in caught.value.diagnostics]
 
@@ -33,7 +34,7 @@ def test_a_recipe_is_utf_8():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recipe_has_all_that_it_names(name):
-    bundle = load_recipe("recipe.yaml", name, read_directory(str(ROOT / "recipes" / name)))
+    bundle = load_recipe("recipe.yaml", name, read_directory(str(ROOT / "recipes" / name)), shared_parts())
     assert bundle.recipe.name == name
     for path, content in bundle.below("images").items():
         if content.startswith(b"#!"):
@@ -42,7 +43,7 @@ def test_a_shipped_recipe_has_all_that_it_names(name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recipe_says_for_every_setting_where_it_is_documented(name):
-    recipe = Catalog(str(ROOT / "recipes"))[name]
+    recipe = Catalog(str(ROOT / "recipes"))[name].recipe
     for setting in recipe.settings.values():
         assert setting.help.endswith(".")
         assert setting.documentation.startswith("https://")
@@ -50,14 +51,14 @@ def test_a_shipped_recipe_says_for_every_setting_where_it_is_documented(name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recipe_is_wrong_about_nothing_it_waives(name):
-    for component in Catalog(str(ROOT / "recipes"))[name].components.values():
+    for component in Catalog(str(ROOT / "recipes"))[name].recipe.components.values():
         assert component.user != 0
         for waiver in component.capabilities:
             assert waiver.reason
 
 
 def test_files_below_a_directory_lose_its_name():
-    bundle = load_recipe("recipe.yaml", "wordpress", read_directory(str(ROOT / "recipes/wordpress")))
+    bundle = load_recipe("recipe.yaml", "wordpress", read_directory(str(ROOT / "recipes/wordpress")), shared_parts())
     assert "Containerfile" in bundle.below("images/app")
     assert bundle.below("images/ap") == {}
 

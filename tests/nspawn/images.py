@@ -30,6 +30,7 @@ ACCOUNT_HOOK = (
 # Timers that hold apt's lock at a moment of their own choice make tests fail at random; modules belong to the host.
 MASK_HOOK = 'chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer systemd-modules-load.service'
 LINGER_HOOK = 'mkdir -p "$1/var/lib/systemd/linger" "$1/var/log/journal" && touch "$1/var/lib/systemd/linger/admin"'
+AUTHORITIES = Path("/usr/local/share/ca-certificates")
 SLIM = [
     *(f"path-exclude=/usr/share/{name}/*" for name in ("doc", "groff", "info", "linda", "lintian", "locale", "man")),
     "path-include=/usr/share/doc/*/copyright",
@@ -93,7 +94,18 @@ def rootfs(empty: bool) -> Image:
 
 def base() -> Image:
     """Return the image that the recipes' Containerfiles start from."""
-    return Image("base", [], [], SLIM)
+    return Image("base", [], authority_hooks(), SLIM)
+
+
+def authority_hooks() -> list[str]:
+    """Return what lets pip and npm of image builds trust the authorities that the admin of this host added, if any."""
+    own = sorted(AUTHORITIES.glob("*.crt"))
+    if not own:
+        return []
+    copies = [f"copy-in {shlex.quote(str(path))} {AUTHORITIES}" for path in own]
+    bundle = "cafile=/etc/ssl/certs/ca-certificates.crt"
+    npm = f'mkdir -p "$1/usr/local/etc" && echo {bundle} > "$1/usr/local/etc/npmrc"'
+    return [f'mkdir -p "$1{AUTHORITIES}"', *copies, npm]
 
 
 def apt_options() -> list[str]:

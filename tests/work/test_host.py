@@ -25,9 +25,9 @@ from chainsaw.model.deployment import Ids, ProbeRequest
 from chainsaw.model.paths import Paths
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
-from chainsaw.work.apply import Request, settle
+from chainsaw.work.apply import settle
 from chainsaw.work.catalog import shipped
-from chainsaw.work.result import Quiet
+from chainsaw.work.result import Quiet, Request
 
 RANGES = [Range("admin", 524288, 4 * SIZE)]
 

@@ -9,9 +9,10 @@ import pytest
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.model.paths import Paths
-from chainsaw.work.catalog import Catalog, shared_files
+from chainsaw.work.catalog import Catalog
 from chainsaw.work.images import Images
 from chainsaw.work.result import Quiet
+from chainsaw.work.shipped import shared_files
 
 
 class Store:
@@ -61,7 +62,7 @@ def test_every_image_is_built_once_and_what_it_stands_on_before(obtain):
     store = Store()
     images, needs = obtain(store)
     assert names(store)[0] == "base"
-    assert sorted(names(store)) == ["base", "nginx", "wordpress-app", "wordpress-db"]
+    assert sorted(names(store)) == ["base", "mariadb", "nginx", "php", "wordpress-app"]
     for need in needs:
         images.check(need)
 
@@ -109,7 +110,7 @@ def test_an_image_that_is_not_there_after_all_is_a_problem(obtain):
 
 def test_a_volume_that_nobody_mounts_would_lose_data(obtain):
     images, needs = obtain(Store(volumes=("/var/lib/mysql", "/var/lib/other")))
-    (database,) = {need.reference: need for need in needs if need.image == "db"}.values()
+    (database,) = {need.reference: need for need in needs if need.base == "mariadb"}.values()
     with pytest.raises(ChainsawError) as caught:
         images.check(database)
     (problem,) = caught.value.diagnostics

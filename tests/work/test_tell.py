@@ -28,15 +28,15 @@ def pieces(site):
 
 
 def test_an_empty_plan_is_nothing_to_do():
-    told = tell_plan([], Observed())
+    told = tell_plan([], 0)
     assert (told.lines, told.data["actions"], told.exit) == (("nothing to do",), [], Exit.OK)
 
 
 def test_a_plan_shows_every_action_and_every_file(plan):
-    told = tell_plan(plan, Observed())
+    told = tell_plan(plan, 0)
     assert len(told.lines) == len(plan) == len(told.data["actions"])
     shown = "\n".join(told.lines)
-    assert "\nwrite generation   1\n    + config/blog/app/fpm.conf\n" in shown
+    assert "\nwrite generation   1\n    + config/blog/app/part/php-fpm/fpm.conf\n" in shown
     assert "start              app@blog.service" in shown
 
 
@@ -52,7 +52,7 @@ def test_a_new_instance_is_told_with_its_address_and_how_to_get_in(plan, site):
 
 def test_a_removed_instance_is_told_with_where_its_data_is(site, pieces, plan):
     manifest = site.manifest.model_copy(update={"instances": {}})
-    told = tell_applied(plan, {}, manifest, {"blog": pieces["blog"]}, site.paths)
+    told = tell_applied(plan, {}, manifest, {"blog": pieces["blog"].deployment}, site.paths)
     (line,) = told.lines
     assert line.startswith("blog is stopped and no longer served. Its data is still in ")
     assert site.paths.instance("blog") in line
@@ -62,7 +62,7 @@ def test_a_removed_instance_is_told_with_where_its_data_is(site, pieces, plan):
 def test_a_failure_is_told_with_what_became_of_the_instance(site, pieces, plan):
     problem = Diagnostic("probe", "it answers 500")
     told = tell_applied(
-        plan, {"blog": [problem], "club": [problem]}, site.manifest, {"blog": pieces["blog"]}, site.paths
+        plan, {"blog": [problem], "club": [problem]}, site.manifest, {"blog": pieces["blog"].deployment}, site.paths
     )
     assert told.exit is Exit.DEGRADED
     assert told.data["failed"] == ["blog", "club"]

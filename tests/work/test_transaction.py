@@ -34,10 +34,11 @@ class Manager:
     def stop(self, names, timeout):
         self.log.extend(f"stop {name}" for name in names)
 
-    def start(self, units, timeout):
+    def start(self, units, timeout, others=()):
         assert timeout > 0
         self.log.extend(f"{'restart' if again else 'start'} {name}" for name, again in units)
-        return {name: "failed" if name in self.broken else "active" for name, _ in units}
+        names = [*(name for name, _ in units), *others]
+        return {name: "failed" if name in self.broken else "active" for name in names}
 
 
 @dataclass

@@ -1,0 +1,120 @@
+"""What a recipe gives the front, what proves that it works, and what proves that its data is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from chainsaw.model.base import Model
+from chainsaw.model.component import Command
+from chainsaw.model.names import AbsolutePath, Ending, HeaderName, HeaderValue, RelativePath, Text, Word
+
+Status = Annotated[int, Field(ge=200, le=499)]
+
+
+class FastCgi(Model):
+    """The primary speaks FastCGI on an inherited socket; the front serves the static files itself."""
+
+    root: AbsolutePath = Field(description="Document root inside the primary's image.")
+    index: RelativePath = Field("index.php", description="The script that answers what is no file.")
+    scripts: tuple[Ending, ...] = Field((".php",), description="Endings of scripts: never served as text.")
+    deny: tuple[AbsolutePath, ...] = Field((), description="Paths below the root that are answered with 404.")
+    buffering: bool = Field(True, description="Whether the front reads a whole request before it passes it on.")
+
+
+class Http(Model):
+    """The primary speaks HTTP: on a socket that it inherits, or on a TCP port of its own loopback."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        None, description="The TCP port; without one it takes the socket that systemd hands it (LISTEN_FDS)."
+    )
+    websockets: bool = Field(False, description="Whether upgrades are passed on.")
+    headers: dict[HeaderName, HeaderValue] = Field(
+        {}, description="Header fields that the front adds to each request; values are templates."
+    )
+
+
+class Files(Model):
+    """There is no process that answers: the front serves a public volume."""
+
+    volume: Word = Field(description="The volume whose public path is /.")
+    index: RelativePath = Field("index.html", description="What a directory shows.")
+
+
+class Serve(Model):
+    """What the front is given: exactly one of the three."""
+
+    fastcgi: FastCgi | None = Field(None, description="A FastCGI application.")
+    http: Http | None = Field(None, description="An HTTP application.")
+    files: Files | None = Field(None, description="Files alone.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Serve:
+        if sum(item is not None for item in (self.fastcgi, self.http, self.files)) != 1:
+            raise ValueError("serve has exactly one of fastcgi, http and files")
+        return self
+
+
+class Probe(Model):
+    """The request that proves, through the front, that an instance works."""
+
+    path: Text = Field("/", description="Path below the route.")
+    status: Status = Field(200, description="The status expected.")
+    contains: Text | None = Field(None, description="Text that the body must hold; a template.")
+
+
+class Request(Model):
+    """A request through the front; path, headers and body are templates."""
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "MKCALENDAR", "MKCOL"] = Field(
+        "GET", description="The method."
+    )
+    path: Text = Field(description="Path below the route, with its query.")
+    headers: dict[str, Text] = Field({}, description="Header fields.")
+    body: Text | None = Field(None, description="The body.")
+    user: Text | None = Field(None, description="User name of HTTP authentication.")
+    secret: Word | None = Field(None, description="The secret that is this user's password.")
+    status: Status = Field(200, description="The status expected.")
+    contains: Text | None = Field(None, description="Text that the answer must hold; a template.")
+    keep: dict[Word, Text] = Field({}, description="Values of a JSON answer for later steps: name to a.b.0.c.")
+
+
+class Run(Model):
+    """A command inside a running component; arguments are templates."""
+
+    component: Word = Field(description="Where it runs.")
+    command: Command = Field(min_length=1, description="Arguments; the first is the program.")
+    contains: Text | None = Field(None, description="Text that its output must hold; a template.")
+
+
+class Put(Model):
+    """A file in a volume, as its owner would put it there; content is a template."""
+
+    volume: Word = Field(description="The volume.")
+    path: RelativePath = Field(description="Where in the volume.")
+    content: Text = Field(description="What it holds.")
+
+
+class Step(Model):
+    """One step of a marker: exactly one of the three."""
+
+    request: Request | None = Field(None, description="A request through the front.")
+    run: Run | None = Field(None, description="A command inside a component.")
+    put: Put | None = Field(None, description="A file in a volume.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Step:
+        if sum(item is not None for item in (self.request, self.run, self.put)) != 1:
+            raise ValueError("a step has exactly one of request, run and put")
+        return self
+
+
+class Marker(Model):
+    """Something of one's own, such as a post: how it is written, and how it is read again.
+
+    Templates know `marker`, a word that is new each time, what earlier steps kept, and in requests `secret.<name>`.
+    """
+
+    write: tuple[Step, ...] = Field(min_length=1, description="How it is written, once.")
+    read: tuple[Step, ...] = Field(min_length=1, description="How it is read; at least one step says contains.")
