@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from chainsaw.errors import Diagnostic, invalid
-from chainsaw.model.names import check_text
+from chainsaw.model.names import check_text, size_in_bytes
 
 Context = Mapping[str, Any]
 
@@ -47,6 +47,7 @@ def _environment(finalize: Any) -> ImmutableSandboxedEnvironment:
     )
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.filters["php"] = php
+    environment.filters["bytes"] = size_in_bytes
     return environment
 
 

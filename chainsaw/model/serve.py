@@ -72,7 +72,7 @@ class Request(Model):
     )
     path: Text = Field(description="Path below the route, with its query.")
     headers: dict[str, Text] = Field({}, description="Header fields.")
-    body: Text | None = Field(None, description="The body.")
+    body: str | None = Field(None, description="The body.")
     user: Text | None = Field(None, description="User name of HTTP authentication.")
     secret: Word | None = Field(None, description="The secret that is this user's password.")
     status: Status = Field(200, description="The status expected.")

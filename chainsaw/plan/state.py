@@ -20,7 +20,7 @@ def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
         return "failed"
     if deployment.socket and units.get(deployment.socket.unit) != "active":
         return "stopped"
-    if states & {"activating", "reloading", "deactivating"}:
+    if states & {"activating", "reloading"}:
         return "starting"
     if states <= {"active"}:
         return "running"
