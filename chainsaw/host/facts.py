@@ -92,6 +92,23 @@ def node() -> str:
     return os.uname().nodename
 
 
+def boot_id() -> str:
+    """Return what tells this run of the kernel from all others (proc(5), sys/kernel/random/boot_id)."""
+    return (files.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
+
+
+def description(paths: Paths) -> dict[str, str]:
+    """Return what a measurement on this host should be read with."""
+    release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', files.read_text("/etc/os-release") or "", re.MULTILINE))
+    return {
+        "system": release.get("PRETTY_NAME", "unknown"),
+        "kernel": os.uname().release,
+        "machine": os.uname().machine,
+        "podman": ".".join(map(str, podman_version(paths))),
+        "processors": str(processors()),
+    }
+
+
 def has_ipv6() -> bool:
     """Tell whether the kernel has IPv6 switched on."""
     return bool(files.read_text("/proc/net/if_inet6"))

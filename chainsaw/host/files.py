@@ -56,6 +56,11 @@ def list_directory(path: str) -> list[str]:
         return []
 
 
+def real_path(path: str) -> str:
+    """Return the absolute path of a file or directory, links resolved."""
+    return os.path.realpath(path)
+
+
 def exists(path: str) -> bool:
     """Tell whether there is anything at a path."""
     return os.path.lexists(path)

@@ -18,6 +18,7 @@ from chainsaw.model.block import SIZE, Range, intermediate
 from chainsaw.model.deployment import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
+UNPACK = [*PODMAN, "unshare", "tar", "-x", "-p", "--same-owner", "--numeric-owner"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Podman:
             raise ChainsawError(_unanswered(error)) from error
         return found
 
+    def image_sizes(self, references: Iterable[str]) -> dict[str, int]:
+        """Return the size of each image, all its layers counted, in bytes."""
+        argv = [*PODMAN, "image", "inspect", "--format", "{{.Size}}"]
+        return {reference: int(process.run([*argv, reference]).text) for reference in references}
+
     def build(self, reference: str, context: Mapping[str, bytes], base: str, report: Callable[[str], None]) -> None:
         """Build an image from a context and the reference for its ARG BASE; report each step's line."""
         with tempfile.TemporaryDirectory(prefix="chainsaw-build-") as directory:
@@ -84,8 +90,7 @@ class Podman:
         with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
             for item in items:
                 self._add(tar, item)
-        argv = [*PODMAN, "unshare", "tar", "-x", "-p", "--same-owner", "--numeric-owner", "-C", "/", "-f", "-"]
-        process.run(argv, stdin=archive.getvalue())
+        process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=archive.getvalue())
         for item in items:
             if item.content is None and files.exists(item.path):
                 continue
@@ -115,6 +120,23 @@ class Podman:
         info.size = len(content)
         info.mode = item.mode if item.content is not None else 0o644
         tar.addfile(info, io.BytesIO(content))
+
+    def put_file(self, path: str, content: bytes, ids: Ids) -> None:
+        """Write a file into a directory of a block's, as its owner would."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            self._member(tar, path.lstrip("/"), Placement(path, 0o644, ids, content), content)
+        process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=archive.getvalue())
+
+    def remove_trees(self, paths: Sequence[str]) -> None:
+        """Remove directories with everything in them, whoever of the admin's blocks it belongs to."""
+        present = [path for path in paths if files.exists(path)]
+        if present:
+            process.run([*PODMAN, "unshare", "rm", "-rf", "--", *present])
+
+    def read_files(self, paths: Sequence[str]) -> bytes:
+        """Return the contents of files one after the other, whoever owns them; those not there are left out."""
+        return process.run([*PODMAN, "unshare", "cat", "--", *paths], check=False).out if paths else b""
 
     def remove_networks(self, names: Sequence[str]) -> None:
         """Remove networks whose unit is stopped; before Podman 5.5 no unit does it (NetworkDeleteOnStop=)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -81,17 +81,20 @@ class UserManager:
         for name in names:
             self._reset_failed(name)
 
-    def reload_unit(self, name: str, timeout: float) -> None:
-        """Let a unit reload its configuration, and wait until processes that have read it are there.
+    def reload_unit(self, name: str, timeout: float, serving: Callable[[int], bool]) -> None:
+        """Let a unit reload its configuration, and wait until only processes that have read it serve.
 
         The reload of a server is a signal: systemd is through with it before the server has done anything. `timeout` is
-        in seconds, and counts for both.
+        in seconds, and counts for both; `serving` tells of a process that was there before whether it takes requests.
         """
         before = self.processes(name)
         deadline = time.monotonic() + timeout
         self.manager.Manager.ReloadUnit(name.encode(), b"replace")
         self._settle([name], timeout)
-        while before and self.processes(name) <= before and time.monotonic() < deadline:
+        while before and time.monotonic() < deadline:
+            now = self.processes(name)
+            if now - before and not any(map(serving, now & before)):
+                break
             time.sleep(JOB_POLL)
 
     def processes(self, name: str) -> frozenset[int]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from chainsaw.model.deployment import Deployment
 
-State = Literal["running", "asleep", "starting", "failed", "stopped", "not applied", "no longer declared"]
+State = Literal["running", "asleep", "starting", "stopping", "failed", "stopped", "not applied", "no longer declared"]
 FRONT = "chainsaw-front.service"
 
 
@@ -22,6 +22,8 @@ def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
         return "stopped"
     if states & {"activating", "reloading"}:
         return "starting"
+    if "deactivating" in states:
+        return "stopping"
     if states <= {"active"}:
         return "running"
     return "asleep" if deployment.sleep is not None else "stopped"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from chainsaw.compile.context import Shared
 from chainsaw.compile.instance import Piece
@@ -63,7 +64,7 @@ class Session:
         return manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed)
 
 
-def apply(request: Request, report: Reporter) -> Result:
+def apply(request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
     """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
 
     def declared(session: Session) -> Result:
@@ -73,22 +74,26 @@ def apply(request: Request, report: Reporter) -> Result:
             _remember(session)
         return result
 
-    return applied(request, report, declared)
+    return applied(request, report, declared, catalog)
 
 
-def applied(request: Request, report: Reporter, work: Callable[[Session], Result]) -> Result:
+def applied(
+    request: Request, report: Reporter, work: Callable[[Session], Result], catalog: Catalog | None = None
+) -> Result:
     """Return what a piece of work returns that needs a session: under the lock, on a host that lacks nothing."""
     user = facts.account()
+    begin = partial(_in_session, request, report, user, work, catalog or Catalog())
     if request.dry_run:
-        return _in_session(request, report, user, work)
+        return begin()
     command = " ".join(["chainsaw", request.command, *request.names])
     with locked(user.paths.lock, command, wait=request.wait, waiting=report.note):
         store.prepare(user.paths)
-        return _in_session(request, report, user, work)
+        return begin()
 
 
-def _in_session(request: Request, report: Reporter, user: facts.Account, work: Callable[[Session], Result]) -> Result:
-    catalog = Catalog()
+def _in_session(
+    request: Request, report: Reporter, user: facts.Account, work: Callable[[Session], Result], catalog: Catalog
+) -> Result:
     inputs = inputs_digest(user)
     intent = read_intent(user, catalog)
     ranges = facts.ranges_of(user.name, user.uid)
@@ -135,11 +140,16 @@ def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piec
 def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tree: dict[str, Artifact]) -> Failures:
     if not plan:
         return {}
-    user, paths = session.user, session.user.paths
-    podman = Podman(user.runtime, session.ranges.uids, session.ranges.gids)
     if any(isinstance(action, act.ProvideImage) for action in plan):
         session.manager.start([("podman.socket", False)], 10)
-    worker = Worker(
+    return carry_out(plan, worker_for(session, manifest, tree))
+
+
+def worker_for(session: Session, manifest: Manifest, tree: dict[str, Artifact]) -> Worker:
+    """Return who carries out the plan for a manifest and its tree."""
+    user, paths = session.user, session.user.paths
+    podman = Podman(user.runtime, session.ranges.uids, session.ranges.gids)
+    return Worker(
         user=user,
         manager=session.manager,
         podman=podman,
@@ -152,7 +162,6 @@ def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tre
         manifest=manifest.model_copy(update={"number": store.current_number(paths)}),
         tree=tree,
     )
-    return carry_out(plan, worker)
 
 
 def _commit(session: Session) -> None:

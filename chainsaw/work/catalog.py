@@ -7,26 +7,28 @@ from functools import cached_property
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
-from chainsaw.load.recipe import Bundle, load_recipe
+from chainsaw.load.recipe import Bundle, files_digest, load_recipe
 from chainsaw.work.shipped import shared_parts, shipped
 
 
 class Catalog(Mapping[str, Bundle]):
-    """The recipes of a directory by name; each is read when it is first asked for."""
+    """The recipes that there are, by name; each is read when it is first asked for."""
 
-    def __init__(self, directory: str | None = None) -> None:
-        """Take a directory of recipes, or the shipped one."""
+    def __init__(self, directory: str | None = None, own: Mapping[str, str] | None = None) -> None:
+        """Take a directory of recipes, or the shipped one; `own` are those of single recipes, which come first."""
         self.directory = directory or shipped("recipes")
+        self.own = dict(own or {})
         self._bundles: dict[str, Bundle] = {}
 
     @cached_property
     def names(self) -> list[str]:
         """The names of the recipes, sorted."""
-        return [
+        found = (
             name
             for name in files.list_directory(self.directory)
             if files.exists(f"{self.directory}/{name}/recipe.yaml")
-        ]
+        )
+        return sorted({*found, *self.own})
 
     def bundle(self, name: str) -> Bundle:
         """Return a recipe with its files; raise ChainsawError when there is none, or it has problems."""
@@ -34,9 +36,7 @@ class Catalog(Mapping[str, Bundle]):
             if name not in self.names:
                 hint = f"recipes: {', '.join(self.names)}"
                 raise ChainsawError(Diagnostic("no-recipe", f"no recipe {name!r}", hint=hint))
-            place = f"{self.directory}/{name}"
-            found = files.read_directory(place)
-            self._bundles[name] = load_recipe(f"recipes/{name}/recipe.yaml", name, found, shared_parts())
+            self._bundles[name] = read_recipe(self.own.get(name, f"{self.directory}/{name}"), name)
         return self._bundles[name]
 
     def __getitem__(self, name: str) -> Bundle:
@@ -52,3 +52,17 @@ class Catalog(Mapping[str, Bundle]):
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.names)
+
+
+def recipe_digest(bundle: Bundle) -> str:
+    """Return the digest of all that a recipe's author writes: its own files, but for what its test found."""
+    return files_digest({path: text for path, text in bundle.files.items() if _is_own(path)})
+
+
+def _is_own(path: str) -> bool:
+    return path != "tested.json" and not path.startswith("part/")
+
+
+def read_recipe(directory: str, name: str) -> Bundle:
+    """Return the recipe of a directory; raise ChainsawError with its problems."""
+    return load_recipe(f"recipes/{name}/recipe.yaml", name, files.read_directory(directory), shared_parts())

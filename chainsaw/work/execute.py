@@ -15,6 +15,7 @@ from chainsaw.host.podman import Placement, Podman
 from chainsaw.host.probe import probe
 from chainsaw.host.step import Steps
 from chainsaw.host.systemd import UserManager
+from chainsaw.host.web import Front
 from chainsaw.model.artifact import Tree
 from chainsaw.model.deployment import Ids, Manifest
 from chainsaw.plan import actions as act
@@ -26,6 +27,8 @@ from chainsaw.work.result import Reporter
 from chainsaw.work.validate import validate_generation
 
 RELOAD_TIMEOUT = 10.0
+WORKER = "nginx: worker process"
+"""The title of a worker that accepts connections; one that ends changes it first."""
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -143,15 +146,15 @@ class Worker:
         files.remove(f"{self.user.paths.unit_links}/{action.name}")
 
     def reload_front(self, action: act.ReloadFront) -> None:
-        """Let the front read its files."""
-        self.manager.reload_unit(FRONT, RELOAD_TIMEOUT)
+        """Let the front read its files, and wait until no worker answers from the former ones."""
+        self.manager.reload_unit(FRONT, RELOAD_TIMEOUT, _is_serving)
 
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
         deployment = self.manifest.instances[action.owner]
-        authority = f"{self.user.paths.authority}/ca.pem"
+        front = Front(self.https, f"{self.user.paths.authority}/ca.pem")
         patience = min(60, deployment.start_timeout) if deployment.services else 15
-        problem = probe(deployment.host, self.https, deployment.probe, authority, patience)
+        problem = probe(deployment.host, front, deployment.probe, patience)
         if problem:
             raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
 
@@ -159,3 +162,7 @@ class Worker:
         """Forget what the named units were started from."""
         kept = {unit: digest for unit, digest in store.read_applied(self.user.paths).items() if unit not in names}
         store.write_applied(self.user.paths, kept)
+
+
+def _is_serving(process: int) -> bool:
+    return (files.read_text(f"/proc/{process}/cmdline") or "").rstrip("\0 ") == WORKER

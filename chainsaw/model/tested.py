@@ -1,0 +1,51 @@
+"""What the level test of a recipe found: tested.json, written by `chainsaw recipe test` and by nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from chainsaw.model.deployment import Recorded
+
+LEVELS = {
+    1: "it is well-formed: lint, Podman's generator and nginx take it",
+    2: "it installs with defaults and its page answers through the front",
+    3: "its data survives a restart and a reboot",
+    4: "two instances stand side by side and know nothing of each other",
+    5: "it follows its route to another host name, and below a path where it says so",
+    6: "it is removed without residue, and installs again",
+    7: "it is as confined as it can be, and leaks no secret",
+    8: "it sleeps and wakes without an error",
+}
+
+
+class LevelResult(Recorded):
+    """How one level ended, and what was seen; `evidence` is for people and programs to read."""
+
+    passed: bool
+    seconds: float
+    evidence: dict[str, Any] = Field({})
+    problems: tuple[str, ...] = ()
+
+
+class Tested(Recorded):
+    """The outcome of a whole test; `digest` is of the recipe's files, so that a change afterwards shows."""
+
+    format: int = 1
+    recipe: str
+    version: str
+    digest: str
+    date: str
+    by: str
+    host: dict[str, str]
+    levels: dict[int, LevelResult] = Field({})
+    measured: dict[str, Any] = Field({})
+
+    @property
+    def level(self) -> int:
+        """The highest level up to which all were passed."""
+        reached = 0
+        while (found := self.levels.get(reached + 1)) and found.passed:
+            reached += 1
+        return reached

@@ -1,0 +1,120 @@
+"""What a level test looks for around the processes of an instance: ways out, ways in, and secrets in the open."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from chainsaw.host import files, process, store
+from chainsaw.model.block import SIZE
+from chainsaw.work.trial.scene import Scene
+
+LISTEN = "0A"
+LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
+CAPABILITIES = "CapBnd"
+
+
+def reachable(scene: Scene, one: str, other: str) -> list[str]:
+    """Return the ways by which one instance gets at another: files that its root could read, places that it mounts."""
+    paths = scene.user.paths
+    mounts = scene.podman.read_files([f"/proc/{number}/mountinfo" for number in _inside(scene, one)]).decode()
+    found = [
+        f"{one} mounts {place}"
+        for place in (f"{paths.instance(other)}/", f"{paths.public}/{other}/")
+        if f"{place.removeprefix(paths.home)}" in mounts
+    ]
+    block = scene.deployment(one).block
+    own = [
+        item for item in scene.deployment(other).directories if item.ids is not None and not item.path.endswith("/run")
+    ]
+    closed = [*(item.path for item in own), *(item.path for item in scene.deployment(other).secrets)]
+    if block is None or not closed:
+        return found
+    seen = [f"/seen{path.removeprefix(paths.root)}" for path in closed if "/public/" not in path]
+    argv = ["find", *seen, "-maxdepth", "0", "(", "-readable", "-o", "-writable", ")"]
+    mounts_all = [f"{paths.root}:/seen:ro"]
+    looked = scene.podman.run_once(scene.front_image, argv, mounts=mounts_all, block=block, options=["--user=0"])
+    return found + [f"{one} reads {path}" for path in looked.text.splitlines() if path]
+
+
+def _inside(scene: Scene, name: str) -> list[int]:
+    """Return the processes of an instance that are inside its containers."""
+    block = scene.deployment(name).block
+    if block is None:
+        return []
+    found = []
+    for number in scene.processes(name):
+        owner = re.search(r"^Uid:\s+(\d+)", files.read_text(f"/proc/{number}/status") or "", re.MULTILINE)
+        if owner and block <= int(owner[1]) < block + SIZE:
+            found.append(number)
+    return found
+
+
+def not_confined(scene: Scene) -> list[str]:
+    """Return the containers of the first instance whose root is writable, or that may gain privileges."""
+    found = []
+    for container in _containers(scene):
+        if not container["HostConfig"]["ReadonlyRootfs"]:
+            found.append(f"the root of {container['Name']} is writable")
+        if "no-new-privileges" not in " ".join(container["HostConfig"].get("SecurityOpt") or ()):
+            found.append(f"{container['Name']} may gain privileges")
+    return found
+
+
+def _containers(scene: Scene) -> list[dict[str, Any]]:
+    names = process.run(["podman", "ps", "--format", "{{.Names}}"]).text.splitlines()
+    own = [name for name in names if name.startswith(f"{scene.first}.")]
+    return list(json.loads(process.run(["podman", "inspect", *own]).text)) if own else []
+
+
+def capabilities_beyond(scene: Scene) -> list[str]:
+    """Return the processes that could have a capability that no waiver names (proc(5), CapBnd)."""
+    waived = {w.name for item in scene.bundle.recipe.components.values() for w in item.capabilities}
+    found = []
+    for number in _inside(scene, scene.first):
+        status = files.read_text(f"/proc/{number}/status") or ""
+        bounding = re.search(rf"^{CAPABILITIES}:\s+([0-9a-f]+)", status, re.MULTILINE)
+        if bounding and int(bounding[1], 16).bit_count() > len(waived):
+            found.append(f"process {number} could have {int(bounding[1], 16).bit_count()} capabilities")
+    return found
+
+
+def listeners(scene: Scene) -> list[str]:
+    """Return the TCP ports of the first instance that something else than its own loopback could reach."""
+    found = []
+    for number in _inside(scene, scene.first):
+        devices = scene.podman.read_files([f"/proc/{number}/net/dev"]).decode().splitlines()[2:]
+        if all(line.split(":")[0].strip() == "lo" for line in devices):
+            continue
+        shown = scene.podman.read_files([f"/proc/{number}/net/tcp", f"/proc/{number}/net/tcp6"]).decode()
+        for fields in (line.split() for line in shown.splitlines()):
+            if len(fields) > 3 and fields[3] == LISTEN:
+                address, port = fields[1].rsplit(":", 1)
+                if address not in LOOPBACK:
+                    found.append(f"port {int(port, 16)} listens beyond the loopback")
+    return sorted(set(found))
+
+
+def leaks(scene: Scene) -> list[str]:
+    """Return where a secret of the first instance stands in the open."""
+    deployment = scene.deployment(scene.first)
+    values = {item.key: scene.secret(scene.first, item.key) for item in deployment.secrets}
+    paths = scene.user.paths
+    manifest = store.read_manifest(paths, store.current_number(paths))
+    open_places = {
+        "the arguments of a process": "\0".join(
+            files.read_text(f"/proc/{name}/cmdline") or "" for name in files.list_directory("/proc") if name.isdigit()
+        ),
+        "the journal": process.run(["journalctl", "--user", "--boot", "--quiet", "--output=cat"]).text,
+        "podman inspect": json.dumps(_containers(scene)),
+        "a generated file": "\0".join(
+            item.content.decode(errors="replace") for item in store.read_tree(paths, manifest).values()
+        ),
+    }
+    return [
+        f"the secret {key} stands in {where}"
+        for key, value in values.items()
+        for where, text in open_places.items()
+        if value in text
+    ]

@@ -1,0 +1,199 @@
+"""The levels of a recipe's test, each a function of the scene that returns what it saw or raises what is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from chainsaw.compile.lint import lint
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts
+from chainsaw.host.web import Answer
+from chainsaw.model.names import span_in_seconds
+from chainsaw.work.shipped import shared_files
+from chainsaw.work.trial.assets import first_assets
+from chainsaw.work.trial.confinement import capabilities_beyond, leaks, listeners, not_confined, reachable
+from chainsaw.work.trial.footprint import footprint, image_size, memory_of
+from chainsaw.work.trial.rehearsal import rehearse
+from chainsaw.work.trial.scene import Scene, wait_until
+
+SLEEP = "5s"
+BUSY_REQUESTS = 20
+KINDS = {"css": ("text/css",), "js": ("javascript",)}
+Evidence = dict[str, Any]
+
+
+def well_formed(scene: Scene) -> Evidence:
+    """Level 1: it lints without an error, and those who will read what it compiles to take it."""
+    problems = [item for item in lint(scene.bundle, shared_files()) if item.severity == "error"]
+    if problems:
+        raise ChainsawError(problems)
+    scene.declare(scene.first, f"https://{scene.first}.localhost/")
+    return rehearse(scene, scene.first)
+
+
+def installs(scene: Scene) -> Evidence:
+    """Level 2: it installs with defaults, and its page answers with its first stylesheet and script."""
+    scene.declare(scene.first, f"https://{scene.first}.localhost/")
+    scene.apply(scene.first)
+    assets = look(scene, scene.first)
+    scene.measured["image_mb"] = image_size(scene)
+    for _ in range(BUSY_REQUESTS):
+        scene.get(scene.first, scene.deployment(scene.first).probe.path)
+    scene.measured["memory_busy_mb"] = memory_of(scene, scene.first)
+    return {"page": scene.deployment(scene.first).probe.path, "assets": assets}
+
+
+def look(scene: Scene, name: str) -> dict[str, str]:
+    """Return the first assets of an instance's page, all of which answered as what they are."""
+    deployment = scene.deployment(name)
+    answer = scene.get(name, deployment.probe.path)
+    if answer.status != deployment.probe.status:
+        raise _wrong(f"{deployment.probe.path} answers {answer.status}")
+    assets = first_assets(answer.text, f"https://{deployment.host}{deployment.probe.path}")
+    for kind, path in assets.items():
+        found = scene.get(name, path)
+        if found.status != 200 or not found.body or not _is_kind(found, kind):
+            shown = found.headers.get("content-type", "without a type")
+            raise _wrong(f"the {kind} {path} answers {found.status}, {len(found.body)} bytes, {shown}")
+    return assets
+
+
+def _is_kind(answer: Answer, kind: str) -> bool:
+    return any(word in answer.headers.get("content-type", "") for word in KINDS[kind])
+
+
+def keeps_data(scene: Scene) -> Evidence:
+    """Level 3, before the reboot: what is written is there again after a restart."""
+    marker = scene.bundle.recipe.marker
+    if marker is None:
+        raise _wrong("the recipe has no marker, so nothing shows that data is kept")
+    scene.player(scene.first).play(marker.write, scene.marker)
+    scene.player(scene.first).play(marker.read, scene.marker)
+    began = time.monotonic()
+    scene.restart(scene.first)
+    look(scene, scene.first)
+    scene.measured["restart_seconds"] = round(time.monotonic() - began, 1)
+    scene.player(scene.first).play(marker.read, scene.marker)
+    return {"marker": scene.marker, "boot": facts.boot_id()}
+
+
+def has_marker(scene: Scene, name: str) -> bool:
+    """Tell whether the marker is in an instance."""
+    marker = scene.bundle.recipe.marker
+    if marker is None:
+        return False
+    try:
+        scene.player(name).play(marker.read, scene.marker)
+    except ChainsawError:
+        return False
+    return True
+
+
+def side_by_side(scene: Scene) -> Evidence:
+    """Level 4: a second instance knows nothing of the first, and its end leaves the first."""
+    scene.declare(scene.second, f"https://{scene.second}.localhost/")
+    scene.apply(scene.second)
+    look(scene, scene.second)
+    if has_marker(scene, scene.second):
+        raise _wrong("the second instance has the data of the first")
+    blocks = [scene.deployment(name).block for name in (scene.first, scene.second)]
+    if blocks[0] is not None and blocks[0] == blocks[1]:
+        raise _wrong("both instances have the same ids")
+    ways = [way for pair in _pairs(scene) for way in reachable(scene, *pair)]
+    if ways:
+        raise _wrong("; ".join(ways))
+    scene.purge(scene.second)
+    if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
+        raise _wrong("the first instance lost its data with the end of the second")
+    return {"blocks": blocks}
+
+
+def _pairs(scene: Scene) -> list[tuple[str, str]]:
+    return [(scene.first, scene.second), (scene.second, scene.first)]
+
+
+def follows_route(scene: Scene) -> Evidence:
+    """Level 5: the instance answers where its route says, after it changed, with its data."""
+    routes = [f"https://{scene.first}-moved.localhost/"]
+    if scene.bundle.recipe.subpath:
+        routes.append(f"https://{scene.first}-moved.localhost/a/path/")
+    for route in [*routes, f"https://{scene.first}.localhost/"]:
+        scene.declare(scene.first, route)
+        scene.apply(scene.first)
+        look(scene, scene.first)
+        if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
+            raise _wrong(f"at {route} its data is not there")
+    return {"routes": routes}
+
+
+def leaves_nothing(scene: Scene) -> Evidence:
+    """Level 6: after a removal the account is as it was before, and the instance installs again."""
+    before = footprint(scene)
+    for _ in range(2):
+        scene.declare(scene.second, f"https://{scene.second}.localhost/")
+        began = time.monotonic()
+        scene.apply(scene.second)
+        scene.measured["first_start_seconds"] = round(time.monotonic() - began, 1)
+        look(scene, scene.second)
+        scene.purge(scene.second)
+        left = sorted(footprint(scene) - before)
+        if left:
+            raise _wrong(f"a removal leaves {', '.join(left)}")
+    return {"compared": len(before)}
+
+
+def is_confined(scene: Scene) -> Evidence:
+    """Level 7: read-only root, no capability but the waived ones, no port that others reach, no secret to be seen."""
+    # Nobody has asked the first instance for anything since the level before.
+    scene.measured["memory_idle_mb"] = memory_of(scene, scene.first)
+    problems = [*not_confined(scene), *capabilities_beyond(scene), *listeners(scene), *leaks(scene)]
+    if problems:
+        raise _wrong("; ".join(problems))
+    waived = {name: [w.name for w in item.capabilities] for name, item in scene.bundle.recipe.components.items()}
+    return {"processes": len(scene.processes(scene.first)), "waived": {k: v for k, v in waived.items() if v}}
+
+
+def sleeps_and_wakes(scene: Scene) -> Evidence:
+    """Level 8: without requests its processes end; the next requests, several at once, are all answered."""
+    deployment = scene.deployment(scene.first)
+    if deployment.socket is None:
+        return {"processes": 0, "why": "there is no process that could sleep"}
+    scene.declare(scene.first, f"https://{scene.first}.localhost/", f"sleep: {SLEEP}\n")
+    scene.apply(scene.first)
+    look(scene, scene.first)
+    if not wait_until(lambda: scene.state(scene.first) == "asleep", span_in_seconds(SLEEP) + 60):
+        raise _wrong(f"it is {scene.state(scene.first)} and not asleep a minute after its last request")
+    if left := scene.processes(scene.first):
+        raise _wrong(f"{len(left)} processes run while it is asleep")
+    began = time.monotonic()
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        path = deployment.probe.path
+        answers = [pool.submit(scene.get, scene.first, path) for _ in range(4)]
+        statuses = [answer.result().status for answer in answers]
+    scene.measured["wake_seconds"] = round(time.monotonic() - began, 2)
+    if set(statuses) != {deployment.probe.status}:
+        raise _wrong(f"the requests that woke it were answered {statuses}")
+    if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
+        raise _wrong("after its sleep its data is not there")
+    scene.declare(scene.first, f"https://{scene.first}.localhost/")
+    scene.apply(scene.first)
+    return {"processes": 0, "wake_seconds": scene.measured["wake_seconds"], "statuses": statuses}
+
+
+def _wrong(message: str) -> ChainsawError:
+    return ChainsawError(Diagnostic("level", message))
+
+
+LEVELS: dict[int, Callable[[Scene], Evidence]] = {
+    1: well_formed,
+    2: installs,
+    3: keeps_data,
+    4: side_by_side,
+    5: follows_route,
+    6: leaves_nothing,
+    7: is_confined,
+    8: sleeps_and_wakes,
+}

@@ -1,0 +1,102 @@
+"""The steps of a recipe's marker, played: something of one's own is written, and read again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainsaw.compile.template import render
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import files
+from chainsaw.host.podman import Podman
+from chainsaw.host.web import Answer, Asked, Front, request
+from chainsaw.model.deployment import Deployment
+from chainsaw.model.serve import Put, Request, Run, Step
+
+TIMEOUT = 60.0
+
+
+@dataclass
+class Player:
+    """Plays steps against one instance; `context` are the names that its recipe's templates know."""
+
+    deployment: Deployment
+    context: Mapping[str, Any]
+    front: Front
+    podman: Podman
+    secret: Callable[[str], str]
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def play(self, steps: Sequence[Step], marker: str) -> None:
+        """Play steps in order; raise ChainsawError with what the first one that fails met."""
+        for number, step in enumerate(steps, 1):
+            names = {**self.context, **self.kept, "marker": marker}
+            if step.request:
+                self._request(step.request, names, number)
+            if step.run:
+                self._run(step.run, names, number)
+            if step.put:
+                self._put(step.put, names)
+
+    def _request(self, step: Request, names: Mapping[str, Any], number: int) -> None:
+        secrets = {key.path.rsplit("/", 1)[-1]: key.path for key in self.deployment.secrets}
+        names = {**names, "secret": {name: self.secret(name) for name in secrets}}
+        headers = {name: self._text(value, names) for name, value in step.headers.items()}
+        if step.user is not None:
+            password = self.secret(step.secret) if step.secret else ""
+            pair = f"{self._text(step.user, names)}:{password}".encode()
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        path = self.deployment.path + self._text(step.path, names).lstrip("/")
+        body = None if step.body is None else self._text(step.body, names).encode()
+        try:
+            answer = request(self.front, Asked(self.deployment.host, path, step.method, headers, body), TIMEOUT)
+        except OSError as error:
+            raise _failed(number, f"{step.method} {path} is not answered: {error}") from error
+        if answer.status != step.status:
+            raise _failed(
+                number, f"{step.method} {path} answers {answer.status}, not {step.status}: {answer.text[:200]}"
+            )
+        self._demand(step.contains, answer.text, names, number, f"{step.method} {path}")
+        for name, where in step.keep.items():
+            self.kept[name] = _picked(answer, where, number)
+
+    def _run(self, step: Run, names: Mapping[str, Any], number: int) -> None:
+        argv = [self._text(item, names) for item in step.command]
+        outcome = self.podman.exec(f"{self.deployment.name}.{step.component}", argv)
+        if outcome.code:
+            raise _failed(number, f"{argv[0]} in {step.component} ended with {outcome.code}: {outcome.complaint}")
+        self._demand(step.contains, outcome.text, names, number, argv[0])
+
+    def _put(self, step: Put, names: Mapping[str, Any]) -> None:
+        ends = (f"/volumes/{step.volume}", f"/public/{self.deployment.name}/{step.volume}")
+        directory = next(item for item in self.deployment.directories if item.path.endswith(ends))
+        content = self._text(step.content, names).encode()
+        if directory.ids is None:
+            files.write_atomic(f"{directory.path}/{step.path}", content)
+        else:
+            self.podman.put_file(f"{directory.path}/{step.path}", content, directory.ids)
+
+    def _demand(self, wanted: str | None, text: str, names: Mapping[str, Any], number: int, what: str) -> None:
+        if wanted is not None and self._text(wanted, names) not in text:
+            raise _failed(number, f"{what} answers without {self._text(wanted, names)!r}")
+
+    def _text(self, text: str, names: Mapping[str, Any]) -> str:
+        return render("marker", text, names, one_line_values=False) if "{" in text else text
+
+
+def _picked(answer: Answer, where: str, number: int) -> Any:
+    """Return the value of a JSON answer at a.b.0.c."""
+    try:
+        value = json.loads(answer.text)
+        for part in where.split("."):
+            value = value[int(part)] if isinstance(value, list) else value[part]
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise _failed(number, f"the answer has no {where}: {answer.text[:200]}") from None
+    return value
+
+
+def _failed(number: int, message: str) -> ChainsawError:
+    return ChainsawError(Diagnostic("marker", f"step {number} of the marker: {message}"))

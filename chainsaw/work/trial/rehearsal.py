@@ -1,0 +1,49 @@
+"""A generation that is written, read by those who would run it, and never becomes current."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainsaw.errors import ChainsawError
+from chainsaw.host import store
+from chainsaw.plan import actions as act
+from chainsaw.work.apply import Session, applied, worker_for
+from chainsaw.work.pieces import former_pieces, select
+from chainsaw.work.result import Request, Result
+from chainsaw.work.trial.scene import Scene
+
+NEEDED = (act.RecordBlock, act.CreateDirectory, act.IssueCertificate)
+"""What nginx wants to find before it takes a file; images are not among it."""
+
+
+def rehearse(scene: Scene, name: str) -> dict[str, Any]:
+    """Return which files of an instance Podman's generator and nginx took; raise ChainsawError when they do not."""
+    seen: dict[str, Any] = {}
+
+    def attempt(session: Session) -> Result:
+        pieces = select(session.compiled.pieces, former_pieces(session.user.paths), (name,))
+        manifest, tree, _, plan = session.plan_for(pieces)
+        worker = worker_for(session, manifest, tree)
+        fronts = [item for item in plan if item.owner == "front" and isinstance(item, act.ProvideImage)]
+        worker.images.obtain([item.need for item in fronts])
+        handlers = {
+            act.RecordBlock: worker.record_block,
+            act.CreateDirectory: worker.create_directory,
+            act.IssueCertificate: worker.issue_certificate,
+        }
+        for action in plan:
+            if isinstance(action, NEEDED) and (action.owner in ("", "front")):
+                handlers[type(action)](action)  # type: ignore[operator]
+        worker.place()
+        number = store.current_number(session.user.paths) + 1
+        try:
+            worker.write_generation(act.WriteGeneration("", number, (), (), ()))
+        finally:
+            store.discard_generation(session.user.paths, number)
+        seen["files"] = sorted(path for path, artifact in tree.items() if artifact.owner == name)
+        return Result({})
+
+    applied(Request((name,), command="recipe test"), scene.report, attempt, scene.catalog)
+    if not seen["files"]:
+        raise ChainsawError([])
+    return seen

@@ -1,0 +1,145 @@
+"""recipe test: the levels one after the other, and the record of what they found."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from chainsaw import __version__
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import facts, files
+from chainsaw.load.recipe import Bundle
+from chainsaw.model.tested import LEVELS as MEANINGS
+from chainsaw.model.tested import LevelResult, Tested
+from chainsaw.work.catalog import Catalog, read_recipe, recipe_digest
+from chainsaw.work.result import Reporter, Result
+from chainsaw.work.trial.levels import LEVELS, has_marker
+from chainsaw.work.trial.scene import Scene
+
+RECORD = "tested.json"
+
+
+def run_trial(directory: str, levels: Sequence[int], reboot: str, report: Reporter) -> Result:
+    """Try levels of a recipe on this host and write what was found beside it.
+
+    `reboot` is "pause" to leave the first instance for a reboot, "resume" to look at it after one, or "" for neither.
+    """
+    directory = files.real_path(directory)
+    name = directory.rsplit("/", 1)[-1]
+    bundle = read_recipe(directory, name)
+    scene = Scene(bundle, Catalog(own={name: directory}), report, facts.account())
+    pending = f"{scene.user.paths.state}/chainsaw/trials/{name}.json"
+    if reboot == "resume":
+        return _resume(scene, directory, pending)
+    results: dict[int, LevelResult] = {}
+    _clear(scene)
+    for number in levels:
+        report.note(f"level {number}: {MEANINGS[number]}")
+        results[number] = _attempt(scene, number)
+        if not results[number].passed:
+            break
+    tested = _tested(scene, results)
+    if reboot == "pause" and results.get(3, _MISSED).passed:
+        files.write_atomic(
+            pending, json.dumps({"marker": scene.marker, "tested": tested.model_dump(mode="json")}).encode()
+        )
+        return _told(tested, bundle, ["level 3 waits for a reboot; after it: chainsaw recipe test --resume"])
+    _clear(scene)
+    tested = _without_reboot(tested)
+    _write(directory, tested)
+    return _told(tested, bundle)
+
+
+_MISSED = LevelResult(passed=False, seconds=0)
+
+
+def _attempt(scene: Scene, number: int) -> LevelResult:
+    began = time.monotonic()
+    try:
+        evidence = LEVELS[number](scene)
+    except ChainsawError as error:
+        problems = tuple(item.render() for item in error.diagnostics)
+        return LevelResult(passed=False, seconds=_since(began), problems=problems)
+    except OSError as error:
+        return LevelResult(passed=False, seconds=_since(began), problems=(str(error),))
+    return LevelResult(passed=True, seconds=_since(began), evidence=evidence)
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 1)
+
+
+def _clear(scene: Scene) -> None:
+    for name in (scene.first, scene.second):
+        scene.purge(name)
+
+
+def _resume(scene: Scene, directory: str, pending: str) -> Result:
+    """Look for the marker after a reboot, and write the record; raise ChainsawError when nothing was left for it."""
+    text = files.read_text(pending)
+    if text is None:
+        hint = f"chainsaw recipe test {directory} --pause; then reboot"
+        raise ChainsawError(
+            Diagnostic("no-trial", f"no test of {scene.name} waits for a reboot", hint=hint), Exit.MISSING
+        )
+    known = json.loads(text)
+    tested = Tested.model_validate_json(json.dumps(known["tested"]))
+    scene.marker = known["marker"]
+    third = tested.levels[3]
+    evidence = {**third.evidence, "boot_after": facts.boot_id()}
+    problems = []
+    if evidence["boot_after"] == evidence["boot"]:
+        raise invalid(Diagnostic("no-reboot", "this host was not rebooted since the test began", hint="sudo reboot"))
+    if not has_marker(scene, scene.first):
+        problems.append("after the reboot its data is not there")
+    level = third.model_copy(update={"evidence": evidence, "passed": not problems, "problems": tuple(problems)})
+    tested = tested.model_copy(update={"levels": {**tested.levels, 3: level}})
+    _clear(scene)
+    files.remove(pending)
+    _write(directory, tested)
+    return _told(tested, scene.bundle)
+
+
+def _tested(scene: Scene, results: dict[int, LevelResult]) -> Tested:
+    recipe = scene.bundle.recipe
+    return Tested(
+        recipe=recipe.name,
+        version=f"{recipe.version}-{recipe.revision}",
+        digest=recipe_digest(scene.bundle),
+        date=time.strftime("%Y-%m-%d"),
+        by=f"chainsaw {__version__}",
+        host=facts.description(scene.user.paths),
+        levels=results,
+        measured=scene.measured,
+    )
+
+
+def _without_reboot(tested: Tested) -> Tested:
+    """Take level 3 back: without a reboot it is half of what it says."""
+    third = tested.levels.get(3)
+    if third is None or not third.passed:
+        return tested
+    problem = "not tried across a reboot: chainsaw recipe test DIR --pause, reboot, chainsaw recipe test DIR --resume"
+    level = third.model_copy(update={"passed": False, "problems": (problem,)})
+    return tested.model_copy(update={"levels": {**tested.levels, 3: level}})
+
+
+def _write(directory: str, tested: Tested) -> None:
+    content = json.dumps(tested.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    files.write_atomic(f"{directory}/{RECORD}", content.encode())
+
+
+def _told(tested: Tested, bundle: Bundle, more: Sequence[str] = ()) -> Result:
+    lines = []
+    problems = []
+    for number, found in sorted(tested.levels.items()):
+        mark = "ok    " if found.passed else "FAILED"
+        lines.append(f"{number}  {mark}  {found.seconds:6.1f} s  {MEANINGS[number]}")
+        problems += [Diagnostic("level", problem, key=f"level {number}") for problem in found.problems]
+    shown = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in tested.measured.items())
+    lines += [f"measured: {shown}"] if shown else []
+    lines += [*more, f"{bundle.recipe.name} {tested.version} reaches level {tested.level}"]
+    data: dict[str, Any] = {"tested": tested.model_dump(mode="json"), "level": tested.level}
+    return Result(data, tuple(lines), tuple(problems), Exit.FAILED if problems else Exit.OK)

@@ -1,0 +1,158 @@
+"""What a level test works with: throw-away instances of one recipe, and how to look at them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainsaw.compile.context import Host, Job
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.host import facts, files, store
+from chainsaw.host.observe import PATTERNS
+from chainsaw.host.podman import Podman
+from chainsaw.host.systemd import UserManager
+from chainsaw.host.web import Answer, Asked, Front, request
+from chainsaw.load.recipe import Bundle, instance_bundle
+from chainsaw.load.site import load_instance, load_site
+from chainsaw.model.deployment import Deployment
+from chainsaw.model.site import Site
+from chainsaw.plan.state import State, instance_state
+from chainsaw.work.apply import apply
+from chainsaw.work.catalog import Catalog
+from chainsaw.work.new import instance_text
+from chainsaw.work.purge import purge
+from chainsaw.work.result import Reporter, Request
+from chainsaw.work.shipped import shared_files
+from chainsaw.work.trial.marker import Player
+
+REQUEST_TIMEOUT = 60.0
+
+
+@dataclass
+class Scene:
+    """One recipe on this host, by its directory; `first` and `second` are the instances that come and go."""
+
+    bundle: Bundle
+    catalog: Catalog
+    report: Reporter
+    user: facts.Account
+    measured: dict[str, Any] = field(default_factory=dict)
+    marker: str = field(default_factory=lambda: f"mark{secrets.token_hex(6)}")
+
+    @property
+    def name(self) -> str:
+        """The recipe's name."""
+        return self.bundle.recipe.name
+
+    @property
+    def first(self) -> str:
+        """The instance that most levels look at."""
+        return f"try-{self.name}"
+
+    @property
+    def second(self) -> str:
+        """The instance beside it."""
+        return f"try-{self.name}-2"
+
+    @property
+    def site(self) -> Site:
+        """What the admin set for all instances."""
+        return load_site("site.yaml", files.read_text(self.user.paths.site_file))
+
+    @property
+    def front(self) -> Front:
+        """Where the front is."""
+        return Front(self.site.ports.https, f"{self.user.paths.authority}/ca.pem")
+
+    @property
+    def front_image(self) -> str:
+        """The image of the front, which is on every host and has the tools to look around."""
+        paths = self.user.paths
+        front = store.read_manifest(paths, store.current_number(paths)).front
+        assert front is not None
+        return front.images[0].reference
+
+    @property
+    def podman(self) -> Podman:
+        """Podman of the admin."""
+        ranges = facts.ranges_of(self.user.name, self.user.uid)
+        return Podman(self.user.runtime, ranges.uids, ranges.gids)
+
+    def declare(self, name: str, route: str, extra: str = "") -> None:
+        """Write the file of an instance with the recipe's defaults."""
+        text = instance_text(self.bundle.recipe, route, {}) + extra
+        files.write_atomic(f"{self.user.paths.instance_files}/{name}.yaml", text.encode(), 0o600)
+
+    def apply(self, name: str) -> None:
+        """Apply one instance; raise ChainsawError when it does not come up."""
+        result = apply(Request((name,)), self.report, self.catalog)
+        if result.exit is not Exit.OK:
+            raise ChainsawError(list(result.diagnostics), result.exit)
+
+    def purge(self, name: str) -> None:
+        """Remove an instance and all that is its own."""
+        purge(name, self.report, self.catalog)
+
+    def deployment(self, name: str) -> Deployment:
+        """Return what is applied of an instance."""
+        paths = self.user.paths
+        return store.read_manifest(paths, store.current_number(paths)).instances[name]
+
+    def state(self, name: str) -> State:
+        """Return what an instance is doing now."""
+        with UserManager() as manager:
+            return instance_state(self.deployment(name), manager.states(PATTERNS))
+
+    def get(self, name: str, path: str) -> Answer:
+        """Return the answer of an instance's host to a path."""
+        return request(self.front, Asked(self.deployment(name).host, path), REQUEST_TIMEOUT)
+
+    def secret(self, name: str, key: str) -> str:
+        """Return a secret of an instance."""
+        return self.podman.read_file(self.user.paths.secret(name, key)).decode()
+
+    def units(self, name: str) -> list[str]:
+        """Return the services of an instance, the gate's among them."""
+        found = self.deployment(name)
+        return [service.unit for service in (*found.services, found.gate) if service]
+
+    def processes(self, name: str) -> list[int]:
+        """Return the ids of all processes of an instance."""
+        with UserManager() as manager:
+            return sorted({process for unit in self.units(name) for process in manager.processes(unit)})
+
+    def restart(self, name: str) -> None:
+        """Restart all of an instance, as an admin would."""
+        app = f"app@{name}.service"
+        units = [app] if app in self.units(name) else self.units(name)
+        with UserManager() as manager:
+            states = manager.start([(unit, True) for unit in units], 300.0, self.units(name))
+        down = [unit for unit, state in states.items() if state != "active" and not unit.endswith(".gate.service")]
+        if down:
+            raise ChainsawError(Diagnostic("not-started", f"{down[0]} is {states[down[0]]} after a restart"))
+
+    def player(self, name: str) -> Player:
+        """Return who plays the recipe's marker against an instance."""
+        return Player(
+            self.deployment(name), self._context(name), self.front, self.podman, lambda key: self.secret(name, key)
+        )
+
+    def _context(self, name: str) -> Mapping[str, Any]:
+        file = load_instance(
+            f"instances/{name}.yaml", files.read_text(f"{self.user.paths.instance_files}/{name}.yaml") or ""
+        )
+        bundle = instance_bundle(self.bundle, file.instance)
+        return Job(file, bundle, self.site, None, Host(self.user.paths), shared_files()).context
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Return whether a condition comes true within some seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.2)
+    return True
