@@ -12,6 +12,8 @@ from chainsaw import __version__
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 
 VERBS = {
+    "search": "chainsaw.cli.directory:search",
+    "info": "chainsaw.cli.directory:info",
     "new": "chainsaw.cli.new:new",
     "plan": "chainsaw.cli.apply:plan",
     "apply": "chainsaw.cli.apply:apply",
@@ -26,6 +28,8 @@ VERBS = {
 }
 
 SUMMARIES = {
+    "search": "List the recipes, with what is proven of each.",
+    "info": "Show all that is to know of a recipe before you install it.",
     "new": "Write the file of a new instance.",
     "plan": "Show what apply would do.",
     "apply": "Bring this host to what is declared.",

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import CompletionItem
 
+from chainsaw.cli.directory import complete_recipe
 from chainsaw.cli.output import json_option, show
 from chainsaw.work.new import new as new_instance
-
-
-def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer the names of the recipes."""
-    from chainsaw.work.catalog import Catalog
-
-    return [CompletionItem(name) for name in Catalog().names if name.startswith(incomplete)]
 
 
 @click.command(

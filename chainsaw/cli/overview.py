@@ -11,5 +11,5 @@ from chainsaw.work.overview import overview as list_instances
 @click.command("list", epilog="\b\nExamples:\n  chainsaw list\n  chainsaw list --json")
 @json_option
 def overview(as_json: bool) -> None:
-    """Show every instance and what it is doing: running, asleep, starting, stopping, failed, stopped, or not applied yet."""
+    """Show every instance and what it is doing: running, asleep, starting, stopping, failed, stopped, not applied."""
     show("list", list_instances(), as_json)

@@ -50,3 +50,43 @@ def lint(directory: str, as_json: bool) -> None:
     from chainsaw.work.recipes import lint_recipe
 
     show("recipe lint", lint_recipe(directory), as_json)
+
+
+@recipe.command(
+    "new", epilog="\b\nExamples:\n  chainsaw recipe new wiki --from php\n  chainsaw recipe new feeds --from http"
+)
+@click.argument("name")
+@click.option(
+    "--from",
+    "kind",
+    type=click.Choice(["php", "http", "static", "image"]),
+    default="http",
+    show_default=True,
+    help="php: PHP-FPM behind the front; http: a server on a port; static: files; image: an upstream image.",
+)
+@click.option("--in", "parent", type=DIRECTORY, default=".", help="The directory that it is written to.")
+@json_option
+def new(name: str, kind: str, parent: str, as_json: bool) -> None:
+    """Write a small recipe NAME that works, to change it into one's own."""
+    from chainsaw.work.recipes import new_recipe
+
+    show("recipe new", new_recipe(name, kind, parent), as_json)
+
+
+@recipe.command(epilog="\b\nExamples:\n  chainsaw recipe docs recipes/wiki > wiki.md")
+@click.argument("directory", type=DIRECTORY)
+@json_option
+def docs(directory: str, as_json: bool) -> None:
+    """Print the page of the recipe in DIRECTORY in Markdown."""
+    from chainsaw.work.recipes import recipe_docs
+
+    show("recipe docs", recipe_docs(directory), as_json)
+
+
+@recipe.command(epilog="\b\nExamples:\n  chainsaw recipe guide | less")
+@json_option
+def guide(as_json: bool) -> None:
+    """Print how a recipe is written, from the idea to level 8."""
+    from chainsaw.work.recipes import guide as authoring_guide
+
+    show("recipe guide", authoring_guide(), as_json)

@@ -8,12 +8,10 @@ from chainsaw.errors import ChainsawError
 from chainsaw.host import store
 from chainsaw.plan import actions as act
 from chainsaw.work.apply import Session, applied, worker_for
+from chainsaw.work.execute import Worker
 from chainsaw.work.pieces import former_pieces, select
 from chainsaw.work.result import Request, Result
 from chainsaw.work.trial.scene import Scene
-
-NEEDED = (act.RecordBlock, act.CreateDirectory, act.IssueCertificate)
-"""What nginx wants to find before it takes a file; images are not among it."""
 
 
 def rehearse(scene: Scene, name: str) -> dict[str, Any]:
@@ -26,14 +24,9 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
         worker = worker_for(session, manifest, tree)
         fronts = [item for item in plan if item.owner == "front" and isinstance(item, act.ProvideImage)]
         worker.images.obtain([item.need for item in fronts])
-        handlers = {
-            act.RecordBlock: worker.record_block,
-            act.CreateDirectory: worker.create_directory,
-            act.IssueCertificate: worker.issue_certificate,
-        }
         for action in plan:
-            if isinstance(action, NEEDED) and (action.owner in ("", "front")):
-                handlers[type(action)](action)  # type: ignore[operator]
+            if action.owner in ("", "front"):
+                _prepare(worker, action)
         worker.place()
         number = store.current_number(session.user.paths) + 1
         try:
@@ -47,3 +40,13 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
     if not seen["files"]:
         raise ChainsawError([])
     return seen
+
+
+def _prepare(worker: Worker, action: act.Action) -> None:
+    """Do what nginx wants to find done before it takes a file."""
+    if isinstance(action, act.RecordBlock):
+        worker.record_block(action)
+    elif isinstance(action, act.CreateDirectory):
+        worker.create_directory(action)
+    elif isinstance(action, act.IssueCertificate):
+        worker.issue_certificate(action)

@@ -1,0 +1,168 @@
+"""search and info: what recipes there are, who is responsible for them, what they need, and what was proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.load.check import nearest
+from chainsaw.load.recipe import Bundle
+from chainsaw.model.recipe import Recipe, Setting
+from chainsaw.model.tested import LEVELS, Tested
+from chainsaw.work.catalog import Catalog, recipe_digest
+from chainsaw.work.result import Result, Table
+
+NEVER = "not run by us"
+STALE = "changed since it was tested"
+MEASURED = {
+    "memory_idle_mb": "memory idle",
+    "memory_busy_mb": "memory busy",
+    "image_mb": "images on disk, shared layers included",
+    "first_start_seconds": "first start with images at hand",
+    "restart_seconds": "restart",
+    "wake_seconds": "first answer from asleep",
+}
+
+
+def tested_of(bundle: Bundle) -> Tested | None:
+    """Return what the last test of a recipe found, or None when it was never tested."""
+    text = bundle.files.get("tested.json")
+    try:
+        return Tested.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
+
+
+def level_of(bundle: Bundle) -> int | None:
+    """Return the level that a recipe, as it is, has reached; None when that is not known."""
+    tested = tested_of(bundle)
+    return tested.level if tested and tested.digest == recipe_digest(bundle) else None
+
+
+def proven(bundle: Bundle) -> str:
+    """Return in a few words what is proven of a recipe."""
+    tested, level = tested_of(bundle), level_of(bundle)
+    if tested is None:
+        return NEVER
+    return STALE if level is None else f"level {level} of {len(LEVELS)} on {tested.date}"
+
+
+def search(words: Sequence[str], catalog: Catalog) -> Result:
+    """Return the recipes in which all words occur, in name, title or summary, in any case."""
+    found = [catalog.bundle(name) for name in catalog]
+    found = [bundle for bundle in found if all(word.lower() in _text(bundle.recipe) for word in words)]
+    rows = [
+        {
+            "name": bundle.recipe.name,
+            "title": bundle.recipe.title,
+            "summary": bundle.recipe.summary,
+            "version": f"{bundle.recipe.version}-{bundle.recipe.revision}",
+            "level": level_of(bundle),
+            "tested": tested.date if (tested := tested_of(bundle)) else None,
+        }
+        for bundle in found
+    ]
+    shown = [(b.recipe.name, b.recipe.version, b.recipe.summary, proven(b)) for b in found]
+    table = Table(("name", "version", "what it is", "proven"), tuple(shown))
+    lines = () if rows else (f"no recipe has {' and '.join(map(repr, words))} in it; chainsaw search lists all",)
+    return Result({"recipes": rows}, lines, exit=Exit.OK if rows or not words else Exit.MISSING, table=table)
+
+
+def _text(recipe: Recipe) -> str:
+    return f"{recipe.name} {recipe.title} {recipe.summary}".lower()
+
+
+def find(name: str, catalog: Catalog) -> Bundle:
+    """Return a recipe; raise ChainsawError with a suggestion when there is none of this name."""
+    if name not in catalog:
+        message = f"no recipe {name!r}{nearest(name, catalog.names)}"
+        raise ChainsawError(Diagnostic("no-recipe", message, hint="chainsaw search lists all"), Exit.MISSING)
+    return catalog.bundle(name)
+
+
+def info(name: str, catalog: Catalog) -> Result:
+    """Return all that is to know of a recipe before it is installed."""
+    bundle = find(name, catalog)
+    recipe, tested = bundle.recipe, tested_of(bundle)
+    data: dict[str, Any] = recipe.model_dump(
+        mode="json", include={"name", "title", "summary", "version", "revision", "license", "home", "documentation"}
+    )
+    data |= recipe.model_dump(
+        mode="json", include={"source", "maintainers", "contribute", "honours", "notes", "subpath"}
+    )
+    data["level"] = level_of(bundle)
+    data["tested"] = tested.model_dump(mode="json") if tested else None
+    data["settings"] = {key: item.model_dump(mode="json") for key, item in recipe.settings.items()}
+    data["asks"] = asks_of(recipe)
+    return Result(data, tuple(_lines(bundle)))
+
+
+def asks_of(recipe: Recipe) -> list[dict[str, str]]:
+    """Return what a recipe asks beyond the defaults, each with its reason."""
+    asked = []
+    for name, component in recipe.components.items():
+        if component.egress:
+            need = "the internet" if component.egress.need == "internet" else "the internet, if you allow it"
+            asked.append({"component": name, "asks": need, "reason": component.egress.reason})
+        for waiver in component.capabilities:
+            asked.append({"component": name, "asks": f"the capability {waiver.name}", "reason": waiver.reason})
+        if component.user == 0:
+            asked.append({"component": name, "asks": "to be root in its container", "reason": "the image wants it"})
+    return asked
+
+
+def _lines(bundle: Bundle) -> Iterator[str]:
+    recipe = bundle.recipe
+    yield f"{recipe.title} {recipe.version}, recipe revision {recipe.revision}: {recipe.summary}"
+    yield f"  proven          {proven(bundle)}"
+    for person in recipe.maintainers:
+        yield f"  responsible     {person.name}, {person.contact}"
+    if recipe.contribute:
+        yield f"  contribute      {recipe.contribute}"
+    yield f"  licence         {recipe.license}"
+    yield f"  home            {recipe.home}"
+    yield f"  documentation   {recipe.documentation}"
+    yield f"  source          {recipe.source}"
+    yield from _needs(bundle)
+    yield from _configuration(recipe)
+    if recipe.notes and "{" not in recipe.notes:
+        yield f"after the installation: {recipe.notes}"
+
+
+def _needs(bundle: Bundle) -> Iterator[str]:
+    recipe, tested = bundle.recipe, tested_of(bundle)
+    yield "needs"
+    for name, component in recipe.components.items():
+        yield f"  {name:15} at most {component.memory} of memory"
+    if tested is not None:
+        for key, meaning in MEASURED.items():
+            if key in tested.measured:
+                unit = "MB" if key.endswith("_mb") else "s"
+                yield f"  {'measured':15} {tested.measured[key]} {unit}, {meaning}"
+    for item in asks_of(recipe):
+        yield f"  {item['component']:15} asks for {item['asks']}: {item['reason']}"
+    if not asks_of(recipe):
+        yield "  it asks for nothing beyond the defaults: no network, no capability, no root"
+    where = "works below a path of a host" if recipe.subpath else "works at the root of a host only"
+    yield f"  {'sub-path':15} {where}"
+
+
+def _configuration(recipe: Recipe) -> Iterator[str]:
+    if recipe.settings:
+        yield "settings"
+    for name, setting in recipe.settings.items():
+        yield f"  {name} ({kind_of(setting)}): {setting.help}"
+        yield f"      {setting.documentation}"
+    if recipe.honours:
+        yield "common directives"
+    for directive, mapped in recipe.honours.items():
+        yield f"  {directive}: {mapped}"
+
+
+def kind_of(setting: Setting) -> str:
+    """Return in a few words what a value of a setting is, and its default."""
+    kind = " | ".join(setting.options) if setting.options else setting.type
+    return f"{kind}, required" if setting.default is None else f"{kind}, default {setting.default!r}"
