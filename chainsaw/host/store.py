@@ -238,6 +238,15 @@ def _compiled_file(paths: Paths) -> str:
     return f"{paths.state}/chainsaw/compiled.json"
 
 
+def read_trials(paths: Paths) -> dict[str, str]:
+    """Return the directory of each recipe that is being tested."""
+    found = {}
+    for name in files.list_directory(paths.trials):
+        file = f"{paths.trials}/{name}"
+        found[name.removesuffix(".json")] = _read_json(file, files.read_text(file) or "", "directory", str)
+    return found
+
+
 def write_journal(paths: Paths, event: str, **details: Any) -> None:
     """Append what happens, or is about to, to the journal."""
     line = {"format": FORMAT, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **details}

@@ -66,6 +66,11 @@ class Paths:
         return f"{self.state}/chainsaw/journal"
 
     @property
+    def trials(self) -> str:
+        """The tests of recipes that are under way, one file for each."""
+        return f"{self.state}/chainsaw/trials"
+
+    @property
     def lock(self) -> str:
         """The lock file."""
         return f"{self.state}/chainsaw/lock"

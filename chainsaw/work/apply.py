@@ -21,7 +21,7 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
 from chainsaw.plan.observed import Observed
-from chainsaw.work.catalog import Catalog
+from chainsaw.work.catalog import Catalog, catalog_of
 from chainsaw.work.execute import Worker
 from chainsaw.work.glance import inputs_digest
 from chainsaw.work.images import Images
@@ -82,7 +82,7 @@ def applied(
 ) -> Result:
     """Return what a piece of work returns that needs a session: under the lock, on a host that lacks nothing."""
     user = facts.account()
-    begin = partial(_in_session, request, report, user, work, catalog or Catalog())
+    begin = partial(_in_session, request, report, user, work, catalog or catalog_of(user.paths))
     if request.dry_run:
         return begin()
     command = " ".join(["chainsaw", request.command, *request.names])

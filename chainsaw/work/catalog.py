@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import files
+from chainsaw.host import files, store
 from chainsaw.load.recipe import Bundle, files_digest, load_recipe
+from chainsaw.model.paths import Paths
 from chainsaw.work.shipped import shared_parts, shipped
 
 
@@ -61,6 +62,11 @@ def recipe_digest(bundle: Bundle) -> str:
 
 def _is_own(path: str) -> bool:
     return path != "tested.json" and not path.startswith("part/")
+
+
+def catalog_of(paths: Paths, own: Mapping[str, str] | None = None) -> Catalog:
+    """Return the recipes that an admin has: those shipped, those that a test is using, and `own` by directory."""
+    return Catalog(own={**store.read_trials(paths), **(own or {})})
 
 
 def read_recipe(directory: str, name: str) -> Bundle:

@@ -8,11 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.host.facts import account
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.model.tested import LEVELS, Tested
-from chainsaw.work.catalog import Catalog, recipe_digest
+from chainsaw.work.catalog import Catalog, catalog_of, recipe_digest
 from chainsaw.work.result import Result, Table
 
 NEVER = "not run by us"
@@ -50,8 +51,14 @@ def proven(bundle: Bundle) -> str:
     return STALE if level is None else f"level {level} of {len(LEVELS)} on {tested.date}"
 
 
-def search(words: Sequence[str], catalog: Catalog) -> Result:
+def recipe_names() -> list[str]:
+    """Return the names of all recipes."""
+    return catalog_of(account().paths).names
+
+
+def search(words: Sequence[str]) -> Result:
     """Return the recipes in which all words occur, in name, title or summary, in any case."""
+    catalog = catalog_of(account().paths)
     found = [catalog.bundle(name) for name in catalog]
     found = [bundle for bundle in found if all(word.lower() in _text(bundle.recipe) for word in words)]
     rows = [
@@ -83,9 +90,9 @@ def find(name: str, catalog: Catalog) -> Bundle:
     return catalog.bundle(name)
 
 
-def info(name: str, catalog: Catalog) -> Result:
+def info(name: str) -> Result:
     """Return all that is to know of a recipe before it is installed."""
-    bundle = find(name, catalog)
+    bundle = find(name, catalog_of(account().paths))
     recipe, tested = bundle.recipe, tested_of(bundle)
     data: dict[str, Any] = recipe.model_dump(
         mode="json", include={"name", "title", "summary", "version", "revision", "license", "home", "documentation"}

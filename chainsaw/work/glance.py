@@ -27,7 +27,9 @@ def inputs_digest(user: facts.Account) -> str:
         "version": __version__,
         "site": files.read_text(paths.site_file),
         "instances": {name: files.read_text(f"{paths.instance_files}/{name}") for name in names},
-        "recipes": [files.directory_digest(place) for place in (shipped("recipes"), paths.recipes)],
+        "recipes": [
+            files.directory_digest(place) for place in (shipped("recipes"), *store.read_trials(paths).values())
+        ],
         "quadlets": files.directory_digest(shipped("quadlets")),
         "ids": [files.read_text("/etc/subuid"), files.read_text("/etc/subgid")],
         "host": [facts.processors(), facts.has_ipv6()],

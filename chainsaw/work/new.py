@@ -14,7 +14,7 @@ from chainsaw.load.settings import Value
 from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.recipe import Recipe, Setting
-from chainsaw.work.catalog import Catalog
+from chainsaw.work.catalog import Catalog, catalog_of
 from chainsaw.work.intent import read_intent
 from chainsaw.work.result import Result
 
@@ -22,7 +22,7 @@ from chainsaw.work.result import Result
 def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
     """Write an instance's file; raise ChainsawError when it exists already or would not be valid."""
     user = account()
-    catalog = Catalog()
+    catalog = catalog_of(user.paths)
     if recipe_name not in catalog:
         hint = f"recipes: {', '.join(catalog.names)}"
         message = f"no recipe {recipe_name!r}{nearest(recipe_name, catalog.names)}"

@@ -8,7 +8,7 @@ from chainsaw.host import facts, store
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.systemd import UserManager
 from chainsaw.plan.state import instance_state
-from chainsaw.work.catalog import Catalog
+from chainsaw.work.catalog import catalog_of
 from chainsaw.work.intent import read_intent
 from chainsaw.work.result import Result, Table
 
@@ -16,7 +16,7 @@ from chainsaw.work.result import Result, Table
 def overview() -> Result:
     """Return all instances, declared or applied, sorted by name."""
     user = facts.account()
-    declared = read_intent(user, Catalog()).instances
+    declared = read_intent(user, catalog_of(user.paths)).instances
     applied = store.read_manifest(user.paths, store.current_number(user.paths)).instances
     with UserManager() as manager:
         units = manager.states(PATTERNS)

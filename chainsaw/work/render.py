@@ -12,7 +12,7 @@ from chainsaw.host import facts, files, store
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.recipe import Recipe
 from chainsaw.model.site import Instance, Site
-from chainsaw.work.catalog import Catalog
+from chainsaw.work.catalog import catalog_of
 from chainsaw.work.intent import FRONT, compile_intent, read_intent
 from chainsaw.work.result import Result
 from chainsaw.work.shipped import shared_files
@@ -30,7 +30,7 @@ def schema_text(kind: str) -> str:
 def render(out: str | None) -> Result:
     """Compile what is declared and write it below a directory, or list it; without ranges, with assumed ids."""
     user = facts.account()
-    catalog = Catalog()
+    catalog = catalog_of(user.paths)
     intent = read_intent(user, catalog)
     ranges = facts.ranges_of(user.name, user.uid)
     if sum(item.count for item in ranges.uids) < 2 * SIZE:

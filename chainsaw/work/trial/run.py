@@ -13,7 +13,7 @@ from chainsaw.host import facts, files
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.tested import LEVELS as MEANINGS
 from chainsaw.model.tested import LevelResult, Tested
-from chainsaw.work.catalog import Catalog, read_recipe, recipe_digest
+from chainsaw.work.catalog import catalog_of, read_recipe, recipe_digest
 from chainsaw.work.result import Reporter, Result
 from chainsaw.work.trial.levels import LEVELS, has_marker
 from chainsaw.work.trial.scene import Scene
@@ -29,10 +29,13 @@ def run_trial(directory: str, levels: Sequence[int], reboot: str, report: Report
     directory = files.real_path(directory)
     name = directory.rsplit("/", 1)[-1]
     bundle = read_recipe(directory, name)
-    scene = Scene(bundle, Catalog(own={name: directory}), report, facts.account())
-    pending = f"{scene.user.paths.state}/chainsaw/trials/{name}.json"
+    user = facts.account()
+    scene = Scene(bundle, catalog_of(user.paths, {name: directory}), report, user)
+    pending = f"{user.paths.trials}/{name}.json"
     if reboot == "resume":
         return _resume(scene, directory, pending)
+    # Whoever reads the instances meanwhile must find their recipe.
+    files.write_atomic(pending, json.dumps({"format": 1, "directory": directory}).encode())
     results: dict[int, LevelResult] = {}
     _clear(scene)
     for number in levels:
@@ -42,11 +45,11 @@ def run_trial(directory: str, levels: Sequence[int], reboot: str, report: Report
             break
     tested = _tested(scene, results)
     if reboot == "pause" and results.get(3, _MISSED).passed:
-        files.write_atomic(
-            pending, json.dumps({"marker": scene.marker, "tested": tested.model_dump(mode="json")}).encode()
-        )
-        return _told(tested, bundle, ["level 3 waits for a reboot; after it: chainsaw recipe test --resume"])
+        known = {"format": 1, "directory": directory, "marker": scene.marker, "tested": tested.model_dump(mode="json")}
+        files.write_atomic(pending, json.dumps(known).encode())
+        return _told(tested, bundle, ["level 3 waits for a reboot; after it: chainsaw recipe test DIR --resume"])
     _clear(scene)
+    files.remove(pending)
     tested = _without_reboot(tested)
     _write(directory, tested)
     return _told(tested, bundle)
@@ -78,13 +81,12 @@ def _clear(scene: Scene) -> None:
 
 def _resume(scene: Scene, directory: str, pending: str) -> Result:
     """Look for the marker after a reboot, and write the record; raise ChainsawError when nothing was left for it."""
-    text = files.read_text(pending)
-    if text is None:
+    known = json.loads(files.read_text(pending) or "{}")
+    if "tested" not in known:
         hint = f"chainsaw recipe test {directory} --pause; then reboot"
         raise ChainsawError(
             Diagnostic("no-trial", f"no test of {scene.name} waits for a reboot", hint=hint), Exit.MISSING
         )
-    known = json.loads(text)
     tested = Tested.model_validate_json(json.dumps(known["tested"]))
     scene.marker = known["marker"]
     third = tested.levels[3]
