@@ -63,7 +63,7 @@ DOORS = {
     "pystemd": ["host/systemd.py"],
     "podman": ["host/podman.py"],
     "fcntl": ["host/lock.py"],
-    "socket": ["host/probe.py"],
+    "socket": ["host/web.py"],
     "rich": ["cli/output.py"],
 }
 """Who may start a process, speak to systemd, to Podman, and so on: one module each."""

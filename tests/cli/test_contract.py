@@ -92,7 +92,7 @@ FAILING = {
     ("render",): Exit.INVALID,
     ("plan",): Exit.INVALID,
     ("apply",): Exit.INVALID,
-    ("new", "nextcloud", "cloud"): Exit.INVALID,
+    ("new", "no-such-recipe", "cloud"): Exit.INVALID,
     ("new", "wordpress", "blog"): Exit.FAILED,
     ("setup", "--user", "nobody-of-this-name"): Exit.MISSING,
     ("setup", "--user", "root"): Exit.USAGE,

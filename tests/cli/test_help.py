@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import shlex
 
+import click
 import pytest
 
 from chainsaw import __version__
@@ -42,8 +45,37 @@ def test_help_says_what_to_do_first_and_what_the_exit_codes_mean(chainsaw):
     assert codes == [item.value for item in Exit]
 
 
+def command_of(*words):
+    """Return the command that words name, as the parser has it."""
+    module, name = VERBS[words[0]].split(":")
+    command = getattr(importlib.import_module(module), name)
+    for part in words[1:]:
+        command = command.commands[part]
+    return command
+
+
 def verbs():
-    return [("secret", "show") if verb == "secret" else (verb,) for verb in VERBS]
+    """Return the words of every command that does something: a group stands for all that it holds."""
+    found, waiting = [], [(verb,) for verb in VERBS]
+    while waiting:
+        words = waiting.pop(0)
+        command = command_of(*words)
+        inner = [(*words, name) for name in command.commands] if isinstance(command, click.Group) else []
+        waiting = [*inner, *waiting]
+        found += [] if inner else [words]
+    return found
+
+
+def groups():
+    return [(verb,) for verb in VERBS if isinstance(command_of(verb), click.Group)]
+
+
+@pytest.mark.parametrize("words", groups(), ids=" ".join)
+def test_the_help_of_a_group_lists_all_that_it_holds(chainsaw, words):
+    shown = chainsaw(*words, "--help").out
+    for name, command in command_of(*words).commands.items():
+        assert re.search(rf"^  {name} +\S", shown, re.MULTILINE)
+        assert command.help
 
 
 @pytest.mark.parametrize("words", verbs(), ids=" ".join)
@@ -57,20 +89,13 @@ def test_the_help_of_a_verb_has_an_example_of_it(chainsaw, words):
 
 
 @pytest.mark.parametrize("words", verbs(), ids=" ".join)
-def test_the_examples_of_a_verb_are_taken_by_its_parser(words):
-    import importlib
-    import shlex
-
-    import click
-
-    module, name = VERBS[words[0]].split(":")
-    command = getattr(importlib.import_module(module), name)
-    for part in words[1:]:
-        command = command.commands[part]
-    assert isinstance(command, click.Command)
+def test_the_examples_of_a_verb_are_taken_by_its_parser(words, tmp_path, monkeypatch):
+    (tmp_path / "recipes/wiki").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    command = command_of(*words)
     for line in command.epilog.splitlines():
         if "chainsaw" in line:
-            argv = shlex.split(line.split(">")[0])
+            argv = shlex.split(re.split("[>|]", line)[0])
             argv = argv[argv.index("chainsaw") + 1 + len(words) :] if "chainsaw" in argv else []
             command.make_context("chainsaw", [*argv])
 

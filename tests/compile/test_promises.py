@@ -56,9 +56,11 @@ def test_a_container_runs_in_a_block_of_its_own_with_no_more_than_it_needs(files
         assert values(text, "NoNewPrivileges") == values(text, "ReadOnly") == ["true"], path
         assert values(text, "Pull") == ["never"], path
         assert values(text, "DefaultDependencies") == ["false"], path
-        (uids,), (gids,) = values(text, "UIDMap"), values(text, "GIDMap")
-        assert uids == gids, path
-        assert re.fullmatch(r"0:@[0-9]+:65536", uids), path
+        assert values(text, "UIDMap") == values(text, "GIDMap"), path
+        shares = values(text, "UserNS")
+        (space,) = shares or values(text, "UIDMap")
+        assert re.fullmatch(r"0:@[0-9]+:65536" if not shares else r"container:[a-z0-9-]+\.app", space), path
+        assert not (shares and values(text, "UIDMap")), path
         assert values(text, "MemoryMax"), path
         assert values(text, "TasksMax"), path
         assert values(text, "ContainerName"), path
@@ -96,7 +98,8 @@ NETWORKS = {
 
 def test_a_component_has_a_network_only_where_it_was_allowed(files):
     for path, text in files(CONTAINERS):
-        assert values(text, "Network") == [NETWORKS.get(path, "none")], path
+        if not values(text, "UserNS"):
+            assert values(text, "Network") == [NETWORKS.get(path, "none")], path
 
 
 def test_a_network_is_isolated_from_all_others(files):
@@ -141,8 +144,9 @@ def test_everything_that_runs_is_wanted_by_the_target(goldens):
     for case, site in goldens.items():
         wanted = {setting(value) for _, key, value in read(site.text("units/chainsaw.target")) if key == "Wants"}
         deployments = [site.manifest.front, *site.manifest.instances.values()]
-        units = {item.unit for one in deployments for item in (one.socket, *one.services, *one.timers) if item}
-        assert wanted == units, case
+        units = {item.unit for one in deployments for item in (one.socket, *one.timers) if item}
+        awake = [one for one in deployments if one.sleep is None]
+        assert wanted == units | {item.unit for one in awake for item in (*one.services, one.gate) if item}, case
 
 
 def test_every_unit_that_is_named_is_there_or_is_made_by_podman(goldens):
@@ -152,7 +156,7 @@ def test_every_unit_that_is_named_is_there_or_is_made_by_podman(goldens):
         for path, artifact in site.tree.items():
             if UNITS.fullmatch(path):
                 for _, key, value in read(artifact.content.decode()):
-                    if key in ("Requires", "After", "Wants", "PartOf", "Requisite", "Service", "Unit"):
+                    if key in ("Requires", "After", "Wants", "PartOf", "BindsTo", "Requisite", "Service", "Unit"):
                         assert setting(value) in names | made, (case, path, key)
 
 

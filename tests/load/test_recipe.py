@@ -14,7 +14,7 @@ from chainsaw.work.catalog import Catalog
 from chainsaw.work.shipped import shared_parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SHIPPED = sorted(path.name for path in (ROOT / "recipes").iterdir())
+SHIPPED = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml"))
 
 
 def refused(files):
@@ -74,9 +74,9 @@ def test_a_catalog_reads_each_recipe_when_it_is_asked_for():
     assert sorted(catalog) == SHIPPED
     assert len(catalog) == len(SHIPPED)
     assert catalog.bundle("static") is catalog.bundle("static")
-    assert catalog.get("nextcloud") is None
-    with pytest.raises(ChainsawError, match="no recipe 'nextcloud'"):
-        catalog.bundle("nextcloud")
+    assert catalog.get("no-such-recipe") is None
+    with pytest.raises(ChainsawError, match="no recipe 'no-such-recipe'"):
+        catalog.bundle("no-such-recipe")
 
 
 def test_a_broken_recipe_is_told_once_for_all_its_instances(tmp_path):
@@ -88,3 +88,46 @@ def test_a_broken_recipe_is_told_once_for_all_its_instances(tmp_path):
     places = [(item.file, item.line, item.key) for item in caught.value.diagnostics]
     assert len(set(places)) == len(places)
     assert {file for file, _, _ in places} == {"recipes/demo/recipe.yaml"}
+
+
+MARKED = """\
+format: 1
+name: demo
+title: Demo
+summary: What a recipe needs at least
+version: "1"
+revision: 1
+license: MIT
+home: https://example.org/
+documentation: https://example.org/docs
+source: https://example.org/source
+maintainers: [{name: Kim, contact: kim@example.org}]
+secrets: {password: {help: The first password.}}
+images: {app: {shared: base}}
+volumes: {data: {}}
+components:
+  app: {image: app, volumes: {data: /srv}, secrets: [password], health: {command: ["true"]}, memory: 64M}
+serve: {http: {}}
+marker:
+  write: [{STEP}]
+  read: [{request: {path: /, contains: "{{ marker }}"}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "codes"),
+    [
+        ("{put: {volume: data, path: a.txt, content: a}}", []),
+        ("{put: {volume: date, path: a.txt, content: a}}", ["undeclared"]),
+        ("{run: {component: app, command: [a]}}", []),
+        ("{run: {component: jobs, command: [a]}}", ["undeclared"]),
+        ("{request: {path: /, user: admin, secret: password}}", []),
+        ("{request: {path: /, user: admin, secret: passwort}}", ["undeclared"]),
+    ],
+)
+def test_a_marker_names_what_is_declared(step, codes):
+    files = {"recipe.yaml": MARKED.replace("{STEP}", step).encode()}
+    if codes:
+        assert refused(files) == codes
+    else:
+        assert load_recipe("recipe.yaml", "demo", files, shared_parts()).recipe.marker

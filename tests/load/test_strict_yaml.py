@@ -53,11 +53,15 @@ def agrees(ours, theirs):
 @given(documents)
 @example("a: yes\nb: no\nc: 22:22\n")
 @example("a: 0x1F\nb: 0o17\nc: 1_000\nd: 1e3\n")
+@example("0_")
 def test_what_is_accepted_means_what_yaml_says(text):
     source = read(text)
     assume(source is not None)
-    theirs = YAML(typ="safe", pure=True).load(text)
-    assert agrees(source.value or {}, theirs or {})
+    try:
+        theirs = YAML(typ="safe", pure=True).load(text)
+    except ValueError:  # ruamel takes `._` for a number, and fails to make one of it
+        assume(False)
+    assert not source.value if theirs is None else agrees(source.value, theirs)
 
 
 @given(documents)

@@ -112,6 +112,7 @@ def verify_order(plan):
 
 PAIRS = [("wordpress", "one-host"), ("one-host", "wordpress"), ("wordpress", "egress"), ("egress", "no-site-file")]
 PAIRS += [("static", "no-instances"), ("no-instances", "static"), ("other-ports", "wordpress"), ("one-host", "static")]
+PAIRS += [("wordpress", "asleep"), ("asleep", "gate"), ("gate", "once"), ("once", "static")]
 
 
 def test_nothing_on_the_host_means_that_all_is_made_once(goldens):
@@ -144,7 +145,7 @@ def test_a_plan_leads_from_any_state_to_any_other(goldens, before, after):
     assert running == {
         item.unit
         for one in deployments
-        for item in (*one.services, *one.timers, one.socket, one.network)
+        for item in (*one.services, *one.timers, one.socket, one.gate, one.network)
         if item is not None
     }
 
@@ -180,7 +181,9 @@ def mishaps(draw):
 
 @settings(max_examples=60)
 @given(
-    mishap=mishaps(), before=st.sampled_from(["one-host", "egress"]), after=st.sampled_from(["one-host", "wordpress"])
+    mishap=mishaps(),
+    before=st.sampled_from(["one-host", "egress", "gate", "asleep"]),
+    after=st.sampled_from(["one-host", "wordpress", "gate", "asleep"]),
 )
 def test_a_plan_mends_whatever_happened(goldens, mishap, before, after):
     observed = mishap(reached(goldens[before]))

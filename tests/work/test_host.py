@@ -20,6 +20,7 @@ from chainsaw.host import certificates, facts, files
 from chainsaw.host.podman import Podman
 from chainsaw.host.probe import probe
 from chainsaw.host.systemd import UserManager
+from chainsaw.host.web import Front
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.deployment import Ids, ProbeRequest
 from chainsaw.model.paths import Paths
@@ -261,12 +262,13 @@ PAGE = b"<title>Fish &amp; Chips</title>"
 def test_a_page_proves_an_instance_or_says_what_is_wrong(tmp_path, host, status, contains, problem):
     with web_server(str(tmp_path), 200, PAGE) as port:
         request = ProbeRequest(path="/", status=status, contains=contains)
-        found = probe(host, port, request, str(tmp_path / "ca.pem"), patience=0)
+        found = probe(host, Front(port, str(tmp_path / "ca.pem")), request, patience=0)
     assert found.startswith(problem)
     assert bool(found) == bool(problem)
 
 
 def test_nobody_who_listens_is_a_problem(tmp_path):
     certificates.make_authority(str(tmp_path), "test")
-    found = probe("blog.example.org", 1, ProbeRequest(path="/", status=200), str(tmp_path / "ca.pem"), patience=0)
+    front = Front(1, str(tmp_path / "ca.pem"))
+    found = probe("blog.example.org", front, ProbeRequest(path="/", status=200), patience=0)
     assert "does not answer" in found

@@ -1,0 +1,231 @@
+"""What holds for every gate, for all that may sleep, and for what runs once, seen in all golden cases."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from systemd_syntax import argument, arguments, read
+
+from chainsaw.compile.component import component_quadlet
+from chainsaw.compile.context import Host, Job, Shared
+from chainsaw.load.recipe import load_recipe
+from chainsaw.load.site import load_instance
+from chainsaw.model.block import Block
+from chainsaw.model.site import Site
+from chainsaw.work.shipped import shared_files, shared_parts
+
+
+@pytest.fixture(scope="module")
+def applied(goldens):
+    """Yield (site, deployment) of every instance of every golden case that has a process."""
+    return [
+        (site, deployment)
+        for site in goldens.values()
+        for deployment in site.manifest.instances.values()
+        if deployment.services
+    ]
+
+
+@pytest.fixture(scope="module")
+def gated(applied):
+    return [(site, one) for site, one in applied if one.gate]
+
+
+def quadlet(site, unit):
+    return site.text(f"quadlets/{unit.removesuffix('.service')}.container")
+
+
+def values(text, key):
+    return [argument(value) for _, name, value in read(text) if name == key]
+
+
+def command(site, one):
+    """Return the arguments of a gate."""
+    (value,) = [value for _, key, value in read(quadlet(site, one.gate.unit)) if key == "Exec"]
+    return arguments(value)
+
+
+def test_there_are_gates_of_both_kinds_asleep_and_awake(gated):
+    kinds = {(bool(values(quadlet(site, one.gate.unit), "UserNS")), one.sleep is not None) for site, one in gated}
+    assert kinds == {(True, False), (True, True), (False, True)}
+
+
+def test_a_gate_has_no_capability_no_writable_root_and_no_port(gated):
+    for site, one in gated:
+        text = quadlet(site, one.gate.unit)
+        assert values(text, "DropCapability") == ["all"]
+        assert values(text, "NoNewPrivileges") == values(text, "ReadOnly") == ["true"]
+        for key in ("AddCapability", "PublishPort", "Tmpfs", "Environment", "Sysctl"):
+            assert not values(text, key), key
+
+
+def test_a_gate_sees_neither_data_nor_secrets(gated):
+    for site, one in gated:
+        mounts = values(quadlet(site, one.gate.unit), "Volume")
+        assert mounts in ([], [f"{site.paths.instance(one.name)}/run:/run/instance"])
+
+
+def test_a_gate_is_the_user_that_the_app_is(gated):
+    for site, one in gated:
+        app, gate = quadlet(site, f"app@{one.name}.service"), quadlet(site, one.gate.unit)
+        for key in ("User", "Group"):
+            assert values(app, key) == values(gate, key)
+
+
+def test_a_gate_shares_the_loopback_of_the_app_behind_it_or_has_no_network_at_all(gated):
+    for site, one in gated:
+        text = quadlet(site, one.gate.unit)
+        address = command(site, one)[-1]
+        if values(text, "UserNS"):
+            assert values(text, "UserNS") == values(text, "Network") == [f"container:{one.name}.app"]
+            assert re.fullmatch(r"127\.0\.0\.1:[0-9]+", address)
+        else:
+            assert values(text, "Network") == ["none"]
+            assert values(text, "UIDMap") == [f"0:@{one.block}:65536"]
+            assert address == "/run/instance/app.sock"
+
+
+def test_the_front_reaches_what_is_behind_a_gate_through_the_gate_alone(applied):
+    for site, one in applied:
+        if one.socket:
+            app = f"app@{one.name}.service"
+            assert values(site.text(f"units/{one.socket.unit}"), "Service") == [one.gate.unit if one.gate else app]
+            inherits = one.socket.unit in values(quadlet(site, app), "Requires")
+            assert inherits == (one.gate is None)
+
+
+def test_a_gate_and_its_app_end_together(gated):
+    for site, one in gated:
+        text = quadlet(site, one.gate.unit)
+        assert values(text, "BindsTo") == [f"app@{one.name}.service"]
+        assert f"app@{one.name}.service" in values(text, "After")
+        assert values(text, "Requires") == [one.socket.unit]
+
+
+def test_what_may_sleep_ends_when_its_gate_has_had_nothing_to_do(applied):
+    for site, one in applied:
+        if one.socket:
+            needed = values(quadlet(site, f"app@{one.name}.service"), "StopWhenUnneeded")
+            assert needed == (["true"] if one.sleep is not None else [])
+        if one.gate:
+            waits = [item for item in command(site, one) if item.startswith("--exit-idle-time=")]
+            assert waits == ([f"--exit-idle-time={one.sleep}s"] if one.sleep is not None else [])
+
+
+def test_a_timer_wakes_what_may_sleep_and_passes_over_what_was_stopped(applied):
+    for site, one in applied:
+        for timer in one.timers:
+            text = site.text(f"units/{timer.unit.removesuffix('.timer')}.service")
+            asked, other = ("Requires", "Requisite") if one.sleep is not None else ("Requisite", "Requires")
+            assert values(text, asked)
+            assert not values(text, other)
+
+
+def test_every_other_component_goes_with_the_app_that_wants_it(applied):
+    for site, one in applied:
+        units = [service.unit for service in one.services]
+        app = f"app@{one.name}.service"
+        if app in units:
+            text = quadlet(site, app)
+            assert {*values(text, "Wants"), *values(text, "Requires")} - {one.socket.unit} == {*units} - {app}
+            for unit in units:
+                assert values(quadlet(site, unit), "PartOf") == ([app] if unit != app else [])
+
+
+def test_what_runs_once_stays_done_and_is_not_started_again_by_itself(goldens):
+    site = goldens["once"]
+    text = quadlet(site, "app@www.build.service")
+    assert values(text, "Type") == ["oneshot"]
+    assert values(text, "RemainAfterExit") == ["true"]
+    for key in ("Restart", "Notify", "HealthCmd"):
+        assert not values(text, key), key
+
+
+def test_what_is_the_admins_is_only_read(applied):
+    seen = 0
+    for site, one in applied:
+        admins = [
+            item.path
+            for item in one.directories
+            if item.ids is None and re.search(r"/(volumes|public/\w+)/", item.path)
+        ]
+        for service in one.services:
+            for mount in values(quadlet(site, service.unit), "Volume"):
+                if mount.split(":")[0] in admins:
+                    assert mount.endswith(":ro")
+                    seen += 1
+    assert seen
+
+
+DENIED = ["/wiki/conf", "/wiki/conf/", "/wiki/conf/users.php", "/wiki/data/cache/a/b", "/wiki/VERSION.txt"]
+ALLOWED = ["/wiki/", "/wiki/configure", "/wiki/data/pages", "/wiki/lib/conf/", "/wiki/VERSION-txt", "/conf/"]
+
+
+def denying(site):
+    """Return the pattern, and what follows it, of the location that denies."""
+    found = re.search(r"location ~ (\^/wiki/\(\S+) \{\n(.*?)\}", site.text("nginx/locations/wiki.conf"), re.DOTALL)
+    assert found
+    return re.compile(found[1]), found[2]
+
+
+def test_what_a_recipe_denies_is_denied_with_all_below_it_and_nothing_else(goldens):
+    pattern, _ = denying(goldens["asleep"])
+    assert [path for path in DENIED + ALLOWED if pattern.search(path)] == DENIED
+
+
+def test_what_is_denied_is_looked_at_before_any_script(goldens):
+    text = goldens["asleep"].text("nginx/locations/wiki.conf")
+    assert text.index("(?:conf|") < text.index(r"(?:\.php)$")
+
+
+def test_what_is_denied_is_answered_by_the_front_itself(goldens):
+    """A bare `return 404` would go the way of all 404 below the route: to the app (nginx: error_page is inherited)."""
+    text = goldens["asleep"].text("nginx/locations/wiki.conf")
+    _, answer = denying(goldens["asleep"])
+    assert "error_page 403 404 405 = @wiki;" in text
+    assert "return 404;" not in answer or "error_page 404" in answer
+
+
+def test_a_header_field_of_a_recipe_is_set_for_each_request_in_quotes(goldens):
+    text = goldens["gate"].text("nginx/locations/dav.conf")
+    assert 'proxy_set_header X-Script-Name "/dav";' in text
+    assert 'proxy_set_header X-Realm "Kim\'s, dav";' in text
+
+
+RECIPE = """\
+format: 1
+name: demo
+title: Demo
+summary: What a recipe needs at least
+version: "1"
+revision: 1
+license: MIT
+home: https://example.org/
+documentation: https://example.org/docs
+source: https://example.org/source
+maintainers: [{name: Kim, contact: kim@example.org}]
+images: {app: {shared: base}}
+volumes: {text: {admin: true}, pages: {public: /}}
+components:
+  build: {image: app, once: true, volumes: {text: /srv/text, pages: /srv/pages}, memory: 64M}
+  stays: {image: app, volumes: {text: /srv/text}, health: {command: ["true"]}, memory: 64M}
+serve: {files: {volume: pages}}
+"""
+
+
+@pytest.fixture
+def job(goldens):
+    bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": RECIPE.encode()}, shared_parts())
+    file = load_instance("instances/one.yaml", "recipe: demo\nroute: https://one.example.org/\n")
+    shared: Shared = shared_files()
+    return Job(file, bundle, Site(), Block(524288), Host(goldens["once"].paths), shared)
+
+
+@pytest.mark.parametrize(("component", "differs"), [("build", True), ("stays", False)])
+def test_what_runs_once_runs_again_when_what_the_admin_wrote_has_changed(job, component, differs):
+    one, other = (
+        component_quadlet(replace(job, admin_digests={"text": digest}), component, []) for digest in ("1", "2")
+    )
+    assert (one.digest != other.digest) == differs
