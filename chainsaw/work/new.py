@@ -15,8 +15,10 @@ from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.catalog import Catalog, catalog_of
+from chainsaw.work.directory import wishes
 from chainsaw.work.intent import read_intent
 from chainsaw.work.result import Result
+from chainsaw.work.shelf import put_recipe
 
 
 def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
@@ -30,14 +32,15 @@ def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, 
     bundle = catalog[recipe_name]
     recipe = bundle.recipe
     _check_name(name)
-    text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments))
+    text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments), recipe_name)
     file = f"{user.paths.instance_files}/{name}.yaml"
     _check(user, catalog, bundle, name, text)
     if not files.create_file(file, text.encode(), 0o600):
         hint = f"edit it, or choose another name than {name}"
         raise ChainsawError(Diagnostic("exists", "this instance is declared already", file, hint=hint))
     _write_schemas(user)
-    lines = [f"wrote {file}", "next: chainsaw apply"]
+    put_recipe(user.paths, bundle)
+    lines = [f"wrote {file}", *(f"  {wish}" for wish in wishes(recipe)), "next: chainsaw apply"]
     if recipe.login:
         lines.append(
             f"after that, the password of {recipe.login.user}: chainsaw secret show {name} {recipe.login.secret}"
@@ -79,12 +82,12 @@ def _typed(setting: Setting, text: str) -> Value:
     return text
 
 
-def instance_text(recipe: Recipe, route: str, values: Mapping[str, Value]) -> str:
-    """Return the text of an instance's file: what is set, and as comments what could be."""
+def instance_text(recipe: Recipe, route: str, values: Mapping[str, Value], name: str = "") -> str:
+    """Return the text of an instance's file: what is set, and as comments what could be; `name` means the recipe."""
     lines = [
         "# yaml-language-server: $schema=../schema/instance.json",
         f"# {recipe.title} {recipe.version}: {recipe.summary}. Documentation: {recipe.documentation}",
-        f"recipe: {recipe.name}",
+        f"recipe: {name or recipe.name}",
         f"route: {_scalar(route)}",
         *_settings(recipe, values),
         *_directives(recipe),
