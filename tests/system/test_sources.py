@@ -1,4 +1,4 @@
-"""Recipes come from git repositories, too: fetched when told, at a recorded commit, and never changed behind one's back."""
+"""Recipes come from git repositories, too: at a recorded commit, and never changed behind the admin's back."""
 
 from __future__ import annotations
 
