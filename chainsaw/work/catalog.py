@@ -79,6 +79,11 @@ class Catalog(Mapping[str, Bundle]):
         """Return what a name means, None when nothing; raise ChainsawError when it means more than one."""
         return _one(name, self.tried) or _one(name, self.installed) or _one(name, self.offered)
 
+    def choice(self, name: str) -> Place | None:
+        """Return what a name means to somebody who has not chosen before: no source goes before another."""
+        origins = {place.origin: place for place in (*self.offered, *self.installed, *self.tried)}
+        return _one(name, list(origins.values()))
+
     def offer(self, name: str) -> Place | None:
         """Return what a name means among what can be installed; raise ChainsawError when it means more than one."""
         return _one(name, self.offered)

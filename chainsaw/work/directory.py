@@ -84,10 +84,11 @@ def _text(recipe: Recipe) -> str:
 
 def find(name: str, catalog: Catalog) -> Bundle:
     """Return a recipe; raise ChainsawError with a suggestion when there is none of this name."""
-    if name not in catalog:
+    place = catalog.choice(name)
+    if place is None:
         message = f"no recipe {name!r}{nearest(name, catalog.names)}"
         raise ChainsawError(Diagnostic("no-recipe", message, hint="chainsaw search lists all"), Exit.MISSING)
-    return catalog.bundle(name)
+    return catalog.read(place)
 
 
 def info(name: str) -> Result:

@@ -25,11 +25,12 @@ def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, 
     """Write an instance's file; raise ChainsawError when it exists already or would not be valid."""
     user = account()
     catalog = catalog_of(user.paths)
-    if recipe_name not in catalog:
+    place = catalog.choice(recipe_name)
+    if place is None:
         hint = f"recipes: {', '.join(catalog.names)}"
         message = f"no recipe {recipe_name!r}{nearest(recipe_name, catalog.names)}"
         raise invalid(Diagnostic("no-recipe", message, hint=hint))
-    bundle = catalog[recipe_name]
+    bundle = catalog.read(place)
     recipe = bundle.recipe
     _check_name(name)
     text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments), recipe_name)

@@ -15,13 +15,13 @@ NAP = "4s"
 
 
 @pytest.fixture(scope="module")
-def dav(machine: Machine) -> Iterator[str]:
+def gadget(machine: Machine, www: str) -> Iterator[str]:
     """Return the URL of an application that knows only TCP, and may sleep."""
-    machine.declare("dav", "radicale", "https://dav.localhost/")
-    machine.append("dav", f"sleep: {NAP}")
+    machine.declare("gadget", "gadget")
+    machine.append("gadget", f"sleep: {NAP}")
     machine.chainsaw("apply")
-    yield "https://dav.localhost/.web/"
-    machine.retract("dav")
+    yield "https://gadget.localhost/"
+    machine.retract("gadget")
     machine.chainsaw("apply")
 
 
@@ -35,57 +35,63 @@ def falls_asleep(machine: Machine, name: str) -> None:
     assert machine.admin("podman", "ps", "--format", "{{.Names}}", "--filter", f"name=^{name}\\.").split() == []
 
 
-def test_an_application_on_a_port_is_behind_a_gate(machine: Machine, dav: str) -> None:
-    assert "Radicale" in machine.get(dav).body
-    running = set(machine.admin("podman", "ps", "--format", "{{.Names}}", "--filter", "name=^dav\\.").split())
-    assert running == {"dav.app", "dav.gate"}
+def test_an_application_on_a_port_is_behind_a_gate(machine: Machine, gadget: str) -> None:
+    shown = machine.get(gadget, headers={"X-Gadget": "forged", "X-Forwarded-For": "192.0.2.1"}).body
+    assert "x-gadget: gadget\n" in shown
+    assert "x-forwarded-proto: https\n" in shown
+    assert "192.0.2.1" not in shown
+    running = set(machine.admin("podman", "ps", "--format", "{{.Names}}", "--filter", "name=^gadget\\.").split())
+    assert running == {"gadget.app", "gadget.gate"}
 
 
-def test_without_requests_it_sleeps_and_several_at_once_wake_it(machine: Machine, dav: str) -> None:
-    machine.get(dav)
-    falls_asleep(machine, "dav")
+def test_without_requests_it_sleeps_and_several_at_once_wake_it(machine: Machine, gadget: str) -> None:
+    machine.get(gadget)
+    falls_asleep(machine, "gadget")
     with ThreadPoolExecutor(max_workers=6) as pool:
-        answers = list(pool.map(lambda _: machine.get(dav).status, range(6)))
+        answers = list(pool.map(lambda _: machine.get(gadget).status, range(6)))
     assert answers == [200] * 6
 
 
-def test_a_sleeper_is_as_it_should_be_and_apply_lets_it_sleep(machine: Machine, dav: str) -> None:
-    falls_asleep(machine, "dav")
+def test_a_sleeper_is_as_it_should_be_and_apply_lets_it_sleep(machine: Machine, gadget: str) -> None:
+    falls_asleep(machine, "gadget")
     assert machine.plan() == []
     assert "nothing to do" in machine.chainsaw("apply").out
-    assert state(machine, "dav") == "asleep"
+    assert state(machine, "gadget") == "asleep"
 
 
-def test_a_request_that_takes_long_keeps_it_awake(machine: Machine, dav: str) -> None:
-    machine.get(dav)
-    slow = machine.begin(
-        "curl",
-        "-sk",
-        "--resolve",
-        "dav.localhost:443:127.0.0.1",
-        "-T",
-        "-",
-        "--limit-rate",
-        "10",
-        "-o",
-        "/dev/null",
-        dav,
-    )
-    try:
-        assert not wait(lambda: state(machine, "dav") == "asleep", 9)
-    finally:
-        slow.kill()
-        slow.communicate()
+CHAT = ("--http1.1", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "--max-time", "10")
 
 
-def test_while_it_falls_asleep_and_wakes_no_request_is_lost(machine: Machine, dav: str) -> None:
+@pytest.mark.parametrize(("path", "options"), [("slow", ("--max-time", "20")), ("chat", CHAT)])
+def test_a_connection_that_is_in_use_keeps_it_awake(
+    machine: Machine, gadget: str, path: str, options: tuple[str, ...]
+) -> None:
+    machine.get(gadget)
+    busy = machine.begin("curl", "-skN", *options, f"{gadget}{path}")
+    assert not wait(lambda: state(machine, "gadget") == "asleep", 8.5)
+    out, _ = busy.communicate(timeout=30)
+    assert out.count("tick") == (10 if path == "slow" else 0)
+    falls_asleep(machine, "gadget")
+
+
+def test_while_it_falls_asleep_and_wakes_no_request_is_lost(machine: Machine, gadget: str) -> None:
     """Ask at all moments around the one at which it goes."""
     answers = []
     for tenths in range(36, 60, 3):
-        machine.get(dav)
+        machine.get(gadget)
         machine.admin("sleep", str(tenths / 10))
-        answers.append(machine.get(dav).status)
+        answers.append(machine.get(gadget).status)
     assert answers == [200] * 8
+
+
+def test_while_an_application_on_a_port_restarts_requests_wait(machine: Machine, gadget: str) -> None:
+    machine.get(gadget)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        asking = pool.submit(lambda: [machine.get(gadget).status for _ in range(80)])
+        for _ in range(2):
+            machine.admin("systemctl", "--user", "restart", "app@gadget")
+        answers = asking.result()
+    assert set(answers) == {200}
 
 
 def test_a_sleeping_wordpress_wakes_with_its_database_and_for_its_timers(machine: Machine, blog: str) -> None:
