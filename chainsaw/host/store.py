@@ -221,8 +221,8 @@ def read_compiled(paths: Paths) -> Compiled | None:
     try:
         content = json.loads(files.read_text(_compiled_file(paths)) or "{}")
         (http, https), (major, minor) = content["ports"], content["podman"]
-        parts = [content[key] for key in ("generation", "inputs", "blocks", "recipes", "watched")]
-        known = Compiled(*parts, (major, minor), (http, https))
+        names = ("generation", "inputs", "blocks", "recipes", "watched")
+        known = Compiled(**{name: content[name] for name in names}, podman=(major, minor), ports=(http, https))
     except (ValueError, KeyError, TypeError):
         return None
     return known if content["format"] == FORMAT else None
