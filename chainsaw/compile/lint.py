@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from chainsaw.compile.context import Host, Job, Shared
 from chainsaw.compile.instance import compile_instance
@@ -50,7 +51,7 @@ def _warning(
     bundle: Bundle, path: tuple[object, ...], message: str, hint: str = "", at_key: bool = False
 ) -> Diagnostic:
     found = bundle.source.problem(path, message, code="lint", hint=hint, at_key=at_key)
-    return Diagnostic(**{**found.__dict__, "severity": "warning"})
+    return replace(found, severity="warning")
 
 
 def _identity(bundle: Bundle) -> Iterator[Diagnostic]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -59,7 +60,7 @@ def recipe_names() -> list[str]:
 def search(words: Sequence[str]) -> Result:
     """Return the recipes in which all words occur, in name, title or summary, in any case."""
     catalog = catalog_of(account().paths)
-    known = {name: catalog.bundle(name) for name in catalog.names}
+    known, broken = _readable(catalog)
     found = {name: item for name, item in known.items() if all(word.lower() in _text(item.recipe) for word in words)}
     rows = [
         {
@@ -75,7 +76,20 @@ def search(words: Sequence[str]) -> Result:
     shown = [(name, b.recipe.version, b.recipe.summary, proven(b)) for name, b in found.items()]
     table = Table(("name", "version", "what it is", "proven"), tuple(shown))
     lines = () if rows else (f"no recipe has {' and '.join(map(repr, words))} in it; chainsaw search lists all",)
-    return Result({"recipes": rows}, lines, exit=Exit.OK if rows or not words else Exit.MISSING, table=table)
+    code = Exit.OK if rows or not words else Exit.MISSING
+    return Result({"recipes": rows}, lines, tuple(broken), code, table)
+
+
+def _readable(catalog: Catalog) -> tuple[dict[str, Bundle], list[Diagnostic]]:
+    """Return the recipes that can be read, and as warnings what is wrong with the others."""
+    known: dict[str, Bundle] = {}
+    broken: list[Diagnostic] = []
+    for name in catalog.names:
+        try:
+            known[name] = catalog.bundle(name)
+        except ChainsawError as error:
+            broken += [replace(item, severity="warning") for item in error.diagnostics]
+    return known, broken
 
 
 def _text(recipe: Recipe) -> str:
