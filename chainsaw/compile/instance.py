@@ -77,6 +77,7 @@ def _socket(job: Job) -> Iterator[Artifact]:
             title=job.title,
             address=job.host.paths.socket(job.name),
             service=job.unit("gate" if job.gated else "app"),
+            gated=job.gated,
         )
 
 

@@ -129,6 +129,8 @@ SYSTEMD = {
             "DirectoryMode",
             "FileDescriptorName",
             "ListenStream",
+            "PollLimitBurst",
+            "PollLimitIntervalSec",
             "RemoveOnStop",
             "Service",
             "SocketMode",
