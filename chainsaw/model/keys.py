@@ -53,6 +53,7 @@ CONTAINER = {
     "Network": _MANY,
     "NoNewPrivileges": Key(),
     "Notify": Key(),
+    "PodmanArgs": Key(repeatable=True, encoding="words"),
     "Pull": Key((4, 6)),
     "ReadOnly": Key(),
     "StopSignal": Key((5, 2)),
