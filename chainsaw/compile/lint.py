@@ -71,7 +71,7 @@ def _identity(bundle: Bundle) -> Iterator[Diagnostic]:
 
 def _proof(bundle: Bundle) -> Iterator[Diagnostic]:
     recipe = bundle.recipe
-    if not recipe.probe.contains:
+    if not recipe.probe.contains and not recipe.serve.files:
         message = "any page with this status would pass: say what it contains"
         yield _warning(bundle, ("probe",), message, at_key=True)
     if recipe.marker is None:
