@@ -21,8 +21,7 @@ def gadget(machine: Machine, www: str) -> Iterator[str]:
     machine.append("gadget", f"sleep: {NAP}")
     machine.chainsaw("apply")
     yield "https://gadget.localhost/"
-    machine.retract("gadget")
-    machine.chainsaw("apply")
+    machine.purge("gadget")
 
 
 def state(machine: Machine, name: str) -> str:
