@@ -14,6 +14,8 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit
 VERBS = {
     "search": "chainsaw.cli.directory:search",
     "info": "chainsaw.cli.directory:info",
+    "source": "chainsaw.cli.sources:source",
+    "install": "chainsaw.cli.sources:install",
     "new": "chainsaw.cli.new:new",
     "plan": "chainsaw.cli.apply:plan",
     "apply": "chainsaw.cli.apply:apply",
@@ -30,6 +32,8 @@ VERBS = {
 SUMMARIES = {
     "search": "List the recipes, with what is proven of each.",
     "info": "Show all that is to know of a recipe before you install it.",
+    "source": "Add, list, update and remove git repositories of recipes.",
+    "install": "Copy a recipe to this host and build or pull its images.",
     "new": "Write the file of a new instance.",
     "plan": "Show what apply would do.",
     "apply": "Bring this host to what is declared.",

@@ -80,6 +80,11 @@ def _colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
+def note(text: str) -> None:
+    """Print a line that is no result."""
+    click.echo(text, err=True)
+
+
 class Progress:
     """A status line on stderr while something takes long; only on a terminal."""
 

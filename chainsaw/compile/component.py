@@ -71,6 +71,7 @@ def _identity(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "sleeps": primary and job.sleep is not None,
         "wants": [job.unit(name) for name in sorted(others) if primary and name not in ("app", *declared.after)],
         "once": declared.once,
+        "pulled": job.bundle.recipe.images[declared.image].reference is not None,
         "after": [job.unit(other) for other in declared.after],
         "container": job.container(component),
         "image": image_reference(job.bundle, declared.image, job.shared.images),

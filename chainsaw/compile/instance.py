@@ -22,6 +22,7 @@ from chainsaw.model.deployment import (
     StaticExport,
 )
 from chainsaw.model.names import span_in_seconds
+from chainsaw.model.sources import TRIED
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def _socket(job: Job) -> Iterator[Artifact]:
             title=job.title,
             address=job.host.paths.socket(job.name),
             service=job.unit("gate" if job.gated else "app"),
+            gated=job.gated,
         )
 
 
@@ -144,10 +146,12 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
         name=job.name,
         recipe=recipe.name,
         version=f"{recipe.version}-{recipe.revision}",
+        origin="" if job.bundle.origin.startswith(f"{TRIED}/") else job.bundle.origin,
+        digest=job.bundle.digest,
         host=instance.host,
         path=instance.path,
         block=job.block.start if job.block else None,
-        images=tuple(_images(job)),
+        images=tuple(image_needs(job)),
         directories=tuple(_directories(job)),
         secrets=tuple(_secrets(job)),
         static=_static(job),
@@ -172,14 +176,15 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
     )
 
 
-def _images(job: Job) -> Iterator[ImageNeed]:
+def image_needs(job: Job) -> Iterator[ImageNeed]:
+    """Yield the images that an instance needs, its gate's among them."""
     recipe = job.bundle.recipe
     for name, image in sorted(recipe.images.items()):
         mounted = {path for item in recipe.components.values() if item.image == name for path in item.volumes.values()}
         mounted |= {path for item in recipe.components.values() if item.image == name for path in item.tmpfs}
         yield ImageNeed(
             reference=image_reference(job.bundle, name, job.shared.images),
-            recipe=recipe.name if image.build else "",
+            recipe=job.bundle.origin if image.build else "",
             image=name if image.build else "",
             build=image.build or "",
             base=image.shared or (image.base if image.build else ""),
@@ -208,7 +213,7 @@ def _directories(job: Job) -> Iterator[Directory]:
         users = [item for item in recipe.components.values() if name in item.volumes]
         ids = _owner(job, users[0].user, users[0].group) if users and not volume.admin else None
         public = volume.public is not None
-        seed = (recipe.name, volume.seed) if volume.seed else None
+        seed = (job.bundle.origin, volume.seed) if volume.seed else None
         mode = 0o755 if public or volume.admin else 0o700
         yield Directory(path=paths.volume(job.name, name, public), mode=mode, ids=ids, seed=seed)
 

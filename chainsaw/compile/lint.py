@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from chainsaw.compile.context import Host, Job, Shared
 from chainsaw.compile.instance import compile_instance
@@ -50,7 +51,7 @@ def _warning(
     bundle: Bundle, path: tuple[object, ...], message: str, hint: str = "", at_key: bool = False
 ) -> Diagnostic:
     found = bundle.source.problem(path, message, code="lint", hint=hint, at_key=at_key)
-    return Diagnostic(**{**found.__dict__, "severity": "warning"})
+    return replace(found, severity="warning")
 
 
 def _identity(bundle: Bundle) -> Iterator[Diagnostic]:
@@ -70,7 +71,7 @@ def _identity(bundle: Bundle) -> Iterator[Diagnostic]:
 
 def _proof(bundle: Bundle) -> Iterator[Diagnostic]:
     recipe = bundle.recipe
-    if not recipe.probe.contains:
+    if not recipe.probe.contains and not recipe.serve.files:
         message = "any page with this status would pass: say what it contains"
         yield _warning(bundle, ("probe",), message, at_key=True)
     if recipe.marker is None:

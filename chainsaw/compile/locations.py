@@ -33,6 +33,7 @@ def static_key(job: Job) -> tuple[str, str]:
 def location_files(job: Job) -> Iterator[Artifact]:
     """Yield the nginx files of one instance, each below nginx/."""
     served = job.bundle.recipe.serve
+    yield from _upstream(job)
     if served.fastcgi:
         yield _file(
             job,
@@ -50,6 +51,7 @@ def location_files(job: Job) -> Iterator[Artifact]:
             deny="|".join(re.escape(path.strip("/")) for path in served.fastcgi.deny),
             scripts="|".join(re.escape(ending) for ending in served.fastcgi.scripts),
             public=list(_public_locations(job)),
+            upstream=job.name if job.gated else f"unix:/srv/sockets/{job.name}.sock",
         )
         yield _root(job, job.name, job.file.instance.path, f"/srv/static/{static_key(job)[0]}")
         for volume, where in _public(job):
@@ -59,6 +61,11 @@ def location_files(job: Job) -> Iterator[Artifact]:
         yield _root(job, job.name, job.file.instance.path, f"/srv/public/{job.name}/{served.files.volume}")
     elif served.http:
         yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets, headers=_headers(job))
+
+
+def _upstream(job: Job) -> Iterator[Artifact]:
+    """Yield what lets the front repeat a request whose answer went down with who should have given it."""
+    if job.gated or job.bundle.recipe.serve.http:
         yield _file(job, f"{job.name}.upstream", "upstream.conf.j2")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.model.artifact import Tree
 
 
@@ -24,13 +24,19 @@ def read_text(path: str) -> str | None:
 
 
 def read_directory(path: str) -> dict[str, bytes]:
-    """Return every file below a directory by relative path; symbolic links are passed over."""
+    """Return every file below a directory by relative path; raise ChainsawError for links: they could leave it."""
     root = Path(path)
-    return {
-        str(file.relative_to(root)): file.read_bytes()
-        for file in sorted(root.rglob("*"))
-        if file.is_file() and not file.is_symlink()
-    }
+    found = sorted(root.rglob("*"))
+    links = [file for file in found if file.is_symlink()]
+    if links:
+        message = "a symbolic link: a recipe has files only"
+        raise invalid(
+            [
+                Diagnostic("recipe-link", message, str(link), hint=f"cp --remove-destination {link.resolve()} {link}")
+                for link in links
+            ]
+        )
+    return {str(file.relative_to(root)): file.read_bytes() for file in found if file.is_file()}
 
 
 def directory_digest(path: str) -> str:

@@ -43,6 +43,7 @@ def _asked(paths: Paths, wanted: Manifest) -> list[str]:
     asked = [directory.path for deployment in deployments for directory in deployment.directories]
     asked += [secret.path for deployment in deployments for secret in deployment.secrets]
     asked += [f"{paths.static}/{item.static.key}" for item in deployments if item.static]
+    asked += [paths.installed(item.origin, item.digest) for item in deployments if item.origin]
     return asked
 
 

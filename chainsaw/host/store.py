@@ -205,11 +205,12 @@ def _read_json(file: str, text: str, key: str, kind: type) -> Any:
 
 @dataclass(frozen=True)
 class Compiled:
-    """From what the current generation was compiled: a digest of its inputs, blocks by instance, sources by path."""
+    """From what the current generation was compiled: digests of its inputs and of the installed recipes."""
 
     generation: int
     inputs: str
     blocks: Mapping[str, int]
+    recipes: str
     watched: Mapping[str, str]
     podman: Version
     ports: tuple[int, int]
@@ -220,8 +221,8 @@ def read_compiled(paths: Paths) -> Compiled | None:
     try:
         content = json.loads(files.read_text(_compiled_file(paths)) or "{}")
         (http, https), (major, minor) = content["ports"], content["podman"]
-        parts = (content["generation"], content["inputs"], content["blocks"], content["watched"])
-        known = Compiled(*parts, (major, minor), (http, https))
+        names = ("generation", "inputs", "blocks", "recipes", "watched")
+        known = Compiled(**{name: content[name] for name in names}, podman=(major, minor), ports=(http, https))
     except (ValueError, KeyError, TypeError):
         return None
     return known if content["format"] == FORMAT else None

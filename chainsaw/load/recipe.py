@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -26,13 +26,24 @@ class Bundle:
     """A recipe with the files of its directory, by path relative to it.
 
     `source` is recipe.yaml with the chosen variants; `recipe` has the building blocks below it, too, whose contents by
-    name are `parts`, and whose files stand below part/.
+    name are `parts`, and whose files stand below part/. `origin` is its source and name: club/wiki.
     """
 
     recipe: Recipe
     source: Source
     files: Mapping[str, bytes]
     parts: Mapping[str, Any]
+    origin: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all that its author writes: its own files, but for what its test found."""
+        return files_digest({path: text for path, text in self.own_files.items() if path != "tested.json"})
+
+    @property
+    def own_files(self) -> dict[str, bytes]:
+        """The files of its directory."""
+        return {path: text for path, text in self.files.items() if not path.startswith("part/")}
 
     def below(self, directory: str) -> dict[str, bytes]:
         """Return the files below a directory, by path relative to that directory."""
@@ -49,7 +60,7 @@ def files_digest(files: Mapping[str, bytes]) -> str:
     return summary.hexdigest()
 
 
-def load_recipe(file: str, directory: str, files: Mapping[str, bytes], parts: Parts) -> Bundle:
+def load_recipe(file: str, directory: str, files: Mapping[str, bytes], parts: Parts, origin: str = "") -> Bundle:
     """Return the bundle of a recipe; `directory` is its directory's name. Raise ChainsawError with its problems."""
     try:
         text = files["recipe.yaml"].decode("utf-8")
@@ -59,7 +70,7 @@ def load_recipe(file: str, directory: str, files: Mapping[str, bytes], parts: Pa
         raise invalid(Diagnostic("yaml-character", "not UTF-8", file)) from None
     brought = {name: load_part(name, found).recipe for name, found in parts.items()}
     below = {f"part/{name}/{path}": content for name, found in parts.items() for path, content in found.items()}
-    bundle = _bundle(read_yaml(file, text), {**files, **below}, brought)
+    bundle = _bundle(read_yaml(file, text), {**files, **below}, brought, origin)
     problems = list(_problems(bundle, directory))
     if problems:
         raise invalid(in_file_order(problems))
@@ -71,9 +82,9 @@ def load_part(name: str, files: Mapping[str, bytes]) -> Part:
     return check(Part, read_yaml(f"parts/{name}/part.yaml", files["part.yaml"].decode()))
 
 
-def _bundle(source: Source, files: Mapping[str, bytes], parts: Mapping[str, Any]) -> Bundle:
+def _bundle(source: Source, files: Mapping[str, bytes], parts: Mapping[str, Any], origin: str) -> Bundle:
     stacked = on_parts(source, parts) if isinstance(source.value, dict) else source
-    return Bundle(check(Recipe, stacked), source, files, parts)
+    return Bundle(check(Recipe, stacked), source, files, parts, origin)
 
 
 def chosen_options(recipe: Recipe, settings: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
@@ -94,7 +105,7 @@ def with_options(bundle: Bundle, options: tuple[tuple[str, str], ...]) -> Bundle
     source = bundle.source
     for setting, option in options:
         source = overlay(source, bundle.source, ("variants", setting, option))
-    chosen = _bundle(source, bundle.files, bundle.parts)
+    chosen = _bundle(source, bundle.files, bundle.parts, bundle.origin)
     problems = list(_problems(chosen, bundle.recipe.name))
     if problems:
         raise invalid(in_file_order(problems))

@@ -68,7 +68,12 @@ def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[
         bundle = recipes.get(file.instance.recipe)
         return [_no_recipe(file.source, file.instance.recipe, recipes)] if bundle is None else problems_in(file, bundle)
     except ChainsawError as error:
-        return error.diagnostics
+        return [item if item.file else _placed(file.source, item) for item in error.diagnostics]
+
+
+def _placed(source: Source, item: Diagnostic) -> Diagnostic:
+    """Return a problem of a recipe's name where the name stands."""
+    return source.problem(("recipe",), item.message, code=item.code, hint=item.hint)
 
 
 def problems_in(file: InstanceFile, bundle: Bundle) -> list[Diagnostic]:

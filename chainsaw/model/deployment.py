@@ -77,6 +77,8 @@ class Deployment(Recorded):
     name: str
     recipe: str
     version: str
+    origin: str = ""
+    digest: str = ""
     host: str
     path: str
     block: int | None

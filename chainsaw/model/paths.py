@@ -41,6 +41,11 @@ class Paths:
         return f"{self.config}/chainsaw/instances"
 
     @property
+    def sources_file(self) -> str:
+        """The sources of recipes."""
+        return f"{self.config}/chainsaw/sources.yaml"
+
+    @property
     def root(self) -> str:
         """What must survive."""
         return f"{self.data}/chainsaw"
@@ -114,6 +119,22 @@ class Paths:
     def unit_links(self) -> str:
         """Where systemd finds the current sockets, timers and targets."""
         return f"{self.data}/systemd/user"
+
+    def source_key(self, name: str) -> str:
+        """Return the file of the key that a source's commits must be signed with."""
+        return f"{self.config}/chainsaw/sources/{name}.key"
+
+    def source(self, name: str) -> str:
+        """Return the bare repository of a source."""
+        return f"{self.root}/sources/{name}.git"
+
+    def recipe_link(self, source: str, recipe: str) -> str:
+        """Return the link to the installed version of a recipe."""
+        return f"{self.recipes}/{source}/{recipe}"
+
+    def installed(self, origin: str, digest: str) -> str:
+        """Return the directory of an installed recipe at one version; `origin` is its source and name."""
+        return f"{self.recipes}/{origin}@{digest[:16]}"
 
     def instance(self, name: str) -> str:
         """Return the directory of an instance's data."""

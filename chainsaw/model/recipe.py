@@ -41,6 +41,12 @@ class Setting(Model):
             raise ValueError("a choice, and only a choice, lists its options")
         return self
 
+    @model_validator(mode="after")
+    def _some_value_fits(self) -> Setting:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError("no value fits: its minimum is above its maximum")
+        return self
+
 
 class Secret(Model):
     """A value that chainsaw generates once for each instance and never prints unasked."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from chainsaw.model.base import Model
 from chainsaw.model.names import Email, Language, Rest, Size, Timezone, Word, check_host, check_path
+from chainsaw.model.sources import RecipeName
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -79,7 +80,7 @@ class Site(Common):
 class Instance(Common):
     """instances/<name>.yaml: one deployment of a recipe."""
 
-    recipe: Word = Field(description="The recipe's name.")
+    recipe: RecipeName = Field(description="The recipe's name, with its source where two have it: club/wiki.")
     route: RouteText = Field(description="Where it is published: https://blog.example.org/")
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
     sleep: Rest | None = Field(None, description="After how long without a request its processes end: 15m, or never.")

@@ -44,6 +44,16 @@ class RecordBlock(Action):
 
 
 @dataclass(frozen=True)
+class InstallRecipe(Action):
+    """Copy a recipe to where installed ones are, so that it stays as it is until somebody installs another."""
+
+    origin: str
+    verb = "install-recipe"
+    shows = "origin"
+    phase = 15
+
+
+@dataclass(frozen=True)
 class ProvideImage(Action):
     """Build or pull an image, unless the store has it."""
 

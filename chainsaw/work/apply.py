@@ -10,7 +10,7 @@ from chainsaw.compile.context import Shared
 from chainsaw.compile.instance import Piece
 from chainsaw.compile.site import compile_site
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts, store
+from chainsaw.host import facts, files, store
 from chainsaw.host.lock import locked
 from chainsaw.host.observe import foreign_files, observe
 from chainsaw.host.podman import Podman
@@ -177,8 +177,11 @@ def _commit(session: Session) -> None:
 def _remember(session: Session) -> None:
     """Write down from what the current generation was compiled, so that a glance tells the next apply if it is idle."""
     paths, ports = session.user.paths, session.compiled.intent.site.ports
+    recipes = files.directory_digest(paths.recipes)
     number, watched, podman = store.current_number(paths), session.compiled.watched, session.compiled.host.podman
-    known = store.Compiled(number, session.inputs, store.read_blocks(paths), watched, podman, (ports.http, ports.https))
+    known = store.Compiled(
+        number, session.inputs, store.read_blocks(paths), recipes, watched, podman, (ports.http, ports.https)
+    )
     store.write_compiled(paths, known)
 
 

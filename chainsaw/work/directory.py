@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.model.tested import LEVELS, Tested
-from chainsaw.work.catalog import Catalog, catalog_of, recipe_digest
+from chainsaw.work.catalog import Catalog, catalog_of
 from chainsaw.work.result import Result, Table
 
 NEVER = "not run by us"
@@ -40,7 +41,7 @@ def tested_of(bundle: Bundle) -> Tested | None:
 def level_of(bundle: Bundle) -> int | None:
     """Return the level that a recipe, as it is, has reached; None when that is not known."""
     tested = tested_of(bundle)
-    return tested.level if tested and tested.digest == recipe_digest(bundle) else None
+    return tested.level if tested and tested.digest == bundle.digest else None
 
 
 def proven(bundle: Bundle) -> str:
@@ -59,23 +60,36 @@ def recipe_names() -> list[str]:
 def search(words: Sequence[str]) -> Result:
     """Return the recipes in which all words occur, in name, title or summary, in any case."""
     catalog = catalog_of(account().paths)
-    found = [catalog.bundle(name) for name in catalog]
-    found = [bundle for bundle in found if all(word.lower() in _text(bundle.recipe) for word in words)]
+    known, broken = _readable(catalog)
+    found = {name: item for name, item in known.items() if all(word.lower() in _text(item.recipe) for word in words)}
     rows = [
         {
-            "name": bundle.recipe.name,
+            "name": name,
             "title": bundle.recipe.title,
             "summary": bundle.recipe.summary,
             "version": f"{bundle.recipe.version}-{bundle.recipe.revision}",
             "level": level_of(bundle),
             "tested": tested.date if (tested := tested_of(bundle)) else None,
         }
-        for bundle in found
+        for name, bundle in found.items()
     ]
-    shown = [(b.recipe.name, b.recipe.version, b.recipe.summary, proven(b)) for b in found]
+    shown = [(name, b.recipe.version, b.recipe.summary, proven(b)) for name, b in found.items()]
     table = Table(("name", "version", "what it is", "proven"), tuple(shown))
     lines = () if rows else (f"no recipe has {' and '.join(map(repr, words))} in it; chainsaw search lists all",)
-    return Result({"recipes": rows}, lines, exit=Exit.OK if rows or not words else Exit.MISSING, table=table)
+    code = Exit.OK if rows or not words else Exit.MISSING
+    return Result({"recipes": rows}, lines, tuple(broken), code, table)
+
+
+def _readable(catalog: Catalog) -> tuple[dict[str, Bundle], list[Diagnostic]]:
+    """Return the recipes that can be read, and as warnings what is wrong with the others."""
+    known: dict[str, Bundle] = {}
+    broken: list[Diagnostic] = []
+    for name in catalog.names:
+        try:
+            known[name] = catalog.bundle(name)
+        except ChainsawError as error:
+            broken += [replace(item, severity="warning") for item in error.diagnostics]
+    return known, broken
 
 
 def _text(recipe: Recipe) -> str:
@@ -84,10 +98,11 @@ def _text(recipe: Recipe) -> str:
 
 def find(name: str, catalog: Catalog) -> Bundle:
     """Return a recipe; raise ChainsawError with a suggestion when there is none of this name."""
-    if name not in catalog:
+    place = catalog.choice(name)
+    if place is None:
         message = f"no recipe {name!r}{nearest(name, catalog.names)}"
         raise ChainsawError(Diagnostic("no-recipe", message, hint="chainsaw search lists all"), Exit.MISSING)
-    return catalog.bundle(name)
+    return catalog.read(place)
 
 
 def info(name: str) -> Result:
@@ -119,6 +134,11 @@ def asks_of(recipe: Recipe) -> list[dict[str, str]]:
         if component.user == 0:
             asked.append({"component": name, "asks": "to be root in its container", "reason": "the image wants it"})
     return asked
+
+
+def wishes(recipe: Recipe) -> list[str]:
+    """Return what a recipe asks beyond the defaults, a line each."""
+    return [f"{item['component']} asks for {item['asks']}: {item['reason']}" for item in asks_of(recipe)]
 
 
 def _lines(bundle: Bundle) -> Iterator[str]:

@@ -24,6 +24,7 @@ from chainsaw.plan.observed import TARGET
 from chainsaw.work.catalog import Catalog
 from chainsaw.work.images import Images
 from chainsaw.work.result import Reporter
+from chainsaw.work.shelf import put_recipe
 from chainsaw.work.validate import validate_generation
 
 RELOAD_TIMEOUT = 10.0
@@ -53,6 +54,10 @@ class Worker:
     def record_block(self, action: act.RecordBlock) -> None:
         """Record a block before anything is made with it."""
         store.write_block(self.user.paths, action.owner, action.start)
+
+    def install_recipe(self, action: act.InstallRecipe) -> None:
+        """Copy a recipe to where installed ones are."""
+        put_recipe(self.user.paths, self.catalog.bundle(action.origin))
 
     def provide_image(self, action: act.ProvideImage) -> None:
         """Refuse an image that could not be had, or whose data would be lost."""

@@ -20,7 +20,7 @@ from chainsaw.work.tell import tell_applied, tell_plan
 
 
 def inputs_digest(user: facts.Account) -> str:
-    """Return a digest of all that a compilation reads, but for blocks, Podman and the directories of sources."""
+    """Return a digest of all that a compilation reads, but for blocks, installed recipes and Podman."""
     paths = user.paths
     names = [name for name in files.list_directory(paths.instance_files) if name.endswith(".yaml")]
     parts = {
@@ -57,7 +57,7 @@ def _unchanged_manifest(user: facts.Account) -> Manifest | None:
     known = store.read_compiled(paths)
     if known is None or (known.generation, known.blocks) != (store.current_number(paths), store.read_blocks(paths)):
         return None
-    if known.inputs != inputs_digest(user):
+    if known.inputs != inputs_digest(user) or known.recipes != files.directory_digest(paths.recipes):
         return None
     if any(files.directory_digest(path) != digest for path, digest in known.watched.items()):
         return None

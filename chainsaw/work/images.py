@@ -76,7 +76,7 @@ class Images:
                 second[build.reference] = build
             if need.recipe:
                 context = self.catalog.bundle(need.recipe).below(need.build)
-                build = recipe_build(need.recipe, need.image, context, need.base, self.shared.images)
+                build = recipe_build(need.recipe.rpartition("/")[2], need.image, context, need.base, self.shared.images)
                 level = third if need.base != "base" else second
                 level[build.reference] = build
         levels = [list(level.values()) for level in (first, second, third)]

@@ -15,29 +15,33 @@ from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.catalog import Catalog, catalog_of
+from chainsaw.work.directory import wishes
 from chainsaw.work.intent import read_intent
 from chainsaw.work.result import Result
+from chainsaw.work.shelf import put_recipe
 
 
 def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
     """Write an instance's file; raise ChainsawError when it exists already or would not be valid."""
     user = account()
     catalog = catalog_of(user.paths)
-    if recipe_name not in catalog:
+    place = catalog.choice(recipe_name)
+    if place is None:
         hint = f"recipes: {', '.join(catalog.names)}"
         message = f"no recipe {recipe_name!r}{nearest(recipe_name, catalog.names)}"
         raise invalid(Diagnostic("no-recipe", message, hint=hint))
-    bundle = catalog[recipe_name]
+    bundle = catalog.read(place)
     recipe = bundle.recipe
     _check_name(name)
-    text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments))
+    text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments), recipe_name)
     file = f"{user.paths.instance_files}/{name}.yaml"
     _check(user, catalog, bundle, name, text)
     if not files.create_file(file, text.encode(), 0o600):
         hint = f"edit it, or choose another name than {name}"
         raise ChainsawError(Diagnostic("exists", "this instance is declared already", file, hint=hint))
     _write_schemas(user)
-    lines = [f"wrote {file}", "next: chainsaw apply"]
+    put_recipe(user.paths, bundle)
+    lines = [f"wrote {file}", *(f"  {wish}" for wish in wishes(recipe)), "next: chainsaw apply"]
     if recipe.login:
         lines.append(
             f"after that, the password of {recipe.login.user}: chainsaw secret show {name} {recipe.login.secret}"
@@ -79,12 +83,12 @@ def _typed(setting: Setting, text: str) -> Value:
     return text
 
 
-def instance_text(recipe: Recipe, route: str, values: Mapping[str, Value]) -> str:
-    """Return the text of an instance's file: what is set, and as comments what could be."""
+def instance_text(recipe: Recipe, route: str, values: Mapping[str, Value], name: str = "") -> str:
+    """Return the text of an instance's file: what is set, and as comments what could be; `name` means the recipe."""
     lines = [
         "# yaml-language-server: $schema=../schema/instance.json",
         f"# {recipe.title} {recipe.version}: {recipe.summary}. Documentation: {recipe.documentation}",
-        f"recipe: {recipe.name}",
+        f"recipe: {name or recipe.name}",
         f"route: {_scalar(route)}",
         *_settings(recipe, values),
         *_directives(recipe),

@@ -94,6 +94,7 @@ def _hint(error: OSError) -> str:
 def _do(action: act.Action, worker: Worker) -> None:
     handlers: dict[type[act.Action], Callable[[Any], None]] = {
         act.RecordBlock: worker.record_block,
+        act.InstallRecipe: worker.install_recipe,
         act.ProvideImage: worker.provide_image,
         act.CreateDirectory: worker.create_directory,
         act.CreateSecret: worker.create_secret,

@@ -18,7 +18,7 @@ EMPTY_PACKAGES = ["adduser", "ca-certificates", "curl", "dbus", "libpam-systemd"
 PODMAN = ["aardvark-dns", "catatonit", "crun", "fuse-overlayfs", "netavark", "passt", "podman", "uidmap"]
 MODULES = ["click", "cryptography", "jinja2", "podman", "pydantic", "pystemd", "rich", "ruamel.yaml"]
 SYSTEM = ["acl", "dbus-user-session", "iproute2", "less", "libnss-systemd", "nftables", "polkitd", "procps"]
-PEERS = ["mmdebstrap", "openssl", "podman-compose", "strace", "wrk"]
+PEERS = ["git", "mmdebstrap", "openssh-client", "openssl", "podman-compose", "strace", "wrk"]
 PACKAGES = [*EMPTY_PACKAGES, *PODMAN, *(f"python3-{module}" for module in MODULES), *SYSTEM, *PEERS]
 
 # adduser is what an admin would use: it gives the home its mode and the account its subordinate ids.

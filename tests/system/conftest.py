@@ -26,8 +26,11 @@ ORDER = (
     "secrets",
     "mishaps",
     "changes",
+    "sleep",
+    "sources",
     "faults",
     "reboot",
+    "recipes",
 )
 
 

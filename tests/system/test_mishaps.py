@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -77,19 +78,28 @@ def test_a_change_that_does_not_work_is_put_back(machine: Machine, behaviour: st
     assert machine.get(WIDGET).body == "The new text\n"
 
 
+@contextmanager
+def changed(machine: Machine, path: str, change: Callable[[str], str]) -> Iterator[None]:
+    """Let chainsaw ship another widget for a while, on a host that has not installed any."""
+    file, installed = f"{RECIPES}/widget/{path}", f"{DATA}/recipes/chainsaw"
+    kept = machine.read(file)
+    machine.root("sh", "-c", 'cat > "$0"', file, stdin=change(kept))
+    machine.admin("sh", "-c", 'rm -rf "$0"/widget*', installed)
+    try:
+        yield
+    finally:
+        machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept)
+        machine.admin("sh", "-c", 'rm -rf "$0"/widget*', installed)
+
+
 def test_a_health_check_that_fails_is_a_failure(machine: Machine) -> None:
     """Of an app that does not tell by itself when it is ready, the health check decides."""
-    file = f"{RECIPES}/widget/recipe.yaml"
-    kept = machine.read(file)
     machine.declare("widget", "widget", text="The old text")
-    machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept.replace("ready: notify", "ready: healthy"))
-    try:
+    with changed(machine, "recipe.yaml", lambda text: text.replace("ready: notify", "ready: healthy")):
         machine.chainsaw("apply")
         machine.declare("widget", "widget", text="The new text", behaviour="sick")
         assert "app@widget.service did not start" in machine.chainsaw("apply", code=3).err
         assert machine.get(WIDGET).body == "The old text\n"
-    finally:
-        machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept)
 
 
 def test_a_broken_instance_does_not_keep_others_from_their_change(machine: Machine) -> None:
@@ -102,39 +112,26 @@ def test_a_broken_instance_does_not_keep_others_from_their_change(machine: Machi
 def test_an_image_that_does_not_build_leaves_what_runs(machine: Machine) -> None:
     machine.declare("widget", "widget", text="The old text")
     machine.chainsaw("apply")
-    file = f"{RECIPES}/widget/images/app/Containerfile"
-    kept = machine.read(file)
-    machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept + "RUN echo no such package >&2; false\n")
-    try:
+    broken = "RUN echo no such package >&2; false\n"
+    with changed(machine, "images/app/Containerfile", lambda text: text + broken):
         done = machine.chainsaw("apply", code=3)
         assert "no such package" in done.err
         assert machine.get(WIDGET).body == "The old text\n"
-    finally:
-        machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept)
 
 
 def test_an_image_with_a_forgotten_volume_is_refused(machine: Machine) -> None:
-    file = f"{RECIPES}/widget/images/app/Containerfile"
-    kept = machine.read(file)
-    machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept + "VOLUME /srv/forgotten\n")
-    try:
+    with changed(machine, "images/app/Containerfile", lambda text: text + "VOLUME /srv/forgotten\n"):
         machine.declare("widget", "widget")
         done = machine.chainsaw("apply", code=3)
         assert "declares volumes that its recipe does not mount: /srv/forgotten" in done.err
-    finally:
-        machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept)
 
 
 def test_a_recipe_with_a_bad_template_is_refused(machine: Machine) -> None:
-    file = f"{RECIPES}/widget/recipe.yaml"
-    kept, number = machine.read(file), machine.generation()
-    machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept.replace("settings.text", "settings.txet"))
-    try:
+    number = machine.generation()
+    with changed(machine, "recipe.yaml", lambda text: text.replace("settings.text", "settings.txet")):
         machine.declare("widget", "widget")
         assert "txet" in machine.chainsaw("apply", code=5).err
         assert machine.generation() == number
-    finally:
-        machine.root("sh", "-c", 'cat > "$0"', file, stdin=kept)
 
 
 @pytest.mark.parametrize("place", [STATE, f"{DATA}/instances", f"{DATA}/public", f"{DATA}/front"])

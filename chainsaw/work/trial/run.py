@@ -13,7 +13,7 @@ from chainsaw.host import facts, files
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.tested import LEVELS as MEANINGS
 from chainsaw.model.tested import LevelResult, Tested
-from chainsaw.work.catalog import catalog_of, read_recipe, recipe_digest
+from chainsaw.work.catalog import catalog_of, read_recipe
 from chainsaw.work.result import Reporter, Result
 from chainsaw.work.trial.levels import LEVELS, has_marker
 from chainsaw.work.trial.scene import Scene
@@ -109,7 +109,7 @@ def _tested(scene: Scene, results: dict[int, LevelResult]) -> Tested:
     return Tested(
         recipe=recipe.name,
         version=f"{recipe.version}-{recipe.revision}",
-        digest=recipe_digest(scene.bundle),
+        digest=scene.bundle.digest,
         date=time.strftime("%Y-%m-%d"),
         by=f"chainsaw {__version__}",
         host=facts.description(scene.user.paths),

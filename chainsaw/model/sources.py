@@ -1,0 +1,58 @@
+"""Where recipes come from besides chainsaw itself: sources.yaml, written by `chainsaw source`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from chainsaw.model.base import Model
+from chainsaw.model.names import Text, Word, check_word
+
+SHIPPED = "chainsaw"
+"""The name of the source that is chainsaw itself."""
+TRIED = "test"
+"""The name under which a recipe stands that is being tested."""
+
+_URL = re.compile(r"(https|ssh|git|file)://[^\s]+|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s]+|/[^\s]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+def check_url(value: str) -> str:
+    """Return the address of a git repository: https, ssh, git, file, or a directory; raise ValueError otherwise."""
+    if not _URL.fullmatch(value):
+        raise ValueError("a source is a git repository: https://…, ssh://…, user@host:path, or a directory")
+    return value
+
+
+def check_commit(value: str) -> str:
+    """Return the full name of a commit; raise ValueError otherwise."""
+    if not _COMMIT.fullmatch(value):
+        raise ValueError("a commit is 40 or 64 hexadecimal digits")
+    return value
+
+
+def check_recipe_name(value: str) -> str:
+    """Return the name of a recipe, or of a source and its recipe (club/wiki); raise ValueError otherwise."""
+    for part in value.split("/", 1):
+        check_word(part)
+    return value
+
+
+class SourceEntry(Model):
+    """One git repository of recipes, at one commit."""
+
+    url: Annotated[str, AfterValidator(check_url)] = Field(description="Where the repository is.")
+    commit: Annotated[str, AfterValidator(check_commit)] = Field(description="The commit whose recipes are offered.")
+    signed: bool = Field(False, description="Whether commits must be signed with sources/<name>.key.")
+
+
+class SourceList(Model):
+    """sources.yaml: the sources by name."""
+
+    format: Literal[1] = Field(1, description="Version of this file format.")
+    sources: dict[Word, SourceEntry] = Field({}, description="The sources by name.")
+
+
+RecipeName = Annotated[Text, AfterValidator(check_recipe_name)]

@@ -1,0 +1,72 @@
+"""Every recipe that can run here proves all that it claims; the others say that nobody has run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .machine import Machine
+from .prove import RECIPES, runnable
+
+pytestmark = pytest.mark.system
+
+LIMIT = 1500
+
+
+@pytest.fixture(scope="session")
+def proofs(proving: tuple[subprocess.Popen[bytes], Path]) -> dict[str, Any]:
+    """Return how the test of each recipe ended; it went on in a second machine beside all others."""
+    process, out = proving
+    process.wait(timeout=LIMIT)
+    assert out.exists(), "the tests of the recipes ended without a result"
+    return dict(json.loads(out.read_text()))
+
+
+@pytest.mark.parametrize("name", runnable())
+def test_a_recipe_reaches_the_highest_level(proofs: dict[str, Any], name: str) -> None:
+    found = proofs[name]
+    assert found["level"] == 8, "\n".join(problem["message"] for problem in found["problems"])
+    record = json.loads(found["record"])
+    assert set(record["levels"]) == {str(number) for number in range(1, 9)}
+    assert record["levels"]["3"]["evidence"]["boot"] != record["levels"]["3"]["evidence"]["boot_after"]
+
+
+def test_what_nobody_has_run_is_never_said_to_be_proven(machine: Machine) -> None:
+    shown = {item["name"]: item for item in machine.json("search")["data"]["recipes"]}
+    upstream = {path.parent.name for path in RECIPES.glob("*/recipe.yaml")} - set(runnable())
+    assert upstream
+    for name in upstream:
+        assert shown[name]["level"] is None
+        assert "not run by us" in machine.chainsaw("info", name).out
+
+
+@pytest.mark.parametrize("name", sorted({path.parent.name for path in RECIPES.glob("*/recipe.yaml")} - set(runnable())))
+def test_a_recipe_of_an_upstream_image_is_taken_by_the_real_generator(machine: Machine, www: str, name: str) -> None:
+    machine.chainsaw("recipe", "lint", f"/usr/share/chainsaw/recipes/{name}")
+    done = machine.try_admin(
+        "sh", "-c", f'cp -r "/usr/share/chainsaw/recipes/{name}" ~ && chainsaw recipe test ~/{name} --levels 1'
+    )
+    assert f"{name} " in done.out
+    assert "1  ok" in done.out, str(done)
+    machine.admin("rm", "-rf", name)
+
+
+@pytest.fixture(scope="session")
+def proving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Start the tests of all recipes in a second machine."""
+    out = tmp_path_factory.mktemp("prove") / "proofs.json"
+    launcher = Path(__file__).resolve().parents[1] / "prove"
+    name = f"{os.environ.get('CHAINSAW_MACHINE', 'chainsaw')}-recipes"
+    with (out.parent / "prove.log").open("wb") as log:
+        process = subprocess.Popen([str(launcher), "--name", name, "--out", str(out)], stdout=log, stderr=log)
+    yield process, out
+    if process.poll() is None:
+        process.terminate()
+    process.wait()
+    subprocess.run([str(launcher.parent / "machine"), "--name", name, "down"], check=False)

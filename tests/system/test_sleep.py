@@ -1,0 +1,111 @@
+"""An instance that nobody visits ends its processes; the next request starts them and waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from .machine import CONFIG, Machine, wait
+
+pytestmark = pytest.mark.system
+
+NAP = "4s"
+
+
+@pytest.fixture(scope="module")
+def gadget(machine: Machine, www: str) -> Iterator[str]:
+    """Return the URL of an application that knows only TCP, and may sleep."""
+    machine.declare("gadget", "gadget")
+    machine.append("gadget", f"sleep: {NAP}")
+    machine.chainsaw("apply")
+    yield "https://gadget.localhost/"
+    machine.purge("gadget")
+
+
+def state(machine: Machine, name: str) -> str:
+    rows = {row["name"]: row for row in machine.json("list")["data"]["instances"]}
+    return str(rows[name]["state"])
+
+
+def falls_asleep(machine: Machine, name: str) -> None:
+    assert wait(lambda: state(machine, name) == "asleep", 40), state(machine, name)
+    assert machine.admin("podman", "ps", "--format", "{{.Names}}", "--filter", f"name=^{name}\\.").split() == []
+
+
+def test_an_application_on_a_port_is_behind_a_gate(machine: Machine, gadget: str) -> None:
+    shown = machine.get(gadget, headers={"X-Gadget": "forged", "X-Forwarded-For": "192.0.2.1"}).body
+    assert "x-gadget: gadget\n" in shown
+    assert "x-forwarded-proto: https\n" in shown
+    assert "192.0.2.1" not in shown
+    running = set(machine.admin("podman", "ps", "--format", "{{.Names}}", "--filter", "name=^gadget\\.").split())
+    assert running == {"gadget.app", "gadget.gate"}
+
+
+def test_without_requests_it_sleeps_and_several_at_once_wake_it(machine: Machine, gadget: str) -> None:
+    machine.get(gadget)
+    falls_asleep(machine, "gadget")
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        answers = list(pool.map(lambda _: machine.get(gadget).status, range(6)))
+    assert answers == [200] * 6
+
+
+def test_a_sleeper_is_as_it_should_be_and_apply_lets_it_sleep(machine: Machine, gadget: str) -> None:
+    falls_asleep(machine, "gadget")
+    assert machine.plan() == []
+    assert "nothing to do" in machine.chainsaw("apply").out
+    assert state(machine, "gadget") == "asleep"
+
+
+CHAT = ("--http1.1", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "--max-time", "10")
+
+
+@pytest.mark.parametrize(("path", "options"), [("slow", ("--max-time", "20")), ("chat", CHAT)])
+def test_a_connection_that_is_in_use_keeps_it_awake(
+    machine: Machine, gadget: str, path: str, options: tuple[str, ...]
+) -> None:
+    machine.get(gadget)
+    busy = machine.begin("curl", "-skN", *options, f"{gadget}{path}")
+    assert not wait(lambda: state(machine, "gadget") == "asleep", 8.5)
+    out, _ = busy.communicate(timeout=30)
+    assert out.count("tick") == (10 if path == "slow" else 0)
+    falls_asleep(machine, "gadget")
+
+
+def test_while_it_falls_asleep_and_wakes_no_request_is_lost(machine: Machine, gadget: str) -> None:
+    """Ask at all moments around the one at which it goes."""
+    answers = []
+    for tenths in range(36, 60, 3):
+        machine.get(gadget)
+        machine.admin("sleep", str(tenths / 10))
+        answers.append(machine.get(gadget).status)
+    assert answers == [200] * 8
+
+
+def test_while_an_application_on_a_port_restarts_requests_wait(machine: Machine, gadget: str) -> None:
+    machine.get(gadget)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        asking = pool.submit(lambda: [machine.get(gadget).status for _ in range(80)])
+        for _ in range(2):
+            machine.admin("systemctl", "--user", "restart", "app@gadget")
+        answers = asking.result()
+    assert set(answers) == {200}
+
+
+def test_a_sleeping_wordpress_wakes_with_its_database_and_for_its_timers(machine: Machine, blog: str) -> None:
+    file = f"{CONFIG}/instances/blog.yaml"
+    text = machine.read(file)
+    machine.append("blog", f"sleep: {NAP}")
+    machine.chainsaw("apply")
+    try:
+        falls_asleep(machine, "blog")
+        assert "</html>" in machine.get(blog).body
+        falls_asleep(machine, "blog")
+        machine.admin("systemctl", "--user", "start", "app@blog.cron.service")
+        falls_asleep(machine, "blog")
+    finally:
+        machine.write(file, text)
+        machine.chainsaw("apply")
+    assert state(machine, "blog") == "running"
+    assert machine.plan() == []

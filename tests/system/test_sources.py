@@ -1,0 +1,130 @@
+"""Recipes come from git repositories, too: at a recorded commit, and never changed behind the admin's back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .machine import DATA, HOME, Machine
+
+pytestmark = pytest.mark.system
+
+REPOSITORY = f"{HOME}/club"
+GIT = 'cd "$0" && git -c user.name=Kim -c user.email=kim@example.org '
+RECIPE = """format: 1
+name: pages
+title: Pages
+summary: Pages of the club
+version: "1"
+revision: 1
+license: MIT
+home: https://example.org/
+documentation: https://example.org/docs
+source: https://example.org/source
+maintainers:
+  - {name: Kim, contact: kim@example.org}
+volumes:
+  site: {public: /, seed: files, admin: true}
+serve:
+  files: {volume: site}
+probe: {contains: Of the club}
+"""
+
+
+def commit(machine: Machine, message: str, *options: str) -> None:
+    machine.admin(
+        "sh", "-c", f'{GIT} add -A && {GIT.split("&& ")[1]} commit -q "$@"', REPOSITORY, "-m", message, *options
+    )
+
+
+@pytest.fixture(scope="module")
+def club(machine: Machine) -> Iterator[str]:
+    """Return a source with a recipe of its own, and one whose name chainsaw has, too."""
+    machine.admin("git", "init", "--quiet", "--initial-branch=main", REPOSITORY)
+    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", RECIPE)
+    machine.write(f"{REPOSITORY}/recipes/pages/files/index.html", "<p>Of the club</p>")
+    machine.write(f"{REPOSITORY}/recipes/static/recipe.yaml", RECIPE.replace("name: pages", "name: static"))
+    machine.write(f"{REPOSITORY}/recipes/static/files/index.html", "<p>Of the club</p>")
+    commit(machine, "Begin")
+    machine.chainsaw("source", "add", "club", f"file://{REPOSITORY}")
+    yield "club"
+    machine.retract("pages")
+    machine.chainsaw("apply")
+    machine.chainsaw("source", "remove", "club")
+    machine.admin("rm", "-rf", REPOSITORY, f"{DATA}/recipes/club")
+
+
+def test_a_recipe_of_a_source_is_installed_and_stays_as_it_is(machine: Machine, www: str, club: str) -> None:
+    assert "Pages of the club" in machine.chainsaw("search", "pages").out
+    machine.chainsaw("new", "pages", "pages")
+    machine.chainsaw("apply")
+    assert machine.get("https://pages.localhost/").body == "<p>Of the club</p>"
+    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", RECIPE.replace('"1"', '"2"'))
+    commit(machine, "Go on")
+    assert machine.plan() == []
+    machine.chainsaw("source", "update")
+    assert machine.plan() == []
+    assert "updates pages" in machine.chainsaw("install", "pages").out
+    assert machine.plan() != []
+    machine.chainsaw("apply")
+    (shown,) = (row for row in machine.json("list")["data"]["instances"] if row["name"] == "pages")
+    assert shown["version"] == "2-1"
+
+
+def test_of_two_recipes_of_one_name_the_admin_says_which(machine: Machine, www: str, club: str) -> None:
+    both = machine.chainsaw("info", "static", code=5)
+    assert "write chainsaw/static or club/static" in both.err
+    assert "Pages" in machine.chainsaw("info", "club/static").out
+
+
+def test_a_recipe_that_was_changed_on_this_host_is_not_run(machine: Machine, www: str, club: str) -> None:
+    link = f"{DATA}/recipes/club/pages"
+    written = machine.read(f"{link}/recipe.yaml")
+    machine.write(f"{link}/recipe.yaml", written.replace("Pages of the club", "Pages of somebody else"))
+    refused = machine.chainsaw("apply", code=5)
+    assert "instances/pages.yaml" in refused.err
+    assert "chainsaw install club/pages" in refused.err
+    machine.write(f"{link}/recipe.yaml", written)
+    assert machine.plan() == []
+
+
+def test_a_source_that_was_rewritten_or_is_gone_is_not_followed(machine: Machine, club: str) -> None:
+    commit(machine, "Another past", "--amend")
+    assert "was rewritten" in machine.chainsaw("source", "update", code=5).err
+    machine.admin("mv", REPOSITORY, f"{REPOSITORY}.away")
+    assert "cannot be fetched" in machine.chainsaw("source", "update", "club", code=1).err
+    machine.admin("mv", f"{REPOSITORY}.away", REPOSITORY)
+
+
+def test_a_link_in_a_recipe_is_refused(machine: Machine, club: str) -> None:
+    machine.admin("ln", "-s", "/etc/passwd", f"{REPOSITORY}/recipes/pages/passwd")
+    commit(machine, "A way out")
+    machine.chainsaw("source", "add", "other", REPOSITORY)
+    assert "a symbolic link" in machine.chainsaw("install", "other/pages", code=5).err
+    machine.chainsaw("source", "remove", "other")
+    machine.admin("rm", f"{REPOSITORY}/recipes/pages/passwd")
+
+
+def test_only_signed_commits_are_taken_when_a_key_is_given(machine: Machine, club: str) -> None:
+    machine.admin("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{HOME}/signer")
+    refused = machine.chainsaw("source", "add", "signed", REPOSITORY, "--key", f"{HOME}/signer.pub", code=5)
+    assert "not signed" in refused.err
+    sign = (
+        "-c",
+        "gpg.format=ssh",
+        "-c",
+        f"user.signingkey={HOME}/signer",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-S",
+        "-m",
+        "Signed",
+    )
+    machine.admin("sh", "-c", f'{GIT} "$@"', REPOSITORY, *sign)
+    machine.chainsaw("source", "add", "signed", REPOSITORY, "--key", f"{HOME}/signer.pub")
+    commit(machine, "Not signed", "--allow-empty")
+    assert "not signed" in machine.chainsaw("source", "update", "signed", code=5).err
+    machine.chainsaw("source", "remove", "signed")
+    machine.admin("rm", f"{HOME}/signer", f"{HOME}/signer.pub")

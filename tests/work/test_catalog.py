@@ -1,0 +1,243 @@
+"""Which recipe a name means: what is tested before what is installed, what is installed before what is offered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import files
+from chainsaw.host.git import Repository
+from chainsaw.model.paths import Paths
+from chainsaw.work import sources
+from chainsaw.work.catalog import Catalog, read_recipe
+from chainsaw.work.shelf import put_recipe
+
+RECIPE = """format: 1
+name: {name}
+title: Pages
+summary: {summary}
+version: "1"
+revision: 1
+license: MIT
+home: https://example.org/
+documentation: https://example.org/docs
+source: https://example.org/source
+maintainers:
+  - {{name: Kim, contact: kim@example.org}}
+volumes:
+  site: {{public: /}}
+serve:
+  files: {{volume: site}}
+"""
+
+
+def git(directory: Path, *words: str) -> None:
+    person = ("-c", "user.name=Kim", "-c", "user.email=kim@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "-C", str(directory), *person, *words], check=True, capture_output=True)
+
+
+def write(directory: Path, name: str, summary: str = "Pages of somebody") -> None:
+    (directory / name).mkdir(parents=True, exist_ok=True)
+    (directory / name / "recipe.yaml").write_text(RECIPE.format(name=name, summary=summary))
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch) -> Paths:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    return Paths.of(str(tmp_path / "home"), {})
+
+
+@pytest.fixture
+def club(tmp_path) -> Path:
+    """A repository with the recipes pages and wiki."""
+    directory = tmp_path / "club"
+    write(directory / "recipes", "pages", "Pages of the club")
+    write(directory / "recipes", "wiki", "The club's wiki")
+    git(directory.parent, "init", "--quiet", "--initial-branch=main", str(directory))
+    git(directory, "add", "-A")
+    git(directory, "commit", "-q", "-m", "Begin")
+    return directory
+
+
+@pytest.fixture
+def shipped(tmp_path) -> Path:
+    """A directory of recipes as chainsaw would ship it, with pages."""
+    write(tmp_path / "shipped", "pages", "Pages of chainsaw")
+    return tmp_path / "shipped"
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def doing(self, text: str) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+
+def add(paths: Paths, repository: Path, key: str | None = None) -> None:
+    sources.add_source("club", str(repository), key, Silent())
+
+
+def refused(function, *arguments) -> list[str]:
+    with pytest.raises(ChainsawError) as caught:
+        function(*arguments)
+    return [item.code for item in caught.value.diagnostics]
+
+
+def test_a_source_offers_the_recipes_of_its_newest_commit(paths, club, shipped):
+    add(paths, club)
+    catalog = Catalog(str(shipped), paths=paths)
+    assert catalog.names == ["chainsaw/pages", "club/pages", "wiki"]
+    assert catalog.bundle("wiki").recipe.summary == "The club's wiki"
+    assert catalog.bundle("wiki").origin == "club/wiki"
+
+
+def test_a_name_that_two_sources_have_is_nobodys(paths, club, shipped):
+    add(paths, club)
+    catalog = Catalog(str(shipped), paths=paths)
+    for ask in (catalog.place, catalog.choice, catalog.offer):
+        assert refused(ask, "pages") == ["ambiguous-recipe"]
+    assert catalog.bundle("club/pages").recipe.summary == "Pages of the club"
+    assert catalog.bundle("chainsaw/pages").recipe.summary == "Pages of chainsaw"
+
+
+def test_an_instance_keeps_the_recipe_that_was_installed_and_a_newcomer_has_to_choose(paths, club, shipped):
+    put_recipe(paths, Catalog(str(shipped), paths=paths).bundle("pages"))
+    add(paths, club)
+    catalog = Catalog(str(shipped), paths=paths)
+    assert catalog.bundle("pages").origin == "chainsaw/pages"
+    assert refused(catalog.choice, "pages") == ["ambiguous-recipe"]
+
+
+def test_what_is_installed_stays_when_its_source_goes_on(paths, shipped):
+    before = Catalog(str(shipped), paths=paths).bundle("pages")
+    put_recipe(paths, before)
+    write(shipped, "pages", "Other pages")
+    catalog = Catalog(str(shipped), paths=paths)
+    assert catalog.bundle("pages").recipe.summary == "Pages of chainsaw"
+    offered = catalog.offer("pages")
+    assert offered
+    assert catalog.read(offered).recipe.summary == "Other pages"
+    put_recipe(paths, catalog.read(offered))
+    assert Catalog(str(shipped), paths=paths).bundle("pages").recipe.summary == "Other pages"
+    assert files.exists(paths.installed("chainsaw/pages", before.digest))
+
+
+def test_an_installed_recipe_that_was_changed_is_refused(paths, shipped):
+    put_recipe(paths, Catalog(str(shipped), paths=paths).bundle("pages"))
+    place = Path(paths.recipe_link("chainsaw", "pages"), "recipe.yaml")
+    place.write_text(place.read_text().replace("Pages of chainsaw", "Pages of a stranger"))
+    assert refused(Catalog(str(shipped), paths=paths).bundle, "pages") == ["recipe-changed"]
+
+
+def test_a_recipe_under_test_comes_before_all_others(paths, shipped, tmp_path):
+    write(tmp_path / "mine", "pages", "Pages of mine")
+    catalog = Catalog(str(shipped), {"pages": str(tmp_path / "mine/pages")}, paths)
+    assert catalog.bundle("pages").recipe.summary == "Pages of mine"
+    assert catalog.names == ["pages"]
+
+
+def test_what_a_test_found_is_no_part_of_a_recipe(shipped):
+    before = read_recipe(str(shipped / "pages"), "pages").digest
+    (shipped / "pages/tested.json").write_text("{}")
+    assert read_recipe(str(shipped / "pages"), "pages").digest == before
+    (shipped / "pages/notes").write_text("")
+    assert read_recipe(str(shipped / "pages"), "pages").digest != before
+
+
+def test_a_link_in_a_recipe_is_refused(shipped, club, paths):
+    os.symlink("/etc/passwd", shipped / "pages/passwd")
+    assert refused(read_recipe, str(shipped / "pages"), "pages") == ["recipe-link"]
+    os.symlink("/etc/passwd", club / "recipes/wiki/passwd")
+    git(club, "add", "-A")
+    git(club, "commit", "-q", "-m", "A way out")
+    add(paths, club)
+    assert refused(Catalog(str(shipped), paths=paths).bundle, "wiki") == ["recipe-link"]
+
+
+def test_a_source_moves_on_only_to_what_follows(paths, club):
+    add(paths, club)
+    first = sources.read_sources(paths)["club"].commit
+    git(club, "commit", "-q", "--allow-empty", "-m", "Go on")
+    sources.update_sources((), Silent())
+    second = sources.read_sources(paths)["club"].commit
+    assert first != second
+    git(club, "commit", "-q", "--amend", "--allow-empty", "-m", "Another past")
+    assert refused(sources.update_sources, ("club",), Silent()) == ["source-rewritten"]
+    assert sources.read_sources(paths)["club"].commit == second
+
+
+def test_what_a_source_may_be(paths, club, tmp_path):
+    add(paths, club)
+    assert refused(sources.add_source, "club", str(club), None, Silent()) == ["source"]
+    assert refused(sources.add_source, "chainsaw", str(club), None, Silent()) == ["source"]
+    assert refused(sources.add_source, "Other", "ext::sh -c true", None, Silent()) == ["source", "source"]
+    assert refused(sources.add_source, "gone", str(tmp_path / "gone"), None, Silent()) == ["source-unreachable"]
+    empty = tmp_path / "empty"
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(empty))
+    git(empty, "commit", "-q", "--allow-empty", "-m", "Nothing")
+    assert refused(sources.add_source, "empty", str(empty), None, Silent()) == ["no-recipes"]
+    assert list(sources.read_sources(paths)) == ["club"]
+    assert files.list_directory(f"{paths.root}/sources") == ["club.git"]
+
+
+def test_a_name_of_no_source_is_not_found(paths, club):
+    add(paths, club)
+    with pytest.raises(ChainsawError) as caught:
+        sources.remove_source("clbu", Silent())
+    assert caught.value.exit is Exit.MISSING
+    assert "did you mean club?" in str(caught.value)
+
+
+def test_what_was_fetched_and_is_gone_comes_again(paths, club, shipped):
+    add(paths, club)
+    files.remove_tree(paths.source("club"))
+    assert refused(lambda: Catalog(str(shipped), paths=paths).names) == ["source-gone"]
+    sources.update_sources((), Silent())
+    assert "wiki" in Catalog(str(shipped), paths=paths)
+
+
+@pytest.fixture
+def signer(tmp_path) -> Path:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kim", "-f", str(tmp_path / "signer")], check=True
+    )
+    return tmp_path / "signer"
+
+
+def test_a_key_lets_only_signed_commits_in(paths, club, signer):
+    key = Path(f"{signer}.pub").read_text()
+    assert refused(add, paths, club, key) == ["source-unsigned"]
+    sign = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={signer}")
+    git(club, *sign, "commit", "-q", "--allow-empty", "-S", "-m", "Signed")
+    add(paths, club, key)
+    git(club, "commit", "-q", "--allow-empty", "-m", "Not signed")
+    assert refused(sources.update_sources, (), Silent()) == ["source-unsigned"]
+    files.remove(paths.source_key("club"))
+    assert refused(sources.update_sources, (), Silent()) == ["source-key"]
+
+
+def test_a_key_of_somebody_else_lets_nothing_in(paths, club, signer, tmp_path):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
+    sign = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={signer}")
+    git(club, *sign, "commit", "-q", "--allow-empty", "-S", "-m", "Signed")
+    assert refused(add, paths, club, (tmp_path / "other.pub").read_text()) == ["source-unsigned"]
+
+
+def test_a_file_that_belongs_into_a_package_is_too_large(paths, club):
+    (club / "recipes/wiki/dump").write_bytes(b"0" * (5 * 1024 * 1024))
+    git(club, "add", "-A")
+    git(club, "commit", "-q", "-m", "Large")
+    add(paths, club)
+    repository = Repository(paths.source("club"))
+    commit = sources.read_sources(paths)["club"].commit
+    (large,) = (entry for entry in repository.entries(commit) if entry.path.endswith("dump"))
+    assert refused(repository.read, large) == ["file-too-large"]
