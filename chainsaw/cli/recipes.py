@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from chainsaw.cli.output import json_option, progress, show
@@ -15,10 +17,11 @@ def recipe() -> None:
 
 
 def _levels(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
-    first, _, last = value.partition("-")
-    if not (first.isdigit() and (last or first).isdigit() and 1 <= int(first) <= int(last or first) <= 8):
+    found = re.fullmatch("([1-8])(?:-([1-8]))?", value)
+    levels = list(range(int(found[1]), int(found[2] or found[1]) + 1)) if found else []
+    if not levels:
         raise click.BadParameter("should be a level from 1 to 8, or a range of them: 1-8")
-    return list(range(int(first), int(last or first) + 1))
+    return levels
 
 
 @recipe.command(
@@ -39,7 +42,7 @@ def test(directory: str, levels: list[int], reboot: str | None, as_json: bool) -
 
     with progress() as report:
         result = run_trial(directory, levels, reboot or "", report)
-    show("recipe test", result, as_json)
+    show("recipe", result, as_json)
 
 
 @recipe.command(epilog="\b\nExamples:\n  chainsaw recipe lint recipes/wiki")
@@ -49,7 +52,7 @@ def lint(directory: str, as_json: bool) -> None:
     """Check the recipe in DIRECTORY: its schema, its links, its images, its privileges, and that it compiles."""
     from chainsaw.work.recipes import lint_recipe
 
-    show("recipe lint", lint_recipe(directory), as_json)
+    show("recipe", lint_recipe(directory), as_json)
 
 
 @recipe.command(
@@ -70,7 +73,7 @@ def new(name: str, kind: str, parent: str, as_json: bool) -> None:
     """Write a small recipe NAME that works, to change it into one's own."""
     from chainsaw.work.recipes import new_recipe
 
-    show("recipe new", new_recipe(name, kind, parent), as_json)
+    show("recipe", new_recipe(name, kind, parent), as_json)
 
 
 @recipe.command(epilog="\b\nExamples:\n  chainsaw recipe docs recipes/wiki > wiki.md")
@@ -80,7 +83,7 @@ def docs(directory: str, as_json: bool) -> None:
     """Print the page of the recipe in DIRECTORY in Markdown."""
     from chainsaw.work.recipes import recipe_docs
 
-    show("recipe docs", recipe_docs(directory), as_json)
+    show("recipe", recipe_docs(directory), as_json)
 
 
 @recipe.command(epilog="\b\nExamples:\n  chainsaw recipe guide | less")
@@ -89,4 +92,4 @@ def guide(as_json: bool) -> None:
     """Print how a recipe is written, from the idea to level 8."""
     from chainsaw.work.recipes import guide as authoring_guide
 
-    show("recipe guide", authoring_guide(), as_json)
+    show("recipe", authoring_guide(), as_json)

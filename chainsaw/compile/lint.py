@@ -23,7 +23,7 @@ SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 CONTACT = re.compile(r"https://\S+|[^@\s]+@[^@\s]+")
 UNPINNED = (
     (re.compile(r"\bpip3? install\b(?!.*(==|-r |--requirement))"), "pip installs whatever is newest: name==version"),
-    (re.compile(r"\bnpm (install|i|add)\b(?!.*@\d)(?!\s*$)"), "npm installs whatever is newest: name@version"),
+    (re.compile(r"\bnpm (install|i|add)\b(?=.*\s[^-\s])(?!.*@\d)"), "npm installs whatever is newest: name@version"),
     (re.compile(r"\b(curl|wget)\b.*\|\s*(ba|da)?sh\b"), "what is downloaded is run unseen"),
 )
 SUMMARY = 80

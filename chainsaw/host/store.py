@@ -242,7 +242,7 @@ def _compiled_file(paths: Paths) -> str:
 def read_trials(paths: Paths) -> dict[str, str]:
     """Return the directory of each recipe that is being tested."""
     found = {}
-    for name in files.list_directory(paths.trials):
+    for name in (name for name in files.list_directory(paths.trials) if name.endswith(".json")):
         file = f"{paths.trials}/{name}"
         found[name.removesuffix(".json")] = _read_json(file, files.read_text(file) or "", "directory", str)
     return found

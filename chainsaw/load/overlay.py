@@ -28,9 +28,9 @@ def overlay(under: Source, over: Source, at: KeyPath = ()) -> Source:
 
 def merged(under: Any, over: Any) -> Any:
     """Return a value laid over another."""
-    if not (isinstance(under, dict) and isinstance(over, dict)):
+    if not isinstance(over, dict):
         return over
-    found = dict(under)
+    found = dict(under) if isinstance(under, dict) else {}
     for key, value in over.items():
         if value is None:
             found.pop(key, None)

@@ -172,6 +172,15 @@ def _missing_names(recipe: Recipe) -> list[tuple[tuple[Any, ...], str]]:
             require(secret, recipe.secrets, "secret", *place, "secrets", index)
     for name, timer in recipe.timers.items():
         require(timer.component, recipe.components, "component", "timers", name, "component")
+    for kind in ("write", "read") if recipe.marker else ():
+        for index, step in enumerate(getattr(recipe.marker, kind)):
+            where = ("marker", kind, index)
+            if step.request and step.request.secret:
+                require(step.request.secret, recipe.secrets, "secret", *where, "request", "secret")
+            if step.run:
+                require(step.run.component, recipe.components, "component", *where, "run", "component")
+            if step.put:
+                require(step.put.volume, recipe.volumes, "volume", *where, "put", "volume")
     if recipe.login:
         require(recipe.login.secret, recipe.secrets, "secret", "login", "secret")
     if recipe.serve.files:

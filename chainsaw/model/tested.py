@@ -10,7 +10,7 @@ from chainsaw.model.deployment import Recorded
 
 LEVELS = {
     1: "it is well-formed: lint, Podman's generator and nginx take it",
-    2: "it installs with defaults and its page answers through the front",
+    2: "it installs with defaults and its page answers through the front, with its first stylesheet and script",
     3: "its data survives a restart and a reboot",
     4: "two instances stand side by side and know nothing of each other",
     5: "it follows its route to another host name, and below a path where it says so",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.deployment import Deployment, Manifest, Service
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET, Observed
@@ -95,7 +95,7 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
         yield act.InstallRecipe(owner, deployment.origin)
     static = deployment.static
     exported = static is None or f"{paths.static}/{static.key}" in observed.paths
-    pending = any(_is_stale(service.unit, service.digest, observed) for service in deployment.services)
+    pending = any(_is_stale(service.unit, service.digest, observed) for service in _processes_of(deployment))
     if pending or not exported:
         for need in deployment.images:
             if set(observed.images.get(need.reference, ("unknown",))) - set(need.mounted):
@@ -108,6 +108,10 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
             yield act.CreateSecret(owner, secret)
     if static is not None and not exported:
         yield act.ExportStatic(owner, static)
+
+
+def _processes_of(deployment: Deployment) -> tuple[Service, ...]:
+    return (*deployment.services, *([deployment.gate] if deployment.gate else []))
 
 
 def _is_stale(unit: str, digest: str, observed: Observed, sleep: int | None = None) -> bool:
@@ -146,7 +150,7 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
     name = "" if deployment.name == "front" else deployment.name
     socket, services = deployment.socket, deployment.services
     stale_socket = socket is not None and _is_stale(socket.unit, socket.digest, observed)
-    processes = (*services, *([deployment.gate] if deployment.gate else []))
+    processes = _processes_of(deployment)
     stale = any(_is_stale(service.unit, service.digest, observed, deployment.sleep) for service in processes)
     if socket is not None and stale_socket:
         running = [service.unit for service in reversed(processes) if observed.runs(service.unit)]

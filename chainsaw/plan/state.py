@@ -26,4 +26,6 @@ def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
         return "stopping"
     if states <= {"active"}:
         return "running"
-    return "asleep" if deployment.sleep is not None else "stopped"
+    if deployment.sleep is None:
+        return "stopped"
+    return "running" if "active" in states else "asleep"

@@ -22,7 +22,8 @@ STALE = "changed since it was tested"
 MEASURED = {
     "memory_idle_mb": "memory idle",
     "memory_busy_mb": "memory busy",
-    "image_mb": "images on disk, shared layers included",
+    "image_mb": "images on disk, layers shared with other recipes included",
+    "image_own_mb": "layers of its own",
     "first_start_seconds": "first start with images at hand",
     "restart_seconds": "restart",
     "wake_seconds": "first answer from asleep",

@@ -9,7 +9,7 @@ import pytest
 
 from chainsaw.errors import Exit
 from chainsaw.host import facts
-from chainsaw.work.catalog import read_recipe, recipe_digest
+from chainsaw.work.catalog import read_recipe
 from chainsaw.work.shipped import shipped
 
 KINDS = sorted(os.listdir(shipped("quadlets/skeletons")))

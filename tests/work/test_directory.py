@@ -14,7 +14,7 @@ from chainsaw.load.yaml import read_yaml
 from chainsaw.model import tested as model
 from chainsaw.model.tested import LEVELS, LevelResult
 from chainsaw.work import directory as told
-from chainsaw.work.catalog import read_recipe, recipe_digest
+from chainsaw.work.catalog import read_recipe
 from chainsaw.work.directory import MEASURED, NEVER, STALE, asks_of, kind_of, level_of, proven
 from chainsaw.work.page import markdown
 from chainsaw.work.shipped import shared_parts
@@ -40,7 +40,7 @@ def prove(directory, levels=(1, 2, 3), measured=None):
     found = model.Tested(
         recipe=directory.name,
         version="1-2",
-        digest=recipe_digest(read(directory)),
+        digest=read(directory).digest,
         date="2026-01-02",
         by="chainsaw 0",
         host={"system": "Debian 13"},
@@ -78,10 +78,10 @@ def test_any_change_of_the_recipe_makes_what_was_found_stale(directory, path):
 
 
 def test_what_the_test_itself_writes_makes_nothing_stale(directory):
-    before = recipe_digest(read(directory))
+    before = read(directory).digest
     prove(directory)
     prove(directory, (1,))
-    assert recipe_digest(read(directory)) == before
+    assert read(directory).digest == before
     assert level_of(read(directory)) == 1
 
 

@@ -11,7 +11,7 @@ from chainsaw.errors import ChainsawError
 from chainsaw.host import files, store
 from chainsaw.model.paths import Paths
 
-KNOWN = store.Compiled(7, "digest", {"front": 524288}, {"/srv/text": "1"}, (5, 4), (80, 443))
+KNOWN = store.Compiled(7, "digest", {"front": 524288}, "recipes", {"/srv/text": "1"}, (5, 4), (80, 443))
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 
 class _Finder(HTMLParser):
@@ -22,17 +23,29 @@ class _Finder(HTMLParser):
             self.found["js"].append(given["src"])
 
 
+SAFE = "%/?:@!$&'()*+,;=-._~"
+
+
+def _joined(base: str, reference: str) -> str:
+    try:
+        return urljoin(base, reference) if reference else ""
+    except ValueError:
+        return ""
+
+
 def first_assets(page: str, url: str) -> dict[str, str]:
     """Return the path and query of the first stylesheet (css) and script (js) that a page has on its own host."""
     finder = _Finder()
-    finder.feed(page)
-    base = urljoin(url, finder.base) if finder.base else url
+    with suppress(AssertionError):  # what HTMLParser says of markup that it does not know
+        finder.feed(page)
+    base = _joined(url, finder.base) or url
     own = urlsplit(url).netloc
     first: dict[str, str] = {}
     for kind, references in finder.found.items():
         for reference in references:
-            parts = urlsplit(urljoin(base, reference))
+            parts = urlsplit(_joined(base, reference))
             if parts.netloc == own and parts.scheme == "https":
-                first[kind] = parts.path + (f"?{parts.query}" if parts.query else "")
+                path = quote(parts.path, safe=SAFE)
+                first[kind] = path + (f"?{quote(parts.query, safe=SAFE)}" if parts.query else "")
                 break
     return first

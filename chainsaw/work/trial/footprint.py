@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from chainsaw.compile.images import shared_build
 from chainsaw.host import files, process, store
+from chainsaw.work.shipped import shared_files
 from chainsaw.work.trial.scene import Scene
 
 
@@ -15,10 +17,24 @@ def memory_of(scene: Scene, name: str) -> float:
     return round(sum(int(kilobytes) for kilobytes in re.findall(r"^Pss: +(\d+) kB", shown, re.MULTILINE)) / 1000, 1)
 
 
-def image_size(scene: Scene) -> float:
-    """Return what the images of an instance take in the store, layers shared with others included, in MB."""
-    references = [need.reference for need in scene.deployment(scene.first).images]
-    return round(sum(scene.podman.image_sizes(references).values()) / 1e6)
+def image_sizes(scene: Scene) -> dict[str, float]:
+    """Return what the images of an instance take in the store, in MB: all layers, each once, and those of its own."""
+    shared = shared_files().images
+    base = shared_build("base", shared).reference
+    parents: dict[str, str] = {}
+    own = []
+    for need in scene.deployment(scene.first).images:
+        stands_on = shared_build(need.base, shared).reference if need.recipe else base
+        parents |= {need.reference: stands_on if need.base else "", stands_on: base if need.base else ""}
+        own += [] if need.base and not need.recipe else [need.reference]
+    parents |= {base: ""}
+    known = {item for item in {*parents, *parents.values()} if item and (item != base or any(parents.values()))}
+    sizes = scene.podman.image_sizes(sorted(known))
+    layers = {item: sizes[item] - sizes.get(parents.get(item, ""), 0) for item in known}
+    return {
+        "image_mb": round(sum(layers.values()) / 1e6),
+        "image_own_mb": round(sum(map(layers.__getitem__, own)) / 1e6),
+    }
 
 
 def footprint(scene: Scene) -> set[str]:

@@ -15,7 +15,7 @@ from chainsaw.model.names import span_in_seconds
 from chainsaw.work.shipped import shared_files
 from chainsaw.work.trial.assets import first_assets
 from chainsaw.work.trial.confinement import capabilities_beyond, leaks, listeners, not_confined, reachable
-from chainsaw.work.trial.footprint import footprint, image_size, memory_of
+from chainsaw.work.trial.footprint import footprint, image_sizes, memory_of
 from chainsaw.work.trial.rehearsal import rehearse
 from chainsaw.work.trial.scene import Scene, wait_until
 
@@ -39,7 +39,7 @@ def installs(scene: Scene) -> Evidence:
     scene.declare(scene.first, f"https://{scene.first}.localhost/")
     scene.apply(scene.first)
     assets = look(scene, scene.first)
-    scene.measured["image_mb"] = image_size(scene)
+    scene.measured |= image_sizes(scene)
     for _ in range(BUSY_REQUESTS):
         scene.get(scene.first, scene.deployment(scene.first).probe.path)
     scene.measured["memory_busy_mb"] = memory_of(scene, scene.first)

@@ -36,9 +36,20 @@ def run_trial(directory: str, levels: Sequence[int], reboot: str, report: Report
         return _resume(scene, directory, pending)
     # Whoever reads the instances meanwhile must find their recipe.
     files.write_atomic(pending, json.dumps({"format": 1, "directory": directory}).encode())
+    try:
+        return _tried(scene, directory, levels, reboot, pending)
+    except BaseException:
+        _clear(scene)
+        files.remove(pending)
+        raise
+
+
+def _tried(scene: Scene, directory: str, levels: Sequence[int], reboot: str, pending: str) -> Result:
+    report, bundle = scene.report, scene.bundle
     results: dict[int, LevelResult] = {}
     _clear(scene)
-    for number in levels:
+    # All later levels look at what the second one installed.
+    for number in sorted({*levels, *((2,) if max(levels) > 2 else ())}):
         report.note(f"level {number}: {MEANINGS[number]}")
         results[number] = _attempt(scene, number)
         if not results[number].passed:
@@ -47,7 +58,7 @@ def run_trial(directory: str, levels: Sequence[int], reboot: str, report: Report
     if reboot == "pause" and results.get(3, _MISSED).passed:
         known = {"format": 1, "directory": directory, "marker": scene.marker, "tested": tested.model_dump(mode="json")}
         files.write_atomic(pending, json.dumps(known).encode())
-        return _told(tested, bundle, ["level 3 waits for a reboot; after it: chainsaw recipe test DIR --resume"])
+        return _told(tested, bundle, f"level 3 waits for a reboot; after it: chainsaw recipe test {directory} --resume")
     _clear(scene)
     files.remove(pending)
     tested = _without_reboot(tested)
@@ -133,7 +144,7 @@ def _write(directory: str, tested: Tested) -> None:
     files.write_atomic(f"{directory}/{RECORD}", content.encode())
 
 
-def _told(tested: Tested, bundle: Bundle, more: Sequence[str] = ()) -> Result:
+def _told(tested: Tested, bundle: Bundle, pending: str = "") -> Result:
     lines = []
     problems = []
     for number, found in sorted(tested.levels.items()):
@@ -142,6 +153,7 @@ def _told(tested: Tested, bundle: Bundle, more: Sequence[str] = ()) -> Result:
         problems += [Diagnostic("level", problem, key=f"level {number}") for problem in found.problems]
     shown = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in tested.measured.items())
     lines += [f"measured: {shown}"] if shown else []
-    lines += [*more, f"{bundle.recipe.name} {tested.version} reaches level {tested.level}"]
-    data: dict[str, Any] = {"tested": tested.model_dump(mode="json"), "level": tested.level}
+    lines.append(pending or f"{bundle.recipe.name} {tested.version} reaches level {tested.level}")
+    level = min(tested.level, 2) if pending else tested.level
+    data: dict[str, Any] = {"tested": tested.model_dump(mode="json"), "level": level}
     return Result(data, tuple(lines), tuple(problems), Exit.FAILED if problems else Exit.OK)
