@@ -48,6 +48,7 @@ class InstallRecipe(Action):
     """Copy a recipe to where installed ones are, so that it stays as it is until somebody installs another."""
 
     origin: str
+    path: str
     verb = "install-recipe"
     shows = "origin"
     phase = 15

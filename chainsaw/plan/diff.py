@@ -91,8 +91,9 @@ def _applied_differs(new: Manifest, old: Manifest) -> bool:
 
 def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> Iterator[act.Action]:
     owner = deployment.name
-    if deployment.origin and paths.installed(deployment.origin, deployment.digest) not in observed.paths:
-        yield act.InstallRecipe(owner, deployment.origin)
+    recipe = paths.installed(deployment.origin, deployment.digest)
+    if deployment.origin and recipe not in observed.paths:
+        yield act.InstallRecipe(owner, deployment.origin, recipe)
     static = deployment.static
     exported = static is None or f"{paths.static}/{static.key}" in observed.paths
     pending = any(_is_stale(service.unit, service.digest, observed) for service in _processes_of(deployment))

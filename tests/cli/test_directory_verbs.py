@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chainsaw.errors import Exit
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.work.install import install
+from chainsaw.work.result import Quiet
 
 
 def names(done):
@@ -91,3 +93,17 @@ def test_the_name_of_a_recipe_is_completed(program):
     for verb in ("new", "info"):
         done = program(_CHAINSAW_COMPLETE="bash_complete", COMP_WORDS=f"chainsaw {verb} word", COMP_CWORD="2")
         assert "plain,wordpress" in done.out.split()
+
+
+def test_what_a_recipe_asks_for_is_shown_and_may_be_declined(home):
+    asked = []
+
+    def decline(wishes):
+        asked.extend(wishes)
+        return False
+
+    with pytest.raises(ChainsawError) as caught:
+        install("wordpress", decline, Quiet())
+    assert [item.code for item in caught.value.diagnostics] == ["declined"]
+    assert "the internet, if you allow it" in asked[0]
+    assert list(home.rglob("recipe.yaml")) == []

@@ -91,6 +91,7 @@ def test_the_help_of_a_verb_has_an_example_of_it(chainsaw, words):
 @pytest.mark.parametrize("words", verbs(), ids=" ".join)
 def test_the_examples_of_a_verb_are_taken_by_its_parser(words, tmp_path, monkeypatch):
     (tmp_path / "recipes/wiki").mkdir(parents=True)
+    (tmp_path / "club.pub").write_text("")
     monkeypatch.chdir(tmp_path)
     command = command_of(*words)
     for line in command.epilog.splitlines():

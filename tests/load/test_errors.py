@@ -20,6 +20,7 @@ ELSEWHERE = {
     "bad-manifest": "work/test_files_on_disk.py::test_a_manifest_of_another_version_is_refused",
     "bad-record": "work/test_files_on_disk.py::test_a_record_of_another_version_is_refused",
     "blocks": "cli/test_setup.py::test_a_number_of_blocks_is_a_number",
+    "declined": "cli/test_directory_verbs.py::test_what_a_recipe_asks_for_is_shown_and_may_be_declined",
     "edited": "work/test_host.py::test_an_edited_file_stops_apply_unless_it_is_forced",
     "exists": "cli/test_new.py::test_it_never_overwrites",
     "file-too-large": "work/test_catalog.py::test_a_file_that_belongs_into_a_package_is_too_large",

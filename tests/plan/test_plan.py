@@ -32,6 +32,8 @@ def carried_out(plan, wanted, observed):
         match action:
             case act.ProvideImage(need=need):
                 state["images"] = {**state["images"], need.reference: need.mounted}
+            case act.InstallRecipe(path=path):
+                state["paths"] |= {path}
             case act.CreateDirectory(directory=directory):
                 state["paths"] |= {directory.path}
             case act.CreateSecret(secret=secret):

@@ -79,11 +79,13 @@ def test_what_is_not_there_is_no_error_and_what_cannot_be_read_is(tmp_path):
         assert [item.code for item in caught.value.diagnostics] == ["unreadable"]
 
 
-def test_a_directory_is_read_without_its_links(tmp_path):
+def test_a_directory_is_read_and_a_link_in_it_is_refused(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a/b").write_bytes(b"1")
-    (tmp_path / "c").symlink_to("/etc/passwd")
     assert files.read_directory(str(tmp_path)) == {"a/b": b"1"}
+    (tmp_path / "c").symlink_to("/etc/passwd")
+    with pytest.raises(ChainsawError, match="a symbolic link"):
+        files.read_directory(str(tmp_path))
 
 
 def test_a_generation_reads_back_as_it_was_written(paths, written, goldens):

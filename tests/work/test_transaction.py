@@ -59,7 +59,7 @@ class Host:
         if error := self.faults.get((action.verb, action.owner)):
             raise error
 
-    record_block = provide_image = create_directory = create_secret = export_static = note
+    record_block = install_recipe = provide_image = create_directory = create_secret = export_static = note
     issue_certificate = write_generation = activate = link_quadlets = link = unlink = probe_instance = note
 
     def reload_front(self, action):
@@ -210,6 +210,7 @@ def test_every_action_has_its_effect():
     concrete = {kind for kind in vars(act).values() if isinstance(kind, type) and getattr(kind, "verb", "")}
     assert {kind.__name__ for kind in concrete} - {"Action"} == {
         "RecordBlock",
+        "InstallRecipe",
         "ProvideImage",
         "CreateDirectory",
         "CreateSecret",
