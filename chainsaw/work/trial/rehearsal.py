@@ -23,6 +23,7 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
         manifest, tree, _, plan = session.plan_for(pieces)
         worker = worker_for(session, manifest, tree)
         fronts = [item for item in plan if item.owner == "front" and isinstance(item, act.ProvideImage)]
+        session.manager.start([("podman.socket", False)], 10)
         worker.images.obtain([item.need for item in fronts])
         for action in plan:
             if action.owner in ("", "front"):
