@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from .machine import RECIPES, Done, Machine
+from .prove import recorded
 
 OWN_RECIPES = Path(__file__).resolve().parent / "recipes"
 
@@ -42,6 +43,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ORDER.index(module) if item.path.parent == Path(__file__).parent and module in ORDER else -1
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def proving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Start the tests of all recipes in a second machine."""
+    out = tmp_path_factory.mktemp("prove") / "proofs.json"
+    launcher = Path(__file__).resolve().parents[1] / "prove"
+    name = f"{os.environ.get('CHAINSAW_MACHINE', 'chainsaw')}-recipes"
+    with (out.parent / "prove.log").open("wb") as log:
+        argv = [str(launcher), *recorded(), "--name", name, "--out", str(out)]
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
+    yield process, out
+    if process.poll() is None:
+        process.terminate()
+    process.wait()
+    subprocess.run([str(launcher.parent / "machine"), "--name", name, "down"], check=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _beside_all_others(request: pytest.FixtureRequest) -> None:
+    """Begin with what takes longest, if it is asked for at all."""
+    if any(item.path.stem == "test_recipes" for item in request.session.items):
+        request.getfixturevalue("proving")
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,11 @@ def runnable() -> list[str]:
     return [path.name for path in found if "reference:" not in (path / "recipe.yaml").read_text()]
 
 
+def recorded() -> list[str]:
+    """Return the recipes of which it is said here, by a record, that they are proven."""
+    return [name for name in runnable() if (RECIPES / name / "tested.json").exists()]
+
+
 def prepare(name: str) -> Machine:
     """Return a machine with chainsaw of this checkout, an empty account and a copy of all recipes."""
     machine = Machine(name)
