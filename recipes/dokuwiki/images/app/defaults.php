@@ -1,6 +1,5 @@
 <?php
 // Other defaults than DokuWiki's own, for an instance: the admin may change these under Configuration.
-$conf['savedir'] = '/srv/data';
 $conf['useacl'] = 1;
 $conf['superuser'] = '@admin';
 // What is not there is not answered with success.

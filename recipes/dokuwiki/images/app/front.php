@@ -3,7 +3,8 @@
 
 require (function (string $base, string $path): string {
     $program = 'doku.php';
-    if (preg_match('#^((?:doku|feed|lib/exe/[a-z]+)\.php)(/.*)?$#sD', $path, $match) && is_file(__DIR__ . "/$match[1]")) {
+    $called = preg_match('#^((?:doku|feed|lib/exe/[a-z]+)\.php)(/.*)?$#sD', $path, $match);
+    if ($called && is_file(__DIR__ . "/$match[1]")) {
         $program = $match[1];
         $_SERVER['PATH_INFO'] = $match[2] ?? '';
     } elseif (preg_match('#^_(media|detail)/(.+)#s', $path, $match)) {

@@ -13,18 +13,22 @@ function replace(string $path, array $lines): void
 }
 
 $policy = getenv('POLICY');
-$rights = [
-    'open' => ['@ALL' => 8],
-    'public' => ['@ALL' => 1, '@user' => 8],
-    'closed' => ['@ALL' => 0, '@user' => 8],
-][$policy];
-$lines = is_file('acl.auth.php')
-    ? preg_grep('/^\*\s+@(ALL|user)\s/', file('acl.auth.php', FILE_IGNORE_NEW_LINES), PREG_GREP_INVERT)
-    : ['# acl.auth.php', '# <?php exit()?>', "# Don't modify the lines above", '#', '# Access Control Lists', ''];
-foreach ($rights as $group => $level) {
-    $lines[] = "*\t$group\t$level";
+// Without a record this is somebody's wiki that was brought here: theirs until the setting changes.
+$brought = is_file('users.auth.php') && is_file('acl.auth.php') && !is_file('policy');
+if (!$brought) {
+    $rights = [
+        'open' => ['@ALL' => 8],
+        'public' => ['@ALL' => 1, '@user' => 8],
+        'closed' => ['@ALL' => 0, '@user' => 8],
+    ][$policy];
+    $lines = is_file('acl.auth.php')
+        ? preg_grep('/^\*\s+@(ALL|user)\s/', file('acl.auth.php', FILE_IGNORE_NEW_LINES), PREG_GREP_INVERT)
+        : ['# acl.auth.php', '# <?php exit()?>', "# Don't modify the lines above", '#', '# Access Control Lists', ''];
+    foreach ($rights as $group => $level) {
+        $lines[] = "*\t$group\t$level";
+    }
+    replace('acl.auth.php', $lines);
 }
-replace('acl.auth.php', $lines);
 replace('policy', [$policy]);
 
 if (!is_file('users.auth.php')) {
