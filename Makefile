@@ -17,6 +17,7 @@ demo:
 
 test: machine
 	@test -e $(VENV)/ready || $(MAKE) --no-print-directory $(VENV)/ready
+	@command -v ssh-keygen > /dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends openssh-client; }
 	$(VENV)/bin/python -m pytest $(PYTEST)
 
 machine:
