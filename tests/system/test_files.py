@@ -158,3 +158,29 @@ def test_static_files_of_wordpress_come_from_the_front(machine: Machine, blog: s
     answer = machine.get(f"{blog}wp-includes/css/dashicons.min.css")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/css")
+
+
+@pytest.fixture(scope="module")
+def pages(machine: Machine, www: str) -> Iterator[str]:
+    """Return the URL of a site that Hugo builds from the admin's files."""
+    machine.declare("pages", "static", "https://pages.localhost/docs/", generator="hugo")
+    machine.chainsaw("apply")
+    yield "https://pages.localhost/docs/"
+    machine.purge("pages")
+
+
+def test_a_site_is_built_from_its_source_again_when_that_has_changed(machine: Machine, pages: str) -> None:
+    source = f"{DATA}/instances/pages/volumes/site"
+    assert "This page is built by" in machine.get(pages).body
+    assert machine.plan() == []
+    machine.write(f"{source}/content/_index.md", "---\ntitle: The summer\n---\nWalks.\n")
+    machine.chainsaw("apply")
+    assert "<title>The summer</title>" in machine.get(pages).body
+    kept = machine.read(f"{source}/layouts/index.html")
+    machine.write(f"{source}/layouts/index.html", "{{ broken")
+    machine.chainsaw("apply", code=3)
+    assert "<title>The summer</title>" in machine.get(pages).body
+    assert 'function "broken" not defined' in machine.admin("journalctl", "--user", "-t", "pages.build", "-o", "cat")
+    machine.write(f"{source}/layouts/index.html", kept)
+    machine.chainsaw("apply")
+    assert machine.plan() == []
