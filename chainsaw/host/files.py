@@ -54,6 +54,20 @@ def directory_digest(path: str) -> str:
     return summary.hexdigest()
 
 
+def content_digests(path: str) -> dict[str, str] | None:
+    """Return the SHA-256 of each file below a directory by relative path, or None; a link is its target."""
+    if not os.path.isdir(path):
+        return None
+    root = Path(path)
+    found = {}
+    for file in sorted(root.rglob("*")):
+        if file.is_symlink():
+            found[str(file.relative_to(root))] = f"-> {os.readlink(file)}"
+        elif file.is_file():
+            found[str(file.relative_to(root))] = sha256(file.read_bytes()).hexdigest()
+    return found
+
+
 def list_directory(path: str) -> list[str]:
     """Return the names in a directory, sorted; none when it does not exist."""
     try:

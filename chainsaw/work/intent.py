@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from chainsaw.compile.context import Host, Job
 from chainsaw.compile.instance import Piece, compile_instance
@@ -55,6 +57,15 @@ def _sources(paths: Paths, name: str, bundle: Bundle) -> dict[str, str]:
     }
 
 
+def _source_digest(place: str, bundle: Bundle, volume: str) -> str:
+    """Return a digest of the files in a volume that is the admin's, or of those that it will have at first."""
+    found = files.content_digests(place)
+    if found is None:
+        seed = bundle.recipe.volumes[volume].seed
+        found = {path: sha256(text).hexdigest() for path, text in bundle.below(seed).items()} if seed else {}
+    return sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
+
+
 def compile_intent(
     user: Account, intent: Intent, catalog: Catalog, recorded: Mapping[str, int], ranges: Ranges, podman: Version
 ) -> Compiled:
@@ -74,7 +85,7 @@ def compile_intent(
         bundle, block = bundles[name], blocks.get(name)
         sources = _sources(user.paths, name, bundle)
         watched |= {place: files.directory_digest(place) for place in sources.values()}
-        digests = {volume: watched[place] for volume, place in sources.items()}
+        digests = {volume: _source_digest(place, bundle, volume) for volume, place in sources.items()}
         try:
             pieces[name] = compile_instance(Job(file, bundle, intent.site, block, host, shared, digests))
         except ChainsawError as error:

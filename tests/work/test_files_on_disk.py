@@ -282,3 +282,17 @@ def test_a_tree_is_written_with_its_modes_and_links(tmp_path):
     assert (tmp_path / "out/a").stat().st_mode & 0o777 == 0o755
     assert os.readlink(tmp_path / "out/b/c") == "/srv"
     assert (tmp_path / "out/b").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_a_directory_holds_is_told_by_content_alone(tmp_path):
+    assert files.content_digests(str(tmp_path / "none")) is None
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b").write_bytes(b"1")
+    (tmp_path / "c").symlink_to("a/b")
+    before = files.content_digests(str(tmp_path))
+    assert before is not None
+    assert sorted(before) == ["a/b", "c"]
+    os.utime(tmp_path / "a/b", (0, 0))
+    assert files.content_digests(str(tmp_path)) == before
+    (tmp_path / "a/b").write_bytes(b"2")
+    assert files.content_digests(str(tmp_path)) != before
