@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from identity import IDENTITY
 from systemd_syntax import argument, arguments, read
 
 from chainsaw.compile.component import component_quadlet
@@ -194,18 +195,9 @@ def test_a_header_field_of_a_recipe_is_set_for_each_request_in_quotes(goldens):
     assert 'proxy_set_header X-Realm "Kim\'s, dav";' in text
 
 
-RECIPE = """\
-format: 1
-name: demo
-title: Demo
-summary: What a recipe needs at least
-version: "1"
-revision: 1
-license: MIT
-home: https://example.org/
-documentation: https://example.org/docs
-source: https://example.org/source
-maintainers: [{name: Kim, contact: kim@example.org}]
+RECIPE = (
+    IDENTITY
+    + """\
 images: {app: {shared: base}}
 volumes: {text: {admin: true}, pages: {public: /}}
 components:
@@ -213,6 +205,7 @@ components:
   stays: {image: app, volumes: {text: /srv/text}, health: {command: ["true"]}, memory: 64M}
 serve: {files: {volume: pages}}
 """
+)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from identity import IDENTITY
 
 from chainsaw.compile.lint import lint
 from chainsaw.load.recipe import load_recipe
@@ -13,18 +14,9 @@ from chainsaw.work.shipped import shared_files, shared_parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-RECIPE = """\
-format: 1
-name: demo
-title: Demo
-summary: What a careful reader has nothing to say of
-version: "1"
-revision: 1
-license: MIT
-home: https://example.org/
-documentation: https://example.org/docs
-source: https://example.org/source
-maintainers: [{name: Kim, contact: kim@example.org}]
+RECIPE = (
+    IDENTITY
+    + """\
 settings:
   look:
     type: choice
@@ -63,6 +55,7 @@ variants:
     fancy:
       components: {app: {memory: 128M}}
 """
+)
 CONTAINERFILE = """\
 ARG BASE
 FROM ${BASE}

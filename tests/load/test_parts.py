@@ -6,6 +6,7 @@ import re
 from typing import get_args
 
 import pytest
+from identity import IDENTITY
 
 from chainsaw.errors import ChainsawError
 from chainsaw.load.recipe import load_part, load_recipe
@@ -16,18 +17,9 @@ PARTS = shared_parts()
 CALLED = {"runtime": "app", "database": "db", "cache": "cache"}
 """What the component of a building block is called, by the key that names the block."""
 
-RECIPE = """\
-format: 1
-name: demo
-title: Demo
-summary: What a recipe needs at least
-version: "1"
-revision: 1
-license: MIT
-home: https://example.org/
-documentation: https://example.org/docs
-source: https://example.org/source
-maintainers: [{name: Kim, contact: kim@example.org}]
+RECIPE = (
+    IDENTITY
+    + """\
 images:
   app: {shared: php}
 components:
@@ -38,6 +30,7 @@ components:
 serve:
   fastcgi: {root: /srv/app}
 """
+)
 
 
 def named_by(key):

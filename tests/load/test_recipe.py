@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from identity import IDENTITY
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.files import read_directory
@@ -90,18 +91,9 @@ def test_a_broken_recipe_is_told_once_for_all_its_instances(tmp_path):
     assert {file for file, _, _ in places} == {"recipes/demo/recipe.yaml"}
 
 
-MARKED = """\
-format: 1
-name: demo
-title: Demo
-summary: What a recipe needs at least
-version: "1"
-revision: 1
-license: MIT
-home: https://example.org/
-documentation: https://example.org/docs
-source: https://example.org/source
-maintainers: [{name: Kim, contact: kim@example.org}]
+MARKED = (
+    IDENTITY
+    + """\
 secrets: {password: {help: The first password.}}
 images: {app: {shared: base}}
 volumes: {data: {}}
@@ -112,6 +104,7 @@ marker:
   write: [{STEP}]
   read: [{request: {path: /, contains: "{{ marker }}"}}]
 """
+)
 
 
 @pytest.mark.parametrize(

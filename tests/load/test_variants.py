@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from identity import IDENTITY
 
 from chainsaw.errors import ChainsawError
 from chainsaw.load.recipe import chosen_options, instance_bundle, load_recipe, with_options
 from chainsaw.load.site import load_instance
 from chainsaw.work.shipped import shared_parts
 
-HEAD = """\
-format: 1
-name: demo
-title: Demo
-summary: What a recipe needs at least
-version: "1"
-revision: 1
-license: MIT
-home: https://example.org/
-documentation: https://example.org/docs
-source: https://example.org/source
-maintainers: [{name: Kim, contact: kim@example.org}]
-"""
-RECIPE = f"""{HEAD}
+RECIPE = f"""{IDENTITY}
 settings:
   store:
     type: choice
