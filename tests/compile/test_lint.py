@@ -77,7 +77,7 @@ APP = "app: {build: images/app, base: python}"
 MEMORY = "memory: 64M"
 RULES = [
     ("license: MIT", "license: see the home page", "error", "should be an SPDX expression", "see the home page"),
-    ("of\nversion", "of.\nversion", "warning", "without a full stop", "What a careful reader"),
+    ("least\nversion", "least.\nversion", "warning", "without a full stop", "What a recipe needs"),
     ("summary: What", "summary: " + "What " * 20, "warning", "at most 80 characters", "What What"),
     ("kim@example.org", "ask around", "error", "an e-mail address or a URL", "ask around"),
     ("help: How it looks.", "help: How it looks", "warning", "a sentence with a full stop", "How it looks"),
