@@ -140,8 +140,7 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
     sockets = [unit for unit in units if unit.path.endswith(".socket")]
     networks = [unit for unit in units if unit.path.endswith(".network")]
     gates = [unit for unit in units if unit.path.endswith(".container")]
-    probe = recipe.probe
-    login = recipe.login
+    probe, login, url = recipe.probe, recipe.login, instance.url(job.site.ports)
     return Deployment(
         name=job.name,
         recipe=recipe.name,
@@ -150,6 +149,7 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
         digest=job.bundle.digest,
         host=instance.host,
         path=instance.path,
+        url=url,
         block=job.block.start if job.block else None,
         images=tuple(image_needs(job)),
         directories=tuple(_directories(job)),
@@ -171,7 +171,7 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
             contains=job.value(("probe", "contains"), probe.contains) if probe.contains else None,
         ),
         start_timeout=sum(span_in_seconds(item.start_timeout) for item in recipe.components.values()) or 30,
-        login=(instance.route + login.path.lstrip("/"), login.user, login.secret) if login else None,
+        login=(url + login.path.lstrip("/"), login.user or "", login.secret) if login else None,
         notes=job.value(("notes",), recipe.notes),
     )
 

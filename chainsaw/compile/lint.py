@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
-from chainsaw.compile.context import Host, Job, Shared
+from chainsaw.compile.context import Shared
 from chainsaw.compile.instance import compile_instance
+from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order
 from chainsaw.load.recipe import Bundle, with_options
-from chainsaw.load.settings import InstanceFile, Value
 from chainsaw.load.source import Source
-from chainsaw.model.block import SIZE, Block
-from chainsaw.model.paths import Paths
-from chainsaw.model.recipe import Recipe, Setting
-from chainsaw.model.site import Instance, Site
+from chainsaw.model.recipe import Recipe
 
-SAMPLES: Mapping[str, Value] = {"integer": 1, "boolean": True, "email": "kim@example.org", "size": "1M"}
-PLACE = Host(Paths("/home/admin", "/home/admin/.config", "/home/admin/.local/share", "/home/admin/.local/state"))
 SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 CONTACT = re.compile(r"https://\S+|[^@\s]+@[^@\s]+")
 UNPINNED = (
@@ -38,7 +33,7 @@ def lint(bundle: Bundle, shared: Shared) -> list[Diagnostic]:
         except ChainsawError as error:
             found += error.diagnostics
             continue
-        found += [*_images(variant), *_privileges(variant), *_unused(variant), *_compiled(variant, options, shared)]
+        found += [*_images(variant), *_privileges(variant), *_unused(variant), *_compiled(bundle, options, shared)]
     return in_file_order(found)
 
 
@@ -169,25 +164,12 @@ def _unused(bundle: Bundle) -> Iterator[Diagnostic]:
             yield _warning(bundle, ("settings", name), "no template uses it", at_key=True)
 
 
-def sample(setting: Setting) -> Value:
-    """Return a value that a setting without a default could have."""
-    return setting.options[0] if setting.options else SAMPLES.get(setting.type, "text")
-
-
 def _compiled(bundle: Bundle, options: tuple[tuple[str, str], ...], shared: Shared) -> list[Diagnostic]:
     """Return what compiling an instance with the recipe's defaults meets, awake and asleep."""
-    required = {name: sample(item) for name, item in bundle.recipe.settings.items() if item.default is None}
     found: list[Diagnostic] = []
     for sleep in (None, "15m"):
-        instance = Instance(
-            recipe=bundle.recipe.name,
-            route="https://try.example.org/",
-            settings={**required, **dict(options)},
-            sleep=sleep if bundle.recipe.primary else None,
-        )
-        job = Job(InstanceFile("try", instance, Source("try", "")), bundle, Site(), Block(8 * SIZE), PLACE, shared)
         try:
-            compile_instance(job)
+            compile_instance(sample_job(bundle, shared, options, sleep))
         except ChainsawError as error:
             found += error.diagnostics
     return found

@@ -102,7 +102,7 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "host": job.file.instance.host,
         "path": job.file.instance.path,
         "https": job.site.ports.https,
-        "port_suffix": port_suffix(job.site.ports.https),
+        "port_suffix": job.site.ports.suffix,
         "upload_limit": job.context["upload_limit"],
         "patience": PATIENCE,
         **extra,
@@ -115,8 +115,3 @@ def _root(job: Job, root: str, path: str, target: str) -> Artifact:
     """Return the link that makes root + URL path the target, so that nginx needs neither alias nor rewrite."""
     place = f"nginx/roots/{root}{path}".rstrip("/")
     return Artifact(place, target.encode(), job.name, 0o777, link=True)
-
-
-def port_suffix(port: int) -> str:
-    """Return what a URL needs after the host for a port of https."""
-    return "" if port == 443 else f":{port}"

@@ -9,7 +9,6 @@ from chainsaw.compile.context import Host, Shared
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.instance import Piece
-from chainsaw.compile.locations import port_suffix
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
 from chainsaw.model.artifact import Artifact, as_tree
@@ -86,7 +85,7 @@ def _nginx(pieces: Mapping[str, Piece], site: Site, host: Host, shared: Shared) 
         "https": site.ports.https,
         "http_addresses": _addresses(site.ports.http, host),
         "https_addresses": _addresses(site.ports.https, host),
-        "port_suffix": port_suffix(site.ports.https),
+        "port_suffix": site.ports.suffix,
     }
     workers = min(host.processors, 2)
     yield _nginx_file("nginx.conf", "nginx.conf.j2", {"workers": workers, **listen}, shared)

@@ -106,10 +106,22 @@ def with_options(bundle: Bundle, options: tuple[tuple[str, str], ...]) -> Bundle
     for setting, option in options:
         source = overlay(source, bundle.source, ("variants", setting, option))
     chosen = _bundle(source, bundle.files, bundle.parts, bundle.origin)
-    problems = list(_problems(chosen, bundle.recipe.name))
+    problems = [*_problems(chosen, bundle.recipe.name), *_moved_volumes(bundle, chosen, options)]
     if problems:
         raise invalid(in_file_order(problems))
     return chosen
+
+
+def _moved_volumes(bundle: Bundle, chosen: Bundle, options: tuple[tuple[str, str], ...]) -> Iterator[Diagnostic]:
+    """Yield each volume that would lie elsewhere with these options: public ones lie apart from the others."""
+    for name in bundle.recipe.volumes.keys() & chosen.recipe.volumes.keys():
+        if (bundle.recipe.volumes[name].public is None) != (chosen.recipe.volumes[name].public is None):
+            setting, option = options[-1]
+            hint = f"{name}: null, and another volume for it"
+            message = f"public volumes lie elsewhere: what is in {name} would be left behind"
+            yield bundle.source.problem(
+                ("variants", setting, option, "volumes", name), message, code="moved-volume", hint=hint
+            )
 
 
 def _problems(bundle: Bundle, directory: str) -> Iterator[Diagnostic]:

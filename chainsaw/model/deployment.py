@@ -81,6 +81,7 @@ class Deployment(Recorded):
     digest: str = ""
     host: str
     path: str
+    url: str = ""
     block: int | None
     images: tuple[ImageNeed, ...] = ()
     directories: tuple[Directory, ...] = ()

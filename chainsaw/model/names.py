@@ -9,6 +9,7 @@ from pydantic import AfterValidator
 
 _INSTANCE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,40}")
+_SETTING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 _REFERENCE = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{64})?")
@@ -37,14 +38,21 @@ def check_instance(value: str) -> str:
 
 
 def check_word(value: str) -> str:
-    """Return the name of a recipe, component, volume, setting, secret or image; raise ValueError if it is not one."""
+    """Return the name of a recipe, component, volume, secret or image; raise ValueError if it is not one."""
     if not _WORD.fullmatch(value):
         raise ValueError("a name is a lower-case letter followed by lower-case letters, digits, '-' and '_'")
     return value
 
 
+def check_setting(value: str) -> str:
+    """Return the name of a setting, as the upstream writes it; raise ValueError where a template could not use it."""
+    if not _SETTING.fullmatch(value):
+        raise ValueError("a setting's name is a letter followed by letters, digits and '_'")
+    return value
+
+
 def is_word(value: str) -> bool:
-    """Tell whether a value could be the name of a recipe, component, volume, setting, secret or image."""
+    """Tell whether a value could be the name of a recipe, component, volume, secret or image."""
     return bool(_WORD.fullmatch(value))
 
 
@@ -179,6 +187,7 @@ def span_in_seconds(value: str) -> int:
 
 InstanceName = Annotated[str, AfterValidator(check_instance)]
 Word = Annotated[str, AfterValidator(check_word)]
+SettingName = Annotated[str, AfterValidator(check_setting)]
 HostName = Annotated[str, AfterValidator(check_host)]
 AbsolutePath = Annotated[str, AfterValidator(check_path)]
 RelativePath = Annotated[str, AfterValidator(check_relative)]

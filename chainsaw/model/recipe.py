@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from chainsaw.model.base import Model
 from chainsaw.model.component import Component
-from chainsaw.model.names import ImageReference, RelativePath, Span, Text, UrlPath, Word
+from chainsaw.model.names import ImageReference, RelativePath, SettingName, Span, Text, UrlPath, Word
 from chainsaw.model.serve import Marker, Probe, Serve
 
 Directive = Literal["admin", "mail", "timezone", "language", "upload_limit"]
@@ -91,7 +91,7 @@ class Login(Model):
     """How the admin gets in for the first time."""
 
     path: Text = Field(description="Page below the route.")
-    user: Text = Field(description="User name.")
+    user: Text | None = Field(None, description="User name; left out where a password is all that is asked.")
     secret: Word = Field(description="The secret that is the password.")
 
 
@@ -116,7 +116,7 @@ class Recipe(Model):
     )
     cache: Literal["valkey"] | None = Field(None, description="The building block that is component cache.")
     honours: dict[Directive, Text] = Field({}, description="Common directives, each with what it is mapped to.")
-    settings: dict[Word, Setting] = Field({}, description="The application's own settings.")
+    settings: dict[SettingName, Setting] = Field({}, description="The application's own settings.")
     secrets: dict[Word, Secret] = Field({}, description="Generated values.")
     images: dict[Word, Image] = Field({}, description="Images of the components.")
     components: dict[Word, Component] = Field({}, description="Containers; app is the primary.")
@@ -126,7 +126,7 @@ class Recipe(Model):
     probe: Probe = Field(Probe(), description="What proves that it works.")
     marker: Marker | None = Field(None, description="What proves that its data is kept.")
     timers: dict[Word, Timer] = Field({}, description="Scheduled work.")
-    variants: dict[Word, dict[str, Any]] = Field(
+    variants: dict[SettingName, dict[str, Any]] = Field(
         {}, description="For a choice among the settings, what each option changes in this file; null takes away."
     )
     login: Login | None = Field(None, description="The first login.")

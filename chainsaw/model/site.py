@@ -58,6 +58,11 @@ class Ports(Model):
     http: Port = Field(80, description="Answers with a redirect to https only.")
     https: Port = Field(443, description="Everything else.")
 
+    @property
+    def suffix(self) -> str:
+        """What a URL needs after its host."""
+        return "" if self.https == 443 else f":{self.https}"
+
 
 class Common(Model):
     """Common directives: set once for the site, or for one instance."""
@@ -96,6 +101,10 @@ class Instance(Common):
     def path(self) -> str:
         """The path of the route, / or /wiki/."""
         return urlsplit(self.route).path
+
+    def url(self, ports: Ports) -> str:
+        """Return where browsers find it: its route, with the front's port where that is not the usual one."""
+        return f"https://{self.host}{ports.suffix}{self.path}"
 
 
 DEFAULTS = {"timezone": "UTC", "language": "en", "upload_limit": "64M"}

@@ -30,12 +30,16 @@ class LevelResult(Recorded):
 
 
 class Tested(Recorded):
-    """The outcome of a whole test; `digest` is of the recipe's files, so that a change afterwards shows."""
+    """The outcome of a whole test.
+
+    `digest` is of the recipe's files, `compiled` of what they compile to, so that a change of either shows afterwards.
+    """
 
     format: int = 1
     recipe: str
     version: str
     digest: str
+    compiled: str = ""
     date: str
     by: str
     host: dict[str, str]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from chainsaw.compile.sample import sample_digest
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host.facts import account
 from chainsaw.load.check import nearest
@@ -16,9 +17,11 @@ from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.model.tested import LEVELS, Tested
 from chainsaw.work.catalog import Catalog, catalog_of
 from chainsaw.work.result import Result, Table
+from chainsaw.work.shipped import shared_files
 
 NEVER = "not run by us"
 STALE = "changed since it was tested"
+GROUND_MOVED = "the templates, building blocks or shared images under it have changed since"
 MEASURED = {
     "memory_idle_mb": "memory idle",
     "memory_busy_mb": "memory busy",
@@ -51,6 +54,13 @@ def proven(bundle: Bundle) -> str:
     if tested is None:
         return NEVER
     return STALE if level is None else f"level {level} of {len(LEVELS)} on {tested.date}"
+
+
+def ground_moved(bundle: Bundle) -> bool:
+    """Tell whether a recipe that is as it was tested compiles to something else now: what it stands on has changed."""
+    tested = tested_of(bundle)
+    known = tested is not None and tested.digest == bundle.digest and tested.compiled
+    return bool(known) and known != sample_digest(bundle, shared_files())
 
 
 def recipe_names() -> list[str]:
@@ -117,6 +127,7 @@ def info(name: str) -> Result:
         mode="json", include={"source", "maintainers", "contribute", "honours", "notes", "subpath"}
     )
     data["level"] = level_of(bundle)
+    data["ground_moved"] = ground_moved(bundle)
     data["tested"] = tested.model_dump(mode="json") if tested else None
     data["settings"] = {key: item.model_dump(mode="json") for key, item in recipe.settings.items()}
     data["asks"] = asks_of(recipe)
@@ -146,6 +157,8 @@ def _lines(bundle: Bundle) -> Iterator[str]:
     recipe = bundle.recipe
     yield f"{recipe.title} {recipe.version}, recipe revision {recipe.revision}: {recipe.summary}"
     yield f"  proven          {proven(bundle)}"
+    if ground_moved(bundle):
+        yield f"  {'':15} {GROUND_MOVED}"
     for person in recipe.maintainers:
         yield f"  responsible     {person.name}, {person.contact}"
     if recipe.contribute:

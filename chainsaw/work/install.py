@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from chainsaw.compile.context import Host, Job
 from chainsaw.compile.instance import image_needs
-from chainsaw.compile.lint import sample
+from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import facts, store
 from chainsaw.host.lock import locked
@@ -14,11 +13,6 @@ from chainsaw.host.podman import Podman
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
-from chainsaw.load.settings import InstanceFile
-from chainsaw.load.source import Source
-from chainsaw.model.deployment import ImageNeed
-from chainsaw.model.paths import Paths
-from chainsaw.model.site import Instance, Site
 from chainsaw.work.catalog import Catalog, catalog_of
 from chainsaw.work.directory import wishes
 from chainsaw.work.images import Images
@@ -59,15 +53,7 @@ def _obtain_images(user: facts.Account, catalog: Catalog, bundle: Bundle, report
     images = Images(user.paths, podman, catalog, shared_files(), report)
     with UserManager() as manager:
         manager.start([("podman.socket", False)], 10)
-    needs = _needs(user.paths, bundle)
+    needs = list(image_needs(sample_job(bundle, shared_files(), paths=user.paths)))
     images.obtain(needs)
     for need in needs:
         images.check(need)
-
-
-def _needs(paths: Paths, bundle: Bundle) -> list[ImageNeed]:
-    required = {name: sample(item) for name, item in bundle.recipe.settings.items() if item.default is None}
-    settings: Mapping[str, str | int | bool | None] = required
-    instance = Instance(recipe=bundle.recipe.name, route="https://try.example.org/", settings=dict(settings))
-    file = InstanceFile("try", instance, Source("try", ""))
-    return list(image_needs(Job(file, bundle, Site(), None, Host(paths), shared_files())))

@@ -43,9 +43,8 @@ def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, 
     put_recipe(user.paths, bundle)
     lines = [f"wrote {file}", *(f"  {wish}" for wish in wishes(recipe)), "next: chainsaw apply"]
     if recipe.login:
-        lines.append(
-            f"after that, the password of {recipe.login.user}: chainsaw secret show {name} {recipe.login.secret}"
-        )
+        person = f" of {recipe.login.user}" if recipe.login.user else ""
+        lines.append(f"after that, the password{person}: chainsaw secret show {name} {recipe.login.secret}")
     return Result({"instance": name, "recipe": recipe_name, "path": file}, tuple(lines))
 
 

@@ -26,7 +26,7 @@ def overview() -> Result:
         if name in applied:
             deployment = applied[name]
             row |= {"recipe": deployment.recipe, "version": deployment.version}
-            row |= {"url": f"https://{deployment.host}{deployment.path}"}
+            row |= {"url": deployment.url}
             row["state"] = instance_state(deployment, units) if name in declared else "no longer declared"
         else:
             instance = declared[name].instance

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.tested import LEVELS
-from chainsaw.work.directory import MEASURED, asks_of, kind_of, proven, tested_of
+from chainsaw.work.directory import GROUND_MOVED, MEASURED, asks_of, ground_moved, kind_of, proven, tested_of
 
 
 def markdown(bundle: Bundle) -> Iterator[str]:
@@ -28,7 +28,8 @@ def markdown(bundle: Bundle) -> Iterator[str]:
 
 
 def _proof(bundle: Bundle) -> Iterator[str]:
-    yield f"## What is proven\n\nThis recipe: {proven(bundle)}.\n"
+    since = f"; {GROUND_MOVED}" if ground_moved(bundle) else ""
+    yield f"## What is proven\n\nThis recipe: {proven(bundle)}{since}.\n"
     tested = tested_of(bundle)
     if tested is None:
         return

@@ -42,7 +42,7 @@ def tell_applied(
     lines: list[str] = []
     for name, deployment in sorted(manifest.instances.items()):
         if name not in former:
-            lines += _welcome(name, f"https://{deployment.host}{deployment.path}", deployment)
+            lines += _welcome(name, deployment)
     gone = sorted(former.keys() - manifest.instances.keys() - failures.keys())
     for name in gone:
         places = [item.path for item in former[name].directories if item.path.endswith(f"/{name}")]
@@ -56,7 +56,7 @@ def tell_applied(
         lines = ["the front is up to date"] if done else [NOTHING]
     data: dict[str, Any] = {
         "actions": act.summary(list(done)),
-        "instances": {name: {"url": f"https://{item.host}{item.path}"} for name, item in manifest.instances.items()},
+        "instances": {name: {"url": item.url} for name, item in manifest.instances.items()},
         "failed": sorted(failures),
         "removed": gone,
     }
@@ -73,11 +73,12 @@ def _named(name: str, problems: Sequence[Diagnostic], former: Mapping[str, Deplo
     return [*problems, summary]
 
 
-def _welcome(name: str, url: str, deployment: Any) -> list[str]:
-    lines = [f"{name} is live at {url}"]
+def _welcome(name: str, deployment: Deployment) -> list[str]:
+    lines = [f"{name} is live at {deployment.url}"]
     if deployment.login:
         page, user, secret = deployment.login
-        lines.append(f"  log in at {page} as {user}; the password: chainsaw secret show {name} {secret}")
+        person = f" as {user}" if user else ""
+        lines.append(f"  log in at {page}{person}; the password: chainsaw secret show {name} {secret}")
     own = [item.path for item in deployment.directories if item.ids is None and "/public/" in item.path]
     lines += [f"  its files: {path}" for path in own if not path.endswith(f"/public/{name}")]
     if deployment.notes:

@@ -56,9 +56,6 @@ function script(): ?string
     if (str_starts_with($path, '/custom_apps/')) {
         send(APPS, rawurldecode(substr($path, strlen('/custom_apps'))));
     }
-    if (str_ends_with($asked, '.mjs')) {
-        send(CODE, $asked);
-    }
     if (!preg_match(SCRIPTS, $asked)) {
         refuse();
     }

@@ -12,7 +12,7 @@ FILE = """\
 recipe: static
 route: "https://www.example.org/"
 # settings:
-#   # What makes the pages: none serves the files in the volume site as they are, hugo builds them from it at apply.
+#   # What makes the pages: none serves the volume site as it is, hugo builds from the volume source at apply.
 #   # one of none, hugo; https://gohugo.io/getting-started/usage/
 #   generator: "none"
 """

@@ -24,6 +24,7 @@ from chainsaw.model.names import (
     check_reference,
     check_relative,
     check_rest,
+    check_setting,
     check_size,
     check_span,
     check_text,
@@ -40,6 +41,7 @@ AS_ONE_WORD = [
     check_word,
     check_host,
     check_span,
+    check_setting,
     check_size,
     check_capability,
     check_language,
@@ -52,6 +54,7 @@ DANGEROUS = re.compile(r"[\s%\\$;{}\"'\0\x7f-\x9f\u2028\u2029]")
 GOOD = {
     check_instance: ["a", "blog", "blog-2", "a" + "b" * 30],
     check_word: ["db", "admin_password", "my-db"],
+    check_setting: ["title", "user_creation_mode", "wgSitename", "FILES_MAX2"],
     check_host: ["localhost", "blog.example.org", "xn--bcher-kva.example", "1.example", "a" * 63 + ".example"],
     check_path: ["/", "/srv/data", "/srv/data/", "/.well-known/a~b"],
     check_relative: ["my.cnf", "images/app", "a.b/c-d_e"],
@@ -78,6 +81,7 @@ GOOD = {
 BAD = {
     check_instance: ["", "Blog", "2blog", "blog-", "-blog", "my_blog", "a.b", "a" * 32, "front", "all", "blog\n"],
     check_word: ["", "DB", "1a", "a.b", "a/b", "a b"],
+    check_setting: ["", "1a", "_a", "a-b", "a.b", "a b", "ä"],
     check_host: ["", ".", "a..b", "Blog.example.org", "-a.example", "a-.example", "a" * 64, "a_b.example", "a.b."],
     check_path: ["", "srv", "/srv/../etc", "/srv//data", "/./a", "/a b", "/a%20b", "/a:b", "/ü"],
     check_relative: ["", "/etc/passwd", "../up", "a/../b", "a/", "a//b"],

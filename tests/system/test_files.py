@@ -170,7 +170,7 @@ def pages(machine: Machine, www: str) -> Iterator[str]:
 
 
 def test_a_site_is_built_from_its_source_again_when_that_has_changed(machine: Machine, pages: str) -> None:
-    source = f"{DATA}/instances/pages/volumes/site"
+    source = f"{DATA}/instances/pages/volumes/source"
     assert "This page is built by" in machine.get(pages).body
     assert machine.plan() == []
     machine.write(f"{source}/content/_index.md", "---\ntitle: The summer\n---\nWalks.\n")

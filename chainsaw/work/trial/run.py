@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainsaw import __version__
+from chainsaw.compile.sample import sample_digest
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files
 from chainsaw.load.recipe import Bundle
@@ -15,6 +16,7 @@ from chainsaw.model.tested import LEVELS as MEANINGS
 from chainsaw.model.tested import LevelResult, Tested
 from chainsaw.work.catalog import catalog_of, read_recipe
 from chainsaw.work.result import Reporter, Result
+from chainsaw.work.shipped import shared_files
 from chainsaw.work.trial.levels import LEVELS, has_marker
 from chainsaw.work.trial.scene import Scene
 
@@ -121,6 +123,7 @@ def _tested(scene: Scene, results: dict[int, LevelResult]) -> Tested:
         recipe=recipe.name,
         version=f"{recipe.version}-{recipe.revision}",
         digest=scene.bundle.digest,
+        compiled=sample_digest(scene.bundle, shared_files()),
         date=time.strftime("%Y-%m-%d"),
         by=f"chainsaw {__version__}",
         host=facts.description(scene.user.paths),

@@ -7,7 +7,7 @@ define('DB_CHARSET', 'utf8mb4');
 define('DB_COLLATE', '');
 $table_prefix = 'wp_';
 
-define('WP_HOME', 'https://blog.example.org');
+define('WP_HOME', 'https://blog.example.org:8443');
 define('WP_SITEURL', WP_HOME);
 define('WP_CONTENT_DIR', '/srv/content');
 define('WP_CONTENT_URL', WP_HOME . '/wp-content');

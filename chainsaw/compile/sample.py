@@ -1,0 +1,56 @@
+"""An instance of a recipe as nobody declared it: with its defaults, and a likely value where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from chainsaw.compile.context import Host, Job, Shared
+from chainsaw.compile.instance import compile_instance
+from chainsaw.load.recipe import Bundle, with_options
+from chainsaw.load.settings import InstanceFile, Value
+from chainsaw.load.source import Source
+from chainsaw.model.block import SIZE, Block
+from chainsaw.model.paths import Paths
+from chainsaw.model.recipe import Setting
+from chainsaw.model.site import Instance, Site
+
+NOWHERE = Paths("/home/admin", "/home/admin/.config", "/home/admin/.local/share", "/home/admin/.local/state")
+LIKELY: Mapping[str, Value] = {"integer": 1, "boolean": True, "email": "kim@example.org", "size": "1M"}
+
+
+def likely_value(setting: Setting) -> Value:
+    """Return a value that a setting without a default could have."""
+    return setting.options[0] if setting.options else LIKELY.get(setting.type, "text")
+
+
+def sample_job(
+    bundle: Bundle,
+    shared: Shared,
+    options: tuple[tuple[str, str], ...] = (),
+    sleep: str | None = None,
+    paths: Paths = NOWHERE,
+) -> Job:
+    """Return an instance to compile, with variants chosen; raise ChainsawError with what they break."""
+    variant = with_options(bundle, options)
+    recipe = variant.recipe
+    settings = {name: likely_value(item) for name, item in recipe.settings.items() if item.default is None}
+    instance = Instance(
+        recipe=recipe.name,
+        route="https://try.example.org/",
+        settings={**settings, **dict(options)},
+        sleep=sleep if recipe.primary else None,
+    )
+    file = InstanceFile("try", instance, Source("try", ""))
+    return Job(file, variant, Site(), Block(8 * SIZE), Host(paths), shared)
+
+
+def sample_digest(bundle: Bundle, shared: Shared) -> str:
+    """Return the SHA-256 of all that a sample instance compiles to, and of what its images are built from."""
+    piece = compile_instance(sample_job(bundle, shared))
+    summary = sha256()
+    for artifact in sorted(piece.artifacts, key=lambda item: item.path):
+        summary.update(f"{artifact.path}\0{artifact.digest}\0".encode())
+    for need in piece.deployment.images:
+        summary.update(f"{need.reference}\0".encode())
+    return summary.hexdigest()
