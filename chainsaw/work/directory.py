@@ -86,9 +86,11 @@ def search(words: Sequence[str]) -> Result:
     ]
     shown = [(name, b.recipe.version, b.recipe.summary, proven(b)) for name, b in found.items()]
     table = Table(("name", "version", "what it is", "proven"), tuple(shown))
-    lines = () if rows else (f"no recipe has {' and '.join(map(repr, words))} in it; chainsaw search lists all",)
+    if words and not rows:
+        message = f"no recipe has {' and '.join(map(repr, words))} in it"
+        broken.append(Diagnostic("no-recipe", message, hint="chainsaw search lists all"))
     code = Exit.OK if rows or not words else Exit.MISSING
-    return Result({"recipes": rows}, lines, tuple(broken), code, table)
+    return Result({"recipes": rows}, (), tuple(broken), code, table)
 
 
 def _readable(catalog: Catalog) -> tuple[dict[str, Bundle], list[Diagnostic]]:

@@ -45,8 +45,11 @@ class Offer:
         homes = {entry.path.removesuffix("/recipe.yaml") for entry in entries if entry.path.endswith("/recipe.yaml")}
         for home in sorted(homes):
             if home.removeprefix("recipes/").count("/") == 0:
-                own = [entry for entry in entries if entry.path.startswith(f"{home}/")]
-                found[home.rsplit("/", 1)[-1]] = own
+                recipe = home.rsplit("/", 1)[-1]
+                if recipe in found:
+                    message = f"{self.name} has two directories of this recipe: {recipe} and recipes/{recipe}"
+                    raise invalid(Diagnostic("recipe-twice", message, key=recipe))
+                found[recipe] = [entry for entry in entries if entry.path.startswith(f"{home}/")]
         return found
 
     def read(self, recipe: str) -> dict[str, bytes]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from identity import identity
 
 from .machine import DATA, HOME, Machine
 
@@ -12,18 +13,7 @@ pytestmark = pytest.mark.system
 
 REPOSITORY = f"{HOME}/club"
 GIT = 'cd "$0" && git -c user.name=Kim -c user.email=kim@example.org '
-RECIPE = """format: 1
-name: pages
-title: Pages
-summary: Pages of the club
-version: "1"
-revision: 1
-license: MIT
-home: https://example.org/
-documentation: https://example.org/docs
-source: https://example.org/source
-maintainers:
-  - {name: Kim, contact: kim@example.org}
+SERVED = """\
 volumes:
   site: {public: /, seed: files, admin: true}
 serve:
@@ -42,9 +32,9 @@ def commit(machine: Machine, message: str, *options: str) -> None:
 def club(machine: Machine) -> Iterator[str]:
     """Return a source with a recipe of its own, and one whose name chainsaw has, too."""
     machine.admin("git", "init", "--quiet", "--initial-branch=main", REPOSITORY)
-    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", RECIPE)
+    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", identity("pages") + SERVED)
     machine.write(f"{REPOSITORY}/recipes/pages/files/index.html", "<p>Of the club</p>")
-    machine.write(f"{REPOSITORY}/recipes/static/recipe.yaml", RECIPE.replace("name: pages", "name: static"))
+    machine.write(f"{REPOSITORY}/recipes/static/recipe.yaml", identity("static") + SERVED)
     machine.write(f"{REPOSITORY}/recipes/static/files/index.html", "<p>Of the club</p>")
     commit(machine, "Begin")
     machine.chainsaw("source", "add", "club", f"file://{REPOSITORY}")
@@ -60,7 +50,7 @@ def test_a_recipe_of_a_source_is_installed_and_stays_as_it_is(machine: Machine, 
     machine.chainsaw("new", "pages", "pages")
     machine.chainsaw("apply")
     assert machine.get("https://pages.localhost/").body == "<p>Of the club</p>"
-    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", RECIPE.replace('"1"', '"2"'))
+    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", (identity("pages") + SERVED).replace('"1"', '"2"'))
     commit(machine, "Go on")
     assert machine.plan() == []
     machine.chainsaw("source", "update")
@@ -106,25 +96,32 @@ def test_a_link_in_a_recipe_is_refused(machine: Machine, club: str) -> None:
     machine.admin("rm", f"{REPOSITORY}/recipes/pages/passwd")
 
 
-def test_only_signed_commits_are_taken_when_a_key_is_given(machine: Machine, club: str) -> None:
+def ssh_signer(machine: Machine) -> tuple[str, ...]:
+    """Make an OpenSSH key, its public half in signer.pub, and return the options with which git signs by it."""
     machine.admin("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{HOME}/signer")
+    return ("-c", "gpg.format=ssh", "-c", f"user.signingkey={HOME}/signer")
+
+
+def pgp_signer(machine: Machine) -> tuple[str, ...]:
+    """Make an OpenPGP key, its public half in signer.pub, and return the options with which git signs by it."""
+    words = ["--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "kim@example.org", "ed25519"]
+    machine.admin("gpg", *words)
+    machine.admin("sh", "-c", "gpg --armor --export kim@example.org > signer.pub; touch signer")
+    return ("-c", "gpg.format=openpgp", "-c", "user.signingkey=kim@example.org")
+
+
+@pytest.mark.parametrize("signer", [ssh_signer, pgp_signer])
+def test_only_signed_commits_are_taken_when_a_key_is_given(
+    machine: Machine, club: str, signer: Callable[[Machine], tuple[str, ...]]
+) -> None:
+    sign = signer(machine)
+    commit(machine, "Not signed", "--allow-empty")
     refused = machine.chainsaw("source", "add", "signed", REPOSITORY, "--key", f"{HOME}/signer.pub", code=5)
     assert "not signed" in refused.err
-    sign = (
-        "-c",
-        "gpg.format=ssh",
-        "-c",
-        f"user.signingkey={HOME}/signer",
-        "commit",
-        "-q",
-        "--allow-empty",
-        "-S",
-        "-m",
-        "Signed",
-    )
-    machine.admin("sh", "-c", f'{GIT} "$@"', REPOSITORY, *sign)
+    words = (*sign, "commit", "-q", "--allow-empty", "-S", "-m", "Signed")
+    machine.admin("sh", "-c", f'{GIT} "$@"', REPOSITORY, *words)
     machine.chainsaw("source", "add", "signed", REPOSITORY, "--key", f"{HOME}/signer.pub")
     commit(machine, "Not signed", "--allow-empty")
     assert "not signed" in machine.chainsaw("source", "update", "signed", code=5).err
     machine.chainsaw("source", "remove", "signed")
-    machine.admin("rm", f"{HOME}/signer", f"{HOME}/signer.pub")
+    machine.admin("rm", "-rf", f"{HOME}/signer", f"{HOME}/signer.pub", f"{HOME}/.gnupg")

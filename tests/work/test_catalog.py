@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from identity import identity
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
@@ -16,23 +17,7 @@ from chainsaw.work import sources
 from chainsaw.work.catalog import Catalog, read_recipe
 from chainsaw.work.shelf import put_recipe
 
-RECIPE = """format: 1
-name: {name}
-title: Pages
-summary: {summary}
-version: "1"
-revision: 1
-license: MIT
-home: https://example.org/
-documentation: https://example.org/docs
-source: https://example.org/source
-maintainers:
-  - {{name: Kim, contact: kim@example.org}}
-volumes:
-  site: {{public: /}}
-serve:
-  files: {{volume: site}}
-"""
+SERVED = "volumes: {site: {public: /}}\nserve: {files: {volume: site}}\n"
 
 
 def git(directory: Path, *words: str) -> None:
@@ -42,7 +27,7 @@ def git(directory: Path, *words: str) -> None:
 
 def write(directory: Path, name: str, summary: str = "Pages of somebody") -> None:
     (directory / name).mkdir(parents=True, exist_ok=True)
-    (directory / name / "recipe.yaml").write_text(RECIPE.format(name=name, summary=summary))
+    (directory / name / "recipe.yaml").write_text(identity(name, summary) + SERVED)
 
 
 @pytest.fixture
@@ -230,6 +215,15 @@ def test_a_key_of_somebody_else_lets_nothing_in(paths, club, signer, tmp_path):
     sign = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={signer}")
     git(club, *sign, "commit", "-q", "--allow-empty", "-S", "-m", "Signed")
     assert refused(add, paths, club, (tmp_path / "other.pub").read_text()) == ["source-unsigned"]
+
+
+def test_a_source_with_two_recipes_of_one_name_is_refused(paths, club):
+    (club / "wiki").mkdir()
+    (club / "wiki/recipe.yaml").write_bytes((club / "recipes/wiki/recipe.yaml").read_bytes())
+    git(club, "add", "-A")
+    git(club, "commit", "-q", "-m", "Twice")
+    assert refused(add, paths, club) == ["recipe-twice"]
+    assert not files.exists(paths.source("club"))
 
 
 def test_a_file_that_belongs_into_a_package_is_too_large(paths, club):

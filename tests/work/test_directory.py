@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from identity import IDENTITY
 
 from chainsaw.host import files
 from chainsaw.load.recipe import load_recipe
@@ -129,33 +130,21 @@ def test_a_table_has_as_many_columns_in_every_row(directory):
             assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) <= 1, block
 
 
-ASKING = """\
-format: 1
-name: demo
-title: Demo
-summary: What asks for all that can be asked for
-version: "1"
-revision: 1
-license: MIT
-home: https://example.org/
-documentation: https://example.org/docs
-source: https://example.org/source
-maintainers: [{name: Kim, contact: kim@example.org}]
-images: {app: {shared: base}}
+ASKING = f"""{IDENTITY}images: {{app: {{shared: base}}}}
 components:
   app:
     image: app
     user: 0
-    health: {command: ["true"]}
+    health: {{command: ["true"]}}
     memory: 64M
-    capabilities: [{name: CHOWN, reason: It gives files away.}]
-    egress: {need: internet, reason: It reads the news.}
+    capabilities: [{{name: CHOWN, reason: It gives files away.}}]
+    egress: {{need: internet, reason: It reads the news.}}
   jobs:
     image: app
-    health: {command: ["true"]}
+    health: {{command: ["true"]}}
     memory: 64M
-    egress: {need: optional, reason: It looks for updates.}
-serve: {http: {}}
+    egress: {{need: optional, reason: It looks for updates.}}
+serve: {{http: {{}}}}
 """
 
 
