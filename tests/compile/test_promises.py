@@ -209,8 +209,8 @@ def test_what_a_client_claims_to_be_does_not_reach_an_application(files):
     parameters = files(re.compile(r"nginx/locations/.*\.params"))
     assert parameters
     for path, text in parameters:
-        for name in ("REMOTE_USER", "HTTP_PROXY", "HTTP_X_FORWARDED_FOR", "HTTP_X_REMOTE_USER", "HTTP_FORWARDED"):
-            assert f'fastcgi_param {name} "";' in text, path
+        for name in ("PROXY", "X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_REAL_IP", "X_REMOTE_USER", "FORWARDED"):
+            assert f'fastcgi_param HTTP_{name} "" if_not_empty;' in text, path
 
 
 def test_a_document_root_is_a_link_below_roots_to_what_the_front_mounts(goldens):

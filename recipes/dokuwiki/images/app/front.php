@@ -18,8 +18,6 @@ require (function (string $base, string $path): string {
     $_REQUEST = $_POST + $_GET;
     $_SERVER['SCRIPT_NAME'] = $_SERVER['PHP_SELF'] = $base . $program;
     $_SERVER['SCRIPT_FILENAME'] = __DIR__ . "/$program";
-    // DokuWiki takes an empty name for one.
-    unset($_SERVER['REMOTE_USER']);
     return $_SERVER['SCRIPT_FILENAME'];
 })(
     substr($_SERVER['SCRIPT_NAME'], 0, -strlen('index.php')),
