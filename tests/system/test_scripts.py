@@ -1,4 +1,4 @@
-"""What a script behind FastCGI is told: where it is, at the root of a host and below a path, and by whom it is asked."""
+"""What a script behind FastCGI is told: where it is, at the root of a host or below a path, and who asks."""
 
 from __future__ import annotations
 
