@@ -32,7 +32,7 @@ def commit(machine: Machine, message: str, *options: str) -> None:
 def club(machine: Machine) -> Iterator[str]:
     """Return a source with a recipe of its own, and one whose name chainsaw has, too."""
     machine.admin("git", "init", "--quiet", "--initial-branch=main", REPOSITORY)
-    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", identity("pages") + SERVED)
+    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", identity("pages", "Pages of the club") + SERVED)
     machine.write(f"{REPOSITORY}/recipes/pages/files/index.html", "<p>Of the club</p>")
     machine.write(f"{REPOSITORY}/recipes/static/recipe.yaml", identity("static") + SERVED)
     machine.write(f"{REPOSITORY}/recipes/static/files/index.html", "<p>Of the club</p>")
@@ -50,7 +50,10 @@ def test_a_recipe_of_a_source_is_installed_and_stays_as_it_is(machine: Machine, 
     machine.chainsaw("new", "pages", "pages")
     machine.chainsaw("apply")
     assert machine.get("https://pages.localhost/").body == "<p>Of the club</p>"
-    machine.write(f"{REPOSITORY}/recipes/pages/recipe.yaml", (identity("pages") + SERVED).replace('"1"', '"2"'))
+    machine.write(
+        f"{REPOSITORY}/recipes/pages/recipe.yaml",
+        (identity("pages", "Pages of the club") + SERVED).replace('"1"', '"2"'),
+    )
     commit(machine, "Go on")
     assert machine.plan() == []
     machine.chainsaw("source", "update")
