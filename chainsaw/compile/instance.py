@@ -185,6 +185,7 @@ def image_needs(job: Job) -> Iterator[ImageNeed]:
         yield ImageNeed(
             reference=image_reference(job.bundle, name, job.shared.images),
             recipe=job.bundle.origin if image.build else "",
+            digest=job.bundle.digest if image.build else "",
             image=name if image.build else "",
             build=image.build or "",
             base=image.shared or (image.base if image.build else ""),

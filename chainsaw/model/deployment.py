@@ -37,10 +37,11 @@ class SecretFile(Recorded):
 
 
 class ImageNeed(Recorded):
-    """An image that must be in the store: its full reference, and where it comes from."""
+    """An image that must be in the store: its full reference, and the version of the recipe that it is built from."""
 
     reference: str
     recipe: str = ""
+    digest: str = ""
     image: str = ""
     build: str = ""
     base: str = ""

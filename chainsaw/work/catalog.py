@@ -96,6 +96,20 @@ class Catalog(Mapping[str, Bundle]):
             raise ChainsawError(Diagnostic("no-recipe", f"no recipe {name!r}{nearest(name, self.names)}", hint=hint))
         return self.read(place)
 
+    def version(self, origin: str, digest: str) -> Bundle:
+        """Return a recipe in one version: tested, installed at any time, or offered; raise ChainsawError otherwise."""
+        places = [place for place in self.tried if place.origin == origin]
+        directory = self.paths.installed(origin, digest) if self.paths else ""
+        if files.exists(directory):
+            source, _, recipe = origin.partition("/")
+            places.append(Place(source, recipe, _reading(files.read_directory, directory), digest[:16]))
+        places += [place for place in self.offered if place.origin == origin]
+        for place in places:
+            if (bundle := self.read(place)).digest == digest:
+                return bundle
+        message = f"{origin} is no longer here in the version {digest[:16]}"
+        raise ChainsawError(Diagnostic("version-gone", message, hint=f"chainsaw install {origin}"))
+
     def read(self, place: Place) -> Bundle:
         """Return the recipe at a place; raise ChainsawError when it has problems, or was changed on this host."""
         key = f"{place.origin}@{place.installed}"

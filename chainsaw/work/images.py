@@ -75,7 +75,7 @@ class Images:
                 build = shared_build(need.base, self.shared.images)
                 second[build.reference] = build
             if need.recipe:
-                context = self.catalog.bundle(need.recipe).below(need.build)
+                context = self.catalog.version(need.recipe, need.digest).below(need.build)
                 build = recipe_build(need.recipe.rpartition("/")[2], need.image, context, need.base, self.shared.images)
                 level = third if need.base != "base" else second
                 level[build.reference] = build

@@ -57,6 +57,7 @@ ELSEWHERE = {
     "program-failed": "work/test_process.py::test_a_program_that_fails_is_told_with_its_last_words",
     "put-back": "work/test_tell.py::test_a_failure_is_told_with_what_became_of_the_instance",
     "recipe-changed": "work/test_catalog.py::test_an_installed_recipe_that_was_changed_is_refused",
+    "version-gone": "work/test_catalog.py::test_a_version_is_found_wherever_it_is",
     "recipe-twice": "work/test_catalog.py::test_a_source_with_two_recipes_of_one_name_is_refused",
     "recipe-link": "work/test_catalog.py::test_a_link_in_a_recipe_is_refused",
     "root-user": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",

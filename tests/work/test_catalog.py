@@ -217,6 +217,21 @@ def test_a_key_of_somebody_else_lets_nothing_in(paths, club, signer, tmp_path):
     assert refused(add, paths, club, (tmp_path / "other.pub").read_text()) == ["source-unsigned"]
 
 
+def test_a_version_is_found_wherever_it_is(paths, club, shipped):
+    add(paths, club)
+    first = Catalog(str(shipped), paths=paths).bundle("wiki")
+    put_recipe(paths, first)
+    write(club / "recipes", "wiki", "A wiki, and more")
+    git(club, "commit", "-q", "-a", "-m", "More")
+    sources.update_sources((), Silent())
+    catalog = Catalog(str(shipped), paths=paths)
+    assert catalog.bundle("wiki").digest == first.digest
+    second = catalog.read(catalog.offer("wiki"))
+    for bundle in (first, second):
+        assert catalog.version("club/wiki", bundle.digest).recipe.summary == bundle.recipe.summary
+    assert refused(catalog.version, "club/wiki", "0" * 64) == ["version-gone"]
+
+
 def test_a_source_with_two_recipes_of_one_name_is_refused(paths, club):
     (club / "wiki").mkdir()
     (club / "wiki/recipe.yaml").write_bytes((club / "recipes/wiki/recipe.yaml").read_bytes())
