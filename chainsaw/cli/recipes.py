@@ -30,18 +30,19 @@ def _levels(ctx: click.Context, param: click.Parameter, value: str) -> list[int]
 )
 @click.argument("directory", type=DIRECTORY)
 @click.option("--levels", callback=_levels, default="1-8", show_default=True, help="Which levels to try.")
-@click.option("--pause", "reboot", flag_value="pause", help="Leave an instance for the reboot that level 3 asks for.")
-@click.option("--resume", "reboot", flag_value="resume", help="Go on after that reboot.")
+@click.option("--keep", "after", flag_value="keep", help="Leave an instance to look at, until the next test.")
+@click.option("--pause", "after", flag_value="pause", help="Leave an instance for the reboot that level 3 asks for.")
+@click.option("--resume", "after", flag_value="resume", help="Go on after that reboot.")
 @json_option
-def test(directory: str, levels: list[int], reboot: str | None, as_json: bool) -> None:
+def test(directory: str, levels: list[int], after: str | None, as_json: bool) -> None:
     """Try the recipe in DIRECTORY on this host in throw-away instances, and write what was found beside it.
 
-    The instances are called try-RECIPE and try-RECIPE-2. Nothing of them stays.
+    The instances are called try-RECIPE and try-RECIPE-2. Nothing of them stays, unless you say so.
     """
     from chainsaw.work.trial.run import run_trial
 
     with progress() as report:
-        result = run_trial(directory, levels, reboot or "", report)
+        result = run_trial(directory, levels, after or "", report)
     show("recipe", result, as_json)
 
 

@@ -23,10 +23,11 @@ from chainsaw.work.trial.scene import Scene
 RECORD = "tested.json"
 
 
-def run_trial(directory: str, levels: Sequence[int], reboot: str, report: Reporter) -> Result:
+def run_trial(directory: str, levels: Sequence[int], after: str, report: Reporter) -> Result:
     """Try levels of a recipe on this host and write what was found beside it.
 
-    `reboot` is "pause" to leave the first instance for a reboot, "resume" to look at it after one, or "" for neither.
+    `after` is "pause" to leave the first instance for a reboot, "resume" to look at it after one, "keep" to leave it
+    running until the next test, or "" to remove it.
     """
     directory = files.real_path(directory)
     name = directory.rsplit("/", 1)[-1]
@@ -34,19 +35,19 @@ def run_trial(directory: str, levels: Sequence[int], reboot: str, report: Report
     user = facts.account()
     scene = Scene(bundle, catalog_of(user.paths, {name: directory}), report, user)
     pending = f"{user.paths.trials}/{name}.json"
-    if reboot == "resume":
+    if after == "resume":
         return _resume(scene, directory, pending)
     # Whoever reads the instances meanwhile must find their recipe.
     files.write_atomic(pending, json.dumps({"format": 1, "directory": directory}).encode())
     try:
-        return _tried(scene, directory, levels, reboot, pending)
+        return _tried(scene, directory, levels, after, pending)
     except BaseException:
         _clear(scene)
         files.remove(pending)
         raise
 
 
-def _tried(scene: Scene, directory: str, levels: Sequence[int], reboot: str, pending: str) -> Result:
+def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pending: str) -> Result:
     report, bundle = scene.report, scene.bundle
     results: dict[int, LevelResult] = {}
     _clear(scene)
@@ -57,14 +58,16 @@ def _tried(scene: Scene, directory: str, levels: Sequence[int], reboot: str, pen
         if not results[number].passed:
             break
     tested = _tested(scene, results)
-    if reboot == "pause" and results.get(3, _MISSED).passed:
+    if after == "pause" and results.get(3, _MISSED).passed:
         known = {"format": 1, "directory": directory, "marker": scene.marker, "tested": tested.model_dump(mode="json")}
         files.write_atomic(pending, json.dumps(known).encode())
         return _told(tested, bundle, f"level 3 waits for a reboot; after it: chainsaw recipe test {directory} --resume")
-    _clear(scene)
-    files.remove(pending)
     tested = _without_reboot(tested)
     _write(directory, tested)
+    if after == "keep":
+        return _told(tested, bundle, f"{scene.first} stays, at https://{scene.first}.localhost/, until the next test")
+    _clear(scene)
+    files.remove(pending)
     return _told(tested, bundle)
 
 
