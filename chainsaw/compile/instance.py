@@ -40,7 +40,8 @@ def compile_instance(job: Job) -> Piece:
     for component in _start_order(job):
         files = config_files(job, component)
         quadlet = component_quadlet(job, component, files)
-        services.append(Service(unit=job.unit(component), digest=quadlet.digest))
+        container = job.container(component)
+        services.append(Service(unit=job.unit(component), digest=quadlet.digest, container=container))
         artifacts += [*files, quadlet]
     units = [*_socket(job), *_network(job), *_gate(job)]
     timers = list(_timers(job))
@@ -157,7 +158,7 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
         static=_static(job),
         services=tuple(services),
         socket=Service(unit=sockets[0].path.rsplit("/", 1)[-1], digest=sockets[0].digest) if sockets else None,
-        gate=Service(unit=job.unit("gate"), digest=gates[0].digest) if gates else None,
+        gate=_gate_service(job, gates),
         sleep=job.sleep,
         timers=tuple(
             Service(unit=timer.path.rsplit("/", 1)[-1], digest=timer.digest)
@@ -174,6 +175,12 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
         login=(url + login.path.lstrip("/"), login.user or "", login.secret) if login else None,
         notes=job.value(("notes",), recipe.notes),
     )
+
+
+def _gate_service(job: Job, gates: list[Artifact]) -> Service | None:
+    if not gates:
+        return None
+    return Service(unit=job.unit("gate"), digest=gates[0].digest, container=job.container("gate"))
 
 
 def image_needs(job: Job) -> Iterator[ImageNeed]:

@@ -99,7 +99,11 @@ def _images(bundle: Bundle) -> Iterator[Diagnostic]:
         if image.build:
             file = f"{image.build}/Containerfile"
             text = bundle.files[file].decode(errors="replace")
-            yield from _containerfile(f"recipes/{bundle.recipe.name}/{file}", text, mounted)
+            place = f"recipes/{bundle.recipe.name}/{file}"
+            if not re.search(r"^FROM \$\{?BASE\b", text, re.MULTILINE):
+                message = "does not stand on a shared image, whose layers cost nothing twice: ARG BASE, FROM ${BASE}"
+                yield Diagnostic("lint", message, place, 1, 1, source=text.partition("\n")[0], severity="warning")
+            yield from _containerfile(place, text, mounted)
 
 
 def _containerfile(name: str, text: str, mounted: set[str]) -> Iterator[Diagnostic]:

@@ -8,13 +8,38 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from chainsaw.errors import Diagnostic, invalid
+from chainsaw.load.check import nearest
 from chainsaw.model.names import check_text, size_in_bytes
 
 Context = Mapping[str, Any]
+
+
+class Missing(StrictUndefined):
+    """A name that a template uses and that there is not; using it in any way is an error that helps."""
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint:
+            return self._undefined_hint
+        name = str(self._undefined_name)
+        if isinstance(self._undefined_obj, Mapping):
+            return f"there is no {name!r}{nearest(name, self._undefined_obj)}"
+        if name == "secret":
+            return "a secret is the file /run/secrets/<name>, never a value"
+        return f"{name!r} is undefined; chainsaw recipe guide, chapter 6, has the names that there are"
+
+
+def _defined(value: Any) -> Any:
+    """Return a value that a filter may use; raise UndefinedError for a name that there is not."""
+    return str(value) if isinstance(value, Undefined) else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_defined(value), ensure_ascii=False)
 
 
 def _one_line(value: Any) -> Any:
@@ -28,6 +53,7 @@ def _text(value: Any) -> Any:
 
 def php(value: Any) -> str:
     """Return a PHP literal: a single-quoted string, a number or a boolean."""
+    value = _defined(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -38,14 +64,14 @@ def php(value: Any) -> str:
 
 def _environment(finalize: Any) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
+        undefined=Missing,
         finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    environment.filters["json"] = _json
     environment.filters["php"] = php
     environment.filters["bytes"] = size_in_bytes
     return environment

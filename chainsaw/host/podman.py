@@ -159,7 +159,7 @@ class Podman:
             *PODMAN, "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=all", "--user=0",
             "--security-opt=no-new-privileges", "--log-driver=none",
             f"--uidmap=0:@{block}:{SIZE}", f"--gidmap=0:@{block}:{SIZE}",
-            "--entrypoint=tar", reference, "-C", root, "-chf", "-", ".",
+            "--entrypoint=tar", reference, "-C", root, "--hard-dereference", "-chf", "-", ".",
         ]  # fmt: skip
         # tar ends with 1 for a link that leads nowhere (tar(1), RETURN VALUE); such a file is left out.
         process.pipe(argv, lambda stream: _unpack(stream, target, tuple(scripts)), accepted=(0, 1))

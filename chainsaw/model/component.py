@@ -73,5 +73,5 @@ class Component(Model):
     @model_validator(mode="after")
     def _stays_and_is_asked(self) -> Component:
         if self.health is None and self.ready != "answers" and not self.once:
-            raise ValueError("a component that stays says how its health is asked")
+            raise ValueError("a component that stays says how its health is asked: health: {command: [...]}")
         return self

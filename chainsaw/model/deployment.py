@@ -58,10 +58,14 @@ class StaticExport(Recorded):
 
 
 class Service(Recorded):
-    """A unit of an instance; its digest covers everything that a running process was started from."""
+    """A unit of an instance, and its container if it has one.
+
+    The digest covers everything that a running process was started from.
+    """
 
     unit: str
     digest: str
+    container: str = ""
 
 
 class ProbeRequest(Recorded):

@@ -19,9 +19,7 @@ class FastCgi(Model):
     root: AbsolutePath = Field(description="Document root inside the primary's image.")
     index: RelativePath = Field("index.php", description="The script that answers what is no file.")
     scripts: tuple[Ending, ...] = Field((".php",), description="Endings of scripts: never served as text.")
-    deny: tuple[AbsolutePath, ...] = Field(
-        (), description="Paths below the root that the front never serves: the app is asked."
-    )
+    deny: tuple[AbsolutePath, ...] = Field((), description="Paths below the root that the front never serves itself.")
     buffering: bool = Field(True, description="Whether the front reads a whole request before it passes it on.")
 
 

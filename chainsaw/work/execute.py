@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import certificates, files, store
+from chainsaw.host import certificates, files, journal, store
 from chainsaw.host.facts import Account
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Placement, Podman
@@ -162,6 +162,13 @@ class Worker:
         problem = probe(deployment.host, front, deployment.probe, patience)
         if problem:
             raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
+
+    def last_words(self, unit: str, since: float) -> list[str]:
+        """Return what a unit's container said last, since a time."""
+        every = [*self.manifest.instances.values(), *([self.manifest.front] if self.manifest.front else [])]
+        own = [service for item in every for service in (*item.services, item.gate) if service]
+        container = next((service.container for service in own if service.unit == unit), "")
+        return journal.last_words(unit, container, since)
 
     def forget(self, names: Mapping[str, str]) -> None:
         """Forget what the named units were started from."""

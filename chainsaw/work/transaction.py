@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
@@ -137,6 +138,7 @@ def _start_together(starts: Sequence[act.StartUnit], worker: Worker, failures: F
     deployments = worker.manifest.instances
     timeout = max(deployments[item.owner].start_timeout if item.owner in deployments else 90 for item in starts)
     worker.report.doing(f"starting {', '.join(item.name for item in starts)}")
+    began = time.time()
     with worker.steps.step(f"start {' '.join(item.name for item in starts)}"):
         along = sorted({unit for item in starts for unit, _ in item.digests})
         states = worker.manager.start([(item.name, item.again) for item in starts], timeout + 30.0, along)
@@ -146,7 +148,7 @@ def _start_together(starts: Sequence[act.StartUnit], worker: Worker, failures: F
         if not down:
             applied |= dict(item.digests)
             continue
-        problem = _not_started(down[0], states[down[0]])
+        problem = _not_started(down[0], states[down[0]], worker.last_words(down[0], began))
         if not item.owner:
             raise ChainsawError(problem)
         failures.setdefault(item.owner, []).append(problem)
@@ -154,6 +156,7 @@ def _start_together(starts: Sequence[act.StartUnit], worker: Worker, failures: F
         store.write_applied(worker.user.paths, applied)
 
 
-def _not_started(name: str, state: str) -> Diagnostic:
-    message = f"{name} did not start: it is {state}"
+def _not_started(name: str, state: str, words: Sequence[str]) -> Diagnostic:
+    said = "".join(f"\n  {line}" for line in words)
+    message = f"{name} did not start: it is {state}{', and said:' if said else ''}{said}"
     return Diagnostic("not-started", message, hint=f"journalctl --user -u '{name.removesuffix('.service')}*' -n 30")

@@ -94,7 +94,7 @@ RULES = [
     ("volumes:\n", "volumes:\n  cache: {}\n", "warning", "nothing uses it", "cache: "),
     ("images:\n", "images:\n  other: {shared: php}\n", "warning", "nothing uses it", "other: "),
     ("{{ settings.note }}", "a note", "warning", "no template uses it", "note:"),
-    ("{{ settings.note }}", "{{ settings.nope }}", "error", "has no attribute 'nope'", '"{{ settings.nope'),
+    ("{{ settings.note }}", "{{ settings.nope }}", "error", "there is no 'nope'", '"{{ settings.nope'),
     ("memory: 128M", "memory: much", "error", "a size is a whole number", "much"),
 ]
 

@@ -23,7 +23,10 @@ def problem(text, **context):
 
 def test_an_undefined_name_is_told_with_its_line():
     found = problem("first\n{{ titel }}\n")
-    assert found.render() == "page.j2:2:1: 'titel' is undefined\n  {{ titel }}\n  ^"
+    assert found.render() == (
+        "page.j2:2:1: 'titel' is undefined; chainsaw recipe guide, chapter 6, has the names that there are\n"
+        "  {{ titel }}\n  ^"
+    )
 
 
 def test_a_syntax_error_is_told_with_its_line():
@@ -90,3 +93,16 @@ def test_the_php_filter_survives_a_php_reader(value):
 @pytest.mark.parametrize(("value", "literal"), [(True, "true"), (False, "false"), (-5, "-5"), (None, "''")])
 def test_the_php_filter_writes_numbers_and_booleans_bare(value, literal):
     assert php(value) == literal
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ settings.titel }}", "{{ settings.titel | json }}", "{{ settings.titel | php }}"]
+)
+def test_a_mistyped_key_is_told_with_the_one_that_is_meant(template):
+    with pytest.raises(ChainsawError, match=r"there is no .titel.; did you mean title\?"):
+        render("page.j2", template, {"settings": {"title": "Walks"}})
+
+
+def test_a_secret_is_no_value():
+    with pytest.raises(ChainsawError, match="a secret is the file /run/secrets/<name>, never a value"):
+        render("page.j2", "{{ secret.admin_password }}", {})

@@ -72,6 +72,10 @@ class Host:
     def images(self):
         return SimpleNamespace(obtain=lambda needs: self.log.append(f"obtain {len(needs)}"))
 
+    def last_words(self, unit, since):
+        assert since > 0
+        return [f"{unit} cannot open its file"]
+
     def forget(self, names):
         self.log.append(f"forget {' '.join(names)}")
 
@@ -179,7 +183,8 @@ def test_what_fails_for_the_site_is_raised(host, plan, fault):
 
 
 def test_a_front_that_does_not_start_is_raised(host, plan):
-    with pytest.raises(ChainsawError, match=r"chainsaw-front\.service did not start: it is failed"):
+    said = r"it is failed, and said:\n  chainsaw-front\.service cannot open its file"
+    with pytest.raises(ChainsawError, match=rf"chainsaw-front\.service did not start: {said}"):
         carry_out(plan, host(broken={"chainsaw-front.service"}))
 
 

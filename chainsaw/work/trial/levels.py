@@ -71,12 +71,12 @@ def keeps_data(scene: Scene) -> Evidence:
     if marker is None:
         raise _wrong("the recipe has no marker, so nothing shows that data is kept")
     scene.player(scene.first).play(marker.write, scene.marker)
-    scene.player(scene.first).play(marker.read, scene.marker)
+    scene.player(scene.first).play(marker.read, scene.marker, "read")
     began = time.monotonic()
     scene.restart(scene.first)
     look(scene, scene.first)
     scene.measured["restart_seconds"] = round(time.monotonic() - began, 1)
-    scene.player(scene.first).play(marker.read, scene.marker)
+    scene.player(scene.first).play(marker.read, scene.marker, "read")
     return {"marker": scene.marker, "boot": facts.boot_id()}
 
 
@@ -86,7 +86,7 @@ def has_marker(scene: Scene, name: str) -> bool:
     if marker is None:
         return False
     try:
-        scene.player(name).play(marker.read, scene.marker)
+        scene.player(name).play(marker.read, scene.marker, "read")
     except ChainsawError:
         return False
     return True

@@ -30,18 +30,19 @@ class Player:
     secret: Callable[[str], str]
     kept: dict[str, Any] = field(default_factory=dict)
 
-    def play(self, steps: Sequence[Step], marker: str) -> None:
-        """Play steps in order; raise ChainsawError with what the first one that fails met."""
-        for number, step in enumerate(steps, 1):
+    def play(self, steps: Sequence[Step], marker: str, kind: str = "write") -> None:
+        """Play steps in order; raise ChainsawError with what the first one that fails met. `kind` is write or read."""
+        for index, step in enumerate(steps):
+            where = f"marker.{kind}.{index}"
             names = {**self.context, **self.kept, "marker": marker}
             if step.request:
-                self._request(step.request, names, number)
+                self._request(step.request, names, where)
             if step.run:
-                self._run(step.run, names, number)
+                self._run(step.run, names, where)
             if step.put:
                 self._put(step.put, names)
 
-    def _request(self, step: Request, names: Mapping[str, Any], number: int) -> None:
+    def _request(self, step: Request, names: Mapping[str, Any], where: str) -> None:
         secrets = {key.path.rsplit("/", 1)[-1]: key.path for key in self.deployment.secrets}
         names = {**names, "secret": {name: self.secret(name) for name in secrets}}
         headers = {name: self._text(value, names) for name, value in step.headers.items()}
@@ -54,21 +55,21 @@ class Player:
         try:
             answer = request(self.front, Asked(self.deployment.host, path, step.method, headers, body), TIMEOUT)
         except OSError as error:
-            raise _failed(number, f"{step.method} {path} is not answered: {error}") from error
+            raise _failed(where, f"{step.method} {path} is not answered: {error}") from error
         if answer.status != step.status:
             raise _failed(
-                number, f"{step.method} {path} answers {answer.status}, not {step.status}: {answer.text[:200]}"
+                where, f"{step.method} {path} answers {answer.status}, not {step.status}: {answer.text[:200]}"
             )
-        self._demand(step.contains, answer.text, names, number, f"{step.method} {path}")
-        for name, where in step.keep.items():
-            self.kept[name] = _picked(answer, where, number)
+        self._demand(step.contains, answer.text, names, where, f"{step.method} {path}")
+        for name, value_at in step.keep.items():
+            self.kept[name] = _picked(answer, value_at, where)
 
-    def _run(self, step: Run, names: Mapping[str, Any], number: int) -> None:
+    def _run(self, step: Run, names: Mapping[str, Any], where: str) -> None:
         argv = [self._text(item, names) for item in step.command]
         outcome = self.podman.exec(f"{self.deployment.name}.{step.component}", argv)
         if outcome.code:
-            raise _failed(number, f"{argv[0]} in {step.component} ended with {outcome.code}: {outcome.complaint}")
-        self._demand(step.contains, outcome.text, names, number, argv[0])
+            raise _failed(where, f"{argv[0]} in {step.component} ended with {outcome.code}: {outcome.complaint}")
+        self._demand(step.contains, outcome.text, names, where, argv[0])
 
     def _put(self, step: Put, names: Mapping[str, Any]) -> None:
         ends = (f"/volumes/{step.volume}", f"/public/{self.deployment.name}/{step.volume}")
@@ -79,24 +80,24 @@ class Player:
         else:
             self.podman.put_file(f"{directory.path}/{step.path}", content, directory.ids)
 
-    def _demand(self, wanted: str | None, text: str, names: Mapping[str, Any], number: int, what: str) -> None:
+    def _demand(self, wanted: str | None, text: str, names: Mapping[str, Any], where: str, what: str) -> None:
         if wanted is not None and self._text(wanted, names) not in text:
-            raise _failed(number, f"{what} answers without {self._text(wanted, names)!r}")
+            raise _failed(where, f"{what} answers without {self._text(wanted, names)!r}")
 
     def _text(self, text: str, names: Mapping[str, Any]) -> str:
         return render("marker", text, names, one_line_values=False) if "{" in text else text
 
 
-def _picked(answer: Answer, where: str, number: int) -> Any:
+def _picked(answer: Answer, value_at: str, where: str) -> Any:
     """Return the value of a JSON answer at a.b.0.c."""
     try:
         value = json.loads(answer.text)
-        for part in where.split("."):
+        for part in value_at.split("."):
             value = value[int(part)] if isinstance(value, list) else value[part]
     except (ValueError, KeyError, IndexError, TypeError):
-        raise _failed(number, f"the answer has no {where}: {answer.text[:200]}") from None
+        raise _failed(where, f"the answer has no {value_at}: {answer.text[:200]}") from None
     return value
 
 
-def _failed(number: int, message: str) -> ChainsawError:
-    return ChainsawError(Diagnostic("marker", f"step {number} of the marker: {message}"))
+def _failed(where: str, message: str) -> ChainsawError:
+    return ChainsawError(Diagnostic("marker", message, key=where))
