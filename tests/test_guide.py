@@ -26,6 +26,7 @@ from chainsaw.work.shipped import shared_files, shared_parts, shipped
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = (ROOT / "recipes/README.md").read_text()
+PROSE = " ".join(GUIDE.split())
 BLOCKS = [
     re.sub("^    ", "", block, flags=re.MULTILINE) for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", GUIDE, re.M)
 ]
@@ -157,19 +158,19 @@ def test_every_name_for_templates_is_known_to_them():
 
 
 def test_the_kinds_of_settings_and_the_common_directives_are_those_of_the_code():
-    (kinds,) = re.findall(r"^Kinds: (.*?)\.", GUIDE, re.MULTILINE)
+    (kinds,) = re.findall(r"Kinds: (.*?)\.", PROSE)
     assert tuple(re.findall("`([a-z]+)`", kinds)) == get_args(Setting.model_fields["type"].annotation)
-    (directives,) = re.findall(r"under `honours` which of (.*?) you map", GUIDE, re.DOTALL)
+    (directives,) = re.findall(r"under `honours` which of (.*?) you map", PROSE)
     assert set(re.findall("`([a-z_]+)`", directives)) < set(get_args(Directive))
 
 
 def test_the_skeletons_are_those_that_are_shipped():
-    (shown,) = re.findall(r"^`--from` is (.*?)\.$", GUIDE, re.MULTILINE)
+    (shown,) = re.findall(r"`--from` is (.*?)\. ", PROSE)
     assert sorted(re.findall("`([a-z]+)`", shown)) == files.list_directory(shipped("quadlets/skeletons"))
 
 
 def test_the_header_fields_that_it_promises_are_set():
-    (shown,) = re.findall(r"behind a proxy: (.*?)\. Whatever", GUIDE, re.DOTALL)
+    (shown,) = re.findall(r"behind a proxy: (.*?)\. With", PROSE)
     template = shared_files().templates["nginx/http.conf.j2"]
     for field in re.findall("`([A-Za-z-]+)`", shown):
         assert f"proxy_set_header {field} " in template, field
