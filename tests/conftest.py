@@ -89,7 +89,7 @@ def compile_case(directory: Path) -> Site:
             problems += error.diagnostics
     if problems:
         raise invalid(in_file_order(problems))
-    manifest, tree = compile_site(pieces, intent.site, blocks["front"], host, shared)
+    manifest, tree = compile_site(pieces, intent.site, blocks["front"], host, shared, intent.site_text)
     return Site(manifest, tree, host.paths, {name: block.start for name, block in blocks.items()})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
@@ -40,13 +41,26 @@ def show(command: str, result: Result, as_json: bool) -> NoReturn:
     if as_json:
         print(envelope(command, result.data, result.diagnostics, int(result.exit)))
     else:
-        if result.table and result.table.rows:
-            _print_table(result.table)
-        for line in result.lines:
-            print(line)
-        _complain(result.diagnostics)
+        _print(result)
     sys.stdout.flush()
     sys.exit(int(result.exit))
+
+
+def watch(report: Callable[[], Result]) -> NoReturn:
+    """Print a report on a clean screen every two seconds, until somebody interrupts."""
+    while True:
+        result = report()
+        click.clear()
+        _print(result)
+        time.sleep(2)
+
+
+def _print(result: Result) -> None:
+    if result.table and result.table.rows:
+        _print_table(result.table)
+    for line in result.lines:
+        print(line)
+    _complain(result.diagnostics)
 
 
 def _print_table(table: Table) -> None:
@@ -78,6 +92,11 @@ def _colour() -> bool | None:
     import os
 
     return False if os.environ.get("NO_COLOR") else None
+
+
+def say(text: str) -> None:
+    """Print a line of a result that has no end."""
+    print(text, flush=True)
 
 
 def note(text: str) -> None:

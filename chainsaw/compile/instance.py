@@ -10,7 +10,7 @@ from chainsaw.compile.context import APP_SOCKET, SHARED_DIRECTORY, Job
 from chainsaw.compile.images import image_reference, shared_build
 from chainsaw.compile.locations import location_files, static_key
 from chainsaw.compile.render_unit import unit_artifact
-from chainsaw.model.artifact import Artifact
+from chainsaw.model.artifact import Artifact, intent_path
 from chainsaw.model.deployment import (
     Deployment,
     Directory,
@@ -40,9 +40,10 @@ def compile_instance(job: Job) -> Piece:
     for component in _start_order(job):
         files = config_files(job, component)
         quadlet = component_quadlet(job, component, files)
-        container = job.container(component)
-        services.append(Service(unit=job.unit(component), digest=quadlet.digest, container=container))
+        services.append(_service(job, component, quadlet))
         artifacts += [*files, quadlet]
+    if job.file.source.text:
+        artifacts.append(Artifact(intent_path(job.name), job.file.source.text.encode(), job.name))
     units = [*_socket(job), *_network(job), *_gate(job)]
     timers = list(_timers(job))
     artifacts += [*units, *timers, *location_files(job)]
@@ -151,6 +152,7 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
         host=instance.host,
         path=instance.path,
         url=url,
+        serving=instance.serving,
         block=job.block.start if job.block else None,
         images=tuple(image_needs(job)),
         directories=tuple(_directories(job)),
@@ -174,6 +176,17 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
         start_timeout=sum(span_in_seconds(item.start_timeout) for item in recipe.components.values()) or 30,
         login=(url + login.path.lstrip("/"), login.user or "", login.secret) if login else None,
         notes=job.value(("notes",), recipe.notes),
+    )
+
+
+def _service(job: Job, component: str, quadlet: Artifact) -> Service:
+    declared = job.bundle.recipe.components[component]
+    return Service(
+        unit=job.unit(component),
+        digest=quadlet.digest,
+        container=job.container(component),
+        health=declared.health.command if declared.health and not declared.once else (),
+        polled=declared.ready == "healthy" and not declared.once,
     )
 
 

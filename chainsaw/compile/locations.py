@@ -33,6 +33,10 @@ def static_key(job: Job) -> tuple[str, str]:
 def location_files(job: Job) -> Iterator[Artifact]:
     """Yield the nginx files of one instance, each below nginx/."""
     served = job.bundle.recipe.serve
+    if job.file.instance.serving != "normal":
+        page = "maintenance" if job.file.instance.serving == "maintenance" else "503"
+        yield _file(job, f"{job.name}.conf", "closed.conf.j2", page=page)
+        return
     yield from _upstream(job)
     if served.fastcgi:
         yield _file(

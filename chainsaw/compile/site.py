@@ -11,7 +11,7 @@ from chainsaw.compile.images import shared_build
 from chainsaw.compile.instance import Piece
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
-from chainsaw.model.artifact import Artifact, as_tree
+from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, as_tree
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import Deployment, Directory, ImageNeed, Manifest, ProbeRequest, Service
 from chainsaw.model.site import Site
@@ -20,10 +20,11 @@ ORIGIN = "site.yaml and instances/"
 
 
 def compile_site(
-    pieces: Mapping[str, Piece], site: Site, block: Block, host: Host, shared: Shared
+    pieces: Mapping[str, Piece], site: Site, block: Block, host: Host, shared: Shared, site_text: str | None = None
 ) -> tuple[Manifest, dict[str, Artifact]]:
-    """Return the manifest (number 0) and the tree of a site; `block` is the front's."""
+    """Return the manifest (number 0) and the tree of a site; `block` is the front's, `site_text` is site.yaml's."""
     artifacts = [artifact for piece in pieces.values() for artifact in piece.artifacts]
+    artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(pieces, site, host, shared)
     front = list(_front_units(site, block, host, shared))
     artifacts += [*front, _target(pieces, host, shared)]
@@ -67,6 +68,8 @@ def _target(pieces: Mapping[str, Piece], host: Host, shared: Shared) -> Artifact
     units = ["chainsaw-front.socket", "chainsaw-front.service"]
     for _, piece in sorted(pieces.items()):
         deployment = piece.deployment
+        if deployment.serving == "stopped":
+            continue
         awake = [] if deployment.sleep is not None else [*deployment.services, deployment.gate]
         wanted = [deployment.socket, *awake, *deployment.timers]
         units += [service.unit for service in wanted if service]
@@ -89,7 +92,8 @@ def _nginx(pieces: Mapping[str, Piece], site: Site, host: Host, shared: Shared) 
     }
     workers = min(host.processors, 2)
     yield _nginx_file("nginx.conf", "nginx.conf.j2", {"workers": workers, **listen}, shared)
-    yield Artifact("nginx/pages/.chainsaw/503.html", shared.templates["nginx/503.html"].encode())
+    for page in ("503", "maintenance"):
+        yield Artifact(f"nginx/pages/.chainsaw/{page}.html", shared.templates[f"nginx/{page}.html"].encode())
     for name, deployments in sorted(hosts.items()):
         context = {
             "host": name,

@@ -27,16 +27,19 @@ class Issued:
     chain: bytes
 
 
+def valid_until(record: str) -> datetime | None:
+    """Return when the certificate that a record speaks of ends; None when that is not known."""
+    text = files.read_text(record)
+    try:
+        return datetime.fromisoformat(json.loads(text or "")["not_after"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def is_current(record: str) -> bool:
     """Tell whether the certificate that a record speaks of has more than a third of its life before it."""
-    text = files.read_text(record)
-    if text is None:
-        return False
-    try:
-        until = datetime.fromisoformat(json.loads(text)["not_after"])
-    except (ValueError, KeyError, TypeError):
-        return False
-    return until - datetime.now(UTC) > timedelta(days=LEAF_DAYS / 3)
+    until = valid_until(record)
+    return until is not None and until - datetime.now(UTC) > timedelta(days=LEAF_DAYS / 3)
 
 
 def write_record(record: str, host: str) -> None:

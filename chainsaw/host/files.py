@@ -17,7 +17,8 @@ def read_text(path: str) -> str | None:
     """Return a text file's content, or None when there is none; raise ChainsawError when it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        # A file of /proc whose process has ended answers in the third way.
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ChainsawError(Diagnostic("unreadable", f"cannot be read: {error}", path)) from error

@@ -1,11 +1,32 @@
-"""The one door to the journal, which keeps what units and containers say."""
+"""The one door to the journal, which keeps what units and containers say, and what chainsaw did."""
 
 from __future__ import annotations
 
+import json
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
 from chainsaw.host import process
 
-BOTH = "+"
-"""Between two matches: either (journalctl(1))."""
+EITHER = "+"
+"""Between two matches: one or the other (journalctl(1))."""
+FIELDS = ("MESSAGE", "PRIORITY", "CONTAINER_NAME", "_SYSTEMD_USER_UNIT", "USER_UNIT")
+SOCKET = "/run/systemd/journal/socket"
+CUT_OFF = (0, 1, -13)
+"""How journalctl ends when nobody reads on."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal: when, in seconds since 1970, who said it, how grave it is (syslog(3)), and what."""
+
+    at: float
+    container: str
+    unit: str
+    priority: int
+    text: str
 
 
 def matches(unit: str, container: str = "") -> list[str]:
@@ -14,8 +35,16 @@ def matches(unit: str, container: str = "") -> list[str]:
     What a container says is noted with its name by conmon; with its unit only if conmon still ran when the journal
     looked, which is not so for a process that ends at once.
     """
-    said = [f"CONTAINER_NAME={container}", BOTH] if container else []
-    return [*said, f"_SYSTEMD_USER_UNIT={unit}", BOTH, f"USER_UNIT={unit}"]
+    said = [f"CONTAINER_NAME={container}", EITHER] if container else []
+    return [*said, f"_SYSTEMD_USER_UNIT={unit}", EITHER, f"USER_UNIT={unit}"]
+
+
+def either(groups: Iterable[Sequence[str]]) -> list[str]:
+    """Return the matches of all entries that match one of several groups."""
+    joined: list[str] = []
+    for group in groups:
+        joined += [*([EITHER] if joined else []), *group]
+    return joined
 
 
 def last_words(unit: str, container: str, since: float, lines: int = 5) -> list[str]:
@@ -26,3 +55,69 @@ def last_words(unit: str, container: str, since: float, lines: int = 5) -> list[
         if said:
             return said
     return []
+
+
+def newest(options: Sequence[str], count: int, accept: Callable[[Entry], bool]) -> list[Entry]:
+    """Return the newest accepted entries, oldest first; `options` are journalctl's, matches among them."""
+
+    def consume(stream: IO[bytes]) -> list[Entry]:
+        found: list[Entry] = []
+        for entry in _entries(stream):
+            if accept(entry):
+                found.append(entry)
+                if len(found) == count:
+                    break
+        return found
+
+    argv = ["journalctl", "--user", "--quiet", "--reverse", *_as_json(), *options]
+    return process.pipe(argv, consume, accepted=CUT_OFF)[::-1]
+
+
+def follow(options: Sequence[str], tell: Callable[[Entry], None]) -> None:
+    """Tell of each new entry until somebody interrupts."""
+
+    def consume(stream: IO[bytes]) -> None:
+        for entry in _entries(stream):
+            tell(entry)
+
+    process.pipe(["journalctl", "--user", "--quiet", "--follow", "--lines=0", *_as_json(), *options], consume, CUT_OFF)
+
+
+def _as_json() -> list[str]:
+    return ["--output=json", f"--output-fields={','.join(FIELDS)}"]
+
+
+def _entries(stream: IO[bytes]) -> Iterator[Entry]:
+    for line in stream:
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            continue
+        yield Entry(
+            at=int(fields.get("__REALTIME_TIMESTAMP", 0)) / 1e6,
+            container=_text(fields.get("CONTAINER_NAME")),
+            unit=_text(fields.get("USER_UNIT") or fields.get("_SYSTEMD_USER_UNIT")),
+            priority=int(fields.get("PRIORITY") or 6),
+            text=_text(fields.get("MESSAGE")).rstrip("\n"),
+        )
+
+
+def _text(value: Any) -> str:
+    """Return a field's text; what is not UTF-8, or has a control character, comes as a list of bytes."""
+    if isinstance(value, list):
+        return bytes(value).decode(errors="replace")
+    return value if isinstance(value, str) else ""
+
+
+def record(fields: Mapping[str, str]) -> bool:
+    """Write one entry; return whether there is a journal that takes it (systemd's Native Journal Protocol)."""
+    message = b""
+    for name, value in fields.items():
+        content = value.encode()
+        message += name.encode() + b"\n" + len(content).to_bytes(8, "little") + content + b"\n"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(message, SOCKET)
+    except OSError:
+        return False
+    return True

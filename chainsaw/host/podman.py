@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import json
 import os
+import socket
 import tarfile
 import tempfile
 import time
@@ -18,6 +21,9 @@ from chainsaw.model.block import SIZE, Range, intermediate
 from chainsaw.model.deployment import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
+API = "/v5.0.0/libpod"
+API_TIMEOUT = 30.0
+HEALTHS = ("healthy", "unhealthy", "starting")
 UNPACK = [*PODMAN, "unshare", "tar", "-x", "-p", "--same-owner", "--numeric-owner"]
 
 
@@ -42,21 +48,50 @@ class Podman:
 
     def declared_volumes(self, references: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Return, for each image that the store has, the VOLUME paths that it declares."""
-        from podman import PodmanClient
-        from podman.errors import APIError, ImageNotFound
-
         found: dict[str, tuple[str, ...]] = {}
-        try:
-            with PodmanClient(base_url=f"http+unix://{self.socket}") as client:
-                for reference in references:
-                    try:
-                        details: dict[str, Any] = client.images.get(reference).attrs
-                    except ImageNotFound:
-                        continue
-                    found[reference] = tuple((details.get("Config") or {}).get("Volumes") or ())
-        except (APIError, OSError) as error:
-            raise ChainsawError(_unanswered(error)) from error
+        for reference in references:
+            details = self._get(f"/images/{reference}/json")
+            if details is not None:
+                found[reference] = tuple((details.get("Config") or {}).get("Volumes") or ())
         return found
+
+    def healths(self) -> dict[str, str]:
+        """Return the health of each container whose health Podman asks: healthy, unhealthy or starting."""
+        found = {item["Names"][0]: item["Status"] for item in self._get("/containers/json?all=true") or ()}
+        return {name: health for name, health in found.items() if health in HEALTHS}
+
+    def last_check(self, container: str) -> tuple[str, str] | None:
+        """Return the health of a container and what its last check printed; None where Podman does not ask."""
+        details = self._get(f"/containers/{container}/json") or {}
+        health = details.get("State", {}).get("Health") or {}
+        if health.get("Status") not in HEALTHS:
+            return None
+        log = health.get("Log") or [{}]
+        return health["Status"], str(log[-1].get("Output") or "").strip()
+
+    def _get(self, path: str) -> Any:
+        """Return the answer of Podman's API to a request, None when there is no such thing.
+
+        The library for it takes longer to import than the request takes to answer. Raise ChainsawError when nobody
+        answers.
+        """
+        connection = http.client.HTTPConnection("podman", timeout=API_TIMEOUT)
+        try:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(API_TIMEOUT)
+            connection.sock.connect(self.socket)
+            connection.request("GET", f"{API}{path}")
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status == 404:
+                return None
+            if answer.status != 200:
+                raise ChainsawError(_unanswered(f"{answer.status} {content.decode(errors='replace').strip()}"))
+            return json.loads(content)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ChainsawError(_unanswered(str(error))) from error
+        finally:
+            connection.close()
 
     def image_sizes(self, references: Iterable[str]) -> dict[str, int]:
         """Return the size of each image, all its layers counted, in bytes."""
@@ -207,6 +242,6 @@ def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, scrip
     place.chmod(0o644)
 
 
-def _unanswered(error: Exception) -> Diagnostic:
+def _unanswered(reason: str) -> Diagnostic:
     hint = "systemctl --user restart podman.socket"
-    return Diagnostic("podman-silent", f"Podman's API does not answer: {error}", hint=hint)
+    return Diagnostic("podman-silent", f"Podman's API does not answer: {reason}", hint=hint)

@@ -49,6 +49,22 @@ def run(
     return outcome
 
 
+def run_briefly(argv: Sequence[str], patience: float) -> str:
+    """Return what a program printed until it ended, or until it was stopped because it took longer, in seconds."""
+    try:
+        with subprocess.Popen(
+            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                out, _ = process.communicate(timeout=patience)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, _ = process.communicate()
+    except FileNotFoundError:
+        raise ChainsawError(_missing(argv[0])) from None
+    return out.decode(errors="replace")
+
+
 def follow(argv: Sequence[str], line: Callable[[str], None]) -> Outcome:
     """Run a program, hand on each line that it prints, and return its outcome; raise ChainsawError if it fails."""
     try:

@@ -23,7 +23,7 @@ from chainsaw.plan.observed import EMPTY, Drift
 FORMAT = 1
 KEPT = 10
 JOURNAL_LINES = 500
-PRIVATE = ("quadlets", "units", "config")
+PRIVATE = ("quadlets", "units", "config", "intent")
 
 
 def prepare(paths: Paths) -> None:

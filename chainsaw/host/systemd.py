@@ -8,8 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from chainsaw.errors import Diagnostic, host_lacks
+from chainsaw.plan.observed import UnitDetails
 
 JOB_POLL = 0.02
+BUS_NAME = b"org.freedesktop.systemd1"
 
 
 class UserManager:
@@ -49,6 +51,22 @@ class UserManager:
         """Return the active state of each loaded unit that matches a pattern."""
         found = self.manager.Manager.ListUnitsByPatterns([], [pattern.encode() for pattern in patterns])
         return {row[0].decode(): row[3].decode() for row in found}
+
+    def details(self, patterns: Sequence[str]) -> dict[str, UnitDetails]:
+        """Return what is known of each loaded unit that matches a pattern."""
+        rows = self.manager.Manager.ListUnitsByPatterns([], [pattern.encode() for pattern in patterns])
+        return {row[0].decode(): self._details(row[6], row[3].decode(), row[4].decode(), row[0]) for row in rows}
+
+    def _details(self, path: bytes, active: str, sub: str, name: bytes) -> UnitDetails:
+        since = self._property(path, b"Unit", b"StateChangeTimestamp", b"t") / 1e6
+        if not name.endswith(b".service"):
+            return UnitDetails(active, sub, since)
+        restarts = self._property(path, b"Service", b"NRestarts", b"u")
+        return UnitDetails(active, sub, since, restarts, self._property(path, b"Service", b"Result", b"s").decode())
+
+    def _property(self, path: bytes, interface: bytes, name: bytes, kind: bytes) -> Any:
+        """Return one property of a unit; asking for all of them would take many times as long."""
+        return self.bus.get_property(BUS_NAME, path, b"org.freedesktop.systemd1." + interface, name, kind)
 
     def reload(self) -> None:
         """Let systemd read its units, Podman's generator included."""

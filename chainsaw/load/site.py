@@ -22,6 +22,7 @@ class Intent:
 
     site: Site
     instances: Mapping[str, InstanceFile]
+    site_text: str | None = None
 
 
 def load_site(name: str, text: str | None) -> Site:
@@ -60,7 +61,7 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
     problems += route_collisions(instances, recipes)
     if problems:
         raise invalid(in_file_order(problems))
-    return Intent(shared, instances)
+    return Intent(shared, instances, site[1])
 
 
 def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[Diagnostic]:

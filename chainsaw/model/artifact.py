@@ -24,6 +24,13 @@ class Artifact:
 
 
 Tree = Mapping[str, Artifact]
+INTENT_OF_SITE = "intent/site.yaml"
+"""The copy of site.yaml that a generation was compiled from."""
+
+
+def intent_path(name: str) -> str:
+    """Return the copy of an instance's file that a generation was compiled from."""
+    return f"intent/instances/{name}.yaml"
 
 
 def as_tree(artifacts: Iterable[Artifact]) -> dict[str, Artifact]:

@@ -58,14 +58,16 @@ class StaticExport(Recorded):
 
 
 class Service(Recorded):
-    """A unit of an instance, and its container if it has one.
+    """A unit of an instance, its container if it has one, and the command that asks how that is.
 
-    The digest covers everything that a running process was started from.
+    The digest covers everything that a running process was started from; `polled` tells whether Podman itself asks.
     """
 
     unit: str
     digest: str
     container: str = ""
+    health: tuple[str, ...] = ()
+    polled: bool = False
 
 
 class ProbeRequest(Recorded):
@@ -87,6 +89,7 @@ class Deployment(Recorded):
     host: str
     path: str
     url: str = ""
+    serving: str = "normal"
     block: int | None
     images: tuple[ImageNeed, ...] = ()
     directories: tuple[Directory, ...] = ()

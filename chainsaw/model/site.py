@@ -90,6 +90,9 @@ class Instance(Common):
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
     sleep: Rest | None = Field(None, description="After how long without a request its processes end: 15m, or never.")
     memory: Memory | None = Field(None, description="Memory limit of app, or of each component.")
+    serving: Literal["normal", "maintenance", "stopped"] = Field(
+        "normal", description="maintenance shows visitors a page that says so; stopped ends its processes, too."
+    )
     egress: Literal["none", "internet"] | None = Field(None, description="internet allows what a recipe has optional.")
 
     @property

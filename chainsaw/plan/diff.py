@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from chainsaw.model.deployment import Deployment, Manifest, Service
+from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET, Observed
+from chainsaw.plan.state import processes_of
 
-FRONT = "chainsaw-front.service"
 FRONT_SOCKET = "chainsaw-front.socket"
 
 
@@ -96,7 +96,7 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
         yield act.InstallRecipe(owner, deployment.origin, recipe)
     static = deployment.static
     exported = static is None or f"{paths.static}/{static.key}" in observed.paths
-    pending = any(_is_stale(service.unit, service.digest, observed) for service in _processes_of(deployment))
+    pending = any(_is_stale(service.unit, service.digest, observed) for service in processes_of(deployment))
     if pending or not exported:
         for need in deployment.images:
             if set(observed.images.get(need.reference, ("unknown",))) - set(need.mounted):
@@ -111,10 +111,6 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
         yield act.ExportStatic(owner, static)
 
 
-def _processes_of(deployment: Deployment) -> tuple[Service, ...]:
-    return (*deployment.services, *([deployment.gate] if deployment.gate else []))
-
-
 def _is_stale(unit: str, digest: str, observed: Observed, sleep: int | None = None) -> bool:
     """Tell whether a unit must start: it does not run, unless it may sleep, or it was started from something else."""
     up = observed.runs(unit) or (sleep is not None and observed.units.get(unit) != "failed")
@@ -125,10 +121,12 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
     manifest = wanted.manifest
     yield from _stops(wanted, observed)
     for name, deployment in manifest.instances.items():
+        if deployment.serving == "stopped":
+            continue
         started = list(_starts(deployment, observed))
         yield from started
         moved = observed.manifest.instances.get(name) != deployment or changes.touch(f"nginx/locations/{name}.")
-        if started or moved or observed.unfinished:
+        if deployment.serving == "normal" and (started or moved or observed.unfinished):
             yield act.ProbeInstance(name)
     front = list(_starts(manifest.front, observed)) if manifest.front else []
     yield from front
@@ -151,7 +149,7 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
     name = "" if deployment.name == "front" else deployment.name
     socket, services = deployment.socket, deployment.services
     stale_socket = socket is not None and _is_stale(socket.unit, socket.digest, observed)
-    processes = _processes_of(deployment)
+    processes = processes_of(deployment)
     stale = any(_is_stale(service.unit, service.digest, observed, deployment.sleep) for service in processes)
     if socket is not None and stale_socket:
         running = [service.unit for service in reversed(processes) if observed.runs(service.unit)]
@@ -183,9 +181,11 @@ def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Ite
 
 
 def _units(manifest: Manifest) -> dict[str, str]:
-    """Return every unit of a manifest with its owner."""
+    """Return every unit of a manifest that should be up, with its owner."""
     units = {TARGET: ""}
     for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
+        if deployment.serving == "stopped":
+            continue
         own = (deployment.socket, deployment.gate, *deployment.services, *deployment.timers, deployment.network)
         for service in own:
             if service:

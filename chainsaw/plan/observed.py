@@ -12,6 +12,17 @@ TARGET = "chainsaw.target"
 
 
 @dataclass(frozen=True)
+class UnitDetails:
+    """What systemd knows of a unit: its states, since when (seconds since 1970), and how often it began anew."""
+
+    active: str
+    sub: str
+    since: float = 0.0
+    restarts: int = 0
+    result: str = "success"
+
+
+@dataclass(frozen=True)
 class Drift:
     """A generated file that is not as it was written: its path, and a unified diff from the written to the found."""
 

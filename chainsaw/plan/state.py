@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from chainsaw.model.deployment import Deployment
+from chainsaw.model.deployment import Deployment, Service
+from chainsaw.plan.observed import UnitDetails
 
-State = Literal["running", "asleep", "starting", "stopping", "failed", "stopped", "not applied", "no longer declared"]
+State = Literal[
+    "running",
+    "asleep",
+    "maintenance",
+    "starting",
+    "stopping",
+    "failed",
+    "stopped",
+    "not applied",
+    "no longer declared",
+]
+Health = Literal["healthy", "starting", "unhealthy"]
 FRONT = "chainsaw-front.service"
+MANY = 3
+"""So many restarts since a unit was started by somebody are worth a word."""
 
 
 def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
     """Return the state of an applied instance; `units` are active states by unit, as systemd names them."""
-    own = [service.unit for service in (*deployment.services, deployment.gate) if service]
+    own = [service.unit for service in processes_of(deployment)]
     needed = own if deployment.socket else [*own, FRONT]
     states = {units.get(unit, "inactive") for unit in needed}
+    if deployment.serving == "stopped" and {units.get(unit, "inactive") for unit in own} <= {"inactive", "failed"}:
+        return "stopped"
     if "failed" in states or (deployment.socket and units.get(deployment.socket.unit) == "failed"):
         return "failed"
     if deployment.socket and units.get(deployment.socket.unit) != "active":
@@ -25,7 +41,34 @@ def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
     if "deactivating" in states:
         return "stopping"
     if states <= {"active"}:
-        return "running"
+        return "maintenance" if deployment.serving == "maintenance" else "running"
     if deployment.sleep is None:
         return "stopped"
     return "running" if "active" in states else "asleep"
+
+
+def processes_of(deployment: Deployment) -> tuple[Service, ...]:
+    """Return the units of an instance that have processes: its components and its gate."""
+    return (*deployment.services, *([deployment.gate] if deployment.gate else []))
+
+
+def state_since(deployment: Deployment, units: Mapping[str, UnitDetails]) -> float:
+    """Return since when an instance is in its state, in seconds since 1970: since the last change of one of its units.
+
+    It is 0 when systemd knows none of them.
+    """
+    own = [*processes_of(deployment), *([deployment.socket] if deployment.socket else [])]
+    return max((units[service.unit].since for service in own if service.unit in units), default=0.0)
+
+
+def instance_health(deployment: Deployment, healths: Mapping[str, str]) -> Health | None:
+    """Return the worst health of an instance's containers; None when Podman asks none of them."""
+    found = {healths.get(service.container) for service in deployment.services if service.polled}
+    ordered: tuple[Health, ...] = ("unhealthy", "starting", "healthy")
+    return next((health for health in ordered if health in found), None)
+
+
+def restless(deployment: Deployment, units: Mapping[str, UnitDetails]) -> dict[str, int]:
+    """Return how often each unit began anew by itself, of those that did so more than now and then."""
+    found = {item.unit: units[item.unit].restarts for item in processes_of(deployment) if item.unit in units}
+    return {unit: restarts for unit, restarts in found.items() if restarts >= MANY}

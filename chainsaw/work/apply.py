@@ -54,7 +54,9 @@ class Session:
         paths = self.user.paths
         site = self.compiled.intent.site
         block = self.compiled.blocks[FRONT]
-        manifest, tree = compile_site(pieces, site, block, self.compiled.host, self.shared)
+        manifest, tree = compile_site(
+            pieces, site, block, self.compiled.host, self.shared, self.compiled.intent.site_text
+        )
         observed = observe(paths, manifest, self.manager)
         recorded = store.read_blocks(paths)
         used = {FRONT, *(name for name, piece in pieces.items() if piece.deployment.block is not None)}

@@ -19,8 +19,8 @@ from chainsaw.host.web import Front
 from chainsaw.model.artifact import Tree
 from chainsaw.model.deployment import Ids, Manifest
 from chainsaw.plan import actions as act
-from chainsaw.plan.diff import FRONT
 from chainsaw.plan.observed import TARGET
+from chainsaw.plan.state import FRONT
 from chainsaw.work.catalog import Catalog
 from chainsaw.work.images import Images
 from chainsaw.work.result import Reporter

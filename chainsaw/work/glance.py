@@ -51,8 +51,8 @@ def apply(request: Request, report: Reporter) -> Result:
     return apply_from_the_start(request, report)
 
 
-def _unchanged_manifest(user: facts.Account) -> Manifest | None:
-    """Return the current manifest if it is still what is declared and all of it is in place, or None."""
+def inputs_unchanged(user: facts.Account) -> store.Compiled | None:
+    """Return from what the current generation was compiled, if all of it is as it was; None otherwise."""
     paths = user.paths
     known = store.read_compiled(paths)
     if known is None or (known.generation, known.blocks) != (store.current_number(paths), store.read_blocks(paths)):
@@ -60,6 +60,15 @@ def _unchanged_manifest(user: facts.Account) -> Manifest | None:
     if known.inputs != inputs_digest(user) or known.recipes != files.directory_digest(paths.recipes):
         return None
     if any(files.directory_digest(path) != digest for path, digest in known.watched.items()):
+        return None
+    return known
+
+
+def _unchanged_manifest(user: facts.Account) -> Manifest | None:
+    """Return the current manifest if it is still what is declared and all of it is in place, or None."""
+    paths = user.paths
+    known = inputs_unchanged(user)
+    if known is None:
         return None
     manifest = store.read_manifest(paths, known.generation)
     podman = facts.podman_version(paths)

@@ -2,38 +2,105 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from chainsaw.host import facts, store
-from chainsaw.host.observe import PATTERNS
-from chainsaw.host.systemd import UserManager
-from chainsaw.plan.state import instance_state
-from chainsaw.work.catalog import catalog_of
-from chainsaw.work.intent import read_intent
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts, files
+from chainsaw.model.deployment import Deployment
+from chainsaw.model.quantity import bytes_for_people, span_for_people
+from chainsaw.plan.state import instance_health, instance_state, restless, state_since
 from chainsaw.work.result import Result, Table
+from chainsaw.work.sight import Sight, look
+
+HEADING = ("name", "recipe", "state", "since", "memory", "disk", "backup", "url")
 
 
 def overview() -> Result:
     """Return all instances, declared or applied, sorted by name."""
     user = facts.account()
-    declared = read_intent(user, catalog_of(user.paths)).instances
-    applied = store.read_manifest(user.paths, store.current_number(user.paths)).instances
-    with UserManager() as manager:
-        units = manager.states(PATTERNS)
-    rows: list[dict[str, Any]] = []
-    for name in sorted(declared.keys() | applied.keys()):
-        row: dict[str, Any] = {"name": name}
-        if name in applied:
-            deployment = applied[name]
-            row |= {"recipe": deployment.recipe, "version": deployment.version}
-            row |= {"url": deployment.url}
-            row["state"] = instance_state(deployment, units) if name in declared else "no longer declared"
-        else:
-            instance = declared[name].instance
-            row |= {"recipe": instance.recipe, "version": None, "url": instance.route, "state": "not applied"}
-        rows.append(row)
-    shown = [
-        (row["name"], f"{row['recipe']} {row['version'] or ''}".rstrip(), row["state"], row["url"]) for row in rows
-    ]
-    lines = () if rows else ("no instance is declared: chainsaw new RECIPE NAME",)
-    return Result({"instances": rows}, lines, table=Table(("name", "recipe", "state", "url"), tuple(shown)))
+    seen = look(user)
+    applied = seen.manifest.instances
+    rows = []
+    for name in sorted(seen.pending.declared | applied.keys()):
+        row = _applied(seen, applied[name]) if name in applied else _declared(user, name)
+        rows.append({"name": name, **row, "last_backup": None})
+    lines = [f"{row['name']}: {warning}" for row in rows for warning in row["warnings"]]
+    if not rows:
+        lines = ["no instance is declared: chainsaw new RECIPE NAME"]
+    table = Table(HEADING, tuple(_shown(row) for row in rows))
+    return Result({"instances": rows}, tuple(lines), _as_warnings(seen.pending.problems), table=table)
+
+
+def _as_warnings(problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    return tuple(replace(item, severity="warning") for item in problems)
+
+
+def _applied(seen: Sight, deployment: Deployment) -> dict[str, Any]:
+    name = deployment.name
+    state = instance_state(deployment, {unit: item.active for unit, item in seen.units.items()})
+    return {
+        "recipe": deployment.recipe,
+        "version": deployment.version,
+        "url": deployment.url,
+        "state": state if name in seen.pending.declared else "no longer declared",
+        "health": instance_health(deployment, seen.healths) if state in ("running", "starting") else None,
+        "since": state_since(deployment, seen.units) or None,
+        "memory": seen.memory.get(name, 0),
+        "disk": seen.disk.get(name),
+        "block": deployment.block,
+        "warnings": list(_warnings(seen, deployment)),
+    }
+
+
+def _warnings(seen: Sight, deployment: Deployment) -> Iterator[str]:
+    name = deployment.name
+    if name not in seen.pending.declared:
+        yield "applied, but no longer declared; the next apply stops it"
+    if name in seen.pending.changed:
+        yield f"its file or its recipe has changed since it was applied: chainsaw diff {name}"
+    if edited := seen.edited(name):
+        yield f"edited by hand: {', '.join(edited)}"
+    for unit, restarts in restless(deployment, seen.units).items():
+        yield f"{unit} has begun anew {restarts} times: chainsaw logs {name}"
+    for place in missing_directories(deployment):
+        yield f"{place} is gone"
+
+
+def missing_directories(deployment: Deployment) -> list[str]:
+    """Return the directories of an instance that are not there."""
+    return [item.path for item in deployment.directories if not files.exists(item.path)]
+
+
+def _declared(user: facts.Account, name: str) -> dict[str, Any]:
+    """Return what is known of an instance that is not applied: what its file says, if that can be read."""
+    from chainsaw.load.site import load_instance
+
+    row: dict[str, Any] = {"recipe": None, "url": None}
+    file = f"{user.paths.instance_files}/{name}.yaml"
+    try:
+        instance = load_instance(f"instances/{name}.yaml", files.read_text(file) or "").instance
+        row = {"recipe": instance.recipe, "url": instance.route}
+        warning = f"declared, but not applied: chainsaw apply {name}"
+    except ChainsawError as error:
+        warning = error.diagnostics[0].headline()
+    nothing = dict.fromkeys(("version", "health", "since", "disk", "block"))
+    return {**row, **nothing, "state": "not applied", "memory": 0, "warnings": [warning]}
+
+
+def _shown(row: dict[str, Any]) -> tuple[str, ...]:
+    health = f", {row['health']}" if row["health"] and row["health"] != row["state"] else ""
+    since = span_for_people(time.time() - row["since"]) if row["since"] else ""
+    applied = row["version"] is not None
+    return (
+        row["name"],
+        f"{row['recipe'] or '?'} {row['version'] or ''}".rstrip(),
+        f"{row['state']}{health}",
+        since,
+        bytes_for_people(row["memory"]) if row["memory"] else "",
+        bytes_for_people(row["disk"]) if applied else "",
+        "none" if applied else "",
+        row["url"] or "?",
+    )

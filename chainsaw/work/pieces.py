@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chainsaw.compile.instance import Piece
-from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import store
-from chainsaw.load.check import nearest
 from chainsaw.model.paths import Paths
+from chainsaw.work.names import no_instance
 
 
 def former_pieces(paths: Paths, number: int | None = None) -> dict[str, Piece]:
@@ -25,19 +25,9 @@ def select(fresh: Mapping[str, Piece], former: Mapping[str, Piece], names: tuple
     """Return the fresh pieces, or with names the former ones but for those; raise ChainsawError for unknown names."""
     if not names:
         return dict(fresh)
-    known = fresh.keys() | former.keys()
-    unknown = [name for name in names if name not in known]
+    known = frozenset(fresh.keys() | former.keys())
+    unknown = [problem for name in names if name not in known for problem in no_instance(name, known).diagnostics]
     if unknown:
-        raise ChainsawError(
-            [
-                Diagnostic(
-                    "no-instance",
-                    f"no instance {name!r}{nearest(name, known)}",
-                    hint=f"instances: {', '.join(sorted(known)) or 'none'}",
-                )
-                for name in unknown
-            ],
-            Exit.MISSING,
-        )
+        raise ChainsawError(unknown, Exit.MISSING)
     chosen = {name: piece for name, piece in former.items() if name not in names}
     return chosen | {name: fresh[name] for name in names if name in fresh}

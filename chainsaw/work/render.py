@@ -38,7 +38,7 @@ def render(out: str | None) -> Result:
     compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, facts.PODMAN_FLOOR)
     shared: Shared = shared_files()
     host: Host = compiled.host
-    manifest, tree = compile_site(compiled.pieces, intent.site, compiled.blocks[FRONT], host, shared)
+    manifest, tree = compile_site(compiled.pieces, intent.site, compiled.blocks[FRONT], host, shared, intent.site_text)
     if out is not None:
         if files.list_directory(out):
             raise ChainsawError(Diagnostic("not-empty", "the directory is not empty", out, hint=f"rm -r {out}"))

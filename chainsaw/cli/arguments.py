@@ -1,0 +1,27 @@
+"""Arguments that many commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def complete_instance(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the instances whose name begins so, for the shell."""
+    from chainsaw.work.names import instance_names
+
+    return [name for name in instance_names() if name.startswith(incomplete)]
+
+
+def instance_argument(function: Function) -> Function:
+    """Add the argument NAME, an instance."""
+    return click.argument("name", shell_complete=complete_instance)(function)
+
+
+def instances_argument(function: Function) -> Function:
+    """Add the argument [NAME]..., any number of instances."""
+    return click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_instance)(function)

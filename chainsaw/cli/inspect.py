@@ -1,0 +1,65 @@
+"""list, status, logs."""
+
+from __future__ import annotations
+
+import click
+
+from chainsaw.cli.arguments import instance_argument
+from chainsaw.cli.output import json_option, say, show, watch
+
+
+@click.command("list", epilog="\b\nExamples:\n  chainsaw list\n  chainsaw list --watch\n  chainsaw list --json")
+@click.option("--watch", "watched", is_flag=True, help="Show it anew every two seconds, until Ctrl-C.")
+@json_option
+def overview(watched: bool, as_json: bool) -> None:
+    """Show every instance and what it is doing.
+
+    The states: running, asleep, starting, stopping, failed, stopped, not applied, no longer declared. Memory is what
+    its processes take now, disk what its data takes.
+    """
+    from chainsaw.work.overview import overview as list_instances
+
+    if watched:
+        watch(list_instances)
+    show("list", list_instances(), as_json)
+
+
+@click.command(epilog="\b\nExamples:\n  chainsaw status blog\n  chainsaw status blog --json")
+@instance_argument
+@json_option
+def status(name: str, as_json: bool) -> None:
+    """Show one instance from all sides, and what to type next if something is wrong.
+
+    Every component is asked for its health now, unless Podman has asked it lately. The exit code is 0 when it is well,
+    3 when something is wrong, 4 when there is no such instance.
+    """
+    from chainsaw.work.status import status as status_of
+
+    show("status", status_of(name), as_json)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  chainsaw logs blog\n  chainsaw logs blog db --since -1h\n"
+    "  chainsaw logs blog --access -f\n  chainsaw logs blog --all --grep timeout"
+)
+@instance_argument
+@click.argument("component", required=False)
+@click.option("--access", is_flag=True, help="What visitors asked for, from the front.")
+@click.option("--all", "every", is_flag=True, help="Both: what it says, and what visitors asked for.")
+@click.option("-f", "--follow", "followed", is_flag=True, help="Go on with each new line, until Ctrl-C.")
+@click.option("--since", metavar="TIME", help="As journalctl takes it: -1h, today, '2026-07-01 12:00'.")
+@click.option("--grep", metavar="PATTERN", help="Only lines in which a regular expression of Python is found.")
+@click.option("-n", "--lines", type=click.IntRange(1), default=100, show_default=True, help="How many lines at most.")
+@click.option("--explain", is_flag=True, help="Print the command of journalctl that it stands for.")
+@json_option
+def logs(name: str, component: str | None, followed: bool, explain: bool, as_json: bool, **wanted: object) -> None:
+    """Show what the instance NAME, or one component of it, has said; the newest line is the last."""
+    from chainsaw.work.logs import Wish, follow, reading, recent
+
+    wish = Wish(name, component, **wanted)  # type: ignore[arg-type]  # click has checked the kinds
+    if explain:
+        say(reading(wish).command)
+    elif followed:
+        follow(wish, say)
+    else:
+        show("logs", recent(wish), as_json)

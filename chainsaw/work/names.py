@@ -1,0 +1,39 @@
+"""Which instances there are, and what is said of a name that is none."""
+
+from __future__ import annotations
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.host import facts, files, store
+from chainsaw.load.check import nearest
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.paths import Paths
+
+
+def declared_names(paths: Paths) -> frozenset[str]:
+    """Return the names of the instances that have a file."""
+    names = [name for name in files.list_directory(paths.instance_files) if name.endswith(".yaml")]
+    return frozenset(name.removesuffix(".yaml") for name in names if not name.startswith("."))
+
+
+def instance_names() -> list[str]:
+    """Return the names of all instances, declared or applied."""
+    paths = facts.account().paths
+    applied = store.read_manifest(paths, store.current_number(paths)).instances
+    return sorted(declared_names(paths) | applied.keys())
+
+
+def applied_instance(paths: Paths, manifest: Manifest, name: str) -> Deployment:
+    """Return an applied instance; raise ChainsawError with a suggestion when there is none of this name."""
+    if name in manifest.instances:
+        return manifest.instances[name]
+    if name in declared_names(paths):
+        found = Diagnostic("not-applied", f"{name} is declared, but not applied", hint=f"chainsaw apply {name}")
+        raise ChainsawError(found, Exit.MISSING)
+    raise no_instance(name, declared_names(paths) | manifest.instances.keys())
+
+
+def no_instance(name: str, known: frozenset[str]) -> ChainsawError:
+    """Return the error for a name that no instance has."""
+    message = f"no instance {name!r}{nearest(name, known)}"
+    hint = f"instances: {', '.join(sorted(known)) or 'none'}"
+    return ChainsawError(Diagnostic("no-instance", message, hint=hint), Exit.MISSING)

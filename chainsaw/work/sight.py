@@ -1,0 +1,86 @@
+"""What can be seen of all instances at once: one look at systemd, at Podman, at the disk and at what is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from chainsaw.errors import ChainsawError
+from chainsaw.host import facts, store, usage
+from chainsaw.host.observe import PATTERNS
+from chainsaw.host.podman import Podman
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.plan.observed import Drift, UnitDetails
+from chainsaw.plan.state import processes_of
+from chainsaw.work.pending import Pending, pending
+
+PATIENCE = 1.0
+"""Seconds in which all files are counted that are counted at all."""
+API = "podman.socket"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The host at one moment; `memory` and `disk` are bytes by instance, `healths` by container.
+
+    What could not be learnt in time is not there.
+    """
+
+    manifest: Manifest
+    units: Mapping[str, UnitDetails] = field(default_factory=dict)
+    healths: Mapping[str, str] = field(default_factory=dict)
+    memory: Mapping[str, int] = field(default_factory=dict)
+    disk: Mapping[str, int] = field(default_factory=dict)
+    drift: tuple[Drift, ...] = ()
+    pending: Pending = field(default_factory=lambda: Pending(frozenset()))
+
+    def edited(self, name: str) -> list[str]:
+        """Return the generated files of an instance that were edited by hand."""
+        return [item.path for item in self.drift if self.manifest.owners.get(item.path) == name]
+
+
+def look(user: facts.Account) -> Sight:
+    """Return what is to be seen now."""
+    paths = user.paths
+    manifest = store.read_manifest(paths, store.current_number(paths))
+    instances = manifest.instances
+    asked = [name for name, item in instances.items() if any(service.polled for service in item.services)]
+    with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
+        disk = pool.submit(_disk, user, instances)
+        units = manager.details((*PATTERNS, API))
+        if asked and units.get(API, UnitDetails("inactive", "dead")).active != "active":
+            manager.start([(API, False)], 10)
+        healths = pool.submit(_healths, user) if asked else None
+        memory = {name: usage.memory_of(processes_in(manager, item, units)) for name, item in instances.items()}
+        drift = tuple(store.find_drift(paths, manifest))
+        waiting = pending(user, manifest)
+        return Sight(manifest, units, healths.result() if healths else {}, memory, disk.result(), drift, waiting)
+
+
+def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[str, UnitDetails]) -> list[int]:
+    """Return the processes of all units of an instance that run."""
+    up = [
+        item.unit for item in processes_of(deployment) if item.unit in units and units[item.unit].active != "inactive"
+    ]
+    return [number for unit in up for number in manager.processes(unit)]
+
+
+def _disk(user: facts.Account, names: Iterable[str]) -> dict[str, int]:
+    paths = user.paths
+    places = {name: (paths.instance(name), f"{paths.public}/{name}") for name in names}
+    found = usage.disk_usage([place for pair in places.values() for place in pair], user.runtime, PATIENCE)
+    return {
+        name: sum(found.get(place, 0) for place in pair)
+        for name, pair in places.items()
+        if any(place in found for place in pair)
+    }
+
+
+def _healths(user: facts.Account) -> dict[str, str]:
+    """Return the healths that Podman knows; none when it does not answer, since nothing else depends on it here."""
+    try:
+        return Podman(user.runtime, (), ()).healths()
+    except ChainsawError:
+        return {}

@@ -1,0 +1,199 @@
+"""status: one instance from all sides, and what to type next if something is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from chainsaw.errors import Exit
+from chainsaw.host import certificates, facts, journal, usage
+from chainsaw.host.observe import issued_record
+from chainsaw.host.podman import Podman
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.deployment import Deployment, Service
+from chainsaw.model.quantity import bytes_for_people, span_for_people
+from chainsaw.plan.observed import UnitDetails
+from chainsaw.plan.state import instance_state, processes_of, restless, state_since
+from chainsaw.work.names import applied_instance
+from chainsaw.work.overview import missing_directories
+from chainsaw.work.result import Result
+from chainsaw.work.sight import Sight, look
+
+GRAVE = 4
+"""The priority of a warning (syslog(3)); what containers write to standard error has 3."""
+DAY = 86400.0
+NOTHING_KNOWN = UnitDetails("inactive", "dead")
+
+
+def status(name: str) -> Result:
+    """Return all that is known of an instance; raise ChainsawError when there is none of this name."""
+    user = facts.account()
+    seen = look(user)
+    deployment = applied_instance(user.paths, seen.manifest, name)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        said = pool.submit(_grave_words, deployment)
+        sizes = pool.submit(usage.disk_usage, [item.path for item in _volumes(user, deployment)], user.runtime, 2.0)
+        parts = list(pool.map(lambda service: _component(user, seen, service), processes_of(deployment)))
+        data = _data(user, seen, deployment, parts)
+        data["volumes"] = [
+            {"name": _volume_name(item.path), "path": item.path, "size": sizes.result().get(item.path)}
+            for item in _volumes(user, deployment)
+        ]
+        data["said"] = said.result()
+    data["next"] = next(_next_steps(data), None)
+    code = Exit.OK if data["state"] in ("running", "asleep") and data["health"] != "unhealthy" else Exit.DEGRADED
+    code = Exit.DEGRADED if data["missing"] else code
+    return Result(data, tuple(_lines(data)), exit=code)
+
+
+def _data(user: facts.Account, seen: Sight, deployment: Deployment, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    name = deployment.name
+    units = {unit: item.active for unit, item in seen.units.items()}
+    found = {part["health"] for part in parts} - {None}
+    return {
+        "instance": name,
+        "recipe": deployment.recipe,
+        "version": deployment.version,
+        "generation": seen.manifest.number,
+        "url": deployment.url,
+        "state": instance_state(deployment, units) if name in seen.pending.declared else "no longer declared",
+        "since": state_since(deployment, seen.units) or None,
+        "health": "unhealthy" if "unhealthy" in found else "healthy" if found else None,
+        "memory": seen.memory.get(name, 0),
+        "disk": seen.disk.get(name),
+        "block": deployment.block,
+        "components": parts,
+        "socket": _unit(seen, deployment.socket),
+        "timers": [_unit(seen, timer) for timer in deployment.timers],
+        "certificate": _certificate(user, deployment.host),
+        "edited": seen.edited(name),
+        "changed": name in seen.pending.changed,
+        "problems": [item.as_dict() for item in seen.pending.problems],
+        "restless": restless(deployment, seen.units),
+        "missing": missing_directories(deployment),
+        "last_backup": None,
+    }
+
+
+def _unit(seen: Sight, service: Service | None) -> dict[str, str] | None:
+    known = seen.units.get(service.unit, NOTHING_KNOWN) if service else None
+    return {"unit": service.unit, "state": known.active} if service and known else None
+
+
+def _certificate(user: facts.Account, host: str) -> dict[str, Any]:
+    until = certificates.valid_until(issued_record(user.paths, host))
+    return {"host": host, "until": until.timestamp() if until else None}
+
+
+def _component(user: facts.Account, seen: Sight, service: Service) -> dict[str, Any]:
+    details = seen.units.get(service.unit, NOTHING_KNOWN)
+    health, output = _check(user, service) if details.active == "active" else (None, "")
+    with UserManager() as manager:
+        processes = manager.processes(service.unit) if details.active != "inactive" else frozenset()
+    return {
+        "name": service.container.rpartition(".")[2],
+        "unit": service.unit,
+        "container": service.container,
+        "state": details.active,
+        "sub": details.sub,
+        "result": details.result,
+        "since": details.since or None,
+        "restarts": details.restarts,
+        "health": health,
+        "check": output,
+        "processes": len(processes),
+        "memory": usage.memory_of(processes),
+    }
+
+
+def _check(user: facts.Account, service: Service) -> tuple[str | None, str]:
+    """Return the health of a component that runs, and what its check printed: Podman's last, or one made now."""
+    podman = Podman(user.runtime, (), ())
+    if not service.health:
+        return None, ""
+    if service.polled and (known := podman.last_check(service.container)):
+        return known
+    outcome = podman.exec(service.container, service.health)
+    return "unhealthy" if outcome.code else "healthy", (outcome.text or outcome.complaint).strip()
+
+
+def _volumes(user: facts.Account, deployment: Deployment) -> list[Any]:
+    paths = user.paths
+    own = (f"{paths.instance(deployment.name)}/volumes/", f"{paths.public}/{deployment.name}/")
+    return [item for item in deployment.directories if item.path.startswith(own)]
+
+
+def _volume_name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _grave_words(deployment: Deployment) -> list[dict[str, Any]]:
+    """Return the last five lines of the last day that say that something is wrong, or may be."""
+    match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
+    if not match:
+        return []
+    options = [f"--since=@{time.time() - DAY:.0f}", f"--priority={GRAVE}", *match]
+    found = journal.newest(options, 5, lambda entry: bool(entry.text.strip()))
+    return [{"at": item.at, "from": item.container or item.unit, "text": item.text} for item in found]
+
+
+def _next_steps(data: dict[str, Any]) -> Iterator[str]:
+    """Yield what to type, the most pressing first."""
+    name = data["instance"]
+    if data["state"] == "no longer declared":
+        yield "chainsaw apply"
+    if data["missing"]:
+        yield f"chainsaw apply {name}"
+    if data["state"] in ("failed", "starting") or data["health"] == "unhealthy" or data["restless"]:
+        yield f"chainsaw logs {name}"
+    if data["state"] == "stopped":
+        yield f"chainsaw start {name}"
+    if data["edited"] or data["changed"]:
+        yield f"chainsaw diff {name}"
+
+
+def _lines(data: dict[str, Any]) -> Iterator[str]:
+    now = time.time()
+    health = f", {data['health']}" if data["health"] else ""
+    since = f" since {span_for_people(now - data['since'])}" if data["since"] else ""
+    yield f"{data['instance']}: {data['state']}{since}{health}"
+    yield f"  {data['recipe']} {data['version']}, generation {data['generation']}, {data['url']}"
+    for part in data["components"]:
+        yield from _component_lines(part, now)
+    if data["socket"]:
+        yield f"  {'socket':12} {data['socket']['state']}"
+    until = data["certificate"]["until"]
+    yield f"  {'certificate':12} {f'valid for {span_for_people(until - now)} more' if until else 'unknown'}"
+    for volume in data["volumes"]:
+        yield f"  {'volume':12} {volume['name']}, {bytes_for_people(volume['size'])}, {volume['path']}"
+    for timer in data["timers"]:
+        yield f"  {'timer':12} {timer['unit']}, {timer['state']}"
+    yield from _differences(data)
+    for entry in data["said"]:
+        stamp = time.strftime("%m-%d %H:%M", time.localtime(entry["at"]))
+        yield f"  {'said':12} {stamp} {entry['from']}: {entry['text'][:200]}"
+    if data["next"]:
+        yield f"next: {data['next']}"
+
+
+def _component_lines(part: dict[str, Any], now: float) -> Iterator[str]:
+    since = f" since {span_for_people(now - part['since'])}" if part["since"] else ""
+    health = f", {part['health']}" if part["health"] else ""
+    memory = f", {bytes_for_people(part['memory'])} in {part['processes']} processes" if part["processes"] else ""
+    again = f", began anew {part['restarts']} times" if part["restarts"] else ""
+    yield f"  {part['name']:12} {part['state']}{since}{health}{memory}{again}"
+    if part["check"] and part["health"] != "healthy":
+        yield f"  {'':12} its check says: {part['check'].splitlines()[-1][:200]}"
+
+
+def _differences(data: dict[str, Any]) -> Iterator[str]:
+    for path in data["edited"]:
+        yield f"  {'edited':12} {path} is not as it was written"
+    if data["changed"]:
+        yield f"  {'changed':12} its file or its recipe is not what is applied"
+    for place in data["missing"]:
+        yield f"  {'gone':12} {place}"
+    for problem in data["problems"]:
+        yield f"  {'refused':12} {problem['message']}"

@@ -1,0 +1,91 @@
+"""What is asked of the journal for an instance, and which of its entries are the wanted ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import store
+from chainsaw.host.journal import Entry
+from chainsaw.model.paths import Paths
+from chainsaw.work.logs import Wish, line, reading, said, speaker
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch, goldens):
+    """The account of an admin who has applied the site of a golden case."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    paths = Paths.of(str(tmp_path), {})
+    site = goldens["one-host"]
+    store.write_generation(paths, site.manifest.model_copy(update={"number": 1}), site.tree)
+    store.files.replace_link(paths.current, "1")
+    return paths
+
+
+def refused(wish):
+    with pytest.raises(ChainsawError) as caught:
+        reading(wish)
+    (problem,) = caught.value.diagnostics
+    return problem, caught.value.exit
+
+
+def entry(text, container="", unit="app@blog.service"):
+    return Entry(1750000000.0, container, unit, 6, text)
+
+
+def test_what_an_instance_says_is_what_its_units_and_containers_say(paths):
+    wanted = reading(Wish("blog"))
+    assert wanted.command == (
+        "journalctl --user CONTAINER_NAME=blog.db + _SYSTEMD_USER_UNIT=app@blog.db.service"
+        " + USER_UNIT=app@blog.db.service"
+        " + CONTAINER_NAME=blog.app + _SYSTEMD_USER_UNIT=app@blog.service + USER_UNIT=app@blog.service"
+    )
+    assert wanted.accept(entry("anything"))
+
+
+def test_a_component_alone_can_be_asked_for_and_a_time(paths):
+    assert reading(Wish("blog", "db", since="-1 hour")).command == (
+        "journalctl --user '--since=-1 hour' CONTAINER_NAME=blog.db + _SYSTEMD_USER_UNIT=app@blog.db.service"
+        " + USER_UNIT=app@blog.db.service"
+    )
+
+
+def test_what_visitors_asked_for_is_that_of_this_instance_alone(paths):
+    wanted = reading(Wish("club", access=True))
+    assert wanted.command == "journalctl --user '--grep=^club ' CONTAINER_NAME=chainsaw-front"
+    assert wanted.accept(entry('club 192.0.2.1 - "GET /"', "chainsaw-front"))
+    assert not wanted.accept(entry('club2 192.0.2.1 - "GET /"', "chainsaw-front"))
+    assert not wanted.accept(entry('blog 192.0.2.1 - "GET /club"', "chainsaw-front"))
+
+
+def test_both_can_be_read_together_and_are_told_apart(paths):
+    wanted = reading(Wish("blog", every=True, grep="GET|ready"))
+    assert "CONTAINER_NAME=chainsaw-front" in wanted.options
+    visit, word = entry('blog 192.0.2.1 - "GET /"', "chainsaw-front"), entry("ready for connections", "blog.db")
+    assert wanted.accept(visit)
+    assert wanted.accept(word)
+    assert not wanted.accept(entry("Buffer pool loaded", "blog.db"))
+    assert [speaker(item, "blog") for item in (visit, word, entry("Started."))] == ["visitor", "db", "systemd"]
+    assert said(visit, "blog") == '192.0.2.1 - "GET /"'
+    assert line(word, "blog").endswith(" db       ready for connections")
+
+
+def test_a_component_that_there_is_not_is_refused_with_those_that_there_are(paths):
+    problem, code = refused(Wish("blog", "dbb"))
+    assert (problem.code, code, problem.hint) == ("no-component", Exit.MISSING, "components: db, app")
+    assert problem.message == "blog has no component 'dbb'; did you mean db?"
+    assert "--access is all" in refused(Wish("docs", "app"))[0].hint
+
+
+def test_an_instance_that_is_only_declared_says_nothing_yet(paths):
+    store.files.write_atomic(f"{paths.instance_files}/later.yaml", b"recipe: static\n")
+    problem, code = refused(Wish("later"))
+    assert (problem.code, code, problem.hint) == ("not-applied", Exit.MISSING, "chainsaw apply later")
+    assert refused(Wish("blgo"))[0].message == "no instance 'blgo'; did you mean blog?"
+
+
+def test_a_pattern_that_is_none_is_refused(paths):
+    problem, code = refused(Wish("blog", grep="(open"))
+    assert (problem.code, code, problem.key) == ("pattern", Exit.INVALID, "(open")
