@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from chainsaw.cli.arguments import complete_instance, instances_argument, why_option
 from chainsaw.cli.output import json_option, progress, show
 from chainsaw.work.glance import apply as apply_request
 from chainsaw.work.result import Request
 
 
 @click.command(epilog="\b\nExamples:\n  chainsaw plan\n  chainsaw plan blog --json")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@instances_argument
 @click.option("--force", is_flag=True, help="Plan to overwrite generated files that were edited by hand.")
 @json_option
 def plan(names: tuple[str, ...], force: bool, as_json: bool) -> None:
@@ -21,36 +22,43 @@ def plan(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 
 
 @click.command(epilog="\b\nExamples:\n  chainsaw apply\n  chainsaw apply blog\n  chainsaw apply --dry-run --json")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@instances_argument
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--force", is_flag=True, help="Overwrite generated files that were edited by hand.")
 @click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is at work.")
+@why_option
 @json_option
-def apply(names: tuple[str, ...], dry_run: bool, force: bool, no_wait: bool, as_json: bool) -> None:
+def apply(names: tuple[str, ...], dry_run: bool, force: bool, no_wait: bool, why: str, as_json: bool) -> None:
     """Bring this host to what the files declare, for all instances or those named.
 
     What works already is not touched. An instance that does not come up is put back to what it was, and the others go
     on; the exit code is 3 then.
     """
     with progress() as report:
-        result = apply_request(Request(names, dry_run, force, not no_wait), report)
+        result = apply_request(Request(names, dry_run, force, not no_wait, why=why), report)
     show("plan" if dry_run else "apply", result, as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  chainsaw rollback\n  chainsaw rollback 12")
-@click.argument("number", type=int, required=False)
+@click.command(
+    epilog="\b\nExamples:\n  chainsaw rollback blog\n  chainsaw rollback blog --to 12\n  chainsaw rollback --dry-run"
+)
+@click.argument("name", required=False, shell_complete=complete_instance)
+@click.option("--to", "number", type=click.IntRange(1), help="Which generation; chainsaw history has them.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option("--force", is_flag=True, help="Overwrite generated files that were edited by hand.")
+@click.option("--force", is_flag=True, help="Overwrite what was edited by hand, and changes that were never applied.")
 @click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is at work.")
+@why_option
 @json_option
-def rollback(number: int | None, dry_run: bool, force: bool, no_wait: bool, as_json: bool) -> None:
-    """Return to generation NUMBER, or to the one before the current one.
+def rollback(
+    name: str | None, number: int | None, dry_run: bool, force: bool, no_wait: bool, why: str, as_json: bool
+) -> None:
+    """Let the instance NAME, or all, be again what they were before the last change, or in a generation.
 
-    Units and routes become what they were; data stays as it is, and so do your files: the next apply follows them
-    again.
+    Units, routes and your files become what they were; data stays as it is. What was removed comes back that way, too.
     """
     from chainsaw.work.rollback import rollback as rollback_request
 
     with progress() as report:
-        result = rollback_request(number, Request((), dry_run, force, not no_wait, "rollback"), report)
+        request = Request((name,) if name else (), dry_run, force, not no_wait, "rollback", why)
+        result = rollback_request(name, number, request, report)
     show("rollback", result, as_json)

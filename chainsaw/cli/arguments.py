@@ -25,3 +25,9 @@ def instance_argument(function: Function) -> Function:
 def instances_argument(function: Function) -> Function:
     """Add the argument [NAME]..., any number of instances."""
     return click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_instance)(function)
+
+
+def why_option(function: Function) -> Function:
+    """Add the option -m, for those who read the history."""
+    option = click.option("-m", "--message", "why", default="", metavar="WHY", help="Why, for chainsaw history.")
+    return option(function)

@@ -87,6 +87,14 @@ def exists(path: str) -> bool:
     return os.path.lexists(path)
 
 
+def changed_at(path: str) -> float:
+    """Return when a file was last written, in seconds since 1970; 0 when there is none."""
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 def link_target(path: str) -> str | None:
     """Return where a symbolic link points, or None when it is none."""
     try:

@@ -46,6 +46,11 @@ def current_number(paths: Paths) -> int:
     return int(target) if target and target.isdigit() else 0
 
 
+def written_at(paths: Paths, number: int) -> float:
+    """Return when a generation was written, in seconds since 1970."""
+    return files.changed_at(f"{paths.generations}/{number}/manifest.json")
+
+
 def read_manifest(paths: Paths, number: int) -> Manifest:
     """Return a generation's manifest, an empty one for 0; raise ChainsawError when it is not there or not readable."""
     if number == 0:

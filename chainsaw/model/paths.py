@@ -31,6 +31,11 @@ class Paths:
         )
 
     @property
+    def own_files(self) -> str:
+        """What the admin writes, a git repository."""
+        return f"{self.config}/chainsaw"
+
+    @property
     def site_file(self) -> str:
         """The site's settings."""
         return f"{self.config}/chainsaw/site.yaml"
@@ -119,6 +124,18 @@ class Paths:
     def unit_links(self) -> str:
         """Where systemd finds the current sockets, timers and targets."""
         return f"{self.data}/systemd/user"
+
+    def instance_file(self, name: str) -> str:
+        """Return the file of an instance."""
+        return f"{self.instance_files}/{name}.yaml"
+
+    def removed_file(self, name: str) -> str:
+        """Return where the file of an instance is kept that was removed."""
+        return f"{self.own_files}/removed/{name}.yaml"
+
+    def notes_file(self, name: str) -> str:
+        """Return the notes on an instance."""
+        return f"{self.own_files}/notes/{name}.md"
 
     def source_key(self, name: str) -> str:
         """Return the file of the key that a source's commits must be signed with."""

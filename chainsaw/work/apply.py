@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from chainsaw.compile.context import Shared
@@ -16,6 +16,7 @@ from chainsaw.host.observe import foreign_files, observe
 from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
 from chainsaw.host.systemd import UserManager
+from chainsaw.host.worktree import OWN
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest
 from chainsaw.plan import actions as act
@@ -24,6 +25,7 @@ from chainsaw.plan.observed import Observed
 from chainsaw.work.catalog import Catalog, catalog_of
 from chainsaw.work.execute import Worker
 from chainsaw.work.glance import inputs_digest
+from chainsaw.work.history import Deed, outcomes_of, paths_about, remember
 from chainsaw.work.images import Images
 from chainsaw.work.intent import FRONT, Compiled, compile_intent, read_intent
 from chainsaw.work.pieces import former_pieces, select
@@ -133,10 +135,10 @@ def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piec
             pieces.pop(name)
             if name in former:
                 pieces[name] = former[name]
-    if session.done:
-        _commit(session)
     deployments = {name: piece.deployment for name, piece in former.items()}
-    return tell_applied(session.done, failures, manifest, deployments, session.user.paths)
+    told = tell_applied(session.done, failures, manifest, deployments, session.user.paths)
+    forgotten = _commit(session, manifest, former, failures) if session.done else []
+    return replace(told, diagnostics=(*told.diagnostics, *forgotten))
 
 
 def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tree: dict[str, Artifact]) -> Failures:
@@ -166,14 +168,31 @@ def worker_for(session: Session, manifest: Manifest, tree: dict[str, Artifact]) 
     )
 
 
-def _commit(session: Session) -> None:
-    """Write down that what was begun is brought to its end, and clear away what nobody needs."""
-    paths = session.user.paths
+def _commit(session: Session, manifest: Manifest, former: Mapping[str, Piece], failures: Failures) -> list[Diagnostic]:
+    """Write down what was brought to its end, and clear away what nobody needs; return what could not be written."""
+    paths, request = session.user.paths, session.request
+    number = store.current_number(paths)
+    before = {name: piece.deployment for name, piece in former.items()}
+    names = {
+        name for name in before.keys() | manifest.instances.keys() if before.get(name) != manifest.instances.get(name)
+    }
+    names |= failures.keys()
+    deed = Deed(
+        request.command,
+        tuple(sorted(names)),
+        outcomes_of(manifest, names, failures),
+        request.why,
+        "in part" if failures else "done",
+        ("site.yaml", *(path for name in request.names for path in paths_about(name))) if request.names else OWN,
+    )
+    with session.steps.step("remember"):
+        forgotten = remember(session.user, deed, number) if request.remembered else []
     with session.steps.step("commit"):
-        store.write_journal(paths, "done", generation=store.current_number(paths))
+        store.write_journal(paths, "done", generation=number)
     store.prune_generations(paths)
     store.prune_static(paths)
     store.trim_journal(paths)
+    return forgotten
 
 
 def _remember(session: Session) -> None:

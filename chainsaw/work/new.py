@@ -68,13 +68,14 @@ def _values(recipe: Recipe, assignments: tuple[str, ...]) -> dict[str, Value]:
             message = f"unknown setting{nearest(key, recipe.settings)}"
             problems.append(Diagnostic("unknown-setting", message, key=f"--set {key}", hint=hint))
         else:
-            values[key] = _typed(setting, text)
+            values[key] = typed(setting, text)
     if problems:
         raise invalid(problems)
     return values
 
 
-def _typed(setting: Setting, text: str) -> Value:
+def typed(setting: Setting, text: str) -> Value:
+    """Return a value from the command line as its setting has it; what does not fit stays text."""
     if setting.type == "boolean" and text in ("true", "false"):
         return text == "true"
     if setting.type == "integer" and text.lstrip("-").isdigit():

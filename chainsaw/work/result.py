@@ -29,13 +29,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: some instances or all, a dry run, edited files overwritten, waiting for the lock."""
+    """What was asked for: some instances or all, a dry run, edited files overwritten, waiting for the lock.
+
+    `why` is for those who read the history; what is not `remembered` leaves no trace there.
+    """
 
     names: tuple[str, ...] = ()
     dry_run: bool = False
     force: bool = False
     wait: bool = True
     command: str = "apply"
+    why: str = ""
+    remembered: bool = True
 
 
 class Reporter(Protocol):

@@ -1,36 +1,127 @@
-"""Rollback: the pieces of a former generation, applied anew."""
+"""Rollback: an instance, or all, become again what they were, and the admin's files with them."""
 
 from __future__ import annotations
 
-from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import store
+from collections.abc import Mapping
+
+from chainsaw.compile.instance import Piece
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import facts, files, store
+from chainsaw.host.worktree import Worktree, is_installed
+from chainsaw.model.artifact import intent_path
 from chainsaw.model.paths import Paths
-from chainsaw.work.apply import Session, applied, settle
+from chainsaw.work.apply import Session, applied, apply, settle
+from chainsaw.work.comparison import PREFIX, declared_now, intent_of
+from chainsaw.work.history import Deed, remember
+from chainsaw.work.names import instance_names, no_instance
 from chainsaw.work.pieces import former_pieces
 from chainsaw.work.result import Reporter, Request, Result
 
+Texts = Mapping[str, str | None]
 
-def rollback(number: int | None, request: Request, report: Reporter) -> Result:
-    """Return to a generation, the one before the current by default; raise ChainsawError when it is not there."""
+
+def rollback(name: str | None, number: int | None, request: Request, report: Reporter) -> Result:
+    """Return an instance, or all, to a generation: the one before the last change unless told.
+
+    Raise ChainsawError when it is not there, or when files would be lost that were never applied.
+    """
+    user = facts.account()
+    paths = user.paths
+    wanted = _former_number(paths, name) if number is None else number
+    texts = _texts(paths, name, wanted)
+    if request.dry_run:
+        changed = tuple(sorted(path for path, text in texts.items() if declared_now(paths).get(path) != text))
+        shown = tuple(f"would change {path}" for path in changed) or ("your files would stay as they are",)
+        return Result({"generation": wanted, "files": changed}, shown)
+    _keep_unapplied(user, texts, request.force)
+    before: Texts = {path: files.read_text(f"{paths.own_files}/{path}") for path in texts}
+    _write(paths, texts)
+    try:
+        result = _carry_out(name, wanted, request, report, paths)
+    except ChainsawError:
+        _write(paths, before)
+        raise
+    told = f"{name or 'the site'} is what it was in generation {wanted}" if wanted else f"{name} is back"
+    lines = (told, *result.lines) if result.exit is Exit.OK else result.lines
+    return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
+
+
+def _carry_out(name: str | None, wanted: int, request: Request, report: Reporter, paths: Paths) -> Result:
+    """Bring back the pieces of a generation that is still there; compile the files anew where it is not."""
+    if wanted not in store.numbers(paths):
+        return apply(request, report)
 
     def chosen(session: Session) -> Result:
-        paths = session.user.paths
-        wanted = _former_number(paths) if number is None else number
-        if wanted not in store.numbers(paths):
-            known = ", ".join(map(str, store.numbers(paths))) or "none"
-            problem = Diagnostic("no-generation", f"there is no generation {wanted}; there are: {known}")
-            raise ChainsawError(problem, Exit.MISSING)
-        result = settle(session, former_pieces(paths, wanted), former_pieces(paths))
-        hint = f"the files of generation {wanted} are current again; your own files are as they were"
-        return Result(result.data, (*result.lines, hint), result.diagnostics, result.exit)
+        now, then = former_pieces(paths), former_pieces(paths, wanted)
+        pieces: dict[str, Piece] = (
+            dict(then) if name is None else {other: item for other, item in now.items() if other != name}
+        )
+        if name is not None and name in then:
+            pieces[name] = then[name]
+        return settle(session, pieces, now)
 
     return applied(request, report, chosen)
 
 
-def _former_number(paths: Paths) -> int:
-    """Return the newest generation before the current one; raise ChainsawError when there is none."""
+def _texts(paths: Paths, name: str | None, number: int) -> Texts:
+    """Return what the files are to be: None where there is to be none. Generation 0 is what was removed last."""
+    if name is not None and number == 0:
+        return {intent_path(name).removeprefix(PREFIX): files.read_text(paths.removed_file(name))}
+    then = intent_of(paths, number)
+    if name is None:
+        return {**dict.fromkeys(declared_now(paths)), **then}
+    path = intent_path(name).removeprefix(PREFIX)
+    if path not in then:
+        message = f"{name} was not there in generation {number}"
+        raise ChainsawError(Diagnostic("no-generation", message, hint=f"chainsaw history {name}"), Exit.MISSING)
+    return {path: then[path]}
+
+
+def _write(paths: Paths, texts: Texts) -> None:
+    for path, text in texts.items():
+        place = f"{paths.own_files}/{path}"
+        if text is None:
+            files.remove(place)
+        elif files.read_text(place) != text:
+            files.write_atomic(place, text.encode(), 0o600)
+        if path.startswith("instances/") and text is not None:
+            files.remove(f"{paths.own_files}/removed/{path.removeprefix('instances/')}")
+
+
+def _keep_unapplied(user: facts.Account, texts: Texts, force: bool) -> None:
+    """Commit changes that were never applied, before they are overwritten; without git, refuse to lose them."""
+    paths = user.paths
     current = store.current_number(paths)
-    earlier = [number for number in store.numbers(paths) if number < current]
-    if not earlier:
-        raise ChainsawError(Diagnostic("no-generation", "there is no earlier generation to return to"), Exit.MISSING)
-    return earlier[-1]
+    last = intent_of(paths, current) if current else {}
+    lost = [
+        path
+        for path, text in declared_now(paths).items()
+        if path in texts and text not in (last.get(path), texts[path])
+    ]
+    if not lost or force:
+        return
+    problems = remember(
+        user, Deed("keep", (), ("changes that were not applied, before a rollback",), files=tuple(lost))
+    )
+    if any(item.code != "git-detached" for item in problems) or not (
+        is_installed() and Worktree(paths.own_files).exists
+    ):
+        message = "has changes that were never applied, and would be lost"
+        hint = "chainsaw diff shows them; chainsaw apply keeps them; --force discards them"
+        raise invalid([Diagnostic("unapplied", message, f"{paths.own_files}/{path}", hint=hint) for path in lost])
+
+
+def _former_number(paths: Paths, name: str | None) -> int:
+    """Return the newest generation that differs from the current one, in an instance or at all."""
+    current = store.current_number(paths)
+    now = store.read_manifest(paths, current)
+    if name is not None and name not in instance_names() and not files.exists(paths.removed_file(name)):
+        raise no_instance(name, frozenset(instance_names()))
+    for number in reversed([item for item in store.numbers(paths) if item < current]):
+        then = store.read_manifest(paths, number)
+        if name is None or (name in then.instances and then.instances[name] != now.instances.get(name)):
+            return number
+    if name is not None and files.exists(paths.removed_file(name)):
+        return 0
+    message = f"there is no earlier generation {f'of {name} ' if name else ''}to return to"
+    raise ChainsawError(Diagnostic("no-generation", message, hint="chainsaw history"), Exit.MISSING)

@@ -126,7 +126,7 @@ def test_a_failure_prints_on_stderr_alone(chainsaw, instance, words):
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("verb", ["plan", "apply", "rollback"])
+@pytest.mark.parametrize("verb", ["plan", "apply"])
 def test_a_host_that_lacks_something_says_what_and_how_to_mend_it(chainsaw, instance, verb):
     instance("blog", BLOG)
     done = chainsaw(verb, "--json")

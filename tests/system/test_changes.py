@@ -154,7 +154,7 @@ def test_only_the_instances_named_are_changed(machine: Machine, widget: str) -> 
     assert "no instance 'wigdet'; did you mean widget?" in done.err
 
 
-def test_rollback_returns_to_a_generation(machine: Machine, widget: str) -> None:
+def test_rollback_returns_to_a_generation_with_the_files_of_then(machine: Machine, widget: str) -> None:
     first = machine.generation()
     machine.declare("widget", "widget", text="The second text")
     machine.declare("gadget", "widget", text="The other text")
@@ -166,17 +166,18 @@ def test_rollback_returns_to_a_generation(machine: Machine, widget: str) -> None
     assert machine.get(widget).body == "The first text\n"
     assert machine.units("app@gadget*") == []
     assert machine.inside("widget.app", "cat", "/srv/data/file") == "written later\n", "data stays as it is"
+    assert machine.plan() == [], "the files are those of then, so that the next apply has nothing to do"
 
-    machine.chainsaw("rollback", str(second))
+    machine.chainsaw("rollback", "--to", str(second))
     assert machine.get(widget).body == "The second text\n"
     assert machine.get("https://gadget.localhost/").body == "The other text\n"
-    machine.chainsaw("rollback", str(first))
+    machine.chainsaw("rollback", "widget", "--to", str(first))
     assert machine.get(widget).body == "The first text\n"
+    assert machine.get("https://gadget.localhost/").body == "The other text\n", "the others stay as they are"
 
-    assert "there is no generation 9999" in machine.chainsaw("rollback", "9999", code=4).err
-    machine.chainsaw("apply")
-    assert machine.get(widget).body == "The second text\n"
+    assert "there is no generation 9999" in machine.chainsaw("rollback", "--to", "9999", code=4).err
     assert machine.plan() == []
+
 
 
 def test_old_generations_are_cleared_away(machine: Machine, widget: str) -> None:

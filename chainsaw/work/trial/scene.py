@@ -88,7 +88,7 @@ class Scene:
 
     def apply(self, name: str) -> None:
         """Apply one instance; raise ChainsawError when it does not come up."""
-        result = apply(Request((name,)), self.report, self.catalog)
+        result = apply(Request((name,), command="recipe test", remembered=False), self.report, self.catalog)
         if result.exit is not Exit.OK:
             # Who tests a recipe has no file of the instance to mend.
             raise ChainsawError([item for item in result.diagnostics if item.code != "put-back"], result.exit)

@@ -1,0 +1,143 @@
+"""One key of a YAML text set or taken away; every other character, comments among them, stays where it is."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from chainsaw.load.yaml import read_yaml
+
+Scalar = str | int | bool | None
+STEP = "  "
+
+
+def with_key(text: str, path: tuple[str, ...], value: Scalar) -> str:
+    """Return a text in which a key path has a value; mappings on the way are made where they are missing.
+
+    Raise ChainsawError when the text is not valid YAML, and ValueError when something on the way is no mapping.
+    """
+    read_yaml("text", text)
+    if text and not text.endswith("\n"):
+        text += "\n"
+    root = YAML(typ="safe", pure=True).compose(text)
+    if root is None:
+        return text + _nested(path, value, "")
+    return _set_in(text, root, path, value)
+
+
+def _set_in(text: str, mapping: Node, path: tuple[str, ...], value: Scalar) -> str:
+    if not isinstance(mapping, MappingNode):
+        raise ValueError(f"{path[0]} stands below something that is no mapping")
+    pair = _find(mapping, path[0])
+    if pair is None:
+        return _add(text, mapping, path, value)
+    key, found = pair
+    if len(path) == 1:
+        return _replace(text, key, found, _scalar(value))
+    if isinstance(found, ScalarNode) and _is_empty(found):
+        indent = " " * key.start_mark.column + STEP
+        return _replace(text, key, found, "\n" + _nested(path[1:], value, indent).rstrip("\n"))
+    return _set_in(text, found, path[1:], value)
+
+
+def _replace(text: str, key: Node, value: Node, new: str) -> str:
+    """Return the text with another value for a key that is there."""
+    separator = "" if new.startswith("\n") else " "
+    if value.start_mark.index == value.end_mark.index:
+        # A value that is left out has its mark where the next word begins.
+        place = text.index(":", key.end_mark.index) + 1
+        return f"{text[:place]}{separator}{new}{text[place:]}"
+    start, end = value.start_mark.index, _end(text, value)
+    if text[key.end_mark.index : start].strip() == ":" and new.startswith("\n"):
+        start = text.index(":", key.end_mark.index) + 1
+    elif "\n" in text[key.end_mark.index : start]:
+        start = text.index(":", key.end_mark.index) + 1
+        new = f" {new}"
+    return text[:start] + new + text[end:]
+
+
+def _end(text: str, value: Node) -> int:
+    """Return where a value ends, without the line break and the comments behind it."""
+    end = int(value.end_mark.index)
+    if isinstance(value, MappingNode) and not value.flow_style and value.value:
+        return _end(text, value.value[-1][1])
+    return len(text[:end].rstrip()) if end and text[end - 1 : end].isspace() else end
+
+
+def _add(text: str, mapping: MappingNode, path: tuple[str, ...], value: Scalar) -> str:
+    """Return the text with a key that a mapping has not yet: behind its last one."""
+    if mapping.flow_style:
+        place = text.rindex("}", 0, mapping.end_mark.index)
+        inner = _scalar(value)
+        for name in reversed(path[1:]):
+            inner = f"{{{name}: {inner}}}"
+        comma = ", " if mapping.value else ""
+        return f"{text[:place].rstrip()}{comma}{path[0]}: {inner}{text[place:]}"
+    indent = " " * mapping.value[0][0].start_mark.column
+    line = text.find("\n", _end(text, mapping.value[-1][1]))
+    place = len(text) if line < 0 else line + 1
+    return text[:place] + _nested(path, value, indent) + text[place:]
+
+
+def _nested(path: tuple[str, ...], value: Scalar, indent: str) -> str:
+    """Return the lines of a value below new keys."""
+    lines = [f"{indent}{STEP * depth}{name}:" for depth, name in enumerate(path)]
+    lines[-1] += f" {_scalar(value)}"
+    return "\n".join(lines) + "\n"
+
+
+def without_key(text: str, path: tuple[str, ...]) -> str:
+    """Return a text without a key path, and without the mappings that are empty then; the same when it is not there.
+
+    Raise ChainsawError when the text is not valid YAML.
+    """
+    read_yaml("text", text)
+    root = YAML(typ="safe", pure=True).compose(text)
+    trail: list[tuple[MappingNode, Node, Node]] = []
+    node: Node | None = root
+    for name in path:
+        pair = _find(node, name) if isinstance(node, MappingNode) else None
+        if pair is None or not isinstance(node, MappingNode):
+            return text
+        trail.append((node, *pair))
+        node = pair[1]
+    while len(trail) > 1 and len(trail[-1][0].value) == 1:
+        trail.pop()
+    mapping, key, value = trail[-1]
+    return _cut_flow(text, mapping, key, value) if mapping.flow_style else _cut_lines(text, key, value)
+
+
+def _cut_lines(text: str, key: Node, value: Node) -> str:
+    start = text.rfind("\n", 0, key.start_mark.index) + 1
+    last = key.end_mark.index if value.start_mark.index == value.end_mark.index else _end(text, value)
+    line = text.find("\n", last)
+    return text[:start] + ("" if line < 0 else text[line + 1 :])
+
+
+def _cut_flow(text: str, mapping: MappingNode, key: Node, value: Node) -> str:
+    start, end = key.start_mark.index, _end(text, value)
+    behind = re.match(r"\s*,\s*", text[end:])
+    if behind:
+        return text[:start] + text[end + behind.end() :]
+    return re.sub(r"\s*,\s*$", "", text[:start]) + text[end:]
+
+
+def _find(mapping: MappingNode, name: str) -> tuple[Node, Node] | None:
+    return next(((key, value) for key, value in mapping.value if str(key.value) == name), None)
+
+
+def _is_empty(node: ScalarNode) -> bool:
+    return str(node.tag) == "tag:yaml.org,2002:null"
+
+
+def _scalar(value: Scalar) -> str:
+    """Return a value as YAML reads it back: plain where that is safe, else quoted as in JSON."""
+    if value is None or isinstance(value, bool | int):
+        return json.dumps(value)
+    plain = re.fullmatch(r"[A-Za-z/][A-Za-z0-9 _./@+-]*(:[A-Za-z0-9/][A-Za-z0-9_./@+:-]*)?", value)
+    if plain and not value.endswith(" ") and read_yaml("value", f"key: {value}\n").value == {"key": value}:
+        return value
+    return json.dumps(value, ensure_ascii=False)
