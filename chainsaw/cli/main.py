@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -27,10 +28,14 @@ VERBS = {
     "stop": "chainsaw.cli.serving:stop",
     "restart": "chainsaw.cli.serving:restart",
     "maintenance": "chainsaw.cli.serving:maintenance",
+    "inventory": "chainsaw.cli.belongings:inventory",
     "history": "chainsaw.cli.past:history",
     "diff": "chainsaw.cli.past:diff",
     "note": "chainsaw.cli.past:note",
     "rollback": "chainsaw.cli.apply:rollback",
+    "remove": "chainsaw.cli.belongings:remove",
+    "rename": "chainsaw.cli.belongings:rename",
+    "clone": "chainsaw.cli.belongings:clone",
     "recipe": "chainsaw.cli.recipes:recipe",
     "render": "chainsaw.cli.render:render",
     "schema": "chainsaw.cli.render:schema",
@@ -55,10 +60,14 @@ SUMMARIES = {
     "stop": "Stop an instance, and let it stay down.",
     "restart": "Start the processes of an instance anew.",
     "maintenance": "Tell visitors that somebody works on an instance.",
+    "inventory": "Show every bit of an instance, and what belongs to none.",
     "history": "Show what was applied when, by whom and why.",
     "diff": "Show how your files differ from what is applied.",
     "note": "Keep what somebody will want to know one day.",
     "rollback": "Let an instance be again what it was.",
+    "remove": "Stop an instance and serve it no longer; delete it for good.",
+    "rename": "Give an instance another name.",
+    "clone": "Make a second instance with the data of another.",
     "recipe": "Write a recipe, check it, and let it prove what it claims.",
     "render": "Write the units and nginx files to a directory, and touch nothing else.",
     "schema": "Print the JSON Schema of a file.",
@@ -120,8 +129,35 @@ def group() -> None:
     """Self-host web applications on one small server: recipes become rootless Podman units behind one nginx."""
 
 
+CHANGES = re.compile(
+    "install|new|apply|start|stop|restart|maintenance|note|rollback|remove|rename|clone"
+    "|config (set|unset|edit)|secret (set|rotate)|source (add|update|remove)|recipe test"
+)
+"""The commands that change something on this host."""
+ONLY_LOOKS = {"--dry-run", "--explain", "--help", "-h"}
+
+
 def main() -> NoReturn:
-    """Run the command line and exit."""
+    """Run the command line, write down what changes something, and exit."""
+    try:
+        _run()
+    except SystemExit as ending:
+        words = sys.argv[1:]
+        plain = " ".join([word for word in words if not word.startswith("-")][:2])
+        if re.match(rf"({CHANGES.pattern})\b", plain) and not ONLY_LOOKS & set(words):
+            from chainsaw.work.audit import record
+
+            record(words, _why(words), ending.code if isinstance(ending.code, int) else 1)
+        raise
+
+
+def _why(words: list[str]) -> str:
+    """Return what stands behind -m."""
+    places = [index for index, word in enumerate(words[:-1]) if word in ("-m", "--message")]
+    return words[places[0] + 1] if places else ""
+
+
+def _run() -> NoReturn:
     try:
         group.main(standalone_mode=False, prog_name="chainsaw")
     except click.exceptions.Exit as error:

@@ -55,6 +55,14 @@ def watch(report: Callable[[], Result]) -> NoReturn:
         time.sleep(2)
 
 
+def show_aside(result: Result) -> None:
+    """Print a result on stderr, where it leaves what follows alone."""
+    from contextlib import redirect_stdout
+
+    with redirect_stdout(sys.stderr):
+        _print(result)
+
+
 def _print(result: Result) -> None:
     if result.table and result.table.rows:
         _print_table(result.table)

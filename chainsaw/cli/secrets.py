@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from chainsaw.cli.output import json_option, show
+from chainsaw.cli.arguments import instance_argument
+from chainsaw.cli.output import json_option, progress, show
 from chainsaw.work.secrets import authority_certificate, show_secret
 
 
@@ -17,11 +18,34 @@ def authority(as_json: bool) -> None:
 
 @click.group()
 def secret() -> None:
-    """Show what was generated for an instance."""
+    """List, show and change what was generated for an instance."""
+
+
+@secret.command("list", epilog="\b\nExamples:\n  chainsaw secret list blog")
+@instance_argument
+@json_option
+def list_command(name: str, as_json: bool) -> None:
+    """Show the names of the secrets of NAME, what they are for and how each is changed; never a value."""
+    from chainsaw.work.secrets import list_secrets
+
+    show("secret", list_secrets(name), as_json)
+
+
+@secret.command("rotate", epilog="\b\nExamples:\n  chainsaw secret rotate blog admin_password")
+@instance_argument
+@click.argument("key")
+@json_option
+def rotate_command(name: str, key: str, as_json: bool) -> None:
+    """Give NAME a new secret KEY, in the application, too; it is not printed."""
+    from chainsaw.work.secrets import rotate_secret
+
+    with progress() as report:
+        result = rotate_secret(name, key, report)
+    show("secret", result, as_json)
 
 
 @secret.command("show", epilog="\b\nExamples:\n  chainsaw secret show blog admin_password")
-@click.argument("name")
+@instance_argument
 @click.argument("key")
 @json_option
 def show_command(name: str, key: str, as_json: bool) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
+import string
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.model.artifact import Tree
+
+ALPHABET = string.ascii_letters + string.digits
 
 
 def read_text(path: str) -> str | None:
@@ -75,6 +79,15 @@ def list_directory(path: str) -> list[str]:
         return sorted(os.listdir(path))
     except FileNotFoundError:
         return []
+
+
+def partial_files(path: str) -> list[str]:
+    """Return what was begun below a directory of the admin's own and never finished: *.partial, not in volumes."""
+    found = []
+    for place, folders, names in os.walk(path):
+        found += [f"{place}/{name}" for name in (*folders, *names) if name.endswith(".partial")]
+        folders[:] = [name for name in folders if not name.endswith(".partial") and name != "volumes"]
+    return sorted(found)
 
 
 def real_path(path: str) -> str:
@@ -180,6 +193,14 @@ def remove_tree(path: str) -> None:
         shutil.rmtree(path)
 
 
+def remove_whatever(path: str) -> None:
+    """Remove a file, a link or a directory that is the admin's own, if it is there."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        remove(path)
+
+
 def write_tree(root: str, tree: Tree, private: Iterable[str] = ()) -> None:
     """Write a whole generation; top-level directories in `private` are for the admin alone."""
     for artifact in tree.values():
@@ -193,6 +214,11 @@ def write_tree(root: str, tree: Tree, private: Iterable[str] = ()) -> None:
     for name in private:
         make_directory(f"{root}/{name}", 0o700)
     sync_file_system(root)
+
+
+def random_text(length: int) -> str:
+    """Return so many letters and digits that nobody can guess."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def sync_file_system(path: str) -> None:

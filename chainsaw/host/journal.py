@@ -73,6 +73,15 @@ def newest(options: Sequence[str], count: int, accept: Callable[[Entry], bool]) 
     return process.pipe(argv, consume, accepted=CUT_OFF)[::-1]
 
 
+def size_of(options: Sequence[str]) -> int:
+    """Return how many bytes the journal's entries that match are as text."""
+
+    def consume(stream: IO[bytes]) -> int:
+        return sum(len(line) for line in stream)
+
+    return process.pipe(["journalctl", "--user", "--quiet", "--output=short", *options], consume, CUT_OFF)
+
+
 def follow(options: Sequence[str], tell: Callable[[Entry], None]) -> None:
     """Tell of each new entry until somebody interrupts."""
 

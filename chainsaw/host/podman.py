@@ -94,9 +94,14 @@ class Podman:
             connection.close()
 
     def image_sizes(self, references: Iterable[str]) -> dict[str, int]:
-        """Return the size of each image, all its layers counted, in bytes."""
-        argv = [*PODMAN, "image", "inspect", "--format", "{{.Size}}"]
-        return {reference: int(process.run([*argv, reference]).text) for reference in references}
+        """Return the size of each image that the store has, all its layers counted, in bytes."""
+        found = {reference: self._get(f"/images/{reference}/json") for reference in references}
+        return {reference: int(details["Size"]) for reference, details in found.items() if details is not None}
+
+    def remove_images(self, references: Sequence[str]) -> None:
+        """Remove images; one that a container still uses stays."""
+        if references:
+            process.run([*PODMAN, "image", "rm", "--ignore", *references], check=False)
 
     def build(self, reference: str, context: Mapping[str, bytes], base: str, report: Callable[[str], None]) -> None:
         """Build an image from a context and the reference for its ARG BASE; report each step's line."""
@@ -199,10 +204,13 @@ class Podman:
         # tar ends with 1 for a link that leads nowhere (tar(1), RETURN VALUE); such a file is left out.
         process.pipe(argv, lambda stream: _unpack(stream, target, tuple(scripts)), accepted=(0, 1))
 
-    def exec(self, container: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> process.Outcome:
+    def exec(
+        self, container: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+    ) -> process.Outcome:
         """Run a program in a running container and return its outcome."""
-        variables = [item for key, value in (env or {}).items() for item in ("--env", f"{key}={value}")]
-        return process.run([*PODMAN, "exec", *variables, container, *argv], check=False)
+        options = [item for key, value in (env or {}).items() for item in ("--env", f"{key}={value}")]
+        options += ["--interactive"] if stdin is not None else []
+        return process.run([*PODMAN, "exec", *options, container, *argv], stdin=stdin or b"", check=False)
 
     def run_once(
         self, reference: str, argv: Sequence[str], *, mounts: Sequence[str], block: int, options: Sequence[str] = ()

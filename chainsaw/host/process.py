@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TypeVar
 
@@ -35,10 +35,13 @@ class Outcome:
 
 
 def run(
-    argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, extra_env: dict[str, str] | None = None
+    argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, extra_env: Mapping[str, str | None] | None = None
 ) -> Outcome:
-    """Return the outcome of a program; raise ChainsawError when it fails and `check` is set, or is not there."""
-    environment = {**os.environ, **(extra_env or {})}
+    """Return the outcome of a program; raise ChainsawError when it fails and `check` is set, or is not there.
+
+    A variable of `extra_env` that is None is taken out of the environment.
+    """
+    environment = {name: value for name, value in {**os.environ, **(extra_env or {})}.items() if value is not None}
     try:
         done = subprocess.run(list(argv), input=stdin, capture_output=True, check=False, env=environment)
     except FileNotFoundError:
@@ -110,6 +113,26 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: 
     if outcome.code not in accepted:
         raise ChainsawError(_failed(argv, outcome))
     return result
+
+
+def pump(source: Sequence[str], target: Sequence[str], change: Callable[[IO[bytes], IO[bytes]], None]) -> None:
+    """Hand what one program prints, changed on the way, to another; raise ChainsawError when one of the two fails."""
+
+    def consume(incoming: IO[bytes]) -> None:
+        with tempfile.TemporaryFile() as errors:
+            with subprocess.Popen(
+                list(target), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+            ) as process:
+                assert process.stdin is not None
+                try:
+                    change(incoming, process.stdin)
+                    process.stdin.close()
+                except BrokenPipeError:
+                    pass
+            if process.returncode:
+                raise ChainsawError(_failed(target, Outcome(process.returncode, b"", _read_again(errors))))
+
+    pipe(source, consume)
 
 
 def _read_again(file: IO[bytes]) -> bytes:

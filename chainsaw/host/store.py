@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -167,13 +167,29 @@ def read_images(paths: Paths) -> dict[str, tuple[str, ...]]:
     Names are read from the store's own list (containers-storage: overlay-images/images.json), which spares the start of
     Podman's API; without that list nothing is known.
     """
-    known = _read_state(_images_file(paths), "images")
+    known, names = _read_state(_images_file(paths), "images"), image_names(paths)
+    return {name: tuple(volumes) for name, volumes in known.items() if name in names}
+
+
+def image_names(paths: Paths) -> frozenset[str]:
+    """Return the names of the images that the store has; none when its list cannot be read."""
     listed = files.read_text(f"{paths.data}/containers/storage/overlay-images/images.json")
     try:
-        names = {name for image in json.loads(listed or "[]") for name in image.get("names") or ()}
+        return frozenset(name for image in json.loads(listed or "[]") for name in image.get("names") or ())
     except (ValueError, AttributeError):
-        return {}
-    return {name: tuple(volumes) for name, volumes in known.items() if name in names}
+        return frozenset()
+
+
+def read_chosen(paths: Paths) -> tuple[str, ...]:
+    """Return the recipes, by source and name, that somebody installed for their own sake."""
+    text = files.read_text(paths.chosen_file)
+    return () if text is None else tuple(_read_json(paths.chosen_file, text, "recipes", list))
+
+
+def write_chosen(paths: Paths, recipes: Iterable[str]) -> None:
+    """Remember which recipes were installed for their own sake."""
+    content = json.dumps({"format": FORMAT, "recipes": sorted(set(recipes))}) + "\n"
+    files.write_atomic(paths.chosen_file, content.encode())
 
 
 def write_images(paths: Paths, images: Mapping[str, tuple[str, ...]]) -> None:

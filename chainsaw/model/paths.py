@@ -61,6 +61,11 @@ class Paths:
         return f"{self.root}/recipes"
 
     @property
+    def chosen_file(self) -> str:
+        """Which recipes were installed for their own sake, and not for an instance."""
+        return f"{self.root}/chosen.json"
+
+    @property
     def generations(self) -> str:
         """The applied states, and `current`."""
         return f"{self.state}/chainsaw/generations"

@@ -48,11 +48,25 @@ class Setting(Model):
         return self
 
 
+class Rotation(Model):
+    """How an application comes to use a new value of a secret: by a command, or without one by a restart."""
+
+    component: Word | None = Field(None, description="Where the command runs.")
+    command: tuple[Text, ...] = Field((), description="Reads the new value from standard input, and takes it over.")
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Rotation:
+        if (self.component is None) != (not self.command):
+            raise ValueError("a component and a command, or neither")
+        return self
+
+
 class Secret(Model):
     """A value that chainsaw generates once for each instance and never prints unasked."""
 
     help: Text = Field(description="What it is for.")
     length: Annotated[int, Field(ge=16, le=128)] = Field(24, description="Its length in characters.")
+    rotate: Rotation | None = Field(None, description="How it is changed; {} where a restart is enough.")
 
 
 class Image(Model):
@@ -181,6 +195,9 @@ def _missing_names(recipe: Recipe) -> list[tuple[tuple[Any, ...], str]]:
                 require(step.run.component, recipe.components, "component", *where, "run", "component")
             if step.put:
                 require(step.put.volume, recipe.volumes, "volume", *where, "put", "volume")
+    for name, item in recipe.secrets.items():
+        if item.rotate and item.rotate.component:
+            require(item.rotate.component, recipe.components, "component", "secrets", name, "rotate", "component")
     if recipe.login:
         require(recipe.login.secret, recipe.secrets, "secret", "login", "secret")
     if recipe.serve.files:

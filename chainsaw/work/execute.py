@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,7 +28,6 @@ from chainsaw.work.validate import validate_generation
 RELOAD_TIMEOUT = 10.0
 WORKER = "nginx: worker process"
 """The title of a worker that accepts connections; one that ends changes it first."""
-ALPHABET = string.ascii_letters + string.digits
 
 
 @dataclass
@@ -86,7 +83,7 @@ class Worker:
     def create_secret(self, action: act.CreateSecret) -> None:
         """Generate a secret of letters and digits, readable by its component's user alone."""
         secret = action.secret
-        value = "".join(secrets.choice(ALPHABET) for _ in range(secret.length))
+        value = files.random_text(secret.length)
         self.pending.append(Placement(secret.path, 0o400, secret.ids, value.encode()))
 
     def export_static(self, action: act.ExportStatic) -> None:

@@ -37,6 +37,7 @@ def install(name: str, agree: Callable[[list[str]], bool], report: Reporter) -> 
         store.prepare(user.paths)
         _obtain_images(user, catalog, bundle, report)
         put_recipe(user.paths, bundle)
+        store.write_chosen(user.paths, [*store.read_chosen(user.paths), place.origin])
     applied = store.read_manifest(user.paths, store.current_number(user.paths)).instances
     users = sorted(one for one, item in applied.items() if item.origin == place.origin and item.digest != bundle.digest)
     version = f"{bundle.recipe.version}-{bundle.recipe.revision}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from chainsaw.errors import ChainsawError, Diagnostic, invalid
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.facts import Account, account
 from chainsaw.load.check import nearest
@@ -13,6 +13,7 @@ from chainsaw.load.recipe import Bundle
 from chainsaw.load.settings import Value
 from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_instance as check_name
+from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.catalog import Catalog, catalog_of
 from chainsaw.work.directory import wishes
@@ -33,9 +34,10 @@ def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, 
     bundle = catalog.read(place)
     recipe = bundle.recipe
     _check_name(name)
+    _check_free(user.paths, name)
     text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments), recipe_name)
     file = f"{user.paths.instance_files}/{name}.yaml"
-    _check(user, catalog, bundle, name, text)
+    check_text(user, catalog, bundle, name, text)
     if not files.create_file(file, text.encode(), 0o600):
         hint = f"edit it, or choose another name than {name}"
         raise ChainsawError(Diagnostic("exists", "this instance is declared already", file, hint=hint))
@@ -53,6 +55,15 @@ def _check_name(name: str) -> None:
         check_name(name)
     except ValueError as error:
         raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
+
+
+def _check_free(paths: Paths, name: str) -> None:
+    """Raise ChainsawError when data of a removed instance would become that of the new one."""
+    left = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
+    if left and not files.exists(paths.instance_file(name)):
+        message = f"an instance {name} was removed, and its data is still here"
+        hint = f"chainsaw rollback {name} brings it back; chainsaw remove {name} --purge deletes it"
+        raise ChainsawError(Diagnostic("data-left", message, left[0], hint=hint), Exit.INVALID)
 
 
 def _values(recipe: Recipe, assignments: tuple[str, ...]) -> dict[str, Value]:
@@ -129,7 +140,7 @@ def _scalar(value: Value) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _check(user: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
+def check_text(user: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
     """Raise ChainsawError for what apply would refuse, before the file is there."""
     file = load_instance(f"instances/{name}.yaml", text)
     problems = [item for item in problems_in(file, bundle) if item.code != "setting-missing"]

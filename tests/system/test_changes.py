@@ -179,7 +179,6 @@ def test_rollback_returns_to_a_generation_with_the_files_of_then(machine: Machin
     assert machine.plan() == []
 
 
-
 def test_old_generations_are_cleared_away(machine: Machine, widget: str) -> None:
     while machine.generation() < 13:
         machine.declare("gadget", "static", f"https://gadget.localhost/{machine.generation()}/")

@@ -22,8 +22,9 @@ from chainsaw.model.site import Site
 from chainsaw.plan.state import State, instance_state
 from chainsaw.work.apply import apply
 from chainsaw.work.catalog import Catalog
+from chainsaw.work.names import instance_names
 from chainsaw.work.new import instance_text
-from chainsaw.work.purge import purge
+from chainsaw.work.remove import purge
 from chainsaw.work.result import Reporter, Request
 from chainsaw.work.shipped import shared_files
 from chainsaw.work.trial.marker import Player
@@ -95,7 +96,8 @@ class Scene:
 
     def purge(self, name: str) -> None:
         """Remove an instance and all that is its own."""
-        purge(name, self.report, self.catalog)
+        if name in instance_names() or files.exists(self.user.paths.instance(name)):
+            purge(name, Request((name,), command="recipe test", remembered=False), self.report, self.catalog)
 
     def deployment(self, name: str) -> Deployment:
         """Return what is applied of an instance."""

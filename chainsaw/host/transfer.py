@@ -1,0 +1,40 @@
+"""Data of one instance to another: ids of one block become those of another on the way."""
+
+from __future__ import annotations
+
+import tarfile
+from typing import IO
+
+from chainsaw.host import files, process
+from chainsaw.host.podman import PODMAN, UNPACK, Podman
+from chainsaw.model.block import SIZE, intermediate
+
+
+def copy_tree(podman: Podman, source: str, target: str, start: int, new_start: int) -> None:
+    """Copy a directory to another place, with the ids of the block at `start` as those of the one at `new_start`.
+
+    Nothing may write to it meanwhile. What was there before goes only when the copy is complete.
+    """
+    first = intermediate(podman.uids, start)
+    shift = intermediate(podman.uids, new_start) - first
+
+    def renumbered(number: int) -> int:
+        return number + shift if first <= number < first + SIZE else number
+
+    def renumber(incoming: IO[bytes], outgoing: IO[bytes]) -> None:
+        with (
+            tarfile.open(fileobj=incoming, mode="r|") as reader,
+            tarfile.open(fileobj=outgoing, mode="w|", format=tarfile.PAX_FORMAT) as writer,
+        ):
+            for member in reader:
+                member.uid, member.gid = renumbered(member.uid), renumbered(member.gid)
+                member.uname = member.gname = ""
+                writer.addfile(member, reader.extractfile(member) if member.isreg() else None)
+
+    partial = f"{target}.partial"
+    podman.remove_trees([partial])
+    process.run([*PODMAN, "unshare", "mkdir", "-p", partial])
+    pack = [*PODMAN, "unshare", "tar", "-C", source, "--numeric-owner", "-cf", "-", "."]
+    process.pump(pack, [*UNPACK, "-C", partial, "-f", "-"], renumber)
+    podman.remove_trees([target])
+    files.rename(partial, target)

@@ -1,0 +1,139 @@
+"""Every bit that belongs to an instance, and what becomes of it: what inventory shows, remove and purge take away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from chainsaw.model.block import Block
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan.state import processes_of
+
+Fate = Literal["remove", "purge", "shared", "stays"]
+"""remove: gone with `remove`. purge: with `remove --purge`. shared: others use it. stays: the host's, or history."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One thing: what kind it is, its name, where it is on the disk if it has a place of its own, and its fate."""
+
+    kind: str
+    name: str
+    fate: Fate
+    place: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Others:
+    """What the rest of the site uses: hosts, keys of static files, recipes by origin and digest, images."""
+
+    hosts: frozenset[str]
+    static: frozenset[str]
+    recipes: frozenset[tuple[str, str]]
+    images: frozenset[str]
+
+
+def others_of(manifest: Manifest, name: str, images: Iterable[str], chosen: Iterable[str]) -> Others:
+    """Return what all but one instance use; `images` are references, `chosen` recipes that were installed by hand."""
+    rest = [item for other, item in manifest.instances.items() if other != name]
+    return Others(
+        hosts=frozenset(item.host for item in rest),
+        static=frozenset(item.static.key for item in rest if item.static),
+        recipes=frozenset((item.origin, item.digest) for item in rest) | frozenset((origin, "") for origin in chosen),
+        images=frozenset(images),
+    )
+
+
+def holdings(manifest: Manifest, name: str, paths: Paths, others: Others) -> list[Holding]:
+    """Return all that an applied instance has, what goes first before what goes last."""
+    deployment = manifest.instances[name]
+    found = [*_declared(name, paths), *_running(deployment, paths), *_generated(manifest, name, paths)]
+    found += [*_data(deployment, paths), *_used(deployment, paths, others), *_lasting(deployment)]
+    order = ("remove", "purge", "shared", "stays")
+    return sorted(found, key=lambda item: order.index(item.fate))
+
+
+def _declared(name: str, paths: Paths) -> Iterator[Holding]:
+    yield Holding("file", f"{name}.yaml", "remove", paths.instance_file(name), "kept as removed/ until a purge")
+    yield Holding("note", f"{name}.md", "purge", paths.notes_file(name))
+
+
+def _running(deployment: Deployment, paths: Paths) -> Iterator[Holding]:
+    for service in processes_of(deployment):
+        yield Holding("unit", service.unit, "remove")
+        yield Holding("container", service.container, "remove")
+    for timer in deployment.timers:
+        yield Holding("unit", timer.unit, "remove")
+    if deployment.network:
+        yield Holding("unit", deployment.network.unit, "remove")
+        yield Holding("network", f"chainsaw-{deployment.name}", "remove")
+    if deployment.socket:
+        yield Holding("unit", deployment.socket.unit, "remove")
+        yield Holding("socket", f"{deployment.name}.sock", "remove", paths.socket(deployment.name))
+
+
+def _generated(manifest: Manifest, name: str, paths: Paths) -> Iterator[Holding]:
+    for path, owner in sorted(manifest.owners.items()):
+        if owner == name:
+            yield Holding("generated", path, "remove", f"{paths.generations}/{manifest.number}/{path}")
+            if path.startswith("units/"):
+                unit = path.removeprefix("units/")
+                yield Holding("link", unit, "remove", f"{paths.unit_links}/{unit}")
+
+
+def _data(deployment: Deployment, paths: Paths) -> Iterator[Holding]:
+    name = deployment.name
+    own = (f"{paths.instance(name)}/volumes/", f"{paths.public}/{name}/")
+    for directory in deployment.directories:
+        if directory.path.startswith(own):
+            yield Holding("volume", directory.path.rpartition("/")[2], "purge", directory.path)
+    for secret in deployment.secrets:
+        yield Holding("secret", secret.key, "purge", secret.path)
+    if deployment.services:
+        yield Holding("directory", "run", "purge", f"{paths.instance(name)}/run")
+    if deployment.block is not None:
+        block = Block(deployment.block)
+        yield Holding("block", f"{block.start}-{block.end - 1}", "purge", paths.record(name))
+
+
+def _used(deployment: Deployment, paths: Paths, others: Others) -> Iterator[Holding]:
+    host = deployment.host
+    fate: Fate = "shared" if host in others.hosts else "purge"
+    yield Holding("certificate", host, fate, f"{paths.certificates}/{host}")
+    if deployment.static:
+        key = deployment.static.key
+        yield Holding("static", key, "shared" if key in others.static else "purge", f"{paths.static}/{key}")
+    for need in deployment.images:
+        yield Holding("image", need.reference, "shared" if need.reference in others.images else "purge")
+    if deployment.origin:
+        used = {(deployment.origin, deployment.digest), (deployment.origin, "")} & others.recipes
+        place = paths.installed(deployment.origin, deployment.digest)
+        yield Holding("recipe", f"{deployment.origin} {deployment.version}", "shared" if used else "purge", place)
+
+
+def _lasting(deployment: Deployment) -> Iterator[Holding]:
+    name = deployment.name
+    if deployment.block is not None:
+        place = f"/etc/userdb/chainsaw-{name}.user"
+        yield Holding("host user", f"chainsaw-{name}", "stays", place, "until the next sudo chainsaw setup")
+    yield Holding("history", "commits and former generations", "stays")
+    yield Holding("journal", "what it said", "stays")
+
+
+def paths_of(found: Iterable[Holding], fates: Iterable[Fate]) -> list[str]:
+    """Return the places of holdings of some fates, each once."""
+    wanted = set(fates)
+    return list(dict.fromkeys(item.place for item in found if item.place and item.fate in wanted))
+
+
+def unused_images(present: Iterable[str], used: Iterable[str], parents: Mapping[str, str]) -> list[str]:
+    """Return the images that nothing uses and nothing that is used stands on; `parents` are by reference."""
+    kept: set[str] = set()
+    for reference in used:
+        while reference and reference not in kept:
+            kept.add(reference)
+            reference = parents.get(reference, "")
+    return sorted(set(present) - kept)

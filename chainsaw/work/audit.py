@@ -1,0 +1,43 @@
+"""The audit record: who changed what on this host, why, and how it ended; `journalctl --user -t chainsaw` has it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from chainsaw.errors import Exit
+from chainsaw.host import facts, journal
+
+ENDINGS = {
+    Exit.OK: "done",
+    Exit.FAILED: "failed",
+    Exit.USAGE: "wrong usage",
+    Exit.DEGRADED: "done in part",
+    Exit.MISSING: "not there",
+    Exit.INVALID: "refused",
+    Exit.HOST: "this host lacks something",
+    Exit.LOCKED: "another one was at work",
+}
+NOTICE, WARNING = "5", "4"
+
+
+def record(words: Sequence[str], why: str, code: int) -> None:
+    """Write down a command that changes something; `words` are its arguments, `code` is its exit code.
+
+    Where there is no journal nothing is written, and nothing said: the command itself is what matters.
+    """
+    who = facts.asking_user()
+    result = ENDINGS.get(Exit(code), "ended") if code in list(Exit) else "was interrupted"
+    command = shlex.join(["chainsaw", *words])
+    journal.record(
+        {
+            "MESSAGE": f"{who}: {command}: {result}",
+            "PRIORITY": NOTICE if code == 0 else WARNING,
+            "SYSLOG_IDENTIFIER": "chainsaw",
+            "CHAINSAW_WHO": who,
+            "CHAINSAW_COMMAND": command,
+            "CHAINSAW_WHY": why,
+            "CHAINSAW_RESULT": result,
+            "CHAINSAW_EXIT": str(code),
+        }
+    )

@@ -1,0 +1,136 @@
+"""remove: an instance is served no longer; with a purge, everything that was its own goes with it."""
+
+from __future__ import annotations
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import facts, files, store, usage
+from chainsaw.host.observe import issued_record
+from chainsaw.host.podman import Podman
+from chainsaw.host.step import Steps
+from chainsaw.model.paths import Paths
+from chainsaw.model.quantity import bytes_for_people
+from chainsaw.work.apply import apply
+from chainsaw.work.catalog import Catalog
+from chainsaw.work.history import Deed, paths_about, remember
+from chainsaw.work.inventory import PATIENCE, inventory, surplus_images, surplus_recipes
+from chainsaw.work.names import declared_names, no_instance
+from chainsaw.work.result import Reporter, Request, Result, Table
+
+
+def remove(name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
+    """Stop an instance and serve it no longer; its data stays, and its file is kept apart.
+
+    Raise ChainsawError when there is none of this name. What was done already is passed over.
+    """
+    paths = facts.account().paths
+    places = check_known(paths, name)
+    file, kept = paths.instance_file(name), paths.removed_file(name)
+    declared = files.exists(file)
+    if declared:
+        files.make_directory(f"{paths.own_files}/removed", 0o700)
+        files.rename(file, kept)
+    applied = store.read_manifest(paths, store.current_number(paths)).instances
+    result = Result({})
+    if name in applied:
+        try:
+            result = apply(request, report, catalog)
+        except ChainsawError:
+            if declared:
+                files.rename(kept, file)
+            raise
+    data = {"instance": name, "data": places, **result.data}
+    lines = [f"{name} is stopped and no longer served"]
+    lines += [f"  its data: {place}" for place in places]
+    lines += [f"to bring it back: chainsaw rollback {name}; to delete it for good: chainsaw remove {name} --purge"]
+    return Result(data, tuple(lines), result.diagnostics, result.exit)
+
+
+def check_known(paths: Paths, name: str) -> list[str]:
+    """Return where an instance's data is; raise ChainsawError when nothing of this name is left or was ever there."""
+    places = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
+    applied = store.read_manifest(paths, store.current_number(paths)).instances
+    left = files.exists(paths.removed_file(name)) or files.exists(paths.notes_file(name))
+    if not (places or left or name in applied or name in declared_names(paths)):
+        known = declared_names(paths) | applied.keys() | set(files.list_directory(f"{paths.root}/instances"))
+        raise no_instance(name, known - {"front"})
+    return places
+
+
+def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
+    """Remove an instance with its data, its secrets, its ids, and whatever nobody else uses.
+
+    What it never had is passed over, so that a purge that was cut off can be repeated. Raise ChainsawError when it
+    does not stop.
+    """
+    user = facts.account()
+    paths, steps = user.paths, Steps()
+    before = store.read_manifest(paths, store.current_number(paths))
+    hosts = {before.instances[name].host} if name in before.instances else set()
+    removed = remove(name, request, report, catalog)
+    if removed.exit is not Exit.OK:
+        raise ChainsawError(list(removed.diagnostics), removed.exit)
+    report.doing(f"deleting what was {name}'s")
+    with steps.step("delete data"):
+        _podman(user).remove_trees([paths.instance(name), f"{paths.public}/{name}"])
+    for place in (paths.removed_file(name), paths.notes_file(name)):
+        with steps.step(f"delete {place}"):
+            files.remove(place)
+    with steps.step("delete certificates"):
+        _drop_certificates(paths, hosts)
+    swept = _sweep(user, steps) if request.remembered else []
+    deed = Deed("purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name)))
+    problems = remember(user, deed) if request.remembered else []
+    data = {"instance": name, "deleted": [*removed.data["data"], *swept]}
+    lines = (f"{name} is deleted for good", *(f"  and what only it used: {item}" for item in swept))
+    return Result(data, lines, (*removed.diagnostics, *problems))
+
+
+def deleted_by(name: str) -> Result:
+    """Return what a purge would delete, with sizes; raise ChainsawError when there is nothing of this name."""
+    user = facts.account()
+    places = check_known(user.paths, name)
+    if name in store.read_manifest(user.paths, store.current_number(user.paths)).instances:
+        return inventory(name)
+    sizes = usage.disk_usage(places, user.runtime, PATIENCE)
+    rows = tuple(("data", place, bytes_for_people(sizes.get(place))) for place in places)
+    return Result({"instance": name}, table=Table(("what", "name", "size"), rows))
+
+
+def sweep(report: Reporter) -> Result:
+    """Delete what belongs to no instance and holds no data: certificates, recipes, images and leftovers."""
+    user = facts.account()
+    report.doing("deleting what nobody uses")
+    swept = _sweep(user, Steps())
+    lines = tuple(f"deleted {item}" for item in swept) or ("nothing is here that nobody uses",)
+    return Result({"deleted": swept}, lines)
+
+
+def _sweep(user: facts.Account, steps: Steps) -> list[str]:
+    paths = user.paths
+    manifest = store.read_manifest(paths, store.current_number(paths))
+    used = {item.host for item in manifest.instances.values()}
+    hosts = set(files.list_directory(paths.certificates)) - used
+    with steps.step("sweep certificates"):
+        _drop_certificates(paths, hosts)
+    keys = {item.static.key for item in manifest.instances.values() if item.static}
+    static = [f"{paths.static}/{name}" for name in files.list_directory(paths.static) if name not in keys]
+    recipes = surplus_recipes(user, manifest)
+    for place in (*static, *recipes, *files.partial_files(paths.root)):
+        with steps.step(f"sweep {place}"):
+            files.remove_whatever(place)
+    images = surplus_images(user, manifest)
+    with steps.step("sweep images"):
+        _podman(user).remove_images(images)
+    return [*sorted(f"certificate {host}" for host in hosts), *recipes, *images]
+
+
+def _drop_certificates(paths: Paths, hosts: set[str]) -> None:
+    manifest = store.read_manifest(paths, store.current_number(paths))
+    for host in sorted(hosts - {item.host for item in manifest.instances.values()}):
+        files.remove_tree(f"{paths.certificates}/{host}")
+        files.remove(issued_record(paths, host))
+
+
+def _podman(user: facts.Account) -> Podman:
+    ranges = facts.ranges_of(user.name, user.uid)
+    return Podman(user.runtime, ranges.uids, ranges.gids)
