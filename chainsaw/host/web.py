@@ -59,7 +59,8 @@ def request(front: Front, asked: Asked, timeout: float) -> Answer:
         socket.create_connection(("127.0.0.1", front.port), timeout=timeout) as plain,
         _trusting(front.authority).wrap_socket(plain, server_hostname=asked.host) as secure,
     ):
-        connection = http.client.HTTPConnection(asked.host)
+        # The port is part of what an application calls itself (RFC 9110, 7.2); the connection itself is there already.
+        connection = http.client.HTTPConnection(asked.host, 80 if front.port == 443 else front.port)
         connection.sock = secure
         headers = {"User-Agent": "chainsaw-probe", **asked.headers}
         try:

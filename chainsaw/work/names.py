@@ -15,6 +15,21 @@ def declared_names(paths: Paths) -> frozenset[str]:
     return frozenset(name.removesuffix(".yaml") for name in names if not name.startswith("."))
 
 
+def declared_text(paths: Paths, name: str) -> str:
+    """Return the file of an instance; raise ChainsawError with a suggestion when there is none of this name."""
+    known = declared_names(paths)
+    text = files.read_text(paths.instance_file(name)) if name in known else None
+    if text is None:
+        raise no_instance(name, known)
+    return text
+
+
+def removed_names(paths: Paths) -> list[str]:
+    """Return the names of the instances that were removed and not purged."""
+    kept = [name.removesuffix(".yaml") for name in files.list_directory(f"{paths.own_files}/removed")]
+    return [name for name in kept if name not in declared_names(paths)]
+
+
 def instance_names() -> list[str]:
     """Return the names of all instances, declared or applied."""
     paths = facts.account().paths

@@ -12,6 +12,7 @@ from chainsaw.host import facts, files
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.quantity import bytes_for_people, span_for_people
 from chainsaw.plan.state import instance_health, instance_state, restless, state_since
+from chainsaw.work.names import removed_names
 from chainsaw.work.result import Result, Table
 from chainsaw.work.sight import Sight, look
 
@@ -28,8 +29,8 @@ def overview() -> Result:
         row = _applied(seen, applied[name]) if name in applied else _declared(user, name)
         rows.append({"name": name, **row, "last_backup": None})
     lines = [f"{row['name']}: {warning}" for row in rows for warning in row["warnings"]]
-    if not rows:
-        lines = ["no instance is declared: chainsaw new RECIPE NAME"]
+    lines += [] if rows else ["no instance is declared: chainsaw new RECIPE NAME"]
+    lines += [f"{name} was removed, its data is kept: chainsaw rollback {name}" for name in removed_names(user.paths)]
     table = Table(HEADING, tuple(_shown(row) for row in rows))
     return Result({"instances": rows}, tuple(lines), _as_warnings(seen.pending.problems), table=table)
 

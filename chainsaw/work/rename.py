@@ -102,7 +102,8 @@ def clone(name: str, new: str, route: str, request: Request, report: Reporter) -
     result = apply(Request((new,), command="clone", why=request.why), report)
     if result.exit is Exit.OK:
         _renew_secrets(user, target)
-    return Result({"instance": new, "source": name, **result.data}, result.lines, result.diagnostics, result.exit)
+    lines = (f"{new} is a copy of {name}, live at {target.url}",) if result.exit is Exit.OK else result.lines
+    return Result({"instance": new, "source": name, **result.data}, lines, result.diagnostics, result.exit)
 
 
 def _while_down(deployment: Deployment, work: Callable[[], None], report: Reporter) -> None:

@@ -21,6 +21,7 @@ ORDER = (
     "newcomer",
     "content",
     "files",
+    "scripts",
     "network",
     "isolation",
     "egress",
@@ -29,6 +30,9 @@ ORDER = (
     "changes",
     "sleep",
     "sources",
+    "living",
+    "doctor",
+    "belongings",
     "faults",
     "reboot",
     "recipes",
@@ -40,7 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> int:
         module = item.path.stem.removeprefix("test_")
-        return ORDER.index(module) if item.path.parent == Path(__file__).parent and module in ORDER else -1
+        if item.path.parent != Path(__file__).parent:
+            return -1
+        return ORDER.index(module if module in ORDER else "faults")
 
     items.sort(key=place)
 
