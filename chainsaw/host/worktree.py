@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chainsaw.errors import ChainsawError
 from chainsaw.host import files, process
 
 OWN = (".gitignore", "site.yaml", "instances", "notes", "removed", "sources.yaml", "sources", "patches")
 """What chainsaw commits; whatever else the admin keeps there is the admin's own."""
 IGNORED = "# What chainsaw writes anew whenever it is needed.\nschema/\n*.partial\n"
-SAFE = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "gc.auto=0", "-c", "core.pager=cat"]
-QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "true"}
-SEPARATOR = "\x1e"
-FIELD = "\x1f"
-UNDER_WAY = {"MERGE_HEAD": "a merge", "REBASE_HEAD": "a rebase", "CHERRY_PICK_HEAD": "a cherry-pick"}
+SETTINGS = ("core.hooksPath=/dev/null", "commit.gpgSign=false", "gc.auto=0", "log.showSignature=false")
+SAFE = [word for setting in SETTINGS for word in ("-c", setting)]
+OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+"""What git tells a hook of the repository that it is for, which need not be this one (git-rev-parse(1))."""
+QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "true", **dict.fromkeys(OTHERS)}
+FIELDS = ("%H", "%at", "%an", "%s", "%b")
+UNDER_WAY = {
+    "MERGE_HEAD": "a merge",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+}
 
 
 @dataclass(frozen=True)
@@ -56,21 +64,33 @@ class Worktree:
         """Tell whether it is on no branch."""
         return self._try("symbolic-ref", "--quiet", "HEAD").code != 0
 
-    def commit(self, message: str, author: str, paths: Sequence[str] = OWN) -> str | None:
+    def commit(self, message: str, author: str, paths: Sequence[str] = OWN, also_empty: bool = False) -> str | None:
         """Commit what has changed below some paths, and nothing else that is staged; return the commit, or None.
 
-        `author` is Name <address>. Raise ChainsawError when git refuses.
+        `author` is Name <address>; `also_empty` makes a commit of its own of what has not changed. Raise ChainsawError
+        when git refuses.
         """
-        self._do("add", "--all", "--ignore-errors", "--", *(path for path in paths if self._known(path)))
-        listed = self._do("status", "--porcelain", "--no-renames", "-z", "--untracked-files=no", "--", *paths)
-        changed = [entry[3:] for entry in listed.split("\0") if entry]
-        if not changed:
-            return None
         name, _, address = author.partition(" <")
-        identity = {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": address.rstrip(">")}
-        words = ["commit", "--quiet", "--no-verify", f"--author={author}", "--file=-", "--only", "--", *changed]
-        process.run([*self._git(), *words], stdin=message.encode(), extra_env={**QUIET, **identity})
-        return self._do("rev-parse", "HEAD").strip()
+        who = {"NAME": name, "EMAIL": address.rstrip(">")}
+        identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+        if changed := self._changed(paths):
+            words = ["commit", "--quiet", "--no-verify", "--file=-", "--only", "--", *changed]
+            process.run([*self._git(), *words], stdin=message.encode(), extra_env={**QUIET, **identity})
+            return self._do("rev-parse", "HEAD").strip()
+        if not (also_empty and self._has_commit()):
+            return None
+        words = ["commit-tree", "-p", "HEAD", "-F", "-", "HEAD^{tree}"]
+        made = process.run([*self._git(), *words], stdin=message.encode(), extra_env={**QUIET, **identity}).text
+        self._do("update-ref", "-m", message.partition("\n")[0], "HEAD", made)
+        return made
+
+    def _changed(self, paths: Sequence[str]) -> list[str]:
+        """Stage what is below some paths, but for what the admin has git ignore; return what differs from the head."""
+        shown = self._do("ls-files", "-z", "--modified", "--others", "--exclude-standard", "--", *paths)
+        if fresh := sorted({path for path in shown.split("\0") if path}):
+            self._do("add", "--all", "--", *fresh)
+        listed = self._do("status", "--porcelain", "--no-renames", "-z", "--untracked-files=no", "--", *paths)
+        return [entry[3:] for entry in listed.split("\0") if entry]
 
     def mark(self, commit: str, number: int) -> None:
         """Let a generation's number mean a commit, also when no branch has it."""
@@ -81,13 +101,13 @@ class Worktree:
         found = self._try("rev-parse", "--verify", "--quiet", f"refs/chainsaw/{number}^{{commit}}")
         return found.text.strip() or None
 
-    def log(self, paths: Sequence[str], limit: int) -> list[Commit]:
+    def log(self, paths: Sequence[str], limit: int | None = None) -> list[Commit]:
         """Return the newest commits that changed one of some paths, newest first; all commits without paths."""
         if not self.exists or not self._has_commit():
             return []
-        form = FIELD.join(("%H", "%at", "%an", "%s", "%b")) + SEPARATOR
         chosen = ["--", *paths] if paths else []
-        text = self._do("log", f"--max-count={limit}", f"--format={form}", *chosen)
+        most = [] if limit is None else [f"--max-count={limit}"]
+        text = self._do("log", *most, "-z", f"--format={'%x00'.join(FIELDS)}", *chosen)
         return list(_commits(text))
 
     def diff(self, commit: str, paths: Sequence[str]) -> str:
@@ -103,9 +123,6 @@ class Worktree:
         """Return the files below a directory in a commit, by path from the top."""
         return [path for path in self._do("ls-tree", "-r", "-z", "--name-only", commit, directory).split("\0") if path]
 
-    def _known(self, path: str) -> bool:
-        return files.exists(f"{self.path}/{path}") or bool(self._try("ls-files", "--", path).text)
-
     def _has_commit(self) -> bool:
         return self._try("rev-parse", "--verify", "--quiet", "HEAD").code == 0
 
@@ -113,7 +130,9 @@ class Worktree:
         return self._do("rev-parse", "--absolute-git-dir").strip()
 
     def _git(self) -> list[str]:
-        return ["git", *SAFE, "-C", self.path]
+        # Told where it is, git does not look for a repository further up, which would be another one of the admin's.
+        where = [f"--git-dir={self.path}/.git", f"--work-tree={self.path}", "--literal-pathspecs"]
+        return ["git", *SAFE, "-C", self.path, *where]
 
     def _do(self, *words: str) -> str:
         return process.run([*self._git(), *words], extra_env=QUIET).out.decode(errors="replace")
@@ -124,15 +143,11 @@ class Worktree:
 
 def is_installed() -> bool:
     """Tell whether there is a git."""
-    try:
-        return process.run(["git", "--version"], check=False).code == 0
-    except ChainsawError:
-        return False
+    return shutil.which("git") is not None
 
 
 def _commits(text: str) -> Iterator[Commit]:
-    for record in text.split(SEPARATOR):
-        fields = record.strip("\n").split(FIELD)
-        if len(fields) == 5:
-            identity, at, who, subject, body = fields
-            yield Commit(identity, float(at), who, subject, body.strip("\n"))
+    words = text.split("\0")
+    for start in range(0, len(words) - len(FIELDS) + 1, len(FIELDS)):
+        identity, at, who, subject, body = words[start : start + len(FIELDS)]
+        yield Commit(identity, float(at), who, subject, body.strip("\n"))

@@ -14,8 +14,6 @@ from chainsaw.host.worktree import OWN, Commit, Worktree, is_installed
 from chainsaw.model.deployment import Manifest
 from chainsaw.work.result import Result
 
-LIMIT = 1000
-"""Commits that are looked through for one instance."""
 NO_GIT = Diagnostic(
     "no-git",
     "git is not installed: what was applied is kept for the last generations only",
@@ -49,8 +47,10 @@ def remember(user: facts.Account, deed: Deed, generation: int | None = None) -> 
             tree.create()
         if busy := tree.obstacle():
             message = f"{busy} is under way in {tree.path}, so what was applied is not committed"
-            return [_warning("git-busy", message, "finish it, then: chainsaw apply")]
-        commit = tree.commit(_message(deed, generation), author_of(user), deed.files)
+            return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
+        # Another version of a recipe makes another generation of the same files.
+        is_news = generation is not None and tree.marked(generation) is None
+        commit = tree.commit(_message(deed, generation), author_of(user), deed.files, is_news)
         if commit is None:
             return []
         if generation is not None:
@@ -97,7 +97,7 @@ def history(name: str | None, limit: int, with_diff: bool) -> Result:
     tree = Worktree(user.paths.own_files)
     if not (is_installed() and tree.exists):
         return _without_git(user, name, limit)
-    commits = _commits_about(tree, name)[:limit]
+    commits = _commits_about(tree, name)[:limit] if name else tree.log([], limit)
     paths = paths_about(name) if name else []
     entries = [_entry(item, tree.diff(item.id, paths) if with_diff else None) for item in commits]
     lines = [line for entry in entries for line in _lines(entry)] or [_nothing(name)]
@@ -113,14 +113,11 @@ def paths_about(name: str) -> list[str]:
     return [f"instances/{name}.yaml", f"removed/{name}.yaml", f"notes/{name}.md"]
 
 
-def _commits_about(tree: Worktree, name: str | None) -> list[Commit]:
-    """Return the commits that changed the files of an instance, or tell of it; all without a name."""
-    every = tree.log([], LIMIT)
-    if name is None:
-        return every
-    touched = {item.id for item in tree.log(paths_about(name), LIMIT)}
+def _commits_about(tree: Worktree, name: str) -> list[Commit]:
+    """Return the commits that changed the files of an instance, or tell of it."""
+    touched = {item.id for item in tree.log(paths_about(name))}
     told = re.compile(rf"^{re.escape(name)}: ", re.MULTILINE)
-    return [item for item in every if item.id in touched or told.search(item.body)]
+    return [item for item in tree.log([]) if item.id in touched or told.search(item.body)]
 
 
 def _entry(commit: Commit, diff: str | None) -> dict[str, Any]:
@@ -140,9 +137,10 @@ def _entry(commit: Commit, diff: str | None) -> dict[str, Any]:
 
 def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
     stamp = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry["at"]))
-    number = f"generation {entry['generation']}" if entry["generation"] is not None else "by hand"
+    origin = "by hand" if entry["result"] is None else ""
+    number = f"generation {entry['generation']}" if entry["generation"] is not None else origin
     result = f", {entry['result']}" if entry["result"] not in (None, "done") else ""
-    yield f"{stamp}  {entry['who']}  {number}  {entry['what']}{result}"
+    yield "  ".join(part for part in (stamp, entry["who"], number, f"{entry['what']}{result}") if part)
     yield from (f"    {line}" for line in entry["details"])
     yield from (f"    {line}" for line in entry.get("diff", "").splitlines())
 
