@@ -1,0 +1,137 @@
+"""An admin with a home, whose generations are made of the files and of nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from chainsaw.host import facts, store
+from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, intent_path
+from chainsaw.model.deployment import Deployment, Manifest, ProbeRequest
+from chainsaw.model.paths import Paths
+from chainsaw.work.history import Deed, outcomes_of, paths_about, remember
+from chainsaw.work.names import declared_names
+
+KIM = ("-c", "user.name=Kim", "-c", "user.email=kim@example.org", "-c", "commit.gpgsign=false")
+
+
+@dataclass
+class Admin:
+    """The account, its files, and what was applied."""
+
+    user: facts.Account
+    known: dict[str, Deployment] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> Paths:
+        return self.user.paths
+
+    @property
+    def own(self) -> Path:
+        return Path(self.paths.own_files)
+
+    @property
+    def author(self) -> str:
+        return f"{self.user.name} <{self.user.name}@{facts.node()}>"
+
+    def write(self, path: str, text: str) -> Path:
+        place = self.own / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        return place
+
+    def read(self, path: str) -> str:
+        return (self.own / path).read_text()
+
+    def declare(self, name: str, title: str = "Walks") -> Path:
+        route = f"https://{name}.example.org/"
+        text = f"recipe: wordpress\nroute: {route}\nsettings:\n  title: {title}\n"
+        return self.write(f"instances/{name}.yaml", text)
+
+    def retract(self, name: str) -> None:
+        """Remove an instance's file as `remove` does: it is kept elsewhere."""
+        (self.own / "removed").mkdir(exist_ok=True)
+        (self.own / f"instances/{name}.yaml").rename(self.own / f"removed/{name}.yaml")
+
+    def generation(self, *names: str, version: str = "1") -> int:
+        """Write a generation of what is declared, or of what was there before and the instances named."""
+        number = store.current_number(self.paths) + 1
+        texts = {name: self.read(f"instances/{name}.yaml") for name in declared_names(self.paths)}
+        chosen = texts if not names else {name: texts[name] for name in names if name in texts}
+        kept = {} if not names else {name: item for name, item in self.known.items() if name not in names}
+        tree = [Artifact(intent_path(name), text.encode(), name) for name, text in chosen.items()]
+        before = store.read_tree(self.paths, store.read_manifest(self.paths, number - 1))
+        tree += [before[intent_path(name)] for name in kept]
+        tree.append(Artifact("nginx/nginx.conf", b""))
+        if (self.own / "site.yaml").exists():
+            tree.append(Artifact(INTENT_OF_SITE, (self.own / "site.yaml").read_bytes()))
+        self.known = {**kept, **{name: deployment(name, text, version) for name, text in chosen.items()}}
+        self._put(Manifest(number=number, instances=self.known), {item.path: item for item in tree})
+        return number
+
+    def _put(self, manifest: Manifest, tree: Mapping[str, Artifact]) -> None:
+        files = {path: item.digest for path, item in tree.items()}
+        owners = {path: item.owner for path, item in tree.items()}
+        whole = manifest.model_copy(update={"files": files, "owners": owners})
+        store.write_generation(self.paths, whole, tree)
+        store.files.replace_link(self.paths.current, str(manifest.number))
+
+    def apply(self, *names: str, why: str = "", version: str = "1", failed: tuple[str, ...] = ()) -> list[str]:
+        """Make a generation and remember it as apply does; return the codes of the warnings."""
+        before = dict(self.known)
+        number = self.generation(*names, version=version)
+        changed = {name for name in before | self.known if before.get(name) != self.known.get(name)} | {*failed}
+        outcomes = outcomes_of(store.read_manifest(self.paths, number), changed, {name: [] for name in failed})
+        deed = Deed("apply", tuple(sorted(changed)), outcomes, why, "in part" if failed else "done")
+        if names:
+            files = ("site.yaml", *(path for name in names for path in paths_about(name)))
+            deed = Deed(deed.command, deed.names, outcomes, why, deed.result, files)
+        return [item.code for item in remember(self.user, deed, number)]
+
+    def git(self, *words: str, check: bool = True, stdin: str = "") -> str:
+        """Let the admin use git in the directory of the files; return what it prints."""
+        argv = ["git", "-C", str(self.own), *KIM, *words]
+        done = subprocess.run(argv, check=check, input=stdin, capture_output=True, text=True)
+        return done.stdout
+
+    def subjects(self) -> list[str]:
+        """Return the first line of each commit, newest first."""
+        return self.git("log", "--format=%s").splitlines()
+
+    def changed_by(self, commit: str = "HEAD") -> list[str]:
+        """Return the files that a commit changed."""
+        return self.git("show", "--format=", "--name-only", commit).split()
+
+
+def deployment(name: str, text: str, version: str) -> Deployment:
+    """Return an instance that differs from another wherever its file or the version of its recipe does."""
+    digest = sha256(text.encode()).hexdigest()
+    host = f"{name}.example.org"
+    probe = ProbeRequest(path="/", status=200)
+    return Deployment(
+        name=name, recipe="wordpress", version=version, digest=digest, host=host, path="/", block=None, probe=probe
+    )
+
+
+@pytest.fixture
+def admin(tmp_path, monkeypatch) -> Admin:
+    """An admin with an empty home, and nothing that git would find elsewhere."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS"):
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "home/.config/chainsaw/instances").mkdir(parents=True)
+    return Admin(facts.account())
+
+
+@pytest.fixture
+def gitless(tmp_path, monkeypatch) -> None:
+    """A host on which git is not installed."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))

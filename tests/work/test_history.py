@@ -1,0 +1,361 @@
+"""What was applied is remembered, whatever the admin does in the same repository, and told for one instance or all."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from chainsaw.host import store
+from chainsaw.work.history import Deed, changed_between, history, outcomes_of, remember
+
+DEED = Deed("apply", ("blog",), ("blog: wordpress 1",))
+
+
+def told(name=None, limit=20, with_diff=False):
+    return history(name, limit, with_diff)
+
+
+def subjects(name=None):
+    return [entry["what"] for entry in told(name).data["entries"]]
+
+
+def test_the_first_apply_makes_a_repository(admin):
+    admin.declare("blog")
+    assert admin.apply() == []
+    assert admin.subjects() == ["apply: blog"]
+    assert admin.changed_by() == [".gitignore", "instances/blog.yaml"]
+    assert oct(admin.own.joinpath(".gitignore").stat().st_mode)[-3:] == "600"
+
+
+def test_a_commit_says_who_did_what_with_which_outcome_and_why(admin):
+    admin.declare("blog")
+    admin.declare("club")
+    admin.apply(why="Kim asked for it:\nsee the minutes", failed=("club",))
+    assert admin.git("log", "-1", "--format=%an <%ae>").strip() == admin.author
+    assert admin.git("log", "-1", "--format=%B") == (
+        "apply: blog, club\n"
+        "\n"
+        "blog: wordpress 1\n"
+        "club: wordpress 1, failed and put back\n"
+        "\n"
+        "Kim asked for it:\n"
+        "see the minutes\n"
+        "\n"
+        "Generation: 1\n"
+        "Result: in part\n\n"
+    )
+    assert admin.git("log", "-1", "--format=%(trailers:key=Generation,valueonly)").strip() == "1"
+
+
+def test_what_concerns_no_instance_is_about_the_site(admin):
+    admin.write("site.yaml", "timezone: Europe/Vienna\n")
+    admin.apply()
+    assert admin.subjects() == ["apply: the site"]
+
+
+def test_an_apply_of_one_instance_leaves_the_edits_of_others_alone(admin):
+    for name in ("blog", "club"):
+        admin.declare(name)
+    admin.apply()
+    admin.declare("club", "Not yet")
+    admin.declare("blog", "Walks by the sea")
+    admin.write("notes/club.md", "- to be told later\n")
+    assert admin.apply("blog") == []
+    assert admin.changed_by() == ["instances/blog.yaml"]
+    assert admin.git("status", "--porcelain").split() == ["M", "instances/club.yaml", "??", "notes/"]
+    admin.apply()
+    assert admin.changed_by() == ["instances/club.yaml", "notes/club.md"]
+
+
+def test_what_the_admin_has_staged_of_other_files_is_not_swept_in(admin):
+    admin.declare("blog")
+    admin.apply()
+    admin.write("README.md", "Ours.\n")
+    admin.git("add", "README.md")
+    admin.declare("blog", "Walks by the sea")
+    admin.apply()
+    assert admin.changed_by() == ["instances/blog.yaml"]
+    assert admin.git("diff", "--cached", "--name-only").split() == ["README.md"]
+
+
+def test_a_generation_of_the_same_files_is_remembered_too(admin):
+    admin.declare("blog")
+    admin.apply()
+    admin.apply(version="2", why="The recipe is new")
+    assert [entry["details"] for entry in told("blog").data["entries"]] == [
+        ["blog: wordpress 2", "The recipe is new"],
+        ["blog: wordpress 1"],
+    ]
+    assert admin.git("rev-parse", "refs/chainsaw/2", "HEAD").split()[0] == admin.git("rev-parse", "HEAD").strip()
+    before = admin.git("rev-parse", "HEAD")
+    assert remember(admin.user, DEED, 2) == []
+    assert admin.git("rev-parse", "HEAD") == before, "what only starts a unit again makes no generation"
+
+
+def conflict(admin):
+    admin.git("branch", "other")
+    admin.declare("blog", "Walks by the sea")
+    admin.git("commit", "-qam", "Sea")
+    admin.git("switch", "-q", "other")
+    admin.declare("blog", "Walks in the hills")
+    admin.git("commit", "-qam", "Hills")
+    admin.git("switch", "-q", "-")
+    admin.git("merge", "other", check=False)
+
+
+def everything(admin):
+    """Return all that the admin could lose: each file, what is staged, and each commit."""
+    own = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file() and ".git" not in path.parts}
+    return own, admin.git("diff", "--cached"), admin.git("rev-list", "--all")
+
+
+def test_while_a_merge_is_under_way_nothing_is_committed(admin):
+    admin.declare("blog")
+    admin.apply()
+    conflict(admin)
+    before = everything(admin)
+    (warning,) = remember(admin.user, DEED, 2)
+    assert (warning.code, warning.severity) == ("git-busy", "warning")
+    assert warning.message == f"a merge is under way in {admin.own}, so what was applied is not committed"
+    assert everything(admin) == before
+    admin.declare("blog", "Walks by the sea and in the hills")
+    admin.git("commit", "-qam", "Both")
+    admin.declare("club")
+    assert admin.apply() == []
+    assert admin.git("status", "--porcelain") == ""
+
+
+def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
+    admin.declare("blog")
+    admin.apply()
+    branch = admin.git("symbolic-ref", "HEAD").strip()
+    tip = admin.git("rev-parse", branch)
+    admin.git("switch", "-q", "--detach")
+    admin.declare("blog", "Walks by the sea")
+    (warning,) = remember(admin.user, DEED, 2)
+    commit = admin.git("rev-parse", "HEAD").strip()
+    assert (warning.code, warning.severity) == ("git-detached", "warning")
+    assert warning.message.endswith(f"what was applied is commit {commit[:12]}")
+    assert warning.hint == f"git -C {admin.own} switch -c NAME keeps it"
+    assert admin.git("rev-parse", branch) == tip
+    assert admin.git("rev-parse", "refs/chainsaw/2").strip() == commit, "it is found again, whatever becomes of HEAD"
+
+
+def test_without_git_the_admin_is_told(admin, gitless):
+    admin.declare("blog")
+    (warning,) = remember(admin.user, DEED, 1)
+    assert (warning.code, warning.severity, warning.hint) == ("no-git", "warning", "sudo apt install git")
+    assert not (admin.own / ".git").exists()
+
+
+def locked(admin):
+    admin.write(".git/index.lock", "")
+
+
+def broken(admin):
+    (admin.own / ".git/HEAD").unlink()
+
+
+def hollow(admin):
+    (admin.own / ".git").rename(admin.own / "kept.git")
+    (admin.own / ".git").mkdir()
+
+
+def lost(admin):
+    (admin.own / ".git").rename(admin.own / "kept.git")
+    admin.write(".git", "gitdir: /nowhere\n")
+
+
+def full(admin):
+    """Let there be no place for another object, as on a full disk."""
+    objects = admin.own / ".git/objects"
+    objects.rename(admin.own / ".git/kept")
+    objects.write_text("")
+
+
+@pytest.mark.parametrize("mishap", [locked, broken, hollow, lost, full])
+def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin, mishap):
+    admin.declare("blog")
+    admin.apply()
+    admin.declare("blog", "Walks by the sea")
+    mishap(admin)
+    before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
+    (warning,) = remember(admin.user, DEED, 2)
+    assert (warning.code, warning.severity) == ("git-refused", "warning")
+    assert warning.message.startswith("what was applied is not committed: ")
+    assert warning.hint == f"git -C {admin.own} status"
+    assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_cannot_be_written_is_told_of(admin):
+    admin.declare("blog")
+    admin.own.chmod(0o500)
+    (warning,) = remember(admin.user, DEED, 1)
+    admin.own.chmod(0o700)
+    assert warning.code == "git-refused"
+
+
+def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
+    for path in sorted(admin.own.rglob("*"), reverse=True):
+        path.rmdir()
+    admin.own.rmdir()
+    os.symlink("/proc/self", admin.own)
+    (warning,) = remember(admin.user, DEED, 1)
+    assert (warning.code, warning.severity) == ("git-refused", "warning")
+
+
+def test_the_newest_is_told_first_and_no_more_than_is_wanted(admin):
+    for title in ("One", "Two", "Three"):
+        admin.declare("blog", title)
+        admin.apply(why=title)
+    entries = told().data["entries"]
+    assert [entry["generation"] for entry in entries] == [3, 2, 1]
+    assert [entry["details"][-1] for entry in entries] == ["Three", "Two", "One"]
+    assert len(told(limit=2).data["entries"]) == 2
+    assert len(told("blog", limit=1).data["entries"]) == 1
+    assert set(entries[0]) == {"at", "who", "what", "details", "commit", "generation", "result"}
+    assert abs(entries[0]["at"] - time.time()) < 60
+    assert (entries[0]["who"], entries[0]["result"]) == (admin.user.name, "done")
+
+
+def test_an_entry_is_read_in_lines(admin):
+    admin.declare("blog")
+    admin.apply(why="For the winter", failed=("blog",))
+    stamp = time.strftime("%Y-%m-%d")
+    first, *others = told().lines
+    assert first.startswith(stamp)
+    assert first.endswith(f"  {admin.user.name}  generation 1  apply: blog, in part")
+    assert others == ["    blog: wordpress 1, failed and put back", "    For the winter"]
+
+
+def test_what_was_committed_by_hand_is_part_of_it(admin):
+    admin.declare("blog")
+    admin.declare("club")
+    admin.apply()
+    admin.declare("blog", "Walks by the sea")
+    admin.git("commit", "-qam", "Title as Kim wants it", "-m", "She has asked twice.")
+    assert subjects("blog") == ["Title as Kim wants it", "apply: blog, club"]
+    assert subjects("club") == ["apply: blog, club"]
+    newest = told("blog").data["entries"][0]
+    assert (newest["who"], newest["generation"], newest["result"]) == ("Kim", None, None)
+    assert newest["details"] == ["She has asked twice."]
+    assert told("blog").lines[0].endswith("  Kim  by hand  Title as Kim wants it")
+    assert admin.apply() == [], "what is committed already is applied all the same"
+    assert subjects("blog")[0] == "apply: blog"
+
+
+def test_what_chainsaw_commits_without_a_generation_was_not_made_by_hand(admin):
+    admin.declare("blog")
+    admin.apply()
+    admin.write("notes/blog.md", "- the first\n")
+    remember(admin.user, Deed("note", ("blog",), ("blog: the first",), files=("notes",)))
+    assert told().lines[0].endswith(f"  {admin.user.name}  note: blog")
+
+
+def test_names_that_begin_alike_are_told_apart(admin):
+    for name in ("blog", "blog2", "blog-db", "weblog"):
+        admin.declare(name)
+        admin.apply(name)
+    for name in ("blog", "blog2", "blog-db", "weblog"):
+        assert subjects(name) == [f"apply: {name}"]
+
+
+def test_the_history_of_an_instance_goes_on_when_it_is_removed(admin):
+    admin.declare("blog")
+    admin.apply()
+    admin.retract("blog")
+    admin.apply("blog")
+    assert subjects("blog") == ["apply: blog", "apply: blog"]
+    assert told("blog").data["entries"][0]["details"] == ["blog: no longer served"]
+
+
+def test_what_is_long_ago_is_still_told(admin):
+    admin.declare("blog")
+    admin.apply()
+    stream = "".join(
+        f"commit refs/heads/long\ncommitter K <k@example.org> {1900000000 + number} +0000\ndata 1\nx\n"
+        f"{'from HEAD' if number == 0 else ''}\n"
+        for number in range(1200)
+    )
+    admin.git("fast-import", "--quiet", stdin=stream)
+    admin.git("merge", "-q", "--ff-only", "long")
+    assert subjects("blog") == ["apply: blog"]
+
+
+def test_the_diff_of_an_entry_is_that_of_the_instance(admin):
+    admin.declare("blog")
+    admin.declare("club")
+    admin.apply()
+    admin.declare("blog", "Walks by the sea")
+    admin.declare("club", "Rowing")
+    admin.apply()
+    newest, oldest = told("blog", with_diff=True).data["entries"]
+    assert "-  title: Walks\n+  title: Walks by the sea" in newest["diff"]
+    assert "Rowing" not in newest["diff"]
+    assert "+recipe: wordpress" in oldest["diff"]
+    assert "    +  title: Walks by the sea" in told("blog", with_diff=True).lines
+    assert "Rowing" in told(with_diff=True).data["entries"][0]["diff"]
+    assert "diff" not in told("blog").data["entries"][0]
+
+
+def test_nothing_remembered_is_said(admin):
+    assert told().lines == ("nothing is remembered yet: chainsaw apply",)
+    admin.declare("blog")
+    admin.apply()
+    assert told("club").lines == ("nothing is remembered of club",)
+    assert told("club").data == {"instance": "club", "entries": []}
+
+
+def test_without_git_the_generations_tell(admin, gitless):
+    admin.declare("blog")
+    admin.apply()
+    admin.declare("club")
+    admin.apply()
+    admin.retract("blog")
+    admin.apply()
+    shown = told()
+    assert [item.code for item in shown.diagnostics] == ["no-git"]
+    assert [(entry["generation"], entry["what"]) for entry in shown.data["entries"]] == [
+        (3, "apply: blog"),
+        (2, "apply: club"),
+        (1, "apply: blog"),
+    ]
+    assert set(shown.data["entries"][0]) == {"at", "who", "what", "details", "commit", "generation", "result"}
+    assert shown.data["entries"][0]["details"] == ["blog: no longer served"]
+    assert subjects("club") == ["apply: club"]
+    assert len(told(limit=1).data["entries"]) == 1
+    assert told("blog").lines[0].endswith("  generation 3  apply: blog")
+
+
+def test_before_there_is_a_repository_the_generations_tell_as_well(admin):
+    admin.declare("blog")
+    admin.generation()
+    assert subjects() == ["apply: blog"]
+    assert told().diagnostics == ()
+
+
+def test_what_became_of_each_instance_is_a_line(admin):
+    admin.declare("blog")
+    manifest = store.read_manifest(admin.paths, admin.generation(version="6.8"))
+    assert outcomes_of(manifest, ["club", "blog"], {"blog": []}) == (
+        "blog: wordpress 6.8, failed and put back",
+        "club: no longer served",
+    )
+
+
+def test_instances_that_differ_between_generations_are_named(admin):
+    admin.declare("blog")
+    admin.declare("club")
+    first = store.read_manifest(admin.paths, admin.generation())
+    admin.declare("club", "Rowing")
+    admin.declare("shop")
+    second = store.read_manifest(admin.paths, admin.generation())
+    assert changed_between(None, first) == {"blog", "club"}
+    assert changed_between(first, second) == {"club", "shop"}
+    assert changed_between(second, first) == {"club", "shop"}
+    assert changed_between(first, first) == set()
+    assert Path(admin.paths.current).is_symlink()
