@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chainsaw.cli.arguments import complete_instance, instances_argument, why_option
+from chainsaw.cli.arguments import complete_instance, explain_option, instances_argument, why_option
 from chainsaw.cli.output import json_option, progress, show
 from chainsaw.work.glance import apply as apply_request
 from chainsaw.work.result import Request
@@ -13,11 +13,12 @@ from chainsaw.work.result import Request
 @click.command(epilog="\b\nExamples:\n  chainsaw plan\n  chainsaw plan blog --json")
 @instances_argument
 @click.option("--force", is_flag=True, help="Plan to overwrite generated files that were edited by hand.")
+@explain_option
 @json_option
-def plan(names: tuple[str, ...], force: bool, as_json: bool) -> None:
+def plan(names: tuple[str, ...], force: bool, explain: bool, as_json: bool) -> None:
     """Show what apply would do, for all instances or those named; nothing is changed."""
     with progress() as report:
-        result = apply_request(Request(names, dry_run=True, force=force, command="plan"), report)
+        result = apply_request(Request(names, dry_run=True, force=force, command="plan", explained=explain), report)
     show("plan", result, as_json)
 
 
@@ -27,16 +28,20 @@ def plan(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Overwrite generated files that were edited by hand.")
 @click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is at work.")
 @why_option
+@explain_option
 @json_option
-def apply(names: tuple[str, ...], dry_run: bool, force: bool, no_wait: bool, why: str, as_json: bool) -> None:
+def apply(
+    names: tuple[str, ...], dry_run: bool, force: bool, no_wait: bool, why: str, explain: bool, as_json: bool
+) -> None:
     """Bring this host to what the files declare, for all instances or those named.
 
     What works already is not touched. An instance that does not come up is put back to what it was, and the others go
     on; the exit code is 3 then.
     """
     with progress() as report:
-        result = apply_request(Request(names, dry_run, force, not no_wait, why=why), report)
-    show("plan" if dry_run else "apply", result, as_json)
+        request = Request(names, dry_run or explain, force, not no_wait, why=why, explained=explain)
+        result = apply_request(request, report)
+    show("plan" if request.dry_run else "apply", result, as_json)
 
 
 @click.command(

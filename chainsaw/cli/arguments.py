@@ -31,3 +31,10 @@ def why_option(function: Function) -> Function:
     """Add the option -m, for those who read the history."""
     option = click.option("-m", "--message", "why", default="", metavar="WHY", help="Why, for chainsaw history.")
     return option(function)
+
+
+def explain_option(function: Function) -> Function:
+    """Add the option --explain, for commands that know best themselves what they stand for."""
+    return click.option("--explain", is_flag=True, help="Print the commands that it stands for, and do nothing.")(
+        function
+    )

@@ -1,4 +1,4 @@
-"""list, status, logs."""
+"""list, status, top, logs."""
 
 from __future__ import annotations
 
@@ -30,12 +30,27 @@ def overview(watched: bool, as_json: bool) -> None:
 def status(name: str, as_json: bool) -> None:
     """Show one instance from all sides, and what to type next if something is wrong.
 
-    Every component is asked for its health now, unless Podman has asked it lately. The exit code is 0 when it is well,
-    3 when something is wrong, 4 when there is no such instance.
+    Every component is asked for its health now, unless Podman has asked it lately. The exit code is 0 when it is well
+    and open to visitors, 3 when it is not, 4 when there is no such instance.
     """
     from chainsaw.work.status import status as status_of
 
     show("status", status_of(name), as_json)
+
+
+@click.command(epilog="\b\nExamples:\n  chainsaw top\n  chainsaw top --watch\n  chainsaw top --json")
+@click.option("--watch", "watched", is_flag=True, help="Show it anew every two seconds, until Ctrl-C.")
+@json_option
+def top(watched: bool, as_json: bool) -> None:
+    """Show what each instance costs now: memory (PSS), processor, disk; and what those that sleep save.
+
+    What an instance that sleeps would take is what the test of its recipe measured.
+    """
+    from chainsaw.work.top import top as costs
+
+    if watched:
+        watch(costs)
+    show("top", costs(), as_json)
 
 
 @click.command(

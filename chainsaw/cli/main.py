@@ -24,6 +24,7 @@ VERBS = {
     "list": "chainsaw.cli.inspect:overview",
     "status": "chainsaw.cli.inspect:status",
     "logs": "chainsaw.cli.inspect:logs",
+    "top": "chainsaw.cli.inspect:top",
     "start": "chainsaw.cli.serving:start",
     "stop": "chainsaw.cli.serving:stop",
     "restart": "chainsaw.cli.serving:restart",
@@ -38,6 +39,7 @@ VERBS = {
     "clone": "chainsaw.cli.belongings:clone",
     "recipe": "chainsaw.cli.recipes:recipe",
     "render": "chainsaw.cli.render:render",
+    "eject": "chainsaw.cli.render:eject",
     "schema": "chainsaw.cli.render:schema",
     "ca": "chainsaw.cli.secrets:authority",
     "secret": "chainsaw.cli.secrets:secret",
@@ -56,6 +58,7 @@ SUMMARIES = {
     "list": "Show every instance and what it is doing.",
     "status": "Show one instance from all sides.",
     "logs": "Show what an instance says, or its visitors ask for.",
+    "top": "Show what each instance costs now.",
     "start": "Start an instance, now and after each reboot.",
     "stop": "Stop an instance, and let it stay down.",
     "restart": "Start the processes of an instance anew.",
@@ -70,6 +73,7 @@ SUMMARIES = {
     "clone": "Make a second instance with the data of another.",
     "recipe": "Write a recipe, check it, and let it prove what it claims.",
     "render": "Write the units and nginx files to a directory, and touch nothing else.",
+    "eject": "Write an instance as plain quadlets that run without chainsaw.",
     "schema": "Print the JSON Schema of a file.",
     "ca": "Print the certificate of the local authority.",
     "secret": "Show a generated secret.",
@@ -91,7 +95,9 @@ class Verbs(click.Group):
         module, _, name = VERBS[cmd_name].partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
-        return command
+        from chainsaw.cli.explain import explained
+
+        return explained(command, cmd_name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Suggest the nearest verb for a mistyped one."""

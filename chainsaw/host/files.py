@@ -95,6 +95,11 @@ def real_path(path: str) -> str:
     return os.path.realpath(path)
 
 
+def absolute_path(path: str) -> str:
+    """Return the absolute path of what may not be there yet."""
+    return os.path.abspath(path)
+
+
 def exists(path: str) -> bool:
     """Tell whether there is anything at a path."""
     return os.path.lexists(path)

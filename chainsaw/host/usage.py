@@ -37,6 +37,13 @@ def processor_seconds(processes: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def host_memory() -> dict[str, int]:
+    """Return the memory of the host in bytes: total, available, swap_total and swap_free (proc(5), meminfo)."""
+    found = dict(re.findall(r"^(\w+): +(\d+) kB$", files.read_text("/proc/meminfo") or "", re.MULTILINE))
+    names = {"total": "MemTotal", "available": "MemAvailable", "swap_total": "SwapTotal", "swap_free": "SwapFree"}
+    return {name: int(found.get(field, 0)) * 1024 for name, field in names.items()}
+
+
 def disk_usage(paths: Sequence[str], runtime: str, patience: float) -> dict[str, int]:
     """Return the bytes that each file or directory takes on the disk; what takes too long to count is left out.
 

@@ -8,12 +8,16 @@ from pathlib import PurePosixPath
 
 @dataclass(frozen=True)
 class Paths:
-    """The directories of one admin; `home`, `config`, `data` and `state` are absolute."""
+    """The directories of one admin; `home`, `config`, `data` and `state` are absolute.
+
+    `ejected` is where files are written that are to do without generations, and without chainsaw.
+    """
 
     home: str
     config: str
     data: str
     state: str
+    ejected: str = ""
 
     @classmethod
     def of(cls, home: str, environ: dict[str, str]) -> Paths:
@@ -68,7 +72,7 @@ class Paths:
     @property
     def generations(self) -> str:
         """The applied states, and `current`."""
-        return f"{self.state}/chainsaw/generations"
+        return self.ejected or f"{self.state}/chainsaw/generations"
 
     @property
     def current(self) -> str:

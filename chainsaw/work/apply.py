@@ -118,7 +118,8 @@ def settle(session: Session, pieces: dict[str, Piece], former: Mapping[str, Piec
         manifest, tree, observed, plan = session.plan_for(pieces)
         _refuse(session, observed, manifest)
         if session.request.dry_run:
-            return tell_plan(plan, observed.manifest.number)
+            explaining = session.user.paths if session.request.explained else None
+            return tell_plan(plan, observed.manifest.number, explaining)
         try:
             failed = _carry_out(session, plan, manifest, tree)
         except ChainsawError as error:

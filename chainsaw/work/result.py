@@ -31,7 +31,8 @@ class Result:
 class Request:
     """What was asked for: some instances or all, a dry run, edited files overwritten, waiting for the lock.
 
-    `why` is for those who read the history; what is not `remembered` leaves no trace there.
+    `why` is for those who read the history; what is not `remembered` leaves no trace there. A dry run that is
+    `explained` tells the commands that it stands for.
     """
 
     names: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Request:
     command: str = "apply"
     why: str = ""
     remembered: bool = True
+    explained: bool = False
 
 
 class Reporter(Protocol):

@@ -10,14 +10,15 @@ from chainsaw.host import files
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
+from chainsaw.plan.commands import command_of
 from chainsaw.work.result import Result
 
 NOTHING = "nothing to do"
 
 
-def tell_plan(plan: Sequence[act.Action], generation: int) -> Result:
-    """Return what apply would do."""
-    lines = [_line(action) for action in plan] or [NOTHING]
+def tell_plan(plan: Sequence[act.Action], generation: int, explaining: Paths | None = None) -> Result:
+    """Return what apply would do, or with an admin's paths with which commands somebody would do the same."""
+    lines = [command_of(action, explaining) if explaining else _line(action) for action in plan] or [NOTHING]
     data = {"actions": act.summary(list(plan)), "generation": generation}
     return Result(data, tuple(lines))
 
