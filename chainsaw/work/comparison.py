@@ -11,7 +11,7 @@ from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.model.artifact import INTENT_OF_SITE, intent_path
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
-from chainsaw.work.names import instance_names, no_instance
+from chainsaw.work.names import declared_names, instance_names, no_instance
 from chainsaw.work.result import Result
 
 PREFIX = "intent/"
@@ -39,8 +39,8 @@ def intent_of(paths: Paths, number: int) -> dict[str, str]:
 
 def declared_now(paths: Paths) -> dict[str, str]:
     """Return the texts of the admin's files as they are, by path below the directory of config."""
-    names = [name for name in files.list_directory(paths.instance_files) if name.endswith(".yaml")]
-    found = {f"instances/{name}": files.read_text(f"{paths.instance_files}/{name}") for name in names}
+    names = sorted(declared_names(paths))
+    found = {f"instances/{name}.yaml": files.read_text(paths.instance_file(name)) for name in names}
     found["site.yaml"] = files.read_text(paths.site_file)
     return {path: text for path, text in found.items() if text is not None}
 

@@ -28,7 +28,7 @@ def rollback(name: str | None, number: int | None, request: Request, report: Rep
     user = facts.account()
     paths = user.paths
     wanted = _former_number(paths, name) if number is None else number
-    texts = _texts(paths, name, wanted)
+    texts = _with_removed(_texts(paths, name, wanted))
     if request.dry_run:
         changed = tuple(sorted(path for path, text in texts.items() if declared_now(paths).get(path) != text))
         shown = tuple(f"would change {path}" for path in changed) or ("your files would stay as they are",)
@@ -77,6 +77,12 @@ def _texts(paths: Paths, name: str | None, number: int) -> Texts:
     return {path: then[path]}
 
 
+def _with_removed(texts: Texts) -> Texts:
+    """Return the files with those of removed instances, which are there no more when the instance is back."""
+    back = [path for path, text in texts.items() if path.startswith("instances/") and text is not None]
+    return {**texts, **{f"removed/{path.removeprefix('instances/')}": None for path in back}}
+
+
 def _write(paths: Paths, texts: Texts) -> None:
     for path, text in texts.items():
         place = f"{paths.own_files}/{path}"
@@ -84,8 +90,6 @@ def _write(paths: Paths, texts: Texts) -> None:
             files.remove(place)
         elif files.read_text(place) != text:
             files.write_atomic(place, text.encode(), 0o600)
-        if path.startswith("instances/") and text is not None:
-            files.remove(f"{paths.own_files}/removed/{path.removeprefix('instances/')}")
 
 
 def _keep_unapplied(user: facts.Account, texts: Texts, force: bool) -> None:

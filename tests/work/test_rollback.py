@@ -1,0 +1,172 @@
+"""Which generation a rollback returns to, which files it changes, and that it loses none of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import files
+from chainsaw.work.result import Quiet, Request
+from chainsaw.work.rollback import rollback
+
+
+def dry(name=None, number=None):
+    request = Request((name,) if name else (), dry_run=True, command="rollback")
+    return rollback(name, number, request, Quiet())
+
+
+def refused(name=None, number=None, force=False):
+    """Return the problems of a rollback, on a host that has no user manager at the latest."""
+    request = Request((name,) if name else (), force=force, command="rollback")
+    with pytest.raises(ChainsawError) as caught:
+        rollback(name, number, request, Quiet())
+    return [item.code for item in caught.value.diagnostics], caught.value
+
+
+def to(number, *paths):
+    return {"generation": number, "files": paths}
+
+
+@pytest.fixture
+def applied(admin):
+    """An admin who has applied two instances, and then one of them twice in another way."""
+    admin.declare("blog", "One")
+    admin.declare("club", "Rowing")
+    admin.apply()
+    for title in ("Two", "Three"):
+        admin.declare("blog", title)
+        admin.apply("blog")
+    return admin
+
+
+def test_it_goes_back_to_the_generation_before_the_last_change(applied):
+    assert dry().data == to(2, "instances/blog.yaml")
+    assert dry("blog").data == to(2, "instances/blog.yaml")
+    assert dry().lines == ("would change instances/blog.yaml",)
+
+
+def test_it_passes_over_generations_in_which_an_instance_was_the_same(applied):
+    applied.declare("club", "Sailing")
+    applied.apply("club")
+    assert dry("blog").data == to(2, "instances/blog.yaml")
+    assert dry("club").data == to(3, "instances/club.yaml")
+    assert dry().data == to(3, "instances/club.yaml")
+
+
+def test_it_goes_where_it_is_told_to(applied):
+    assert dry("blog", 1).data == to(1, "instances/blog.yaml")
+    assert dry("club", 1).lines == ("your files would stay as they are",)
+
+
+def test_what_came_later_goes_and_what_was_removed_comes_back(applied):
+    applied.declare("shop")
+    applied.retract("club")
+    applied.apply()
+    assert dry().data == to(3, "instances/club.yaml", "instances/shop.yaml")
+    assert dry("club").data == to(3, "instances/club.yaml")
+
+
+def test_what_was_removed_long_ago_comes_back_from_where_its_file_is_kept(applied):
+    applied.retract("club")
+    applied.apply()
+    for number in (1, 2, 3):
+        files.remove_tree(f"{applied.paths.generations}/{number}")
+    assert dry("club").data == to(0, "instances/club.yaml")
+
+
+def test_a_generation_that_only_git_has_will_do(applied):
+    files.remove_tree(f"{applied.paths.generations}/1")
+    assert dry("blog", 1).data == to(1, "instances/blog.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "message"),
+    [
+        (None, 9, "there is no generation 9; there are: 1, 2, 3"),
+        ("club", None, "there is no earlier generation of club to return to"),
+        ("shop", 1, "shop was not there in generation 1"),
+    ],
+)
+def test_where_there_is_nothing_to_return_to_that_is_said(applied, name, number, message):
+    applied.declare("shop")
+    problems, error = refused(name, number)
+    assert (problems, error.exit, str(error)) == (["no-generation"], Exit.MISSING, message)
+    assert error.diagnostics[0].hint.startswith("chainsaw history")
+
+
+def test_a_name_of_no_instance_is_refused_with_a_suggestion(applied):
+    problems, error = refused("blgo")
+    assert (problems, error.exit) == (["no-instance"], Exit.MISSING)
+    assert "did you mean blog?" in str(error)
+
+
+def test_the_first_generation_has_none_before_it(admin):
+    admin.declare("blog")
+    admin.apply()
+    assert str(refused()[1]) == "there is no earlier generation to return to"
+
+
+def test_a_dry_run_changes_nothing(applied):
+    before = applied.git("rev-list", "--all")
+    applied.declare("blog", "Not yet applied")
+    dry()
+    assert "Not yet applied" in applied.read("instances/blog.yaml")
+    assert applied.git("rev-list", "--all") == before
+
+
+def test_a_host_on_which_nothing_can_run_keeps_its_files(applied):
+    applied.retract("club")
+    applied.apply()
+    for name, number in ((None, None), ("blog", 1), ("club", None)):
+        before = applied.git("status", "--porcelain")
+        assert refused(name, number)[1].exit is Exit.HOST
+        assert "Three" in applied.read("instances/blog.yaml")
+        assert not (applied.own / "instances/club.yaml").exists()
+        assert "Rowing" in applied.read("removed/club.yaml")
+        assert applied.git("status", "--porcelain") == before == ""
+
+
+def test_changes_that_were_never_applied_are_committed_before_they_go(applied):
+    applied.declare("blog", "Written last night")
+    applied.declare("club", "Written last night")
+    applied.write("README.md", "Ours.\n")
+    refused("blog")
+    assert applied.subjects()[0] == "keep: the site"
+    assert applied.changed_by() == ["instances/blog.yaml"], "nothing happens to the other one"
+    assert "Written last night" in applied.git("show", "HEAD:instances/blog.yaml")
+    assert "Written last night" in applied.read("instances/club.yaml")
+
+
+def test_changes_that_were_committed_by_hand_are_safe_already(applied):
+    applied.declare("blog", "Written last night")
+    applied.git("commit", "-qam", "Last night")
+    refused("blog")
+    assert applied.subjects()[0] == "Last night"
+
+
+def test_changes_that_cannot_be_kept_are_not_overwritten(applied, monkeypatch):
+    applied.declare("blog", "Written last night")
+    with monkeypatch.context() as without:
+        without.setenv("PATH", "/nonexistent")
+        problems, error = refused()
+        assert (problems, error.exit) == (["unapplied"], Exit.INVALID)
+        assert error.diagnostics[0].file.endswith("instances/blog.yaml")
+        assert "chainsaw diff" in error.diagnostics[0].hint
+        assert refused(force=True)[1].exit is Exit.HOST, "with --force it is not that which stops it"
+    (applied.own / ".git/index.lock").write_text("")
+    assert refused()[0] == ["unapplied"]
+    assert "Written last night" in applied.read("instances/blog.yaml")
+
+
+def test_a_merge_that_is_under_way_is_not_overwritten(applied):
+    applied.git("switch", "-qc", "other", "HEAD~1")
+    applied.declare("blog", "Other")
+    applied.git("commit", "-qam", "Other")
+    applied.git("merge", "-q", "@{-1}", check=False)
+    assert refused("blog")[0] == ["unapplied"]
+    assert "<<<<<<<" in applied.read("instances/blog.yaml")
+
+
+def test_files_that_declare_nothing_stay(applied):
+    applied.write("instances/.#blog.yaml", "half of it")
+    assert dry().data == to(2, "instances/blog.yaml")
