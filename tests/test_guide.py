@@ -13,7 +13,7 @@ import pytest
 from chainsaw.cli.main import group
 from chainsaw.compile.context import Host, Job
 from chainsaw.host import files
-from chainsaw.load.check import _known
+from chainsaw.load.check import known_keys
 from chainsaw.load.site import load_instance
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.base import Model
@@ -63,7 +63,7 @@ def test_there_is_something_to_look_at():
 @pytest.mark.parametrize("text", IN_YAML, ids=lambda text: text.split(":")[0])
 def test_every_key_of_an_example_is_a_key_of_a_recipe(text):
     for path in read_yaml("guide.yaml", text).keys:
-        known = _known(Recipe, within(path)[:-1])
+        known = known_keys(Recipe, within(path)[:-1])
         assert not known or within(path)[-1] in known, path
 
 

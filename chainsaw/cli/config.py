@@ -60,8 +60,8 @@ site_option = click.option("--site", is_flag=True, help="site.yaml, which holds 
 @json_option
 def show_command(words: tuple[str, ...], site: bool, explained: bool, as_json: bool) -> None:
     """Show every key that holds for NAME, its value and where that comes from, or one KEY of them."""
-    from chainsaw.work.config import explain
-    from chainsaw.work.config import show as effective
+    from chainsaw.work.effective import explain
+    from chainsaw.work.effective import show as effective
 
     name, rest = _words(words, site, 1)
     if explained and not rest:

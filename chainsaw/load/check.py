@@ -56,7 +56,7 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
     kind = str(error["type"])
     path = _in_source(source, error["loc"])
     if kind == "extra_forbidden":
-        known = _known(model, path[:-1])
+        known = known_keys(model, path[:-1])
         message = f"unknown key{nearest(str(path[-1]), known)}"
         return source.problem(path, message, code="unknown-key", at_key=True)
     message = _PHRASES.get(kind) or str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
@@ -77,15 +77,15 @@ def _in_source(source: Source, location: KeyPath) -> KeyPath:
     return path
 
 
-def _known(annotation: Any, path: KeyPath) -> list[str]:
-    """Return the keys that may stand at a path of an annotation."""
+def known_keys(annotation: Any, path: KeyPath) -> list[str]:
+    """Return the keys that may stand at a path of an annotation; none where it is no model."""
     if isinstance(annotation, type) and issubclass(annotation, Model):
         if not path:
             return list(annotation.model_fields)
         field = annotation.model_fields.get(str(path[0]))
-        return _known(field.annotation, path[1:]) if field else []
+        return known_keys(field.annotation, path[1:]) if field else []
     arguments = get_args(annotation)
     if get_origin(annotation) in (dict, tuple):
         inner = arguments[1] if get_origin(annotation) is dict else arguments[0]
-        return _known(inner, path[1:]) if path else []
-    return next(filter(None, (_known(argument, path) for argument in arguments)), [])
+        return known_keys(inner, path[1:]) if path else []
+    return next(filter(None, (known_keys(argument, path) for argument in arguments)), [])

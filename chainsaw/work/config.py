@@ -1,44 +1,44 @@
-"""config: what holds for an instance and where it comes from; and the admin's files changed key by key."""
+"""config: the admin's files changed key by key, or as a whole, and never into something that apply would refuse."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files
-from chainsaw.load.check import nearest
+from chainsaw.load.check import known_keys, nearest
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.recipe import Bundle
 from chainsaw.load.settings import InstanceFile, Value
-from chainsaw.load.site import load_instance, load_site, problems_in
+from chainsaw.load.site import load_instance, load_intent, load_site, route_collisions
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.recipe import Recipe
-from chainsaw.model.site import DEFAULTS, Common, Instance, Site
+from chainsaw.model.site import Instance, Site
 from chainsaw.work.catalog import catalog_of
-from chainsaw.work.directory import kind_of
-from chainsaw.work.names import declared_names, no_instance
+from chainsaw.work.names import declared_names, declared_text
 from chainsaw.work.new import typed
-from chainsaw.work.result import Result, Table
+from chainsaw.work.result import Result
 
-SITE = "site"
+NUMBER = re.compile(r"-?[0-9]+")
+FLAGS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
 class Target:
-    """A file of the admin's: an instance's with its recipe, or site.yaml."""
+    """A file of the admin's: an instance's with its recipe, as far as there is one; site.yaml without a name."""
 
-    name: str
+    name: str | None
     path: str
     text: str
     bundle: Bundle | None = None
-    site: Site | None = None
 
     @property
     def shown(self) -> str:
         """The file as messages name it."""
-        return f"instances/{self.name}.yaml" if self.bundle else "site.yaml"
+        return f"instances/{self.name}.yaml" if self.name else "site.yaml"
 
     @property
     def recipe(self) -> Recipe | None:
@@ -47,18 +47,26 @@ class Target:
 
 
 def target_of(name: str | None) -> Target:
-    """Return an instance's file, or site.yaml without a name; raise ChainsawError when there is none."""
+    """Return an instance's file, or site.yaml without a name; raise ChainsawError when there is none.
+
+    What is wrong in it is no reason not to have it.
+    """
     paths = facts.account().paths
     if name is None:
-        return Target(SITE, paths.site_file, files.read_text(paths.site_file) or "")
-    text = files.read_text(paths.instance_file(name))
-    if text is None:
-        raise no_instance(name, declared_names(paths))
-    recipe = read_yaml(f"instances/{name}.yaml", text).value.get("recipe")
-    bundle = catalog_of(paths).bundle(str(recipe))
-    return Target(
-        name, paths.instance_file(name), text, bundle, load_site("site.yaml", files.read_text(paths.site_file))
-    )
+        return Target(None, paths.site_file, files.read_text(paths.site_file) or "")
+    target = Target(name, paths.instance_file(name), declared_text(paths, name))
+    with suppress(ChainsawError):
+        written = read_yaml(target.shown, target.text).value
+        wanted = written.get("recipe") if isinstance(written, dict) else None
+        return replace(target, bundle=catalog_of(paths).get(str(wanted)))
+    return target
+
+
+def _editable(name: str | None) -> Target:
+    """Return a file in which a key can be set; raise ChainsawError for one that is no YAML."""
+    target = target_of(name)
+    read_yaml(target.shown, target.text)
+    return target
 
 
 def key_path(target: Target, key: str) -> tuple[str, ...]:
@@ -67,168 +75,102 @@ def key_path(target: Target, key: str) -> tuple[str, ...]:
     A setting may be written with or without `settings.` before it, unless a directive has its name.
     """
     parts = tuple(key.split("."))
-    recipe = target.recipe
-    fields = Instance.model_fields if recipe else Site.model_fields
-    if recipe and parts[0] == "settings" and len(parts) == 2 and parts[1] in recipe.settings:
+    model = Instance if target.name else Site
+    settings = target.recipe.settings if target.recipe else {}
+    if parts[0] == "settings" and len(parts) == 2 and parts[1] in settings:
         return parts
-    if parts[0] in fields and parts[0] != "settings":
+    inner = known_keys(model, parts[:-1])
+    if parts[0] in model.model_fields and parts[0] != "settings" and (not inner or parts[-1] in inner):
         return parts
-    if recipe and key in recipe.settings:
+    if key in settings:
         return ("settings", key)
-    known = [*(name for name in fields if name != "settings"), *(recipe.settings if recipe else ())]
+    known = [*(name for name in model.model_fields if name != "settings"), *settings]
+    if len(parts) > 1 and inner:
+        known = [".".join((*parts[:-1], name)) for name in inner]
     hint = f"keys: {', '.join(known)}"
-    raise ChainsawError(Diagnostic("no-key", f"no key {key!r}{nearest(key, known)}", hint=hint), Exit.MISSING)
-
-
-@dataclass(frozen=True)
-class Held:
-    """One key with the value that holds, where that comes from, and what the key is."""
-
-    key: str
-    value: Any
-    origin: str
-    help: str = ""
-    kind: str = ""
-    documentation: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for programs."""
-        names = ("key", "value", "origin", "help", "kind", "documentation")
-        return {name: getattr(self, name) for name in names}
-
-
-def effective_keys(target: Target) -> Iterator[Held]:
-    """Yield every key that holds for an instance or the site, with its value and where that comes from."""
-    source = read_yaml(target.shown, target.text)
-    own: dict[str, Any] = source.value or {}
-
-    def place(*path: str) -> str:
-        return f"{target.shown}:{source.place(path)[0]}"
-
-    recipe = target.recipe
-    for name, field in (Instance if recipe else Site).model_fields.items():
-        if name == "settings" or (
-            recipe and name in Common.model_fields and name not in recipe.honours and name not in own
-        ):
-            continue
-        value, origin = own.get(name), place(name) if name in own else ""
-        if not origin and recipe and getattr(target.site, name, None) is not None:
-            inherited = getattr(target.site, name)
-            value = inherited.model_dump() if hasattr(inherited, "model_dump") else inherited
-            origin = "site.yaml"
-        if not origin:
-            value, origin = DEFAULTS.get(name, _plain(field.get_default())), "default"
-        mapped = recipe.honours.get(name, "") if recipe else ""  # type: ignore[call-overload]  # any key may be asked for
-        yield Held(name, value, origin, mapped or field.description or "")
-    for name, setting in recipe.settings.items() if recipe else ():
-        is_set = name in (own.get("settings") or {})
-        value = own["settings"][name] if is_set else setting.default
-        origin = place("settings", name) if is_set else "recipe default"
-        yield Held(f"settings.{name}", value, origin, setting.help, kind_of(setting), setting.documentation)
-
-
-def _plain(value: Any) -> Any:
-    return value.model_dump() if hasattr(value, "model_dump") else value
-
-
-def show(name: str | None, key: str | None) -> Result:
-    """Return what holds for an instance or the site: every key, or one of them."""
-    target = target_of(name)
-    held = list(effective_keys(target))
-    if key is None:
-        rows = tuple((item.key, _shown(item.value), item.origin) for item in held)
-        data = {"instance": name, "path": target.path, "keys": [item.as_dict() for item in held]}
-        return Result(data, table=Table(("key", "value", "from"), rows))
-    one = _one(target, held, key)
-    return Result({"instance": name, "path": target.path, "keys": [one.as_dict()]}, (_shown(one.value),))
-
-
-def explain(name: str | None, key: str) -> Result:
-    """Return what a key is: its kind, its default, what it does, what it is mapped to, and where that is documented."""
-    target = target_of(name)
-    one = _one(target, list(effective_keys(target)), key)
-    lines = [f"{one.key}: {one.help}", f"  value          {_shown(one.value)}", f"  from           {one.origin}"]
-    lines += [f"  kind           {one.kind}"] if one.kind else []
-    lines += [f"  documentation  {one.documentation}"] if one.documentation else []
-    return Result({"instance": name, "path": target.path, "keys": [one.as_dict()]}, tuple(lines))
-
-
-def _one(target: Target, held: list[Held], key: str) -> Held:
-    path = key_path(target, key)
-    found = next((item for item in held if item.key in (".".join(path), path[0])), None)
-    if found is None:
-        return Held(".".join(path), None, "not set")
-    value = found.value
-    for part in path[1:] if found.key == path[0] else ():
-        value = value.get(part) if isinstance(value, dict) else None
-    return found if value is found.value else Held(".".join(path), value, found.origin, found.help)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_shown(item)}" for name, item in value.items())
-    return str(value)
+    suggestion = nearest(key.removeprefix("settings."), known)
+    raise ChainsawError(Diagnostic("no-key", f"no key {key!r}{suggestion}", hint=hint), Exit.MISSING)
 
 
 def set_key(name: str | None, key: str, text: str) -> Result:
     """Give a key a value in the admin's file; raise ChainsawError, and change nothing, for what apply would refuse."""
-    target = target_of(name)
+    target = _editable(name)
     path = key_path(target, key)
-    recipe = target.recipe
-    value: Value = text
-    if recipe and path[0] == "settings":
-        value = typed(recipe.settings[path[1]], text)
-    elif text in ("true", "false") or text.lstrip("-").isdigit():
-        value = text == "true" if text in ("true", "false") else int(text)
-    try:
-        changed = with_key(target.text, path, value)
-    except ValueError as error:
-        raise invalid(Diagnostic("no-key", str(error), target.shown, key=key)) from None
-    return _written(target, changed, f"{'.'.join(path)} is {_shown(value)}")
+    refused: list[list[Diagnostic]] = []
+    for value in _readings(target, path, text):
+        try:
+            changed = with_key(target.text, path, value)
+        except ValueError as error:
+            raise invalid(Diagnostic("no-key", str(error), target.shown, key=key)) from None
+        problems = _problems(target, changed)
+        if not problems:
+            return _written(target, changed, f"{'.'.join(path)} is {text}")
+        refused.append(problems)
+    # That a number is no text is not what is wrong with it.
+    told = next((found for found in refused if not any(item.code.endswith("-type") for item in found)), refused[0])
+    raise invalid(told)
+
+
+def _readings(target: Target, path: tuple[str, ...], text: str) -> Iterator[Value]:
+    """Yield what a word of the command line may mean as the value of a key."""
+    if target.recipe and path[0] == "settings":
+        yield typed(target.recipe.settings[path[1]], text)
+        return
+    yield text
+    if NUMBER.fullmatch(text):
+        yield int(text)
+    if text in FLAGS:
+        yield FLAGS[text]
 
 
 def unset_key(name: str | None, key: str) -> Result:
     """Take a key out of the admin's file, so that what is inherited or the default holds again."""
-    target = target_of(name)
+    target = _editable(name)
     path = key_path(target, key)
     changed = without_key(target.text, path)
     if changed == target.text:
         return Result({"instance": name, "path": target.path, "changed": False}, (f"{'.'.join(path)} is not set here",))
+    if problems := _problems(target, changed):
+        raise invalid(problems)
     return _written(target, changed, f"{'.'.join(path)} is no longer set here")
 
 
 def edit(name: str | None, change: Callable[[str, list[str]], str | None]) -> Result:
     """Let the admin change a whole file; `change` gets the text and what was wrong with it, and returns it or None."""
     target = target_of(name)
-    text, problems = target.text, list[str]()
+    text, shown = target.text, list[str]()
     while True:
-        changed = change(text, problems)
+        changed = change(text, shown)
         if changed is None or changed == target.text:
             return Result({"instance": name, "path": target.path, "changed": False}, ("nothing was changed",))
-        try:
+        problems = _problems(target, changed)
+        if not problems:
             return _written(target, changed, f"{target.shown} is changed")
-        except ChainsawError as error:
-            text, problems = changed, [item.render() for item in error.diagnostics]
+        text, shown = changed, [item.render() for item in problems]
 
 
 def _written(target: Target, text: str, done: str) -> Result:
-    _check(target, text)
     files.write_atomic(target.path, text.encode(), 0o600)
-    name = target.name if target.bundle else None
-    data = {"instance": name, "path": target.path, "changed": text != target.text}
-    return Result(data, (done, f"next: chainsaw apply{f' {name}' if name else ''}"))
+    data = {"instance": target.name, "path": target.path, "changed": text != target.text}
+    return Result(data, (done, f"next: chainsaw apply{f' {target.name}' if target.name else ''}"))
 
 
-def _check(target: Target, text: str) -> None:
-    """Raise ChainsawError for what apply would refuse in a text."""
-    if target.bundle is None:
-        load_site("site.yaml", text)
-        return
-    file: InstanceFile = load_instance(target.shown, text)
-    bundle = catalog_of(facts.account().paths).bundle(file.instance.recipe)
-    if problems := problems_in(file, bundle):
-        raise invalid(problems)
+def _problems(target: Target, text: str) -> list[Diagnostic]:
+    """Return what apply would refuse in a text, if it were the file's."""
+    paths = facts.account().paths
+    catalog = catalog_of(paths)
+    try:
+        if target.name is None:
+            load_site(target.shown, text)
+            return []
+        file = load_intent(("site.yaml", None), {target.shown: text}, catalog).instances[target.name]
+    except ChainsawError as error:
+        return error.diagnostics
+    others: dict[str, InstanceFile] = {}
+    for name in declared_names(paths) - {target.name}:
+        try:
+            others[name] = load_instance(f"instances/{name}.yaml", files.read_text(paths.instance_file(name)) or "")
+        except ChainsawError:
+            continue
+    before = route_collisions(others, catalog)
+    return [item for item in route_collisions({**others, file.name: file}, catalog) if item not in before]

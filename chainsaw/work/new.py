@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
@@ -89,7 +90,7 @@ def typed(setting: Setting, text: str) -> Value:
     """Return a value from the command line as its setting has it; what does not fit stays text."""
     if setting.type == "boolean" and text in ("true", "false"):
         return text == "true"
-    if setting.type == "integer" and text.lstrip("-").isdigit():
+    if setting.type == "integer" and re.fullmatch("-?[0-9]+", text):
         return int(text)
     return text
 
