@@ -22,7 +22,11 @@ HEADING = ("name", "recipe", "state", "since", "memory", "disk", "backup", "url"
 def overview() -> Result:
     """Return all instances, declared or applied, sorted by name."""
     user = facts.account()
-    seen = look(user)
+    return tell_of(user, look(user))
+
+
+def tell_of(user: facts.Account, seen: Sight) -> Result:
+    """Return what is to be told of the host as it was seen."""
     applied = seen.manifest.instances
     rows = []
     for name in sorted(seen.pending.declared | applied.keys()):
