@@ -136,8 +136,8 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
 
 
 def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Action]:
-    """Yield the stop of each unit that runs because of us and is no longer wanted."""
-    kept, former = _units(wanted.manifest), _units(observed.manifest)
+    """Yield the stop of each unit that runs because of us, or is one of ours and somebody started it, unwanted."""
+    kept, former = _units(wanted.manifest), _units(observed.manifest, also_stopped=True)
     for unit, state in sorted(observed.units.items()):
         ours = unit in former or unit in observed.applied
         if ours and unit not in kept and state != "inactive":
@@ -180,11 +180,11 @@ def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Ite
         yield act.StartUnit(owner, own[0], again, (*digests, own))
 
 
-def _units(manifest: Manifest) -> dict[str, str]:
-    """Return every unit of a manifest that should be up, with its owner."""
+def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str]:
+    """Return every unit of a manifest that should be up, with its owner; or all that it has."""
     units = {TARGET: ""}
     for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
-        if deployment.serving == "stopped":
+        if deployment.serving == "stopped" and not also_stopped:
             continue
         own = (deployment.socket, deployment.gate, *deployment.services, *deployment.timers, deployment.network)
         for service in own:

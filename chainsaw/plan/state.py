@@ -40,10 +40,10 @@ def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
         return "starting"
     if "deactivating" in states:
         return "stopping"
-    if states <= {"active"}:
-        return "maintenance" if deployment.serving == "maintenance" else "running"
-    if deployment.sleep is None:
+    if deployment.sleep is None and not states <= {"active"}:
         return "stopped"
+    if deployment.serving == "maintenance":
+        return "maintenance"
     return "running" if "active" in states else "asleep"
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainsaw.plan.state import FRONT, instance_state
+from chainsaw.plan.observed import UnitDetails
+from chainsaw.plan.state import FRONT, instance_health, instance_state, restless, state_since
 
 APP, GATE, SOCKET = "app@feeds.service", "app@feeds.gate.service", "app@feeds.socket"
 STATES = ["active", "reloading", "activating", "deactivating", "inactive", "failed", None]
@@ -103,3 +104,75 @@ def test_one_failed_component_is_a_failed_instance(goldens):
     assert instance_state(mill, up) == "running"
     for unit in up:
         assert instance_state(mill, {**up, unit: "failed"}) == "failed"
+
+
+def closed(deployment, how):
+    return deployment.model_copy(update={"serving": how})
+
+
+@pytest.mark.parametrize(
+    ("app", "gate", "socket", "state"),
+    [
+        ("inactive", "inactive", None, "stopped"),
+        (None, None, None, "stopped"),
+        ("failed", "inactive", None, "stopped"),
+        ("inactive", "inactive", "active", "stopped"),
+        ("active", "active", "active", "running"),
+        ("activating", "inactive", "active", "starting"),
+        ("deactivating", "inactive", "active", "stopping"),
+    ],
+)
+def test_the_state_of_what_is_to_be_stopped_is_that_of_its_processes(feeds, app, gate, socket, state):
+    assert instance_state(closed(feeds, "stopped"), units(app, gate, socket)) == state
+
+
+def test_in_maintenance_is_what_would_run_or_sleep(feeds):
+    for states in product(STATES, repeat=3):
+        known = units(*states)
+        found, other = instance_state(closed(feeds, "maintenance"), known), instance_state(feeds, known)
+        assert found == ("maintenance" if other in ("running", "asleep") else other), states
+    assert instance_state(closed(feeds, "maintenance"), units("active", "active")) == "maintenance"
+
+
+def test_files_alone_are_closed_without_a_process(goldens):
+    pages = goldens["static"].manifest.instances["www"]
+    assert instance_state(closed(pages, "stopped"), {FRONT: "active"}) == "stopped"
+    assert instance_state(closed(pages, "maintenance"), {FRONT: "active"}) == "maintenance"
+
+
+def details(since=0.0, restarts=0):
+    return UnitDetails("active", "running", since, restarts)
+
+
+def test_an_instance_is_in_its_state_since_its_last_unit_changed(feeds):
+    known = {APP: details(100.0), GATE: details(300.0), SOCKET: details(200.0), "app@other.service": details(900.0)}
+    assert state_since(feeds, known) == 300.0
+    assert state_since(feeds, {SOCKET: details(200.0)}) == 200.0
+    assert state_since(feeds, {"app@other.service": details(900.0)}) == 0.0
+
+
+def test_the_health_is_the_worst_of_those_that_podman_asks(goldens):
+    blog = goldens["wordpress"].manifest.instances["blog"]
+    polled = blog.model_copy(
+        update={"services": tuple(item.model_copy(update={"polled": True}) for item in blog.services)}
+    )
+    healths = {"blog.app": "healthy", "blog.db": "unhealthy", "other.app": "unhealthy"}
+    assert instance_health(polled, healths) == "unhealthy"
+    assert instance_health(polled, {**healths, "blog.db": "starting"}) == "starting"
+    assert instance_health(polled, {**healths, "blog.db": "healthy"}) == "healthy"
+    assert instance_health(polled, {"blog.app": "healthy"}) == "healthy"
+    assert instance_health(polled, {}) is None
+    asked = (blog.services[0].model_copy(update={"polled": False}), polled.services[1])
+    unasked = polled.model_copy(update={"services": asked})
+    assert instance_health(unasked, {asked[0].container: "unhealthy", asked[1].container: "healthy"}) == "healthy"
+
+
+def test_units_that_begin_anew_now_and_then_are_no_reason_to_worry(feeds):
+    known = {
+        APP: details(restarts=2),
+        GATE: details(restarts=3),
+        SOCKET: details(),
+        "app@other.service": details(restarts=9),
+    }
+    assert restless(feeds, known) == {GATE: 3}
+    assert restless(feeds, {}) == {}
