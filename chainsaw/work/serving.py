@@ -8,7 +8,7 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.plan.state import processes_of
 from chainsaw.work.apply import apply
-from chainsaw.work.names import applied_instance, declared_names, no_instance
+from chainsaw.work.names import applied_instance, declared_text
 from chainsaw.work.result import Reporter, Request, Result
 
 KEY = ("serving",)
@@ -25,14 +25,15 @@ def serve(name: str, serving: str, request: Request, report: Reporter) -> Result
     `serving` is normal, maintenance or stopped. What is in the file holds after a reboot, and for every later apply.
     """
     paths = facts.account().paths
-    file = paths.instance_file(name)
-    text = files.read_text(file)
-    if text is None:
-        raise no_instance(name, declared_names(paths))
+    file, text = paths.instance_file(name), declared_text(paths, name)
     changed = without_key(text, KEY) if serving == "normal" else with_key(text, KEY, serving)
     if changed != text:
         files.write_atomic(file, changed.encode(), 0o600)
-    result = apply(request, report)
+    try:
+        result = apply(request, report)
+    except ChainsawError:
+        files.write_atomic(file, text.encode(), 0o600)
+        raise
     if result.exit is not Exit.OK:
         return result
     told = TELLS[serving].format(name, name)

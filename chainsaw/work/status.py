@@ -17,6 +17,7 @@ from chainsaw.model.quantity import bytes_for_people, span_for_people
 from chainsaw.plan.observed import UnitDetails
 from chainsaw.plan.state import instance_state, processes_of, restless, state_since
 from chainsaw.work.names import applied_instance
+from chainsaw.work.notes import notes_of
 from chainsaw.work.overview import missing_directories
 from chainsaw.work.result import Result
 from chainsaw.work.sight import Sight, look
@@ -74,6 +75,7 @@ def _data(user: facts.Account, seen: Sight, deployment: Deployment, parts: list[
         "restless": restless(deployment, seen.units),
         "missing": missing_directories(deployment),
         "last_backup": None,
+        "notes": notes_of(name),
     }
 
 
@@ -150,7 +152,11 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
         yield f"chainsaw logs {name}"
     if data["state"] == "stopped":
         yield f"chainsaw start {name}"
-    if data["edited"] or data["changed"]:
+    if data["state"] == "maintenance":
+        yield f"chainsaw maintenance {name} off"
+    if data["edited"]:
+        yield f"chainsaw plan {name}"
+    if data["changed"]:
         yield f"chainsaw diff {name}"
 
 
@@ -174,6 +180,7 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     for entry in data["said"]:
         stamp = time.strftime("%m-%d %H:%M", time.localtime(entry["at"]))
         yield f"  {'said':12} {stamp} {entry['from']}: {entry['text'][:200]}"
+    yield from (f"  {'note':12} {line}" for line in data["notes"])
     if data["next"]:
         yield f"next: {data['next']}"
 
