@@ -25,6 +25,9 @@ ELSEWHERE = {
     "exists": "cli/test_new.py::test_it_never_overwrites",
     "file-too-large": "work/test_catalog.py::test_a_file_that_belongs_into_a_package_is_too_large",
     "foreign": "work/test_host.py::test_what_others_put_where_a_link_belongs_is_left_alone",
+    "git-busy": "work/test_history.py::test_while_a_merge_is_under_way_nothing_is_committed",
+    "git-detached": "work/test_history.py::test_what_is_committed_on_no_branch_says_how_to_keep_it",
+    "git-refused": "work/test_history.py::test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost",
     "incomplete": "work/test_host.py::test_an_installation_without_its_templates_says_so",
     "level": "cli/test_recipe_verbs.py::test_a_recipe_that_is_not_well_formed_fails_level_1_and_its_record_says_so",
     "lint": "compile/test_lint.py::test_a_rule_points_at_what_breaks_it",
@@ -37,8 +40,10 @@ ELSEWHERE = {
     "pattern": "work/test_logs.py::test_a_pattern_that_is_none_is_refused",
     "no-authority": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
     "no-generation": "work/test_files_on_disk.py::test_a_generation_that_is_not_there_is_named_with_those_that_are",
+    "no-git": "work/test_history.py::test_without_git_the_admin_is_told",
     "no-image": "work/test_images.py::test_an_image_that_is_not_there_after_all_is_a_problem",
     "no-instance": "work/test_tell.py::test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion",
+    "no-key": "work/test_config.py::test_a_key_that_there_is_not_is_refused_with_a_suggestion",
     "no-linger": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
     "no-podman": "work/test_host.py::test_podman_is_asked_for_its_version_once",
     "no-program": "work/test_process.py::test_a_program_that_is_not_there_is_named",
@@ -52,7 +57,9 @@ ELSEWHERE = {
     "no-user": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
     "no-user-manager": "work/test_host.py::test_without_a_user_manager_nothing_is_done",
     "not-empty": "cli/test_render.py::test_a_directory_with_something_in_it_is_refused",
+    "not-kept": "cli/test_config_verbs.py::test_a_faulty_edit_is_not_kept_and_all_that_is_wrong_is_told",
     "not-started": "work/test_transaction.py::test_an_instance_that_does_not_start_leaves_the_others_alone",
+    "note": "work/test_notes.py::test_a_note_is_one_line_of_text",
     "old-podman": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
     "old-systemd": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
     "podman-silent": "work/test_host.py::test_without_the_api_of_podman_nothing_is_known",
@@ -71,7 +78,9 @@ ELSEWHERE = {
     "source-unreachable": "work/test_catalog.py::test_what_a_source_may_be",
     "source-unsigned": "work/test_catalog.py::test_a_key_lets_only_signed_commits_in",
     "static-path": "work/test_host.py::test_an_archive_that_leaves_its_root_is_refused",
+    "stopped": "work/test_restart.py::test_what_is_stopped_is_not_started_by_a_restart",
     "system": "work/test_transaction.py::test_what_the_system_refuses_is_told_with_what_mends_it",
+    "unapplied": "work/test_rollback.py::test_changes_that_cannot_be_kept_are_not_overwritten",
     "unmounted-volume": "work/test_images.py::test_a_volume_that_nobody_mounts_would_lose_data",
     "unreadable": "work/test_files_on_disk.py::test_what_is_not_there_is_no_error_and_what_cannot_be_read_is",
     "usage": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
@@ -95,7 +104,7 @@ def codes_in(text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            code = {"Diagnostic": 0, "self.refuse": 3, "_at": 3}.get(called)
+            code = {"Diagnostic": 0, "_warning": 0, "self.refuse": 3, "_at": 3}.get(called)
             given = node.args[code : code + 1] if code is not None else []
             given += [item.value for item in node.keywords if item.arg == "code"]
             yield from (item.value for item in given if isinstance(item, ast.Constant))
