@@ -102,6 +102,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "ca": (f"cat {DATA}/front/authority/ca.pem",),
     "secret list": (f"ls {DATA}/instances/{{name}}/secrets",),
     "secret show": (f"podman unshare cat {DATA}/instances/{{name}}/secrets/{{key}}",),
+    "secret set": (f"editor {DATA}/secrets/{{key}}", "chainsaw restart NAME"),
     "secret rotate": (
         f"podman unshare sh -c 'pwgen -s 24 1 > {DATA}/instances/{{name}}/secrets/{{key}}'",
         "podman exec -i {name}.app …   # as the recipe says, or: systemctl --user restart app@{name}",

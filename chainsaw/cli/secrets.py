@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from chainsaw.cli.arguments import instance_argument
@@ -29,6 +31,24 @@ def list_command(name: str, as_json: bool) -> None:
     from chainsaw.work.secrets import list_secrets
 
     show("secret", list_secrets(name), as_json)
+
+
+@secret.command(
+    "set", epilog="\b\nExamples:\n  chainsaw secret set smtp_password\n  pass mail | chainsaw secret set smtp_password"
+)
+@click.argument("key")
+@json_option
+def set_command(key: str, as_json: bool) -> None:
+    """Keep the secret KEY that site.yaml or an instance's file names, such as the password of the mail server.
+
+    It is asked for, or read from standard input; it is in no file of yours, and never printed.
+    """
+    from chainsaw.work.secrets import set_site_secret
+
+    value = click.prompt(key, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
+    with progress() as report:
+        result = set_site_secret(key, value, report)
+    show("secret", result, as_json)
 
 
 @secret.command("rotate", epilog="\b\nExamples:\n  chainsaw secret rotate blog admin_password")

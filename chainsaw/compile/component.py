@@ -113,7 +113,8 @@ def _mounts(job: Job, component: str, declared: Component) -> Iterator[str]:
     for volume, target in sorted(declared.volumes.items()):
         source = paths.volume(job.name, volume, recipe.volumes[volume].public is not None)
         yield f"{source}:{target}{':ro' if recipe.volumes[volume].admin else ''}"
-    for secret in sorted(declared.secrets):
+    own = {*declared.secrets, *([job.mail.password.secret] if declared.mail and job.mail and job.mail.password else [])}
+    for secret in sorted(own):
         yield f"{paths.secret(job.name, secret)}:/run/secrets/{secret}:ro"
     for source, target in sorted(declared.files.items(), key=lambda item: item[1]):
         yield f"{paths.current}/{_config_path(job, component, source)}:{target}:ro"

@@ -16,7 +16,7 @@ from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
 from chainsaw.model.names import span_in_seconds
 from chainsaw.model.paths import Paths
-from chainsaw.model.site import Site, effective
+from chainsaw.model.site import Mail, Site, effective
 
 SHARED_DIRECTORY = "/run/instance"
 APP_SOCKET = f"{SHARED_DIRECTORY}/app.sock"
@@ -80,8 +80,21 @@ class Job:
             "egress": self.may_reach_internet,
             "inherited": not self.gated,
             "socket": APP_SOCKET,
+            "mail": self._mail_context(),
             **effective(self.site, instance),
         }
+
+    @property
+    def mail(self) -> Mail | None:
+        """The mail server that holds for this instance, if its recipe sends mail at all."""
+        return (self.file.instance.mail or self.site.mail) if "mail" in self.bundle.recipe.honours else None
+
+    def _mail_context(self) -> dict[str, Any] | None:
+        if self.mail is None:
+            return None
+        sender = self.mail.sender or effective(self.site, self.file.instance)["email"]
+        secret = self.mail.password.secret if self.mail.password else None
+        return {**self.mail.model_dump(exclude={"password"}), "sender": sender, "secret": secret}
 
     @property
     def sleep(self) -> int | None:

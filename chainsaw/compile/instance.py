@@ -9,6 +9,7 @@ from chainsaw.compile.component import component_quadlet, config_files
 from chainsaw.compile.context import APP_SOCKET, SHARED_DIRECTORY, Job
 from chainsaw.compile.images import image_reference, shared_build
 from chainsaw.compile.locations import location_files, static_key
+from chainsaw.compile.mail import mail_secret, mail_units
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.model.artifact import Artifact, intent_path
 from chainsaw.model.deployment import (
@@ -45,9 +46,9 @@ def compile_instance(job: Job) -> Piece:
     if job.file.source.text:
         artifacts.append(Artifact(intent_path(job.name), job.file.source.text.encode(), job.name))
     units = [*_socket(job), *_network(job), *_gate(job)]
-    timers = list(_timers(job))
-    artifacts += [*units, *timers, *location_files(job)]
-    return Piece(_deployment(job, services, units, timers), tuple(artifacts))
+    timers, mail = list(_timers(job)), list(mail_units(job))
+    artifacts += [*units, *timers, *mail, *location_files(job)]
+    return Piece(_deployment(job, services, units, [*timers, *mail]), tuple(artifacts))
 
 
 def _start_order(job: Job) -> list[str]:
@@ -167,6 +168,7 @@ def _deployment(job: Job, services: list[Service], units: list[Artifact], timers
             for timer in timers
             if timer.path.endswith(".timer")
         ),
+        relay=_relay(timers),
         network=Service(unit=f"chainsaw-{job.name}-network.service", digest=networks[0].digest) if networks else None,
         probe=ProbeRequest(
             path=instance.path + probe.path.lstrip("/"),
@@ -188,6 +190,11 @@ def _service(job: Job, component: str, quadlet: Artifact) -> Service:
         health=declared.health.command if declared.health and not declared.once else (),
         polled=declared.ready == "healthy" and not declared.once,
     )
+
+
+def _relay(units: list[Artifact]) -> Service | None:
+    found = [unit for unit in units if unit.path.endswith(".mail.socket")]
+    return Service(unit=found[0].path.rsplit("/", 1)[-1], digest=found[0].digest) if found else None
 
 
 def _gate_service(job: Job, gates: list[Artifact]) -> Service | None:
@@ -245,6 +252,8 @@ def _secrets(job: Job) -> Iterator[SecretFile]:
         ids = _owner(job, users[0].user, users[0].group) if users else _owner(job, 0, 0)
         if ids:
             yield SecretFile(path=job.host.paths.secret(job.name, name), key=name, length=secret.length, ids=ids)
+    if (copied := mail_secret(job)) is not None:
+        yield copied
 
 
 def _static(job: Job) -> StaticExport | None:

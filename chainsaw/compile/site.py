@@ -71,7 +71,7 @@ def _target(pieces: Mapping[str, Piece], host: Host, shared: Shared) -> Artifact
         if deployment.serving == "stopped":
             continue
         awake = [] if deployment.sleep is not None else [*deployment.services, deployment.gate]
-        wanted = [deployment.socket, *awake, *deployment.timers]
+        wanted = [deployment.socket, *awake, *deployment.timers, deployment.relay]
         units += [service.unit for service in wanted if service]
     path = "units/chainsaw.target"
     return unit_artifact(

@@ -147,9 +147,9 @@ def _unit_problems(bundle: Bundle) -> Iterator[Diagnostic]:
         message = f"a component is called {name} too, and their units would have one name"
         yield source.problem(("timers", name), message, code="name-taken", at_key=True)
     for kind in ("components", "timers"):
-        if "gate" in getattr(recipe, kind):
-            message = "the gate in front of the app has this name"
-            yield source.problem((kind, "gate"), message, code="name-taken", at_key=True)
+        for name, what in (("gate", "the gate in front of the app"), ("mail", "the way of its mail")):
+            if name in getattr(recipe, kind):
+                yield source.problem((kind, name), f"{what} has this name", code="name-taken", at_key=True)
     served = recipe.serve.http
     for name, component in recipe.components.items():
         if component.ready == "answers" and not (name == "app" and served and served.port):

@@ -67,6 +67,7 @@ class Component(Model):
     tasks: Annotated[int, Field(ge=8, le=4096)] = Field(256, description="How many processes and threads it may have.")
     capabilities: tuple[Waiver, ...] = Field((), description="Capabilities beyond none.")
     egress: Egress | None = Field(None, description="Whether it reaches the internet; not at all when left out.")
+    mail: bool = Field(False, description="Whether it hands mail in at /run/instance/mail.sock.")
     dump: Command = Field((), description="Writes all of its data to standard output while it runs.")
     restore: Command = Field((), description="Reads what dump wrote from standard input, and replaces its data.")
 

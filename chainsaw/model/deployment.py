@@ -28,12 +28,13 @@ class Directory(Recorded):
 
 
 class SecretFile(Recorded):
-    """A secret that must exist: generated once."""
+    """A secret that must exist: generated once, or a copy of the site's own at `source`."""
 
     path: str
     key: str
     length: int
     ids: Ids
+    source: str = ""
 
 
 class ImageNeed(Recorded):
@@ -100,6 +101,7 @@ class Deployment(Recorded):
     gate: Service | None = None
     sleep: int | None = None
     timers: tuple[Service, ...] = ()
+    relay: Service | None = None
     network: Service | None = None
     probe: ProbeRequest
     start_timeout: int = 120

@@ -104,6 +104,7 @@ SYSTEMD = {
             (
                 "MemoryMax",
                 "MemorySwapMax",
+                "NoNewPrivileges",
                 "NonBlocking",
                 "RemainAfterExit",
                 "Restart",

@@ -164,6 +164,13 @@ def check_header_value(value: str) -> str:
     return check_text(value)
 
 
+def check_login(value: str) -> str:
+    """Return a user name for another server; raise ValueError for what would need quoting in a configuration file."""
+    if not re.fullmatch(r"[!-~]+", value) or set(value) & set("\"'\\`$#"):
+        raise ValueError("a login has no spaces, quotes, backslashes, dollar or number signs")
+    return value
+
+
 def check_text(value: str) -> str:
     """Return one line of text; raise ValueError for control characters."""
     if any(ord(character) < 32 or 127 <= ord(character) < 160 or character in "\u2028\u2029" for character in value):
@@ -198,6 +205,7 @@ Email = Annotated[str, AfterValidator(check_email)]
 Size = Annotated[str, AfterValidator(check_size)]
 Span = Annotated[str, AfterValidator(check_span)]
 Rest = Annotated[str, AfterValidator(check_rest)]
+Login = Annotated[str, AfterValidator(check_login)]
 Language = Annotated[str, AfterValidator(check_language)]
 Timezone = Annotated[str, AfterValidator(check_timezone)]
 Capability = Annotated[str, AfterValidator(check_capability)]

@@ -178,6 +178,10 @@ class Paths:
         """Return the file of one secret."""
         return f"{self.instance(name)}/secrets/{key}"
 
+    def site_secret(self, key: str) -> str:
+        """Return the file of a secret that the site's settings name."""
+        return f"{self.root}/secrets/{key}"
+
     def socket(self, name: str) -> str:
         """Return the socket through which the front reaches an instance."""
         return f"{self.sockets}/{name}.sock"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from chainsaw.model.base import Model
-from chainsaw.model.names import Email, Language, Rest, Size, Timezone, Word, check_host, check_path
+from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host, check_path
 from chainsaw.model.sources import RecipeName
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -64,6 +64,31 @@ class Ports(Model):
         return "" if self.https == 443 else f":{self.https}"
 
 
+class SecretName(Model):
+    """A value that stands in no file of yours: chainsaw secret set NAME."""
+
+    secret: Word = Field(description="Its name.")
+
+
+class Mail(Model):
+    """The server that takes the mail of applications."""
+
+    host: Annotated[str, AfterValidator(check_host)] = Field(description="The mail server.")
+    port: Port = Field(587, description="Its port.")
+    tls: Literal["starttls", "tls", "none"] = Field("starttls", description="none only for a server on this host.")
+    user: Login | None = Field(None, description="Who logs in; nobody when left out.")
+    password: SecretName | None = Field(None, description="The password, as the name of a secret.")
+    sender: Email | None = Field(None, description="The address that mail comes from; the admin's when left out.")
+
+    @model_validator(mode="after")
+    def _whole_and_closed(self) -> Mail:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password, or neither")
+        if self.tls == "none" and self.host not in ("localhost", "127.0.0.1"):
+            raise ValueError("without TLS only to localhost: whoever is on the way would read the mail")
+        return self
+
+
 class Common(Model):
     """Common directives: set once for the site, or for one instance."""
 
@@ -71,6 +96,7 @@ class Common(Model):
     timezone: Timezone | None = Field(None, description="Such as Europe/Vienna.")
     language: Language | None = Field(None, description="Such as de or de_AT.")
     upload_limit: Size | None = Field(None, description="The largest request body that the front lets through.")
+    mail: Mail | None = Field(None, description="Which server takes the mail of applications.")
 
 
 class Site(Common):

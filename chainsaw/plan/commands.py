@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from shlex import quote
 from typing import Any
 
+from chainsaw.model.deployment import Ids
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 
 
 def command_of(action: act.Action, paths: Paths) -> str:
-    """Return a command of podman, systemctl, or of everyday, that does what an action does."""
-    return _COMMANDS[type(action)](action, paths)
+    """Return a line for a shell, with programs of podman, systemd and everyday, that does what an action does."""
+    return _COMMANDS[type(action)](action, _quoted(paths))
+
+
+def _quoted(paths: Paths) -> Paths:
+    """Return paths for a shell; what is below them needs no quotes."""
+    places = {name: quote(value) for name, value in vars(paths).items() if value}
+    return replace(paths, **places)
+
+
+def _owner(ids: Ids) -> str:
+    return f"-o {ids.uid} -g {ids.gid}"
 
 
 def _record_block(action: act.RecordBlock, paths: Paths) -> str:
-    return f'echo \'{{"format": 1, "block": {action.start}}}\' > {paths.record(action.owner)}'
+    record = f'{{"format": 1, "name": "{action.owner}", "block": {action.start}}}'
+    return f"mkdir -p {paths.instance(action.owner)}; echo '{record}' > {paths.record(action.owner)}"
 
 
 def _install_recipe(action: act.InstallRecipe, paths: Paths) -> str:
-    return f"cp -r RECIPE {action.path}"
+    return f"cp -r RECIPE {quote(action.path)}"
 
 
 def _provide_image(action: act.ProvideImage, paths: Paths) -> str:
@@ -30,25 +44,34 @@ def _provide_image(action: act.ProvideImage, paths: Paths) -> str:
 
 
 def _create_directory(action: act.CreateDirectory, paths: Paths) -> str:
-    item = action.directory
-    owner = f" -o {item.ids.uid} -g {item.ids.gid}" if item.ids else ""
-    return f"install -d -m {item.mode:04o}{owner} {item.path}"
+    item, place = action.directory, quote(action.directory.path)
+    if not item.ids:
+        return f"install -d -m {item.mode:04o} {place}"
+    made = f"sudo install -d -m {item.mode:04o} {_owner(item.ids)} {place}"
+    if not item.seed:
+        return made
+    owner = f"{item.ids.uid}:{item.ids.gid}"
+    return f"{made}; sudo cp -r RECIPE/{item.seed[1]}/. {place}; sudo chown -R {owner} {place}"
 
 
 def _create_secret(action: act.CreateSecret, paths: Paths) -> str:
     item = action.secret
-    return f"tr -dc A-Za-z0-9 < /dev/urandom | head -c {item.length} > {item.path}; chmod 0400 {item.path}"
+    value = f"tr -dc A-Za-z0-9 < /dev/urandom | head -c {item.length}"
+    return f"{value} | sudo install -m 0400 {_owner(item.ids)} /dev/stdin {quote(item.path)}"
 
 
 def _export_static(action: act.ExportStatic, paths: Paths) -> str:
     item = action.export
-    root = f"podman run --rm --entrypoint tar {item.reference} -C {item.root} -chf - ."
-    return f"{root} | tar -C {paths.static}/{item.key} -xf -"
+    root = f"podman run --rm --entrypoint tar {item.reference} -C {quote(item.root)} -chf - ."
+    return f"mkdir {paths.static}/{item.key}; {root} | tar -C {paths.static}/{item.key} -xf -"
 
 
 def _issue_certificate(action: act.IssueCertificate, paths: Paths) -> str:
-    keys = f"-CA {paths.authority}/ca.pem -CAkey {paths.authority}/ca.key"
-    return f"openssl req -x509 {keys} -subj /CN={action.host} -out {paths.certificates}/{action.host}/chain.pem"
+    place, host = f"{paths.certificates}/{action.host}", action.host
+    signer = f"-CA {paths.authority}/ca.pem -CAkey {paths.authority}/ca.key"
+    key = f"-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {place}/key.pem"
+    names = f"-subj /CN={host} -addext subjectAltName=DNS:{host}"
+    return f"mkdir {place}; openssl req -x509 {signer} {key} {names} -out {place}/chain.pem"
 
 
 def _write_generation(action: act.WriteGeneration, paths: Paths) -> str:

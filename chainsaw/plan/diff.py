@@ -158,7 +158,7 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
         yield act.StartUnit(name, socket.unit, False, ((socket.unit, socket.digest),))
     if services and (stale or stale_socket):
         yield from _processes(deployment, observed, stopped=stale_socket)
-    for timer in deployment.timers:
+    for timer in (*deployment.timers, *([deployment.relay] if deployment.relay else [])):
         if _is_stale(timer.unit, timer.digest, observed):
             yield act.StartUnit(name, timer.unit, observed.runs(timer.unit), ((timer.unit, timer.digest),))
 
@@ -186,7 +186,14 @@ def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str]:
     for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
         if deployment.serving == "stopped" and not also_stopped:
             continue
-        own = (deployment.socket, deployment.gate, *deployment.services, *deployment.timers, deployment.network)
+        own = (
+            deployment.socket,
+            deployment.gate,
+            *deployment.services,
+            *deployment.timers,
+            deployment.network,
+            deployment.relay,
+        )
         for service in own:
             if service:
                 units[service.unit] = deployment.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,9 +36,8 @@ class Others:
     images: frozenset[str]
 
 
-def others_of(manifest: Manifest, name: str, images: Iterable[str], chosen: Iterable[str]) -> Others:
-    """Return what all but one instance use; `images` are references, `chosen` recipes that were installed by hand."""
-    rest = [item for other, item in manifest.instances.items() if other != name]
+def others_of(rest: Sequence[Deployment], images: Iterable[str], chosen: Iterable[str]) -> Others:
+    """Return what the other instances use; `images` are references, `chosen` recipes that were installed by hand."""
     return Others(
         hosts=frozenset(item.host for item in rest),
         static=frozenset(item.static.key for item in rest if item.static),
@@ -65,8 +64,9 @@ def _running(deployment: Deployment, paths: Paths) -> Iterator[Holding]:
     for service in processes_of(deployment):
         yield Holding("unit", service.unit, "remove")
         yield Holding("container", service.container, "remove")
-    for timer in deployment.timers:
+    for timer in (*deployment.timers, *([deployment.relay] if deployment.relay else [])):
         yield Holding("unit", timer.unit, "remove")
+        yield Holding("unit", f"{timer.unit.removesuffix('.timer')}.service", "remove")
     if deployment.network:
         yield Holding("unit", deployment.network.unit, "remove")
         yield Holding("network", f"chainsaw-{deployment.name}", "remove")
@@ -121,12 +121,6 @@ def _lasting(deployment: Deployment) -> Iterator[Holding]:
         yield Holding("host user", f"chainsaw-{name}", "stays", place, "until the next sudo chainsaw setup")
     yield Holding("history", "commits and former generations", "stays")
     yield Holding("journal", "what it said", "stays")
-
-
-def paths_of(found: Iterable[Holding], fates: Iterable[Fate]) -> list[str]:
-    """Return the places of holdings of some fates, each once."""
-    wanted = set(fates)
-    return list(dict.fromkeys(item.place for item in found if item.place and item.fate in wanted))
 
 
 def unused_images(present: Iterable[str], used: Iterable[str], parents: Mapping[str, str]) -> list[str]:

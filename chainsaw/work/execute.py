@@ -81,9 +81,9 @@ class Worker:
         files.rename(partial, directory.path)
 
     def create_secret(self, action: act.CreateSecret) -> None:
-        """Generate a secret of letters and digits, readable by its component's user alone."""
+        """Generate a secret of letters and digits, or copy the site's, readable by its component's user alone."""
         secret = action.secret
-        value = files.random_text(secret.length)
+        value = (files.read_text(secret.source) or "") if secret.source else files.random_text(secret.length)
         self.pending.append(Placement(secret.path, 0o400, secret.ids, value.encode()))
 
     def export_static(self, action: act.ExportStatic) -> None:

@@ -66,6 +66,21 @@ def _source_digest(place: str, bundle: Bundle, volume: str) -> str:
     return sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
 
+def _missing_secrets(name: str, piece: Piece) -> list[Diagnostic]:
+    """Return the secrets of the site's own that an instance needs and that nobody has set."""
+    wanted = [item for item in piece.deployment.secrets if item.source and not files.exists(item.source)]
+    return [
+        Diagnostic(
+            "no-site-secret",
+            f"{name} needs the secret {item.key}, and nobody has set it",
+            f"instances/{name}.yaml",
+            key="mail.password",
+            hint=f"chainsaw secret set {item.key}",
+        )
+        for item in wanted
+    ]
+
+
 def compile_intent(
     user: Account, intent: Intent, catalog: Catalog, recorded: Mapping[str, int], ranges: Ranges, podman: Version
 ) -> Compiled:
@@ -90,6 +105,8 @@ def compile_intent(
             pieces[name] = compile_instance(Job(file, bundle, intent.site, block, host, shared, digests))
         except ChainsawError as error:
             problems += error.diagnostics
+            continue
+        problems += _missing_secrets(name, pieces[name])
     if problems:
         raise invalid(in_file_order(problems))
     return Compiled(intent, pieces, blocks, host, watched)

@@ -6,9 +6,10 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files, store
 from chainsaw.host.lock import locked
 from chainsaw.host.podman import Placement, Podman
+from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment, SecretFile
-from chainsaw.model.names import check_instance, check_word
+from chainsaw.model.names import check_instance, check_text, check_word
 from chainsaw.model.recipe import Rotation, Secret
 from chainsaw.work.catalog import Catalog, catalog_of
 from chainsaw.work.names import applied_instance
@@ -103,11 +104,51 @@ def rotate_secret(name: str, key: str, report: Reporter) -> Result:
             hint = "change it in the application; chainsaw info says what the recipe knows"
             raise ChainsawError(Diagnostic("no-rotation", message, hint=hint), Exit.INVALID)
         report.doing(f"changing {key} of {name}")
+        if rotation.command:
+            _wake(deployment)
         bring_in(podman_of(user), deployment, place, rotation)
-    if not rotation.command:
+    if not rotation.command and deployment.serving != "stopped":
         restart(name, report)
     line = f"{key} of {name} is changed: chainsaw secret show {name} {key}"
     return Result({"instance": name, "key": key}, (line,))
+
+
+def set_site_secret(key: str, value: str, report: Reporter) -> Result:
+    """Keep a secret that the site's settings name, and give it to the instances that use it already.
+
+    Raise ChainsawError for a name that is none, and for a value that is not one line.
+    """
+    try:
+        check_word(key), check_text(value)
+    except ValueError as error:
+        raise invalid(Diagnostic("name", str(error), key=key)) from None
+    if not value:
+        raise invalid(Diagnostic("name", "a secret is not empty", key=key))
+    user = facts.account()
+    paths, podman = user.paths, podman_of(user)
+    with locked(paths.lock, f"chainsaw secret set {key}", wait=True, waiting=report.note):
+        store.prepare(paths)
+        files.make_directory(f"{paths.root}/secrets", 0o700)
+        files.write_atomic(paths.site_secret(key), value.encode(), 0o600)
+        applied = store.read_manifest(paths, store.current_number(paths)).instances
+        users = {
+            name: one for name, item in applied.items() for one in item.secrets if one.source == paths.site_secret(key)
+        }
+        podman.place([Placement(item.path, 0o400, item.ids, value.encode()) for item in users.values()])
+    for name in users:
+        if applied[name].serving != "stopped":
+            restart(name, report)
+    told = (f"{key} is kept", *(f"  {name} uses it now" for name in users))
+    return Result({"key": key, "instances": sorted(users)}, told)
+
+
+def _wake(deployment: Deployment) -> None:
+    """Let an instance run in which a command is to run; raise ChainsawError for one that is to be stopped."""
+    if deployment.serving == "stopped":
+        raise invalid(Diagnostic("stopped", f"{deployment.name} is stopped", hint=f"chainsaw start {deployment.name}"))
+    unit = deployment.gate.unit if deployment.gate else f"app@{deployment.name}.service"
+    with UserManager() as manager:
+        manager.start([(unit, False)], deployment.start_timeout + 30.0)
 
 
 def bring_in(podman: Podman, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:

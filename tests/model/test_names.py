@@ -19,6 +19,7 @@ from chainsaw.model.names import (
     check_host,
     check_instance,
     check_language,
+    check_login,
     check_path,
     check_prefix,
     check_reference,
@@ -54,6 +55,7 @@ DANGEROUS = re.compile(r"[\s%\\$;{}\"'\0\x7f-\x9f\u2028\u2029]")
 GOOD = {
     check_instance: ["a", "blog", "blog-2", "a" + "b" * 30],
     check_word: ["db", "admin_password", "my-db"],
+    check_login: ["kim", "kim@example.org", "apikey"],
     check_setting: ["title", "user_creation_mode", "wgSitename", "FILES_MAX2"],
     check_host: ["localhost", "blog.example.org", "xn--bcher-kva.example", "1.example", "a" * 63 + ".example"],
     check_path: ["/", "/srv/data", "/srv/data/", "/.well-known/a~b"],
@@ -81,6 +83,7 @@ GOOD = {
 BAD = {
     check_instance: ["", "Blog", "2blog", "blog-", "-blog", "my_blog", "a.b", "a" * 32, "front", "all", "blog\n"],
     check_word: ["", "DB", "1a", "a.b", "a/b", "a b"],
+    check_login: ["", "a b", 'a"b', "a'b", "a\\b", "$a", "#a", "ä", "a\n"],
     check_setting: ["", "1a", "_a", "a-b", "a.b", "a b", "ä"],
     check_host: ["", ".", "a..b", "Blog.example.org", "-a.example", "a-.example", "a" * 64, "a_b.example", "a.b."],
     check_path: ["", "srv", "/srv/../etc", "/srv//data", "/./a", "/a b", "/a%20b", "/a:b", "/ü"],

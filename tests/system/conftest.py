@@ -22,6 +22,7 @@ ORDER = (
     "content",
     "files",
     "scripts",
+    "mail",
     "network",
     "isolation",
     "egress",
