@@ -137,7 +137,7 @@ def group() -> None:
 
 CHANGES = re.compile(
     "install|new|apply|start|stop|restart|maintenance|note|rollback|remove|rename|clone"
-    "|config (set|unset|edit)|secret (set|rotate)|source (add|update|remove)|recipe test"
+    "|config (set|unset|edit)|secret (set|rotate)|source (add|update|remove)|recipe test|setup"
 )
 """The commands that change something on this host."""
 ONLY_LOOKS = {"--dry-run", "--explain", "--help", "-h"}
@@ -148,19 +148,31 @@ def main() -> NoReturn:
     try:
         _run()
     except SystemExit as ending:
-        words = sys.argv[1:]
-        plain = " ".join([word for word in words if not word.startswith("-")][:2])
-        if re.match(rf"({CHANGES.pattern})\b", plain) and not ONLY_LOOKS & set(words):
-            from chainsaw.work.audit import record
-
-            record(words, _why(words), ending.code if isinstance(ending.code, int) else 1)
+        _write_down(sys.argv[1:], ending.code if isinstance(ending.code, int) else 1)
+        raise
+    except BaseException:
+        _write_down(sys.argv[1:], 1)
         raise
 
 
+def _write_down(words: list[str], code: int) -> None:
+    """Record a command in the journal, if it is one that changes something."""
+    plain = " ".join([word for word in words if not word.startswith("-")][:2])
+    if re.match(rf"({CHANGES.pattern})( |$)", plain) and not ONLY_LOOKS & set(words):
+        from chainsaw.work.audit import record
+
+        record(words, _why(words), code)
+
+
 def _why(words: list[str]) -> str:
-    """Return what stands behind -m."""
-    places = [index for index, word in enumerate(words[:-1]) if word in ("-m", "--message")]
-    return words[places[0] + 1] if places else ""
+    """Return what stands behind -m, in any of the ways in which it may be written."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in ("-m", "--message"):
+            return following
+        for option in ("--message=", "-m"):
+            if word.startswith(option):
+                return word.removeprefix(option)
+    return ""
 
 
 def _run() -> NoReturn:

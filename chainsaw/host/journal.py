@@ -122,7 +122,8 @@ def record(fields: Mapping[str, str]) -> bool:
     """Write one entry; return whether there is a journal that takes it (systemd's Native Journal Protocol)."""
     message = b""
     for name, value in fields.items():
-        content = value.encode()
+        # An argument that is not UTF-8 is written as it was given.
+        content = value.encode(errors="surrogateescape")
         message += name.encode() + b"\n" + len(content).to_bytes(8, "little") + content + b"\n"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:

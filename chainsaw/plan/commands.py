@@ -56,6 +56,8 @@ def _create_directory(action: act.CreateDirectory, paths: Paths) -> str:
 
 def _create_secret(action: act.CreateSecret, paths: Paths) -> str:
     item = action.secret
+    if item.source:
+        return f"sudo install -m 0400 {_owner(item.ids)} {quote(item.source)} {quote(item.path)}"
     value = f"tr -dc A-Za-z0-9 < /dev/urandom | head -c {item.length}"
     return f"{value} | sudo install -m 0400 {_owner(item.ids)} /dev/stdin {quote(item.path)}"
 

@@ -14,6 +14,9 @@ from chainsaw.plan.state import processes_of
 Fate = Literal["remove", "purge", "shared", "stays"]
 """remove: gone with `remove`. purge: with `remove --purge`. shared: others use it. stays: the host's, or history."""
 
+QUADLETS = {"container": "", "network": "-network"}
+"""What Podman's generator puts behind the name of a file's unit (podman-systemd.unit(5))."""
+
 
 @dataclass(frozen=True)
 class Holding:
@@ -62,26 +65,25 @@ def _declared(name: str, paths: Paths) -> Iterator[Holding]:
 
 def _running(deployment: Deployment, paths: Paths) -> Iterator[Holding]:
     for service in processes_of(deployment):
-        yield Holding("unit", service.unit, "remove")
         yield Holding("container", service.container, "remove")
-    for timer in (*deployment.timers, *([deployment.relay] if deployment.relay else [])):
-        yield Holding("unit", timer.unit, "remove")
-        yield Holding("unit", f"{timer.unit.removesuffix('.timer')}.service", "remove")
     if deployment.network:
-        yield Holding("unit", deployment.network.unit, "remove")
         yield Holding("network", f"chainsaw-{deployment.name}", "remove")
     if deployment.socket:
-        yield Holding("unit", deployment.socket.unit, "remove")
         yield Holding("socket", f"{deployment.name}.sock", "remove", paths.socket(deployment.name))
 
 
 def _generated(manifest: Manifest, name: str, paths: Paths) -> Iterator[Holding]:
-    for path, owner in sorted(manifest.owners.items()):
-        if owner == name:
-            yield Holding("generated", path, "remove", f"{paths.generations}/{manifest.number}/{path}")
-            if path.startswith("units/"):
-                unit = path.removeprefix("units/")
-                yield Holding("link", unit, "remove", f"{paths.unit_links}/{unit}")
+    owned = sorted(path for path, owner in manifest.owners.items() if owner == name)
+    for path in owned:
+        directory, _, file = path.partition("/")
+        stem, _, kind = file.rpartition(".")
+        if directory == "quadlets":
+            yield Holding("unit", f"{stem}{QUADLETS[kind]}.service", "remove")
+        if directory == "units":
+            yield Holding("unit", file, "remove")
+            yield Holding("link", file, "remove", f"{paths.unit_links}/{file}")
+    for path in owned:
+        yield Holding("generated", path, "remove", f"{paths.generations}/{manifest.number}/{path}")
 
 
 def _data(deployment: Deployment, paths: Paths) -> Iterator[Holding]:

@@ -12,6 +12,7 @@ from chainsaw.errors import ChainsawError
 from chainsaw.host import facts, files, journal, store, usage
 from chainsaw.host.podman import Podman
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
+from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.holdings import Holding, Others, holdings, others_of, unused_images
 from chainsaw.plan.state import processes_of
@@ -60,12 +61,19 @@ def holdings_of(user: facts.Account, manifest: Manifest, name: str) -> list[Hold
 def others(user: facts.Account, manifest: Manifest, name: str) -> Others:
     """Return what the rest of the site uses."""
     used, _ = _images_in_use(user, manifest, name)
-    return others_of(manifest, name, used, store.read_chosen(user.paths))
+    return others_of(versions_of_rest(user.paths, manifest, name), used, store.read_chosen(user.paths))
+
+
+def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
+    """Return what all but one instance are, and what they were in the generations to which they can return."""
+    former = [store.read_manifest(paths, number) for number in store.numbers(paths)]
+    rest = manifest.instances.keys() - {name}
+    return [item for past in (manifest, *former) for other, item in past.instances.items() if other in rest]
 
 
 def _images_in_use(user: facts.Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
     """Return the images that all but one instance use, and for each on which it stands."""
-    needs = [need for other, item in manifest.instances.items() if other != name for need in item.images]
+    needs = [need for item in versions_of_rest(user.paths, manifest, name) for need in item.images]
     needs += manifest.front.images if manifest.front else ()
     catalog, shared = catalog_of(user.paths), shared_files()
     for origin in store.read_chosen(user.paths):
@@ -160,7 +168,7 @@ def surplus_recipes(user: facts.Account, manifest: Manifest) -> list[str]:
     """Return the directories and links of recipes that no instance runs or declares, and nobody installed by hand."""
     paths = user.paths
     chosen = store.read_chosen(paths)
-    used = {(item.origin, item.digest[:16]) for item in manifest.instances.values()}
+    used = {(item.origin, item.digest[:16]) for item in versions_of_rest(paths, manifest)}
     wanted = set(chosen) | {origin for origin, _ in used} | _declared_origins(user)
     found = []
     for source in files.list_directory(paths.recipes):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from chainsaw.errors import ChainsawError, Exit
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files, store, usage
+from chainsaw.host.lock import locked
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
+from chainsaw.model.names import check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.work.apply import apply
 from chainsaw.work.catalog import Catalog
 from chainsaw.work.history import Deed, paths_about, remember
-from chainsaw.work.inventory import PATIENCE, inventory, surplus_images, surplus_recipes
+from chainsaw.work.inventory import PATIENCE, inventory, surplus_images, surplus_recipes, versions_of_rest
 from chainsaw.work.names import declared_names, no_instance
 from chainsaw.work.result import Reporter, Request, Result, Table
 
@@ -46,7 +48,14 @@ def remove(name: str, request: Request, report: Reporter, catalog: Catalog | Non
 
 
 def check_known(paths: Paths, name: str) -> list[str]:
-    """Return where an instance's data is; raise ChainsawError when nothing of this name is left or was ever there."""
+    """Return where an instance's data is; raise ChainsawError when nothing of this name is left or was ever there.
+
+    What could not be the name of an instance is refused before it becomes part of a path.
+    """
+    try:
+        check_instance(name)
+    except ValueError as error:
+        raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
     places = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
     applied = store.read_manifest(paths, store.current_number(paths)).instances
     left = files.exists(paths.removed_file(name)) or files.exists(paths.notes_file(name))
@@ -69,17 +78,18 @@ def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None
     removed = remove(name, request, report, catalog)
     if removed.exit is not Exit.OK:
         raise ChainsawError(list(removed.diagnostics), removed.exit)
-    report.doing(f"deleting what was {name}'s")
-    with steps.step("delete data"):
-        _podman(user).remove_trees([paths.instance(name), f"{paths.public}/{name}"])
-    for place in (paths.removed_file(name), paths.notes_file(name)):
-        with steps.step(f"delete {place}"):
-            files.remove(place)
-    with steps.step("delete certificates"):
-        _drop_certificates(paths, hosts)
-    swept = _sweep(user, steps) if request.remembered else []
-    deed = Deed("purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name)))
-    problems = remember(user, deed) if request.remembered else []
+    with locked(paths.lock, f"chainsaw remove {name} --purge", wait=request.wait, waiting=report.note):
+        report.doing(f"deleting what was {name}'s")
+        with steps.step("delete data"):
+            _podman(user).remove_trees([paths.instance(name), f"{paths.public}/{name}"])
+        for place in (paths.removed_file(name), paths.notes_file(name)):
+            with steps.step(f"delete {place}"):
+                files.remove(place)
+        with steps.step("delete certificates"):
+            _drop_certificates(paths, hosts)
+        swept = _sweep(user, steps) if request.remembered else []
+        deed = Deed("purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name)))
+        problems = remember(user, deed) if request.remembered else []
     data = {"instance": name, "deleted": [*removed.data["data"], *swept]}
     lines = (f"{name} is deleted for good", *(f"  and what only it used: {item}" for item in swept))
     return Result(data, lines, (*removed.diagnostics, *problems))
@@ -99,8 +109,9 @@ def deleted_by(name: str) -> Result:
 def sweep(report: Reporter) -> Result:
     """Delete what belongs to no instance and holds no data: certificates, recipes, images and leftovers."""
     user = facts.account()
-    report.doing("deleting what nobody uses")
-    swept = _sweep(user, Steps())
+    with locked(user.paths.lock, "chainsaw remove --orphans", wait=True, waiting=report.note):
+        report.doing("deleting what nobody uses")
+        swept = _sweep(user, Steps())
     lines = tuple(f"deleted {item}" for item in swept) or ("nothing is here that nobody uses",)
     return Result({"deleted": swept}, lines)
 
@@ -112,7 +123,7 @@ def _sweep(user: facts.Account, steps: Steps) -> list[str]:
     hosts = set(files.list_directory(paths.certificates)) - used
     with steps.step("sweep certificates"):
         _drop_certificates(paths, hosts)
-    keys = {item.static.key for item in manifest.instances.values() if item.static}
+    keys = {item.static.key for item in versions_of_rest(paths, manifest) if item.static}
     static = [f"{paths.static}/{name}" for name in files.list_directory(paths.static) if name not in keys]
     recipes = surplus_recipes(user, manifest)
     for place in (*static, *recipes, *files.partial_files(paths.root)):

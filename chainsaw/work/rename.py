@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files, store
+from chainsaw.host.lock import locked
 from chainsaw.host.podman import Placement
+from chainsaw.host.step import Steps
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.transfer import copy_tree
 from chainsaw.load.edit import with_key, without_key
@@ -17,7 +19,8 @@ from chainsaw.plan.state import processes_of
 from chainsaw.work.apply import apply
 from chainsaw.work.catalog import catalog_of
 from chainsaw.work.config import target_of
-from chainsaw.work.names import applied_instance, declared_names, no_instance
+from chainsaw.work.history import Deed, paths_about, remember
+from chainsaw.work.names import applied_instance, declared_names, instance_names, no_instance
 from chainsaw.work.new import check_text
 from chainsaw.work.remove import remove
 from chainsaw.work.result import Reporter, Request, Result
@@ -35,8 +38,12 @@ def _check_new(paths: Paths, name: str) -> None:
     taken = [paths.instance_file(name), paths.removed_file(name), paths.instance(name), f"{paths.public}/{name}"]
     for place in taken:
         if files.exists(place):
-            hint = f"chainsaw remove {name} --purge deletes it"
-            raise ChainsawError(Diagnostic("exists", f"there is something called {name} already", place, hint=hint))
+            raise _taken(name, place)
+
+
+def _taken(name: str, place: str) -> ChainsawError:
+    hint = f"chainsaw remove {name} --purge deletes it"
+    return ChainsawError(Diagnostic("exists", f"there is something called {name} already", place, hint=hint))
 
 
 def rename(name: str, new: str, request: Request, report: Reporter) -> Result:
@@ -45,33 +52,52 @@ def rename(name: str, new: str, request: Request, report: Reporter) -> Result:
     Each step can be repeated: a rename that was cut off goes on where it was. Raise ChainsawError when the new name is
     taken, or the old one is of nobody.
     """
-    paths = facts.account().paths
-    begun = not files.exists(paths.instance_file(name)) and files.exists(paths.removed_file(name))
-    if not begun:
+    user = facts.account()
+    paths = user.paths
+    begun, both = f"{paths.state}/chainsaw/renaming", f"{name} {new}\n"
+    if files.read_text(begun) != both:
         if name not in declared_names(paths):
             raise no_instance(name, declared_names(paths))
         _check_new(paths, new)
-    removed = remove(name, request, report)
-    if removed.exit is not Exit.OK:
-        raise ChainsawError(list(removed.diagnostics), removed.exit)
+        files.write_atomic(begun, both.encode())
+    _moves(paths, name, new)
+    if name in instance_names():
+        removed = remove(name, request, report)
+        if removed.exit is not Exit.OK:
+            raise ChainsawError(list(removed.diagnostics), removed.exit)
     report.doing(f"moving what is {name}'s")
-    for old, place in (
+    with locked(paths.lock, f"chainsaw rename {name} {new}", wait=request.wait, waiting=report.note):
+        steps = Steps()
+        for old, place in _moves(paths, name, new):
+            with steps.step(f"move {old}"):
+                files.rename(old, place)
+        if (block := store.read_blocks(paths).get(new)) is not None:
+            store.write_block(paths, new, block)
+        outcomes = (f"{name}: called {new} now", f"{new}: called {name} before")
+        moved = (*paths_about(name), *paths_about(new))
+        remember(user, Deed("rename", (name, new), outcomes, request.why, files=moved))
+    result = apply(Request((new,), command="rename", why=request.why), report)
+    files.remove(begun)
+    lines = (f"{name} is called {new} now", *result.lines) if result.exit is Exit.OK else result.lines
+    return Result({"instance": new, "former": name, **result.data}, lines, result.diagnostics, result.exit)
+
+
+def _moves(paths: Paths, name: str, new: str) -> list[tuple[str, str]]:
+    """Return what is an instance's still under its old name, and where each goes, the file that declares it last.
+
+    Raise ChainsawError when something is there already.
+    """
+    moves = (
         (paths.instance(name), paths.instance(new)),
         (f"{paths.public}/{name}", f"{paths.public}/{new}"),
-    ):
-        if files.exists(old):
-            files.rename(old, place)
-    if (block := store.read_blocks(paths).get(new)) is not None:
-        store.write_block(paths, new, block)
-    for old, place in (
         (paths.notes_file(name), paths.notes_file(new)),
         (paths.removed_file(name), paths.instance_file(new)),
-    ):
-        if files.exists(old):
-            files.rename(old, place)
-    result = apply(Request((new,), command="rename", why=request.why), report)
-    lines = (f"{name} is called {new} now", *result.lines)
-    return Result({"instance": new, "former": name, **result.data}, lines, result.diagnostics, result.exit)
+    )
+    left = [(old, place) for old, place in moves if files.exists(old)]
+    for _, place in left:
+        if files.exists(place):
+            raise _taken(new, place)
+    return left
 
 
 def clone(name: str, new: str, route: str, request: Request, report: Reporter) -> Result:
@@ -110,16 +136,18 @@ def _while_down(deployment: Deployment, work: Callable[[], None], report: Report
     """Do something while an instance has no process and its socket takes no request; then let it be up as before."""
     units = [item.unit for item in processes_of(deployment)]
     sockets = [deployment.socket.unit] if deployment.socket else []
+    timers = [item.unit for item in deployment.timers]
     with UserManager() as manager:
-        states = manager.states([*units, *sockets])
-        up = [unit for unit in (*sockets, *units) if states.get(unit) == "active"]
+        states = manager.states([*timers, *sockets, *units])
         report.doing(f"stopping {deployment.name} for the time of the copy")
-        manager.stop([*units, *sockets], STOP_TIMEOUT)
+        # A timer starts what it needs, a request what its socket is for.
+        manager.stop([*timers, *sockets, *units], STOP_TIMEOUT)
         try:
             work()
         finally:
-            manager.start([(unit, False) for unit in up if unit in sockets], 30.0)
-            manager.start([(unit, False) for unit in up if unit not in sockets], deployment.start_timeout + 30.0)
+            for group in (sockets, units, timers):
+                up = [(unit, False) for unit in group if states.get(unit) == "active"]
+                manager.start(up, deployment.start_timeout + 30.0)
 
 
 def _copy_volumes(user: facts.Account, source: Deployment, target: Deployment, report: Reporter) -> None:
