@@ -10,9 +10,10 @@ from .byhand import TEMPLATE, Pair, Peers
 from .measure import Argument, Spent, alternate, do, say, spend
 from .report import Row, ratio, seconds
 
-SIZES = (1, 10, 50, 100)
+SIZES = (1, 10, 20, 50, 100)
 EVERY = 10
 TARGETS = {1: "< 0.5 s", 50: "< 1.5 s"}
+LOOK_TARGETS = {20: "< 0.4 s"}
 REPETITIONS = 7
 COMPOSE_REPETITIONS = 3
 
@@ -73,4 +74,18 @@ def rows() -> list[Row]:
         ours += [spend(["chainsaw", "apply"]) for _ in range(REPETITIONS - many)]
         what = f"`apply`, nothing to do, {size} declared, {presses} of them WordPress; peer: `podman-compose up -d`"
         made.append(_row(what, ours, peers, TARGETS.get(size, "")))
+        made += _looks(size, presses, peer, many)
     return made
+
+
+def _looks(size: int, presses: int, peer: Compose, repetitions: int) -> list[Row]:
+    """Measure the commands that only look, when so many instances are there."""
+    found = []
+    for words, other in (
+        (("list",), (*peer.words, "ps")),
+        (("status", TEMPLATE), ("systemctl", "--user", "--no-pager", "status", f"app@{TEMPLATE}*")),
+    ):
+        ours, peers = alternate(repetitions, _command("chainsaw", *words), _command(*other))
+        what = f"`{words[0]}`, {size} declared, {presses} of them WordPress; peer: `{' '.join(map(str, other))}`"
+        found.append(_row(what, ours, peers, LOOK_TARGETS.get(size, "")))
+    return found
