@@ -16,7 +16,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.commands import command_of
 
-PROGRAMS = "chainsaw cp curl install ln mkdir openssl podman rm sudo systemctl tr".split()
+PROGRAMS = ["chainsaw", "cp", "curl", "install", "ln", "mkdir", "openssl", "podman", "rm", "sudo", "systemctl", "tr"]
 IDS = Ids(uid=590824, gid=590825)
 ODD = Paths.of("/home/o'brien & sons", {})
 EVERY = [
