@@ -25,7 +25,6 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "source remove": (f"rm -r {DATA}/sources/{{name}}.git", f"editor {CONFIG}/sources.yaml"),
     "install": (f"cp -r RECIPES/{{recipe}} {DATA}/recipes/", "podman build --tag localhost/chainsaw/{recipe}-app …"),
     "new": (f"editor {CONFIG}/instances/{{name}}.yaml", f"cp -r RECIPES/{{recipe}} {DATA}/recipes/"),
-    "config show": (f"less {CONFIG}/site.yaml {CONFIG}/instances/*.yaml",),
     "config set": (f"editor {CONFIG}/instances/NAME.yaml",),
     "config unset": (f"editor {CONFIG}/instances/NAME.yaml",),
     "config edit": (f"editor {CONFIG}/instances/NAME.yaml",),
@@ -81,7 +80,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     ),
     "rename": (
         "systemctl --user stop app@{name}.socket app@{name}",
-        f"mv {DATA}/instances/{{name}} {DATA}/instances/{{new}}",
+        f"mv {DATA}/instances/{{name}} {DATA}/instances/{{new}}; mv {DATA}/public/{{name}} {DATA}/public/{{new}}",
         f"mv {CONFIG}/instances/{{name}}.yaml {CONFIG}/instances/{{new}}.yaml",
         "chainsaw apply {new}",
     ),
@@ -104,7 +103,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "secret show": (f"podman unshare cat {DATA}/instances/{{name}}/secrets/{{key}}",),
     "secret set": (f"editor {DATA}/secrets/{{key}}", "chainsaw restart NAME"),
     "secret rotate": (
-        f"podman unshare sh -c 'pwgen -s 24 1 > {DATA}/instances/{{name}}/secrets/{{key}}'",
+        "podman unshare sh -c 'tr -dc A-Za-z0-9 < /dev/urandom | head -c 24"
+        f" > {DATA}/instances/{{name}}/secrets/{{key}}'",
         "podman exec -i {name}.app …   # as the recipe says, or: systemctl --user restart app@{name}",
     ),
     "setup": (

@@ -1,0 +1,101 @@
+"""--explain: every command says what it stands for, in words that somebody could type, and does nothing."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from string import Formatter
+
+import click
+import pytest
+from test_help import command_of, verbs
+
+from chainsaw.cli.explain import MEANINGS, explained
+from chainsaw.cli.main import VERBS
+from chainsaw.errors import Exit
+
+BY_THEMSELVES = {"plan", "apply", "logs", "config show"}
+"""The commands whose --explain is made for the case at hand."""
+
+
+def leaf(path):
+    """Return a command as the command line has it, with the option --explain."""
+    words = path.split()
+    command = explained(command_of(words[0]), words[0])
+    for word in words[1:]:
+        command = command.commands[word]
+    return command
+
+
+def options(command):
+    return {name for item in command.params for name in item.opts}
+
+
+def paths():
+    return [" ".join(words) for words in verbs()]
+
+
+@pytest.mark.parametrize("path", paths())
+def test_every_command_has_the_option(path):
+    assert "--explain" in options(leaf(path))
+
+
+def test_a_command_that_knows_best_itself_and_one_that_does_not_are_all_there_are():
+    assert set(paths()) - set(MEANINGS) == BY_THEMSELVES
+
+
+@pytest.mark.parametrize("path", sorted(set(paths()) - BY_THEMSELVES))
+def test_what_stands_in_braces_is_an_argument_of_the_command(path):
+    known = {item.name for item in leaf(path).params}
+    for line in MEANINGS[path]:
+        assert {field for _, field, _, _ in Formatter().parse(line) if field is not None} <= known
+        assert shlex.split(line.format_map(dict.fromkeys(known, "blog")), comments=True)
+
+
+@pytest.fixture
+def everything(home):
+    """All that is in a home and could be changed, with its content."""
+
+    def look():
+        return {str(path): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
+
+    return look
+
+
+def example(path):
+    """Return the first example that the help of a command has, as words."""
+    line = next(line for line in command_of(*path.split()).epilog.splitlines() if f"chainsaw {path}" in line)
+    words = shlex.split(re.split("[>|]", line)[0])
+    return words[words.index("chainsaw") + 1 :]
+
+
+@pytest.mark.parametrize("path", sorted(set(paths()) - BY_THEMSELVES))
+def test_a_command_that_is_explained_does_nothing_else(chainsaw, instance, everything, tmp_path, monkeypatch, path):
+    (tmp_path / "recipes/wiki").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    instance("blog", "recipe: wordpress\nroute: https://blog.example.org/\n")
+    before = everything()
+    done = chainsaw(*example(path), "--explain")
+    assert (done.code, done.err) == (Exit.OK, "")
+    assert len(done.out.splitlines()) == len(MEANINGS[path])
+    assert "{" not in done.out.replace("${", "")
+    assert everything() == before
+
+
+def test_the_arguments_that_were_given_stand_where_they_belong(chainsaw):
+    shown = chainsaw("rename", "blog", "journal", "--explain").out
+    assert "systemctl --user stop app@blog.socket app@blog\n" in shown
+    assert "mv ~/.config/chainsaw/instances/blog.yaml ~/.config/chainsaw/instances/journal.yaml\n" in shown
+    assert (
+        chainsaw("secret", "show", "blog", "salt", "--explain").out
+    ) == "podman unshare cat ~/.local/share/chainsaw/instances/blog/secrets/salt\n"
+
+
+def test_an_argument_that_may_be_left_out_is_its_name_in_capitals(chainsaw):
+    assert "instances/NAME " in chainsaw("inventory", "--explain").out
+    assert "instances/blog " in chainsaw("inventory", "blog", "--explain").out
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if isinstance(command_of(verb), click.Group)])
+def test_a_group_is_no_command_and_has_none(chainsaw, verb):
+    assert "--explain" not in {name for item in command_of(verb).params for name in item.opts}
