@@ -93,7 +93,8 @@ def follow(options: Sequence[str], tell: Callable[[Entry], None]) -> None:
 
 
 def _as_json() -> list[str]:
-    return ["--output=json", f"--output-fields={','.join(FIELDS)}"]
+    # Without --all, a field of more than 4096 bytes comes as null (journalctl(1), --output).
+    return ["--all", "--output=json", f"--output-fields={','.join(FIELDS)}"]
 
 
 def _entries(stream: IO[bytes]) -> Iterator[Entry]:
@@ -112,9 +113,14 @@ def _entries(stream: IO[bytes]) -> Iterator[Entry]:
 
 
 def _text(value: Any) -> str:
-    """Return a field's text; what is not UTF-8, or has a control character, comes as a list of bytes."""
-    if isinstance(value, list):
+    """Return a field's text; what is not UTF-8, or has a control character, comes as a list of bytes.
+
+    A field that an entry has more than once comes as a list of texts, of which the first will do.
+    """
+    if isinstance(value, list) and all(isinstance(item, int) for item in value):
         return bytes(value).decode(errors="replace")
+    if isinstance(value, list):
+        return _text(value[0])
     return value if isinstance(value, str) else ""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from chainsaw.cli.main import main
+from chainsaw.host import journal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -33,12 +34,13 @@ class Run:
 
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
-    """An admin's home without anything in it, on a host without a user manager."""
+    """An admin's home without anything in it, on a host without a user manager and without a journal."""
     directory = tmp_path / "home"
     directory.mkdir()
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(journal, "SOCKET", str(tmp_path / "journal"))
     for variable in (
         "XDG_CONFIG_HOME",
         "XDG_DATA_HOME",
