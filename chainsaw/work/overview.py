@@ -16,7 +16,7 @@ from chainsaw.work.names import removed_names
 from chainsaw.work.result import Result, Table
 from chainsaw.work.sight import Sight, look
 
-HEADING = ("name", "recipe", "state", "since", "memory", "disk", "backup", "url")
+HEADING = ("name", "recipe", "state", "since", "memory", "disk", "block", "backup", "url")
 
 
 def overview() -> Result:
@@ -106,6 +106,7 @@ def _shown(row: dict[str, Any]) -> tuple[str, ...]:
         since,
         bytes_for_people(row["memory"]) if row["memory"] else "",
         bytes_for_people(row["disk"]) if applied else "",
+        str(row["block"] or ""),
         "none" if applied else "",
         row["url"] or "?",
     )

@@ -61,6 +61,7 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "timezone": ("Europe/Vienna", "site.yaml"),
         "language": ("en", "default"),
         "upload_limit": ("64M", "default"),
+        "mail": ("", "default"),
         "sleep": ("15m", "site.yaml"),
         "memory": ("db: 256M", "instances/blog.yaml:7"),
         "serving": ("normal", "default"),

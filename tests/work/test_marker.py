@@ -148,7 +148,7 @@ def test_what_is_written_is_read_again(scene):
         ("POST", "/app/mark1"),
         ("GET", "/app/mark1?of=notes"),
     ]
-    assert handler.seen[0][2]["Host"] == HOST
+    assert handler.seen[0][2]["Host"] == f"{HOST}:{player.front.port}", "a port that is not the usual one is named"
 
 
 def test_what_was_not_written_is_not_read(scene):
