@@ -58,6 +58,7 @@ def test_an_instance_that_runs_is_told_with_what_it_takes(admin, seen):
         "since": "2 min",
         "memory": "97 MB",
         "disk": "12 MB",
+        "block": str(row["block"]),
         "backup": "none",
         "url": "https://blog.example.org/",
     }
@@ -139,6 +140,7 @@ def test_what_is_only_declared_is_told_with_what_its_file_says(admin):
         "since": "",
         "memory": "",
         "disk": "",
+        "block": "",
         "backup": "",
         "url": "https://blog.example.org/",
     }
