@@ -156,12 +156,21 @@ def _unused_by(user: facts.Account, manifest: Manifest, hosts: frozenset[str]) -
     for host in files.list_directory(paths.certificates):
         if host not in hosts:
             yield Holding("certificate", host, "purge", f"{paths.certificates}/{host}", sweep)
+    for place in surplus_static(paths, manifest):
+        yield Holding("static", place.rpartition("/")[2], "purge", place, sweep)
     for place in surplus_recipes(user, manifest):
         yield Holding("recipe", place.removeprefix(f"{paths.recipes}/"), "purge", place, sweep)
     for reference in surplus_images(user, manifest):
         yield Holding("image", reference, "purge", "", sweep)
     for place in files.partial_files(paths.root):
         yield Holding("leftover", place.rpartition("/")[2], "purge", place, sweep)
+
+
+def surplus_static(paths: Paths, manifest: Manifest) -> list[str]:
+    """Return the directories of static files that no instance serves, or served in a generation on disk."""
+    used = {item.static.key for item in versions_of_rest(paths, manifest) if item.static}
+    names = [name for name in files.list_directory(paths.static) if not name.endswith(".partial")]
+    return [f"{paths.static}/{name}" for name in names if name not in used]
 
 
 def surplus_recipes(user: facts.Account, manifest: Manifest) -> list[str]:

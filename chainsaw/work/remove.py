@@ -14,7 +14,7 @@ from chainsaw.model.quantity import bytes_for_people
 from chainsaw.work.apply import apply
 from chainsaw.work.catalog import Catalog
 from chainsaw.work.history import Deed, paths_about, remember
-from chainsaw.work.inventory import PATIENCE, inventory, surplus_images, surplus_recipes, versions_of_rest
+from chainsaw.work.inventory import PATIENCE, inventory, surplus_images, surplus_recipes, surplus_static
 from chainsaw.work.names import declared_names, no_instance
 from chainsaw.work.result import Reporter, Request, Result, Table
 
@@ -81,7 +81,7 @@ def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None
     with locked(paths.lock, f"chainsaw remove {name} --purge", wait=request.wait, waiting=report.note):
         report.doing(f"deleting what was {name}'s")
         with steps.step("delete data"):
-            _podman(user).remove_trees([paths.instance(name), f"{paths.public}/{name}"])
+            _podman(user).remove_trees(_data_of(paths, name))
         for place in (paths.removed_file(name), paths.notes_file(name)):
             with steps.step(f"delete {place}"):
                 files.remove(place)
@@ -89,10 +89,20 @@ def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None
             _drop_certificates(paths, hosts)
         swept = _sweep(user, steps) if request.remembered else []
         deed = Deed("purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name)))
-        problems = remember(user, deed) if request.remembered else []
+        with steps.step("remember"):
+            problems = remember(user, deed) if request.remembered else []
+        # As long as anything is left, its ids are not given to another, and its name is known to a second attempt.
+        with steps.step("delete the record"):
+            files.remove_tree(paths.instance(name))
     data = {"instance": name, "deleted": [*removed.data["data"], *swept]}
     lines = (f"{name} is deleted for good", *(f"  and what only it used: {item}" for item in swept))
     return Result(data, lines, (*removed.diagnostics, *problems))
+
+
+def _data_of(paths: Paths, name: str) -> list[str]:
+    """Return where an instance's data is, but for the record of its ids."""
+    own = [f"{paths.instance(name)}/{entry}" for entry in files.list_directory(paths.instance(name))]
+    return [f"{paths.public}/{name}", *(place for place in own if place != paths.record(name))]
 
 
 def deleted_by(name: str) -> Result:
@@ -123,16 +133,14 @@ def _sweep(user: facts.Account, steps: Steps) -> list[str]:
     hosts = set(files.list_directory(paths.certificates)) - used
     with steps.step("sweep certificates"):
         _drop_certificates(paths, hosts)
-    keys = {item.static.key for item in versions_of_rest(paths, manifest) if item.static}
-    static = [f"{paths.static}/{name}" for name in files.list_directory(paths.static) if name not in keys]
-    recipes = surplus_recipes(user, manifest)
-    for place in (*static, *recipes, *files.partial_files(paths.root)):
+    places = [*surplus_static(paths, manifest), *surplus_recipes(user, manifest), *files.partial_files(paths.root)]
+    for place in places:
         with steps.step(f"sweep {place}"):
             files.remove_whatever(place)
     images = surplus_images(user, manifest)
     with steps.step("sweep images"):
         _podman(user).remove_images(images)
-    return [*sorted(f"certificate {host}" for host in hosts), *recipes, *images]
+    return [*sorted(f"certificate {host}" for host in hosts), *places, *images]
 
 
 def _drop_certificates(paths: Paths, hosts: set[str]) -> None:

@@ -130,6 +130,28 @@ def admin(tmp_path, monkeypatch) -> Admin:
     return Admin(facts.account())
 
 
+PODMAN = """#!/bin/sh
+echo "$*" >> {asked}
+[ "$1" = --events-backend=none ] && shift
+if [ "$1" = unshare ]; then
+    shift
+    exec "$@"
+fi
+"""
+
+
+@pytest.fixture
+def podman(tmp_path, monkeypatch) -> Path:
+    """A podman that has no images and no user namespace; return the file of what it was asked for."""
+    asked, program = tmp_path / "asked-of-podman", tmp_path / "programs/podman"
+    asked.touch()
+    program.parent.mkdir()
+    program.write_text(PODMAN.format(asked=asked))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return asked
+
+
 @pytest.fixture
 def gitless(tmp_path, monkeypatch) -> None:
     """A host on which git is not installed."""
