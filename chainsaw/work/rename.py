@@ -116,7 +116,11 @@ def clone(name: str, new: str, route: str, request: Request, report: Reporter) -
     text = with_key(without_key(declared.text, ("serving",)), ("route",), route)
     check_text(user, catalog_of(paths), declared.bundle, new, text)
     files.create_file(paths.instance_file(new), with_key(text, ("serving",), "stopped").encode(), 0o600)
-    prepared = apply(Request((new,), command="clone", why=request.why), report)
+    try:
+        prepared = apply(Request((new,), command="clone", why=request.why), report)
+    except ChainsawError:
+        files.remove(paths.instance_file(new))
+        raise
     if prepared.exit is not Exit.OK:
         files.remove(paths.instance_file(new))
         return prepared
