@@ -54,8 +54,12 @@ def restart(name: str, report: Reporter) -> Result:
     app = f"app@{name}.service"
     report.doing(f"restarting {name}")
     with UserManager() as manager:
+        awake = [unit for unit, state in manager.states(units).items() if state not in ("inactive", "failed")]
+        if deployment.sleep is not None and not awake:
+            return Result({"instance": name, "units": []}, (f"{name} is asleep: the next request starts it anew",))
         chosen = [app] if app in units else units
-        states = manager.start([(unit, True) for unit in chosen], deployment.start_timeout + 30.0, units)
+        along = units if deployment.sleep is None else awake
+        states = manager.start([(unit, True) for unit in chosen], deployment.start_timeout + 30.0, along)
     down = sorted(unit for unit, state in states.items() if state != "active")
     if down:
         message = f"{name} did not come up again: {', '.join(down)}"
