@@ -82,14 +82,16 @@ def size_of(options: Sequence[str]) -> int:
     return process.pipe(["journalctl", "--user", "--quiet", "--output=short", *options], consume, CUT_OFF)
 
 
-def follow(options: Sequence[str], tell: Callable[[Entry], None]) -> None:
-    """Tell of each new entry until somebody interrupts."""
+def follow(options: Sequence[str], after: float, tell: Callable[[Entry], None]) -> None:
+    """Tell of each entry after a time, in seconds since 1970, and of each new one until somebody interrupts."""
 
     def consume(stream: IO[bytes]) -> None:
         for entry in _entries(stream):
-            tell(entry)
+            if entry.at > after:
+                tell(entry)
 
-    process.pipe(["journalctl", "--user", "--quiet", "--follow", "--lines=0", *_as_json(), *options], consume, CUT_OFF)
+    argv = ["journalctl", "--user", "--quiet", "--follow", "--no-tail", f"--since=@{after:.6f}", *_as_json(), *options]
+    process.pipe(argv, consume, CUT_OFF)
 
 
 def _as_json() -> list[str]:

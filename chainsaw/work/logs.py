@@ -122,11 +122,15 @@ def line(entry: Entry, name: str) -> str:
 def follow(wish: Wish, tell: Callable[[str], None]) -> None:
     """Tell the newest of the wanted lines, and then each new one until somebody interrupts."""
     wanted = reading(wish)
-    for entry in journal.newest(wanted.options, wish.lines, wanted.accept):
+    began = time.time()
+    entries = journal.newest(wanted.options, wish.lines, wanted.accept)
+    for entry in entries:
         tell(line(entry, wish.name))
 
     def each(entry: Entry) -> None:
         if wanted.accept(entry):
             tell(line(entry, wish.name))
 
-    journal.follow([option for option in wanted.options if not option.startswith("--since=")], each)
+    options = [option for option in wanted.options if not option.startswith("--since=")]
+    # What is said between the two looks is not to be missed.
+    journal.follow(options, max([began, *(entry.at for entry in entries)]), each)

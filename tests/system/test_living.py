@@ -220,6 +220,7 @@ def test_what_a_component_says_is_found_by_name_words_and_time(machine: Machine)
 
 
 def test_what_visitors_asked_for_is_told_of_one_instance_alone(machine: Machine, www: str) -> None:
+    say(machine, "Ready for visitors")
     machine.get(f"{WIDGET}first-page")
     machine.get(f"{www}of-others/widget/")
 
@@ -229,7 +230,7 @@ def test_what_visitors_asked_for_is_told_of_one_instance_alone(machine: Machine,
     assert wait(lambda: "GET /first-page" in access(), 10)
     assert "of-others" not in access()
     assert all(" visitor  " in line for line in access().splitlines())
-    both = machine.chainsaw("logs", "widget", "--all", "--grep", "first-page|Ready for the summer").out
+    both = machine.chainsaw("logs", "widget", "--all", "--grep", "first-page|Ready for visitors").out
     assert (" visitor  " in both, " app      " in both) == (True, True)
 
 

@@ -126,8 +126,12 @@ def test_a_journal_that_nothing_is_in_is_no_failure_and_one_that_cannot_be_read_
 def test_each_new_entry_is_told(journalctl):
     journalctl.says(entry("one"), entry("two"))
     told = []
-    journal.follow(["CONTAINER_NAME=blog.app"], lambda item: told.append(item.text))
+    journal.follow(["CONTAINER_NAME=blog.app"], 1749999999.25, lambda item: told.append(item.text))
     assert told == ["one", "two"]
+    assert "--since=@1749999999.250000" in journalctl.asked
+    told.clear()
+    journal.follow(["CONTAINER_NAME=blog.app"], 1900000000.0, lambda item: told.append(item.text))
+    assert told == [], "what was told before is not told again"
     assert "--follow" in journalctl.asked
 
 

@@ -33,6 +33,12 @@ def test_a_variable_is_added_to_the_environment():
     assert process.run(python(code), extra_env={"QUADLET_UNIT_DIRS": "/a"}).text == "/a True"
 
 
+def test_a_variable_is_taken_out_of_the_environment(monkeypatch):
+    monkeypatch.setenv("GIT_DIR", "/elsewhere")
+    code = "import os; print('GIT_DIR' in os.environ, 'PATH' in os.environ)"
+    assert process.run(python(code), extra_env={"GIT_DIR": None, "GIT_INDEX_FILE": None}).text == "False True"
+
+
 def test_a_program_that_fails_is_told_with_its_last_words():
     found = problem(
         process.run, python("import sys; print('\\n'.join(map(str, range(40))), file=sys.stderr); sys.exit(3)")
