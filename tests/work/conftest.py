@@ -81,6 +81,13 @@ class Admin:
         store.write_generation(self.paths, whole, tree)
         store.files.replace_link(self.paths.current, str(manifest.number))
 
+    def arrange(self, *deployments: Deployment) -> Manifest:
+        """Write a generation in which these instances are and no others; none of their files is in it."""
+        number = store.current_number(self.paths) + 1
+        manifest = Manifest(number=number, instances={item.name: item for item in deployments})
+        self._put(manifest, {"nginx/nginx.conf": Artifact("nginx/nginx.conf", b"")})
+        return manifest
+
     def apply(self, *names: str, why: str = "", version: str = "1", failed: tuple[str, ...] = ()) -> list[str]:
         """Make a generation and remember it as apply does; return the codes of the warnings."""
         before = dict(self.known)

@@ -10,8 +10,6 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files, store
 from chainsaw.host.lock import locked
-from chainsaw.model.artifact import Artifact
-from chainsaw.model.deployment import Manifest
 from chainsaw.work.inventory import orphans, surplus_images, surplus_recipes, versions_of_rest
 from chainsaw.work.new import new
 from chainsaw.work.remove import deleted_by, purge, remove, sweep
@@ -212,15 +210,6 @@ def test_nothing_is_deleted_while_another_chainsaw_is_at_work(data, podman, work
     assert podman.read_text() == ""
 
 
-def applied(admin, *deployments):
-    """Let one more generation be the current one, in which these instances are."""
-    number = store.current_number(admin.paths) + 1
-    manifest = Manifest(number=number, instances={item.name: item for item in deployments})
-    store.write_generation(admin.paths, manifest, {"nginx/nginx.conf": Artifact("nginx/nginx.conf", b"")})
-    files.replace_link(admin.paths.current, str(number))
-    return manifest
-
-
 @pytest.fixture
 def blog(goldens):
     """A WordPress."""
@@ -249,8 +238,8 @@ def have(admin, *digests):
 
 def test_images_and_recipes_stay_to_which_an_instance_could_return(admin, blog):
     places = have(admin, "a", "b", "c")
-    applied(admin, version(blog, "blog", "a"), version(blog, "club", "c"))
-    manifest = applied(admin, version(blog, "blog", "b"))
+    admin.arrange(version(blog, "blog", "a"), version(blog, "club", "c"))
+    manifest = admin.arrange(version(blog, "blog", "b"))
     assert [item.digest[0] for item in versions_of_rest(admin.paths, manifest)] == ["b", "a", "b"]
     assert surplus_recipes(admin.user, manifest) == places[2:], "nobody returns to what was removed"
     assert surplus_images(admin.user, manifest) == ["localhost/chainsaw/wordpress-app:c"]
@@ -259,7 +248,7 @@ def test_images_and_recipes_stay_to_which_an_instance_could_return(admin, blog):
 def test_what_is_installed_for_its_own_sake_stays(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
-    manifest = applied(admin)
+    manifest = admin.arrange()
     assert surplus_recipes(admin.user, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
     store.write_chosen(admin.paths, ["chainsaw/wordpress"])
     assert surplus_recipes(admin.user, manifest) == []
@@ -269,11 +258,11 @@ def test_what_a_declared_instance_will_need_stays(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     admin.declare("blog")
-    assert surplus_recipes(admin.user, applied(admin)) == []
+    assert surplus_recipes(admin.user, admin.arrange()) == []
 
 
 def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
-    applied(data, version(blog, "shop", "a"))
+    data.arrange(version(blog, "shop", "a"))
     have(data, "a", "b")
     files.write_atomic(f"{data.paths.certificates}/old.example.org/chain.pem", b"")
     files.write_atomic(f"{data.paths.certificates}/shop.example.org/chain.pem", b"")
@@ -304,7 +293,7 @@ def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
 
 
 def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
-    applied(data, version(blog, "shop", "a"))
+    data.arrange(version(blog, "shop", "a"))
     (used, unused) = have(data, "a", "b")
     files.write_atomic(f"{data.paths.certificates}/old.example.org/chain.pem", b"")
     files.write_atomic(f"{data.paths.certificates}/shop.example.org/chain.pem", b"")

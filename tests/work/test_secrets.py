@@ -1,0 +1,192 @@
+"""Secrets are named, not told; a new one is the application's before it is the one in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from identity import identity
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import files
+from chainsaw.host.process import Outcome
+from chainsaw.model.deployment import Deployment, Ids, ProbeRequest, SecretFile
+from chainsaw.model.recipe import Rotation
+from chainsaw.work.catalog import Catalog
+from chainsaw.work.result import Quiet
+from chainsaw.work.secrets import bring_in, list_secrets, rotate_secret, show_secret
+from chainsaw.work.shelf import put_recipe
+
+IDS = Ids(uid=590824, gid=590824)
+RECIPE = """
+secrets:
+  password: {help: The password of the first user., rotate: {component: app, command: [wiki, passwd]}}
+  salt: {help: What signs cookies., rotate: {}}
+  pepper: {help: What hashes passwords.}
+images: {app: {build: images/app}}
+components:
+  app: {image: app, secrets: [password, salt, pepper], health: {command: ["true"]}, memory: 64M}
+serve: {http: {}}
+"""
+COMMAND = Rotation(component="app", command=("wiki", "passwd"))
+
+
+def secret(admin, key):
+    return SecretFile(path=admin.paths.secret("blog", key), key=key, length=24, ids=IDS)
+
+
+@pytest.fixture
+def blog(admin, tmp_path):
+    """An instance that was applied, of a recipe with a secret for each way in which one is changed."""
+    directory = tmp_path / "shipped/wiki"
+    (directory / "images/app").mkdir(parents=True)
+    (directory / "images/app/Containerfile").write_text("ARG BASE\nFROM ${BASE}\n")
+    (directory / "recipe.yaml").write_text(identity("wiki") + RECIPE)
+    bundle = Catalog(str(directory.parent), paths=admin.paths).bundle("wiki")
+    put_recipe(admin.paths, bundle)
+    keys = ("password", "salt", "pepper")
+    for key in keys:
+        files.write_atomic(admin.paths.secret("blog", key), f"the {key} of before".encode(), 0o400)
+    deployment = Deployment(
+        name="blog",
+        recipe="wiki",
+        version="1-1",
+        origin="chainsaw/wiki",
+        digest=bundle.digest,
+        host="blog.example.org",
+        path="/",
+        block=589824,
+        secrets=tuple(secret(admin, key) for key in keys),
+        probe=ProbeRequest(path="/", status=200),
+    )
+    admin.arrange(deployment)
+    return deployment
+
+
+def refused(function, *arguments):
+    with pytest.raises(ChainsawError) as caught:
+        function(*arguments)
+    return caught.value.diagnostics[0], caught.value.exit
+
+
+def test_secrets_are_listed_with_what_they_are_for_and_how_they_are_changed(blog):
+    listed = list_secrets("blog")
+    assert listed.table.rows == (
+        ("password", "The password of the first user.", "by a command in app"),
+        ("salt", "What signs cookies.", "by a restart"),
+        ("pepper", "What hashes passwords.", "in the application only"),
+    )
+    assert "of before" not in str(listed)
+
+
+def test_an_instance_without_secrets_says_so(admin, blog):
+    bundle = Catalog(paths=admin.paths).bundle("static")
+    pages = {"name": "www", "recipe": "static", "origin": bundle.origin, "digest": bundle.digest}
+    admin.arrange(blog.model_copy(update=pages))
+    assert list_secrets("www").lines == ("www has no secrets",)
+
+
+def test_a_secret_is_shown_when_it_is_asked_for(blog, podman):
+    assert show_secret("blog", "password").lines == ("the password of before",)
+
+
+def test_a_value_that_is_only_coming_is_no_secret_of_its_own(admin, blog, podman):
+    files.write_atomic(f"{admin.paths.secret('blog', 'password')}.next", b"the next", 0o400)
+    problem, code = refused(show_secret, "blog", "password.next")
+    assert (problem.code, code) == ("name", Exit.INVALID)
+    assert refused(show_secret, "blog", "passwort")[0].hint == "secrets of blog: password, pepper, salt"
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "code", "ending", "told"),
+    [
+        ("blog", "passwort", "no-secret", Exit.MISSING, "blog has no secret 'passwort'; did you mean password?"),
+        ("blog", "pepper", "no-rotation", Exit.INVALID, "wiki does not say how pepper is changed"),
+        ("blgo", "salt", "no-instance", Exit.MISSING, "no instance 'blgo'; did you mean blog?"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused(admin, blog, podman, name, key, code, ending, told):
+    problem, found = refused(rotate_secret, name, key, Quiet())
+    assert (problem.code, found, problem.message) == (code, ending, told)
+    assert podman.read_text() == ""
+    for key in ("password", "salt", "pepper"):
+        assert Path(admin.paths.secret("blog", key)).read_text() == f"the {key} of before"
+
+
+def test_what_is_declared_and_not_applied_has_no_secrets_yet(admin, blog):
+    admin.declare("club")
+    assert refused(rotate_secret, "club", "salt", Quiet())[0].code == "not-applied"
+    assert refused(list_secrets, "club")[0].code == "not-applied"
+
+
+def test_a_stopped_instance_has_nobody_who_could_take_a_secret_over(admin, blog, podman):
+    admin.arrange(blog.model_copy(update={"serving": "stopped"}))
+    problem, code = refused(rotate_secret, "blog", "password", Quiet())
+    assert (problem.code, problem.hint, code) == ("stopped", "chainsaw start blog", Exit.INVALID)
+    assert not files.exists(f"{admin.paths.secret('blog', 'password')}.next")
+
+
+@dataclass
+class Wiki:
+    """A Podman in which a wiki runs: it takes a password over from standard input, unless it is told not to."""
+
+    broken: bool = False
+    known: list[str] = field(default_factory=list)
+    argv: list[str] = field(default_factory=list)
+
+    def place(self, items):
+        for item in items:
+            assert (item.mode, item.ids) == (0o400, IDS)
+            files.write_atomic(item.path, item.content, item.mode)
+
+    def read_file(self, path):
+        return Path(path).read_bytes()
+
+    def exec(self, container, argv, *, env=None, stdin=None):
+        assert container == "blog.app"
+        self.argv += argv
+        self.known.append(stdin.decode())
+        return Outcome(1, b"", b"no such user\n") if self.broken else Outcome(0, b"", b"")
+
+
+@pytest.fixture
+def password(admin, blog):
+    return secret(admin, "password")
+
+
+def test_a_new_value_goes_in_by_standard_input_and_then_into_the_file(blog, password):
+    wiki = Wiki()
+    bring_in(wiki, blog, password, COMMAND)
+    assert wiki.argv == ["wiki", "passwd"]
+    assert wiki.known == [Path(password.path).read_text()]
+    assert len(wiki.known[0]) == 24
+    assert wiki.known[0].isalnum()
+    assert not files.exists(f"{password.path}.next")
+
+
+def test_what_a_restart_brings_in_is_only_written(blog, password):
+    wiki = Wiki()
+    bring_in(wiki, blog, password, Rotation())
+    assert wiki.argv == []
+    assert Path(password.path).read_text() != "the password of before"
+
+
+def test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has(blog, password):
+    wiki = Wiki(broken=True)
+    problem, code = refused(bring_in, wiki, blog, password, COMMAND)
+    assert (problem.code, code) == ("not-rotated", Exit.FAILED)
+    assert problem.message == "wiki in blog.app ended with 1: no such user"
+    assert problem.hint == "chainsaw logs blog app"
+    assert wiki.known[0] not in problem.render()
+    assert Path(password.path).read_text() == "the password of before"
+
+
+def test_a_value_that_an_application_may_have_already_is_offered_again(blog, password):
+    wiki = Wiki(broken=True)
+    refused(bring_in, wiki, blog, password, COMMAND)
+    wiki.broken = False
+    bring_in(wiki, blog, password, COMMAND)
+    assert wiki.known[0] == wiki.known[1] == Path(password.path).read_text()
+    bring_in(wiki, blog, password, COMMAND)
+    assert wiki.known[2] != wiki.known[1]
