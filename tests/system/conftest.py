@@ -23,6 +23,7 @@ ORDER = (
     "files",
     "scripts",
     "mail",
+    "directives",
     "network",
     "isolation",
     "egress",
