@@ -1,0 +1,133 @@
+"""remove asks before it deletes, and takes no name that it was not given."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from chainsaw.errors import Exit
+
+WWW = "recipe: static\nroute: https://www.example.org/\n"
+
+
+@pytest.fixture
+def www(instance):
+    """The file of an instance that was never applied."""
+    return instance("www", WWW)
+
+
+@pytest.fixture
+def kept(home):
+    return home / ".config/chainsaw/removed/www.yaml"
+
+
+def typing(home, text, *words):
+    """Run a command whose standard input is a terminal at which somebody types."""
+    controller, terminal = pty.openpty()
+    os.write(controller, text.encode())
+    argv = [sys.executable, "-m", "chainsaw", *words]
+    environment = {**os.environ, "HOME": str(home)}
+    done = subprocess.run(argv, env=environment, stdin=terminal, capture_output=True, text=True, check=False)
+    os.close(terminal)
+    os.close(controller)
+    return done
+
+
+def test_a_removed_instance_is_told_how_it_comes_back(chainsaw, www, kept):
+    done = chainsaw("remove", "www")
+    assert done.code == Exit.OK
+    assert done.out == (
+        "www is stopped and no longer served\n"
+        "to bring it back: chainsaw rollback www; to delete it for good: chainsaw remove www --purge\n"
+    )
+    assert kept.read_text() == WWW
+    assert not www.exists()
+
+
+def test_a_purge_that_nobody_confirms_deletes_nothing(chainsaw, www):
+    done = chainsaw("remove", "www", "--purge")
+    assert done.code == Exit.USAGE
+    assert "nothing is deleted unasked: --yes" in done.err
+    assert www.exists()
+
+
+@pytest.mark.parametrize("typed", ["\n", "y\n", "yes\n", "ww\n", "WWW\n", "\x04"])
+def test_only_the_name_confirms_it(home, www, typed):
+    done = typing(home, typed, "remove", "www", "--purge")
+    assert done.returncode in (Exit.FAILED, 130)
+    assert "type www to delete it for good" in done.stderr
+    assert done.stdout == ""
+    assert www.exists()
+
+
+def test_who_types_the_name_means_it(home, www, kept):
+    done = typing(home, "www\n", "remove", "www", "--purge")
+    assert (done.returncode, done.stdout) == (Exit.OK, "www is deleted for good\n")
+    assert not www.exists()
+    assert not kept.exists()
+
+
+def test_who_says_yes_is_not_asked(chainsaw, www, kept):
+    done = chainsaw("remove", "www", "--purge", "--yes", "--json")
+    assert done.json["data"] == {"instance": "www", "deleted": []}
+    assert not www.exists()
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("remove",),
+        ("remove", "--purge", "--yes"),
+        ("remove", "www", "--orphans"),
+        ("remove", "--orphans", "--purge"),
+        ("inventory",),
+        ("inventory", "www", "--orphans"),
+        ("clone", "www"),
+        ("rename", "www"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_meant_has_to_be_said(chainsaw, www, words):
+    assert chainsaw(*words).code == Exit.USAGE
+    assert www.exists()
+
+
+@pytest.mark.parametrize("name", ["", "..", "../instances/www", "front"])
+def test_an_empty_variable_of_a_script_is_no_name(chainsaw, www, home, name):
+    (home / ".local/share/chainsaw/instances/www").mkdir(parents=True)
+    done = chainsaw("remove", name, "--purge", "--yes", "--json")
+    assert done.code == Exit.INVALID
+    assert [item["code"] for item in done.json["diagnostics"]] == ["instance-name"]
+    assert www.exists()
+    assert (home / ".local/share/chainsaw/instances/www").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("inventory", "blog"), Exit.MISSING),
+        (("inventory", "www"), Exit.MISSING),
+        (("rename", "blog", "club"), Exit.MISSING),
+        (("clone", "blog", "club"), Exit.MISSING),
+        (("eject", "blog", "--out", "here"), Exit.MISSING),
+        (("secret", "list", "blog"), Exit.MISSING),
+        (("secret", "rotate", "blog", "key"), Exit.MISSING),
+    ],
+    ids=str,
+)
+def test_what_is_not_there_is_said_so(chainsaw, www, words, code):
+    done = chainsaw(*words)
+    assert done.code == code
+    assert "no instance 'blog'" in done.err or "www is declared, but not applied" in done.err
+    assert done.out == ""
+
+
+def test_nothing_that_belongs_to_nobody(chainsaw):
+    done = chainsaw("inventory", "--orphans", "--json")
+    assert (done.code, done.json["data"]) == (Exit.OK, {"orphans": []})
+    assert chainsaw("remove", "--orphans").out == "nothing is here that nobody uses\n"
