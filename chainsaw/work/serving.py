@@ -6,6 +6,7 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files, store
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.edit import with_key, without_key
+from chainsaw.load.yaml import read_yaml
 from chainsaw.plan.state import processes_of
 from chainsaw.work.apply import apply
 from chainsaw.work.names import applied_instance, declared_text
@@ -26,6 +27,7 @@ def serve(name: str, serving: str, request: Request, report: Reporter) -> Result
     """
     paths = facts.account().paths
     file, text = paths.instance_file(name), declared_text(paths, name)
+    read_yaml(f"instances/{name}.yaml", text)
     changed = without_key(text, KEY) if serving == "normal" else with_key(text, KEY, serving)
     if changed != text:
         files.write_atomic(file, changed.encode(), 0o600)

@@ -141,6 +141,13 @@ def test_what_another_file_has_wrong_stops_nothing_half_way(chainsaw, blog, inst
     assert blog.read_text() == BLOG
 
 
+def test_a_file_that_is_no_yaml_is_named(chainsaw, instance):
+    file = instance("blog", "recipe: [")
+    done = chainsaw("stop", "blog")
+    assert (done.code, done.err.startswith("error: instances/blog.yaml:1:")) == (Exit.INVALID, True)
+    assert file.read_text() == "recipe: ["
+
+
 def test_a_restart_needs_something_that_was_applied(chainsaw, blog):
     done = chainsaw("restart", "blog")
     assert (done.code, done.out) == (Exit.MISSING, "")
