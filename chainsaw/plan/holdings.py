@@ -53,7 +53,8 @@ def holdings(manifest: Manifest, name: str, paths: Paths, others: Others) -> lis
     """Return all that an applied instance has, what goes first before what goes last."""
     deployment = manifest.instances[name]
     found = [*_declared(name, paths), *_running(deployment, paths), *_generated(manifest, name, paths)]
-    found += [*_data(deployment, paths), *_used(deployment, paths, others), *_lasting(deployment)]
+    found += [*_data(deployment, paths), *_host(manifest, deployment, paths, others)]
+    found += [*_used(deployment, paths, others), *_lasting(deployment)]
     order = ("remove", "purge", "shared", "stays")
     return sorted(found, key=lambda item: order.index(item.fate))
 
@@ -101,10 +102,18 @@ def _data(deployment: Deployment, paths: Paths) -> Iterator[Holding]:
         yield Holding("block", f"{block.start}-{block.end - 1}", "purge", paths.record(name))
 
 
-def _used(deployment: Deployment, paths: Paths, others: Others) -> Iterator[Holding]:
-    host = deployment.host
-    fate: Fate = "shared" if host in others.hosts else "purge"
+def _host(manifest: Manifest, deployment: Deployment, paths: Paths, others: Others) -> Iterator[Holding]:
+    host, used = deployment.host, deployment.host in others.hosts
+    server = f"nginx/hosts/{host}.conf"
+    if server in manifest.files:
+        place = f"{paths.generations}/{manifest.number}/{server}"
+        yield Holding("generated", server, "shared" if used else "remove", place)
+    fate: Fate = "shared" if used else "purge"
     yield Holding("certificate", host, fate, f"{paths.certificates}/{host}")
+    yield Holding("certificate", f"{host}.json", fate, f"{paths.front}/issued/{host}.json")
+
+
+def _used(deployment: Deployment, paths: Paths, others: Others) -> Iterator[Holding]:
     if deployment.static:
         key = deployment.static.key
         yield Holding("static", key, "shared" if key in others.static else "purge", f"{paths.static}/{key}")

@@ -58,7 +58,10 @@ def test_every_file_of_an_instance_is_in_the_list_and_goes_with_it(goldens):
     for site, name, one in every(goldens):
         owned = [path for path, owner in site.manifest.owners.items() if owner == name]
         assert owned, name
-        assert sorted(one.names("generated", "remove")) == sorted(owned)
+        host = f"nginx/hosts/{site.manifest.instances[name].host}.conf"
+        assert host in site.manifest.files
+        assert sorted(one.names("generated")) == sorted([*owned, host])
+        assert set(owned) <= set(one.names("generated", "remove"))
         links = [path.removeprefix("units/") for path in owned if path.startswith("units/")]
         assert sorted(one.names("link", "remove")) == sorted(links)
 
@@ -132,9 +135,12 @@ def test_two_instances_of_one_recipe_share_what_it_is_made_of(goldens):
 
 def test_two_instances_of_one_host_share_its_certificate(declare):
     site = declare(blog=("radicale", "https://example.org/dav/"), docs=("static", "https://example.org/docs/"))
-    assert found(site, "blog").fate("certificate") == "shared"
-    assert found(site, "blog").fate("image") == "purge"
-    assert found(site, "blog", without=("docs",)).fate("certificate") == "purge"
+    both, last = found(site, "blog"), found(site, "blog", without=("docs",))
+    assert both.fate("certificate") == "shared"
+    assert both.fate("image") == "purge"
+    assert both.names("generated", "shared") == ["nginx/hosts/example.org.conf"]
+    assert last.fate("certificate") == "purge"
+    assert last.names("generated", "shared") == []
 
 
 def test_a_recipe_that_was_installed_for_its_own_sake_stays(goldens):
