@@ -120,9 +120,16 @@ def _used(deployment: Deployment, paths: Paths, others: Others) -> Iterator[Hold
     for need in deployment.images:
         yield Holding("image", need.reference, "shared" if need.reference in others.images else "purge")
     if deployment.origin:
-        used = {(deployment.origin, deployment.digest), (deployment.origin, "")} & others.recipes
-        place = paths.installed(deployment.origin, deployment.digest)
-        yield Holding("recipe", f"{deployment.origin} {deployment.version}", "shared" if used else "purge", place)
+        yield from _recipe(deployment.origin, deployment, paths, others)
+
+
+def _recipe(origin: str, deployment: Deployment, paths: Paths, others: Others) -> Iterator[Holding]:
+    """Yield the recipe in the version that runs, and the link to the version that its name means."""
+    used = {(origin, deployment.digest), (origin, "")} & others.recipes
+    place = paths.installed(origin, deployment.digest)
+    yield Holding("recipe", f"{origin} {deployment.version}", "shared" if used else "purge", place)
+    meant = origin in {other for other, _ in others.recipes}
+    yield Holding("recipe", origin, "shared" if meant else "purge", paths.recipe_link(*origin.split("/")))
 
 
 def _lasting(deployment: Deployment) -> Iterator[Holding]:

@@ -154,7 +154,8 @@ def test_another_version_of_a_recipe_is_another_recipe(goldens):
     site = goldens["directives"]
     club = site.manifest.instances["club"].model_copy(update={"digest": "0" * 64})
     items = holdings(site.manifest, "blog", site.paths, others_of([club], [], []))
-    assert Found(site, items).fate("recipe") == "purge"
+    assert Found(site, items).names("recipe", "purge") == [f"chainsaw/wordpress {club.version}"]
+    assert Found(site, items).names("recipe", "shared") == ["chainsaw/wordpress"], "its name means the other one now"
 
 
 def test_nothing_of_an_instance_is_in_the_list_of_one_whose_name_begins_so(declare):
