@@ -1,4 +1,4 @@
-"""The one door to HTTP: requests to the front on this host, over TLS with the local authority."""
+"""The one door to HTTP: requests to the front on this host, over TLS with the local authority; and names of hosts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+
+from chainsaw.model.vitals import Answered, Knock, Shown
 
 LIMIT = 2 * 1024 * 1024
 
@@ -46,7 +48,7 @@ class Asked:
 
 
 @lru_cache(maxsize=4)
-def _trusting(authority: str) -> ssl.SSLContext:
+def _trusting(authority: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=authority)
 
 
@@ -70,3 +72,61 @@ def request(front: Front, asked: Asked, timeout: float) -> Answer:
         except http.client.HTTPException as error:
             raise OSError(f"not an answer of HTTP: {error!r}") from error
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+
+
+def knock(port: int, host: str, timeout: float) -> Knock:
+    """Return what the plain port answers to a request for a host, within `timeout` seconds."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain:
+            connection = http.client.HTTPConnection(host)
+            connection.sock = plain
+            connection.request("HEAD", "/", headers={"User-Agent": "chainsaw-probe"})
+            response = connection.getresponse()
+            return Knock(response.status, response.getheader("Location", ""))
+    except (http.client.RemoteDisconnected, ConnectionResetError):
+        # nginx closes without an answer (ngx_http_rewrite_module, return 444).
+        return Knock()
+    except http.client.HTTPException as error:
+        return Knock(problem=f"not an answer of HTTP: {error!r}")
+    except OSError as error:
+        return Knock(problem=str(error))
+
+
+def shown_certificate(front: Front, host: str, timeout: float) -> Shown:
+    """Return what a handshake for a host shows, within `timeout` seconds; no request follows, so nothing wakes up.
+
+    A certificate may be from the local authority, or from one that this host trusts.
+    """
+    shown = _shake(front.port, host, front.authority, timeout)
+    if shown.refused:
+        other = _shake(front.port, host, None, timeout)
+        return shown if other.refused else other
+    return shown
+
+
+def _shake(port: int, host: str, authority: str | None, timeout: float) -> Shown:
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain,
+            _trusting(authority).wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            found = secure.getpeercert() or {}
+            since, until = (ssl.cert_time_to_seconds(str(found[key])) for key in ("notBefore", "notAfter"))
+            return Shown(since, until)
+    except ssl.SSLCertVerificationError as error:
+        return Shown(problem=error.verify_message, refused=True)
+    except OSError as error:
+        return Shown(problem=str(error))
+
+
+def addresses_of(host: str) -> Answered:
+    """Return what the resolver says of a name; it takes its own time (resolv.conf(5), timeout)."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno in (socket.EAI_NONAME, socket.EAI_NODATA):
+            return Answered()
+        return Answered(problem=error.strerror or str(error))
+    except OSError as error:
+        return Answered(problem=str(error))
+    return Answered(frozenset(str(item[4][0]).partition("%")[0] for item in found))

@@ -1,0 +1,380 @@
+"""What doctor says of a real host: nothing of one that is well, and of each mishap what it is and what mends it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from .machine import CONFIG, DATA, STATE, Machine, wait
+
+pytestmark = pytest.mark.system
+
+WIDGET = "https://widget.localhost/"
+CURRENT = f"{STATE}/generations/current"
+KILLED = -9
+KNOWN = {
+    "user manager", "lingering", "subordinate ids", "storage driver", "journal", "low ports", "limits",
+    "Podman", "systemd", "Python", "nginx", "git", "names of ids", "clock", "memory", "swap", "memory limits",
+    "memory pressure", "generation", "last apply", "leftovers", "generated files", "units", "front socket", "front",
+    "http", "https", "socket of widget", "instance of widget", "instance of www", "certificate of widget.localhost",
+    "certificate of www.localhost", "DNS of widget.localhost", "DNS of www.localhost",
+}  # fmt: skip
+OF_THE_HOST = {"limits", "clock", "memory pressure", "memory limits"}
+"""What a machine in a container has from its host, which is nobody's fault here."""
+
+
+@pytest.fixture(autouse=True)
+def widget(machine: Machine, www: str) -> Iterator[str]:
+    """Each test begins and ends on a host that is well, and on which there is nothing left to do."""
+    machine.declare("widget", "widget", text="The first text")
+    machine.chainsaw("apply")
+    yield WIDGET
+    machine.declare("widget", "widget", text="The first text")
+    machine.chainsaw("apply")
+    assert machine.plan() == []
+    assert not worse(machine)
+
+
+def checks(machine: Machine, code: int | None = None) -> dict[str, dict[str, str]]:
+    """Return what doctor says, by name."""
+    done = machine.chainsaw("doctor", "--json", code=code)
+    return {check["name"]: check for check in json.loads(done.out)["data"]["checks"]}
+
+
+def worse(machine: Machine) -> dict[str, str]:
+    """Return what is not ok, but for what the machine's host is to blame for."""
+    found = checks(machine)
+    return {name: check["found"] for name, check in found.items() if check["state"] != "ok" and name not in OF_THE_HOST}
+
+
+def told(machine: Machine, name: str, state: str, found: str, hint: str) -> str:
+    """Assert what doctor says of one thing; return the hint."""
+    check = checks(machine, code=3 if state == "fail" else 0)[name]
+    assert (check["state"], found in check["found"]) == (state, True), check
+    assert check["hint"].startswith(hint), check
+    return check["hint"]
+
+
+def took(machine: Machine, verb: str) -> float:
+    """Return the seconds that a command takes, when it is not held up."""
+    spans = []
+    for _ in range(3):
+        began = time.monotonic()
+        machine.chainsaw(verb, code=0)
+        spans.append(time.monotonic() - began)
+    return min(spans)
+
+
+def mend(machine: Machine) -> list[str]:
+    """Let doctor mend, after which nothing fails; return what it did."""
+    return list(machine.json("doctor", "--fix")["data"]["mended"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def names(machine: Machine, www: str) -> None:
+    """The names of ids come with a second setup, as apply says."""
+    machine.root("rm", "-rf", "/etc/userdb")
+    machine.declare("widget", "widget", text="The first text")
+    machine.chainsaw("apply")
+    told(machine, "names of ids", "warn", "ps and ls show numbers for the ids of", "sudo chainsaw setup --user admin")
+    machine.admin("sudo", "chainsaw", "setup")
+
+
+def test_of_a_host_that_is_well_nothing_is_said_to_fail(machine: Machine) -> None:
+    found = checks(machine, code=0)
+    assert found.keys() >= KNOWN, KNOWN - found.keys()
+    assert "fail" not in {check["state"] for check in found.values()}
+    assert found["nginx"]["found"].startswith("1.")
+    assert found["journal"]["found"].endswith("of at most 524 MB")
+    assert all(check["hint"] for check in found.values() if check["state"] == "warn")
+    assert mend(machine) == []
+
+
+def test_people_read_a_line_for_each(machine: Machine) -> None:
+    shown = machine.chainsaw("doctor", code=0).out.splitlines()
+    assert shown[0].split() == ["state", "what", "found"]
+    assert {line.split()[0] for line in shown[1:-1]} <= {"ok", "warn", "unknown"}
+    assert "checks: " in shown[-1]
+    assert any(line.startswith("ok") and "instance of all 2" in line and "widget, www" in line for line in shown)
+
+
+def test_no_process_is_started_and_it_takes_about_a_second(machine: Machine) -> None:
+    trace = f"{STATE}/trace"
+    machine.admin("strace", "-f", "-qq", "-e", "trace=execve", "-o", trace, "chainsaw", "doctor")
+    started = [line for line in machine.read(trace).splitlines() if "execve(" in line and " = 0" in line]
+    machine.admin("rm", trace)
+    assert len(started) == 1, started
+    # Other work beside this one makes every command slow.
+    assert took(machine, "doctor") < max(1.5, 3 * took(machine, "list"))
+
+
+def test_lingering_that_is_off(machine: Machine) -> None:
+    machine.root("rm", "/var/lib/systemd/linger/admin")
+    hint = told(machine, "lingering", "fail", "end at logout", "sudo loginctl enable-linger admin")
+    machine.admin("sh", "-c", hint)
+
+
+def test_ports_that_are_closed_to_users(machine: Machine) -> None:
+    machine.root("sysctl", "-w", "net.ipv4.ip_unprivileged_port_start=1024")
+    hint = told(machine, "low ports", "fail", "port 80 is closed to ordinary users", "sudo chainsaw setup")
+    machine.admin("sh", "-c", hint)
+
+
+def test_ports_that_are_open_until_the_next_reboot_only(machine: Machine) -> None:
+    machine.root("rm", "/etc/sysctl.d/50-chainsaw.conf")
+    hint = told(machine, "low ports", "warn", "only until the next reboot", "sudo chainsaw setup")
+    machine.admin("sh", "-c", hint)
+
+
+def test_a_journal_in_memory(machine: Machine) -> None:
+    place = "/etc/systemd/journald.conf.d/60-own.conf"
+    machine.root("sh", "-c", f"printf '[Journal]\\nStorage=volatile\\n' > {place}; systemctl restart systemd-journald")
+    hint = told(machine, "journal", "fail", f"(Storage=volatile in {place})", "sudo sed -i")
+    machine.admin("sh", "-c", hint)
+    assert "Storage" not in machine.root("cat", place), "the rest of it stays"
+    assert checks(machine)["journal"]["state"] == "ok"
+    machine.root("rm", place)
+
+
+def test_a_journal_without_a_limit(machine: Machine) -> None:
+    machine.root("rm", "/etc/systemd/journald.conf.d/50-chainsaw.conf")
+    hint = told(machine, "journal", "warn", "without a limit of its own", "sudo chainsaw setup")
+    machine.admin("sh", "-c", hint)
+
+
+def test_a_storage_driver_that_is_not_in_effect(machine: Machine) -> None:
+    mark = "/home/admin/.local/share/containers/storage/overlay/.has-mount-program"
+    kept = machine.read(mark)
+    machine.write(mark, "false")
+    told(machine, "storage driver", "warn", "the images were stored by overlay", "podman system reset")
+    machine.write(mark, kept)
+
+
+def test_ranges_that_another_user_has_too(machine: Machine) -> None:
+    machine.root("sh", "-c", "echo eve:196608:65536 >> /etc/subuid")
+    told(machine, "subordinate ids", "fail", "overlap those of eve", "sudo usermod --del-subuids 196608-262143 eve")
+    machine.root("sed", "-i", "/^eve:/d", "/etc/subuid")
+
+
+@pytest.mark.parametrize("place", [STATE, DATA])
+def test_a_disk_that_is_full(machine: Machine, place: str) -> None:
+    """A small file system in the place of a directory."""
+    script = """
+        mount -t tmpfs -o size=50m tmpfs /mnt
+        cp -a "$0/." /mnt/
+        mount --bind /mnt "$0"
+        umount /mnt
+        dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null || true
+    """
+    machine.root("sh", "-ec", script, place)
+    try:
+        found = checks(machine, code=3)
+        low = [check for name, check in found.items() if name.startswith("disk of") and check["state"] == "fail"]
+        assert [place in check["found"] for check in low] == [True], found
+        assert low[0]["hint"].startswith("podman image prune")
+    finally:
+        machine.root("umount", place)
+
+
+def test_a_socket_that_is_stopped(machine: Machine) -> None:
+    machine.admin("systemctl", "--user", "stop", "app@widget.socket", "app@widget.service")
+    told(machine, "socket of widget", "fail", "app@widget.socket is inactive", "chainsaw doctor --fix")
+    told(machine, "instance of widget", "fail", "stopped, and not because of its file", "chainsaw doctor --fix")
+    assert "started app@widget.socket" in mend(machine)
+    assert machine.get(WIDGET).body == "The first text\n"
+
+
+def test_who_sleeps_is_well_and_sleeps_on(machine: Machine) -> None:
+    machine.declare("gadget", "gadget")
+    machine.append("gadget", "sleep: 4s")
+    machine.chainsaw("apply")
+    try:
+        assert wait(lambda: checks(machine)["instance of gadget"]["found"] == "asleep", 40)
+        found = checks(machine, code=0)
+        assert (found["socket of gadget"]["state"], found["instance of gadget"]["state"]) == ("ok", "ok")
+        assert mend(machine) == []
+        assert checks(machine)["instance of gadget"]["found"] == "asleep"
+    finally:
+        machine.purge("gadget")
+
+
+def test_a_front_that_is_stopped(machine: Machine, www: str) -> None:
+    machine.admin("systemctl", "--user", "stop", "chainsaw-front.socket", "chainsaw-front.service")
+    found = checks(machine, code=3)
+    wrong = {name for name, check in found.items() if check["state"] == "fail"}
+    assert wrong >= {"front socket", "front", "http", "https"}
+    assert found["http"]["found"] == "port 80 does not answer: [Errno 111] Connection refused"
+    assert found["certificate of www.localhost"]["state"] == "ok", "its record speaks for it"
+    assert "started chainsaw-front.socket" in mend(machine)
+    assert machine.get(www).status == 200
+
+
+def test_a_unit_that_has_failed(machine: Machine) -> None:
+    machine.try_admin("systemd-run", "--user", "--unit=chainsaw-broken", "--wait", "false")
+    told(machine, "units", "fail", "failed: chainsaw-broken.service (exit-code)", "systemctl --user status")
+    assert mend(machine) == ["let systemd forget that chainsaw-broken.service has failed"]
+
+
+def test_a_file_that_was_edited(machine: Machine) -> None:
+    file = f"{CURRENT}/quadlets/app@widget.container"
+    kept = machine.read(file)
+    machine.write(file, f"{kept}# my own line\n")
+    told(machine, "generated files", "warn", "edited by hand: quadlets/app@widget.container", "chainsaw plan shows it")
+    assert mend(machine) == []
+    assert "# my own line" in machine.read(file), "whoever wrote it decides"
+    machine.write(file, kept)
+
+
+def test_what_a_crash_left(machine: Machine) -> None:
+    number, volume = machine.generation(), f"{DATA}/instances/widget/volumes/lost.partial"
+    machine.write(f"{CONFIG}/instances/widget.yaml.partial", "recipe: wid")
+    machine.admin("ln", "-s", "999", f"{STATE}/generations/current.partial")
+    machine.admin("mkdir", "-p", f"{STATE}/generations/999/units", f"{DATA}/static/half.partial")
+    machine.root("mkdir", volume)
+    machine.root("touch", f"{volume}/file")
+    owner = machine.block("widget") + 1000
+    machine.root("chown", "-R", f"{owner}:{owner}", volume)
+    machine.admin("sh", "-c", f"""echo '{{"format": 1, "event": "begin"}}' >> {STATE}/journal""")
+    told(machine, "last apply", "fail", "was cut off before its end", "chainsaw apply, or chainsaw doctor --fix")
+    left = checks(machine)["leftovers"]
+    assert (left["state"], left["hint"]) == ("warn", "chainsaw doctor --fix")
+    done = mend(machine)
+    assert "removed generation 999, which never became current" in done
+    assert f"removed {DATA}/static/half.partial" in done
+    assert f"brought generation {number} to its end" in done
+    assert not machine.exists(f"{CONFIG}/instances/widget.yaml.partial")
+    assert not machine.exists(f"{STATE}/generations/999")
+    assert machine.exists(f"{volume}/file"), "what may be data is never deleted"
+    hint = told(machine, "leftovers of data", "warn", volume, f"podman unshare rm -r {volume}")
+    machine.admin("sh", "-c", hint.partition(",")[0])
+    assert not machine.exists(volume)
+
+
+def test_an_apply_that_was_killed_is_brought_to_its_end(machine: Machine) -> None:
+    """At each step: doctor tells it, mends it, and the next apply brings what was declared."""
+    cut_off = 0
+    for number in count(1):
+        machine.declare("widget", "widget", text=f"Text {number}")
+        done = machine.chainsaw("apply", code=None, fault=f"kill:{number}")
+        last = checks(machine)["last apply"]
+        cut_off += last["state"] == "fail"
+        mend(machine)
+        assert checks(machine, code=0)["last apply"]["state"] == "ok"
+        machine.chainsaw("apply")
+        assert machine.get(WIDGET).body == f"Text {number}\n"
+        if done.code != KILLED:
+            break
+    assert cut_off > 1
+
+
+def test_another_that_is_at_work(machine: Machine) -> None:
+    machine.declare("widget", "widget", behaviour="slow")
+    other = machine.begin("chainsaw", "apply")
+    try:
+        assert wait(lambda: checks(machine)["last apply"]["state"] == "unknown", 30)
+        check = checks(machine)["leftovers"]
+        assert (check["state"], check["hint"]) == ("unknown", "chainsaw doctor, when it is done")
+    finally:
+        other.communicate(timeout=120)
+
+
+def test_a_certificate_that_ends_tomorrow(machine: Machine) -> None:
+    record = f"{DATA}/front/issued/widget.localhost.json"
+    content = json.loads(machine.read(record))
+    tomorrow = datetime.now(UTC) + timedelta(hours=30)
+    machine.write(record, json.dumps({**content, "not_after": tomorrow.isoformat(timespec="seconds")}))
+    told(machine, "certificate of widget.localhost", "fail", "valid for 1 d more only", "chainsaw apply")
+    assert "issued a certificate for widget.localhost" in mend(machine)
+
+
+def test_data_that_is_gone_is_not_replaced(machine: Machine) -> None:
+    place = f"{DATA}/instances/widget/volumes/data"
+    machine.root("mv", place, f"{place}.aside")
+    told(machine, "instance of widget", "fail", f"not there: {place}", "look where its data is")
+    done = machine.json("doctor", "--fix", code=3)["data"]["mended"]
+    assert f"left widget alone: {place} is gone" in done
+    assert not machine.exists(place)
+    machine.root("mv", f"{place}.aside", place)
+
+
+ANSWERING = r"""
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+while True:
+    asked, peer = server.recvfrom(512)
+    end = asked.index(b"\0", 12) + 5
+    record = b""
+    if asked[end - 4 : end - 2] == b"\0\1":
+        record = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4" + socket.inet_aton(sys.argv[1])
+    counts = bytes([0, 1, 0, bool(record), 0, 0, 0, 0])
+    server.sendto(asked[:2] + b"\x81\x80" + counts + asked[12:end] + record, peer)
+"""
+"""A resolver that has an A record for every name, and no AAAA (RFC 1035, 4.1)."""
+
+
+@contextmanager
+def resolver(machine: Machine, address: str) -> Iterator[None]:
+    """Let the machine's resolver be another one; with an address, one that answers with it whatever is asked."""
+    kept = machine.root("cat", "/etc/resolv.conf")
+    server = "127.0.0.1" if address else "192.0.2.1"
+    if address:
+        machine.root("systemd-run", "--unit=test-resolver", "python3", "-c", ANSWERING, address)
+    machine.root("sh", "-c", "cat > /etc/resolv.conf", stdin=f"nameserver {server}\n")
+    try:
+        yield
+    finally:
+        machine.root("sh", "-c", "cat > /etc/resolv.conf", stdin=kept)
+        if address:
+            machine.root("systemctl", "stop", "test-resolver")
+
+
+@pytest.fixture
+def public(machine: Machine) -> str:
+    machine.declare("widget", "widget", "https://widget.example.org/", text="The first text")
+    machine.chainsaw("apply")
+    return "DNS of widget.example.org"
+
+
+def test_a_name_that_leads_here(machine: Machine, public: str) -> None:
+    with resolver(machine, machine.address):
+        assert wait(lambda: checks(machine)[public]["state"] == "ok", 5), checks(machine)[public]
+        assert checks(machine)[public]["found"] == f"leads here: {machine.address}"
+
+
+def test_a_name_that_leads_elsewhere(machine: Machine, public: str) -> None:
+    """Without a public address of its own the host may be behind NAT; with one it is not."""
+    with resolver(machine, "198.51.100.7"):
+        assert wait(lambda: "198.51.100.7" in checks(machine)[public]["found"], 5)
+        told(machine, public, "unknown", "its own addresses are private", "from elsewhere: curl")
+        machine.root("ip", "address", "add", "203.0.113.5/32", "dev", "lo")
+        try:
+            hint = f"where its records are kept: {public.rpartition(' ')[2]} A 203.0.113.5"
+            told(machine, public, "fail", "A 198.51.100.7: that is not this host", hint)
+        finally:
+            machine.root("ip", "address", "del", "203.0.113.5/32", "dev", "lo")
+
+
+def test_a_name_that_only_this_host_knows(machine: Machine, public: str) -> None:
+    machine.root("sh", "-c", f"echo {machine.address} widget.example.org >> /etc/hosts")
+    told(machine, public, "unknown", "what others are told is not known", "elsewhere: getent ahosts")
+    machine.root("sh", "-c", "sed /widget.example.org/d /etc/hosts > /tmp/hosts; cat /tmp/hosts > /etc/hosts")
+
+
+def test_a_resolver_that_does_not_answer_is_not_waited_for(machine: Machine, public: str) -> None:
+    with resolver(machine, ""):
+        began = time.monotonic()
+        told(machine, public, "unknown", "the resolver does not answer", "getent ahosts")
+        assert time.monotonic() - began < 4
+
+
+def test_root_is_sent_back(machine: Machine) -> None:
+    done = machine.try_admin("sudo", "chainsaw", "doctor")
+    assert done.code == 2
+    assert "chainsaw doctor, without sudo" in done.err

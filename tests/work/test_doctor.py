@@ -1,0 +1,508 @@
+"""What doctor sees of a host that is made up of files, what it says of an empty one, and what it mends."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+from test_host import web_server
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import certificates, checkup, facts, files, store, web
+from chainsaw.host.lock import locked
+from chainsaw.host.questions import answers
+from chainsaw.model.paths import Paths
+from chainsaw.model.vitals import Answered, ImageStore, Knock, Leftovers
+from chainsaw.plan.diff import FRONT_SOCKET
+from chainsaw.work import doctor, mending
+from chainsaw.work.result import Quiet
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths.of(str(tmp_path / "home"), {})
+
+
+@pytest.fixture
+def applied(paths, goldens):
+    """A home in which a golden case was applied, as generation 3."""
+    site = goldens["wordpress"]
+    manifest = site.manifest.model_copy(update={"number": 3})
+    store.prepare(paths)
+    store.write_generation(paths, manifest, site.tree)
+    files.replace_link(paths.current, "3")
+    store.write_journal(paths, "begin", generation=3)
+    store.write_journal(paths, "done", generation=3)
+    return manifest
+
+
+@pytest.fixture
+def account(paths, monkeypatch):
+    """An admin who has that home, and no user manager."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", f"{paths.home}/run")
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    return facts.Account("admin", 1000, paths, f"{paths.home}/run")
+
+
+# What is seen
+
+
+def test_the_ports_are_those_that_are_applied(paths, applied):
+    assert checkup.front_ports(paths) == (80, 443)
+    place = f"{paths.current}/units/chainsaw-front.socket"
+    text = files.read_text(place)
+    files.write_atomic(place, text.replace(":80\n", ":8080\n").replace(":443\n", ":8443\n").encode())
+    assert checkup.front_ports(paths) == (8080, 8443)
+
+
+def test_without_a_generation_there_are_no_ports_of_one(paths):
+    assert checkup.front_ports(paths) is None
+
+
+def test_the_limits_are_those_of_the_quadlets(paths, applied):
+    found = checkup.limits(paths, applied)
+    assert found["chainsaw-front"] == 256 * 2**20
+    assert all(found.values())
+    place = f"{paths.current}/quadlets/chainsaw-front.container"
+    files.write_atomic(place, files.read_text(place).replace("MemoryMax=256M\n", "").encode())
+    assert checkup.limits(paths, applied)["chainsaw-front"] is None
+
+
+def test_where_nothing_was_cut_off_nothing_is_left(paths, applied):
+    assert checkup.leftovers(paths) == Leftovers()
+
+
+def test_what_a_crash_leaves_is_found(paths, applied):
+    store.write_journal(paths, "begin", generation=4)
+    files.make_directory(f"{paths.generations}/4")
+    rubbish = [
+        f"{paths.root}/recipes/chainsaw/wiki@1.partial",
+        f"{paths.certificates}/blog.example.org/key.pem.partial",
+        f"{paths.instance('blog')}/record.json.partial",
+        f"{paths.instance_files}/blog.yaml.partial",
+        f"{paths.unit_links}/app@blog.socket.partial",
+        f"{paths.generations}/current.partial",
+        f"{paths.static}/a.partial",
+    ]
+    others = [
+        f"{paths.instance('blog')}/volumes/data.partial",
+        f"{paths.instance('blog')}/secrets/key.partial",
+        f"{paths.public}/blog/uploads.partial",
+        f"{paths.root}/backups/blog.partial",
+        f"{paths.site_secret('smtp')}.partial",
+    ]
+    for path in (*rubbish, *others, f"{paths.instance('blog')}/volumes/data/mine.partial"):
+        files.make_directory(path)
+    found = checkup.leftovers(paths)
+    assert (found.unfinished, found.newer, found.holder) == (True, (4,), "")
+    assert set(found.rubbish) == set(rubbish)
+    assert set(found.others) == set(others), "what is inside volumes is not looked at"
+
+
+def test_whoever_is_at_work_is_named(paths, applied):
+    with locked(paths.lock, "chainsaw apply", wait=False, waiting=print):
+        assert checkup.leftovers(paths).holder.startswith("chainsaw apply (process ")
+    assert checkup.leftovers(paths).holder == "", "its note outlives it, the lock does not"
+
+
+def test_the_store_of_images(paths):
+    assert checkup.image_store(paths) == ImageStore()
+    root = f"{paths.data}/containers/storage"
+    files.write_atomic(f"{root}/overlay-images/images.json", b"[]")
+    files.write_atomic(f"{root}/overlay/.has-mount-program", b"true")
+    files.make_directory(f"{root}/vfs-images")
+    assert checkup.image_store(paths) == ImageStore(frozenset({"overlay"}), "true")
+
+
+def test_the_version_of_nginx_is_read_from_its_image(paths):
+    assert checkup.nginx_version(paths, "localhost/nginx:1") is None
+    root = f"{paths.data}/containers/storage"
+    images = [{"names": ["localhost/nginx:1"], "layer": "top"}, {"names": None, "layer": "other"}]
+    layers = [{"id": "top", "parent": "base"}, {"id": "base"}]
+    files.write_atomic(f"{root}/overlay-images/images.json", json.dumps(images).encode())
+    files.write_atomic(f"{root}/overlay-layers/layers.json", json.dumps(layers).encode())
+    assert checkup.nginx_version(paths, "localhost/nginx:1") is None
+    files.write_atomic(f"{root}/overlay/base/diff/usr/sbin/nginx", b"\0 nginx version: nginx/1.26.3\0")
+    assert checkup.nginx_version(paths, "localhost/nginx:1") == (1, 26, 3)
+    files.write_atomic(f"{root}/overlay/top/diff/usr/sbin/nginx", b"another server")
+    assert checkup.nginx_version(paths, "localhost/nginx:1") is None
+    files.write_atomic(f"{root}/overlay-images/images.json", b"{}")
+    assert checkup.nginx_version(paths, "localhost/nginx:1") is None
+
+
+def test_of_two_configuration_files_of_one_name_the_first_directory_wins(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkup, "PRECEDENCE", (str(tmp_path / "etc"), str(tmp_path / "usr")))
+    for place, text in {
+        "usr/x.d/10-a.conf": "vendor",
+        "etc/x.d/50-b.conf": "ours",
+        "usr/x.d/50-b.conf": "masked",
+        "etc/x.d/README": "no configuration",
+        "usr/x.conf": "main",
+    }.items():
+        files.write_atomic(f"{tmp_path}/{place}", text.encode())
+    found = checkup.configuration("x.d", [f"{tmp_path}/etc/x.conf", f"{tmp_path}/usr/x.conf"])
+    assert [text for _, text in found] == ["main", "vendor", "ours"]
+    assert found[2][0] == f"{tmp_path}/etc/x.d/50-b.conf"
+
+
+def test_places_on_one_file_system_are_one(tmp_path):
+    (found,) = checkup.spaces({"data": f"{tmp_path}/not/yet/there", "journal": str(tmp_path)})
+    assert found.contents == ("data", "journal")
+    assert 0 <= found.free <= found.size
+    assert str(tmp_path).startswith(found.place)
+
+
+def test_the_clock_is_read_and_not_set(paths, applied):
+    seen = checkup.clock(paths)
+    assert abs(seen.now - time.time()) < 5
+    assert abs(seen.written - time.time()) < 60
+    assert seen.error is None or seen.error >= 0
+
+
+def test_the_names_of_ids_are_those_that_are_told_to_ps():
+    found = checkup.named_ids({"blog": 0, "shop": 4_000_000_000})
+    assert found.names == {"blog": "root", "shop": None}
+
+
+def test_the_names_that_this_host_answers_for_itself():
+    assert "localhost" in checkup.own_names()
+
+
+def test_what_the_kernel_and_systemd_tell_is_optional(tmp_path, monkeypatch):
+    assert checkup.text_of(f"{tmp_path}/nothing") is None
+    assert checkup.text_or_nothing(f"{tmp_path}/nothing") == ""
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    assert checkup.text_of(f"{tmp_path}/binary") is None
+    assert checkup.lingers("nobody-of-this-name") is False
+    assert checkup.has_program("sh")
+    assert not checkup.has_program("no-such-program")
+    assert checkup.python_version() >= (3, 11)
+    assert checkup.controllers(4_000_000_000)[0] is None
+
+
+def test_nobody_waits_for_an_answer_that_does_not_come():
+    end = threading.Event()
+    calls = {"quick": lambda: 1, "late": lambda: end.wait(60), "broken": lambda: files.rename("/no/a", "/no/b")}
+    began = time.monotonic()
+    wait = answers(calls, 0.2)
+    assert wait() == {"quick": 1}
+    assert time.monotonic() - began < 5
+    end.set()
+
+
+# What the front shows
+
+
+@contextmanager
+def plain_server(said):
+    """Answer one request with some bytes, and close; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(said)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (b"", Knock()),
+        (b"HTTP/1.1 301 Moved\r\nLocation: https://a.org/\r\n\r\n", Knock(301, "https://a.org/")),
+        (b"HTTP/1.1 200 OK\r\n\r\n", Knock(200)),
+    ],
+)
+def test_a_knock_on_the_plain_port(said, expected):
+    with plain_server(said) as port:
+        assert web.knock(port, "a.org", 5) == expected
+
+
+def test_a_knock_where_nobody_speaks_http():
+    with plain_server(b"SSH-2.0-OpenSSH\r\n") as port:
+        assert "not an answer of HTTP" in web.knock(port, "a.org", 5).problem
+    assert "refused" in web.knock(1, "a.org", 5).problem
+
+
+def test_the_certificate_that_a_handshake_shows(tmp_path):
+    with web_server(str(tmp_path), 200, b"") as port:
+        front = web.Front(port, f"{tmp_path}/ca.pem")
+        shown = web.shown_certificate(front, "blog.example.org", 5)
+        assert shown.problem == ""
+        assert abs(shown.until - time.time() - certificates.LEAF_DAYS * 86400) < 3600
+        other = web.shown_certificate(front, "other.example.org", 5)
+        assert other.refused
+        assert "other.example.org" in other.problem
+        assert web.shown_certificate(web.Front(port, f"{tmp_path}/no.pem"), "blog.example.org", 5).problem
+    assert "refused" in web.shown_certificate(web.Front(1, f"{tmp_path}/ca.pem"), "blog.example.org", 5).problem
+
+
+def test_addresses_of_a_name():
+    assert "127.0.0.1" in web.addresses_of("localhost").addresses
+    nobody = web.addresses_of("nobody.invalid")
+    assert nobody == Answered() or nobody.problem
+
+
+# What is said
+
+
+def states(checks):
+    return {check.name: check.state for check in checks}
+
+
+def test_of_a_host_without_anything_what_cannot_be_seen_is_unknown(account):
+    found = states(doctor.examine(account))
+    assert found["user manager"] == "fail"
+    assert found["units"] == found["systemd"] == "unknown"
+    assert found["storage driver"] == "fail"
+    assert found["generation"] == found["last apply"] == found["leftovers"] == "ok"
+    assert not {"http", "https", "front", "nginx"} & found.keys(), "nothing is applied, so nothing is to answer"
+
+
+def test_of_an_applied_site_whose_manager_is_silent(account, applied):
+    found = states(doctor.examine(account))
+    assert found["front socket"] == found["front"] == found["socket of blog"] == "unknown"
+    assert found["instance of blog"] == "fail", "its directories are not there"
+    assert found["generated files"] == "ok"
+    assert found["nginx"] == "unknown"
+    host = next(iter(applied.instances.values())).host
+    assert f"certificate of {host}" in found
+    assert f"DNS of {host}" in found
+
+
+def test_ports_that_are_declared_and_not_applied_yet(account, paths):
+    files.write_atomic(paths.site_file, b"ports: {http: 8080, https: 8443}\n")
+    check = next(check for check in doctor.examine(account) if check.name == "low ports")
+    assert check.state == "ok"
+    files.write_atomic(paths.site_file, b"ports: nonsense\n")
+    assert "low ports" in states(doctor.examine(account))
+
+
+def test_records_that_cannot_be_read_are_told_and_the_rest_is_looked_at(account, applied, paths):
+    files.write_atomic(paths.record("blog"), b"nonsense")
+    files.write_atomic(f"{paths.current}/manifest.json", b"{}")
+    found = {check.name: check for check in doctor.examine(account)}
+    assert found["subordinate ids"].state == found["names of ids"].state == "unknown"
+    assert found["memory limits"].state == "unknown"
+    assert found["generation"].state == "fail"
+    assert "not a manifest of this version" in found["generation"].found
+    assert found["generated files"].state == "unknown"
+
+
+def test_the_way_back_from_a_generation_that_cannot_be_read(account, applied, paths):
+    files.make_directory(f"{paths.generations}/2")
+    files.write_atomic(f"{paths.current}/manifest.json", b"{}")
+    found = {check.name: check for check in doctor.examine(account)}
+    assert found["generation"].hint == f"ln -sfn 2 {paths.current}; chainsaw apply"
+
+
+def test_a_file_that_was_edited_is_told(account, applied, paths):
+    place = f"{paths.current}/nginx/nginx.conf"
+    files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
+    found = {check.name: check for check in doctor.examine(account)}
+    assert "nginx/nginx.conf" in found["generated files"].found
+
+
+@pytest.fixture
+def as_user(account, monkeypatch):
+    monkeypatch.setattr(facts, "is_root", lambda: False)
+    monkeypatch.setattr(facts, "account", lambda: account)
+
+
+def test_the_report(as_user):
+    result = doctor.doctor(False, Quiet())
+    assert result.exit is Exit.DEGRADED
+    assert set(result.data) == {"checks"}
+    assert all(set(check) == {"name", "state", "found", "hint"} for check in result.data["checks"])
+    assert result.table.heading == ("state", "what", "found")
+    told = {row[1]: row for row in result.table.rows}
+    assert told["storage driver"][0] == "fail"
+    assert told["storage driver"][2].endswith("for each instance -> sudo chainsaw setup --user admin")
+    assert result.lines[-1].startswith(f"{len(result.data['checks'])} checks: ")
+
+
+def test_warnings_and_what_is_unknown_do_not_change_the_exit_code(as_user, monkeypatch):
+    from chainsaw.plan.verdict import Check
+
+    checks = [Check("a", "ok", "x"), Check("b", "warn", "y", "z"), Check("c", "unknown", "y")]
+    monkeypatch.setattr(doctor, "examine", lambda user: checks)
+    assert doctor.doctor(False, Quiet()).exit is Exit.OK
+    monkeypatch.setattr(doctor, "examine", lambda user: [*checks, Check("d", "fail", "y")])
+    assert doctor.doctor(False, Quiet()).exit is Exit.DEGRADED
+
+
+def test_root_has_no_instances_to_examine(monkeypatch):
+    monkeypatch.setattr(facts, "is_root", lambda: True)
+    with pytest.raises(ChainsawError) as caught:
+        doctor.doctor(False, Quiet())
+    assert caught.value.exit is Exit.USAGE
+    assert [item.code for item in caught.value.diagnostics] == ["root-user"]
+
+
+def test_a_look_that_fails_sees_nothing(account, applied, paths, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(facts, "podman_version", full)
+    monkeypatch.setattr(store, "find_drift", full)
+    monkeypatch.setattr(store, "is_unfinished", full)
+    found = states(doctor.examine(account))
+    assert found["Podman"] == found["generated files"] == found["last apply"] == found["leftovers"] == "unknown"
+
+
+# What is mended
+
+
+@dataclass
+class Manager:
+    """A user manager in which some units are in some state, and on which every unit starts."""
+
+    units: dict[str, str] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+
+    def states(self, patterns):
+        return dict(self.units)
+
+    def start(self, units, timeout, others=()):
+        self.log += [f"{'restart' if again else 'start'} {name}" for name, again in units]
+        return dict.fromkeys((*(name for name, _ in units), *others), "active")
+
+    def stop(self, names, timeout):
+        self.log += [f"stop {name}" for name in names]
+
+    def reload(self):
+        self.log.append("reload")
+
+    def reload_unit(self, name, timeout, serving):
+        self.log.append(f"reload {name}")
+
+
+def test_leftovers_go_and_what_may_be_data_stays(account, applied, paths):
+    files.make_directory(f"{paths.generations}/4/units")
+    volume = f"{paths.instance('blog')}/volumes/data.partial"
+    files.make_directory(volume)
+    files.make_directory(f"{paths.static}/a.partial/css")
+    files.write_atomic(f"{paths.instance_files}/blog.yaml.partial", b"recipe: wordpr")
+    told = mending.mend(account, Quiet())
+    assert told[:3] == [
+        "removed generation 4, which never became current",
+        f"removed {paths.instance_files}/blog.yaml.partial",
+        f"removed {paths.static}/a.partial",
+    ]
+    assert told[3].startswith("could not go on: systemd's user manager does not answer")
+    assert checkup.leftovers(paths) == Leftovers(others=(volume,))
+    assert store.current_number(paths) == 3
+    assert files.exists(f"{paths.generations}/3/manifest.json")
+
+
+def test_what_cannot_be_removed_is_told(paths, applied, monkeypatch):
+    files.write_atomic(f"{paths.root}/a.partial", b"")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(files, "remove_whatever", refuse)
+    assert list(mending.clear(paths)) == [f"could not remove {paths.root}/a.partial: Permission denied"]
+
+
+def test_failed_units_are_forgotten_and_the_api_starts_again():
+    manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
+    assert list(mending.awaken(manager)) == [
+        "restarted podman.socket",
+        "let systemd forget that app@blog.cron.service has failed",
+    ]
+    assert manager.log == ["restart podman.socket", "stop app@blog.cron.service"]
+
+
+@pytest.fixture
+def settled(account, applied, paths):
+    """All that is applied is in place, but for units."""
+    for deployment in (applied.front, *applied.instances.values()):
+        for directory in deployment.directories:
+            files.make_directory(directory.path.replace("/home/admin", paths.home))
+        for secret in deployment.secrets:
+            files.write_atomic(secret.path.replace("/home/admin", paths.home), b"x")
+    return applied
+
+
+@pytest.fixture
+def at_home(settled, paths):
+    """The applied manifest with the paths of this home."""
+    text = settled.model_dump_json().replace("/home/admin", paths.home)
+    files.write_atomic(f"{paths.current}/manifest.json", text.encode())
+    return store.read_manifest(paths, 3)
+
+
+@pytest.fixture
+def carried(monkeypatch):
+    """What was carried out, and what fails of it."""
+    done = SimpleNamespace(plan=[], failures={})
+
+    def carry_out(plan, worker):
+        done.plan += plan
+        return done.failures
+
+    monkeypatch.setattr(mending, "carry_out", carry_out)
+    monkeypatch.setattr(mending, "_worker", lambda *_: None)
+    return done
+
+
+def everything_up(manifest):
+    units = {FRONT_SOCKET: "active", "chainsaw-front.service": "active", "chainsaw.target": "active"}
+    for item in manifest.instances.values():
+        own = (*item.services, item.gate, item.socket, *item.timers, item.network)
+        units |= {one.unit: "active" for one in own if one}
+    return units
+
+
+def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, carried):
+    store.write_journal(paths, "begin", generation=3)
+    told = list(mending.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    verbs = {action.verb for action in carried.plan}
+    assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
+    assert "brought generation 3 to its end" in told
+    assert "started app@blog.socket" in told
+    assert not store.is_unfinished(paths)
+
+
+def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, carried):
+    place = f"{paths.current}/quadlets/app@blog.container"
+    files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
+    list(mending.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet()))
+    assert "write-generation" not in {action.verb for action in carried.plan}
+    assert "start" in {action.verb for action in carried.plan}
+    assert files.read_text(place).endswith("# mine\n")
+
+
+def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
+    lost = next(item.path for item in at_home.instances["blog"].directories if "/volumes/" in item.path)
+    files.remove_tree(lost)
+    told = list(mending.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    assert f"left blog alone: {lost} is gone" in told
+    assert "blog" not in {action.owner for action in carried.plan}
+
+
+def test_what_does_not_come_up_is_told(account, at_home, paths, carried):
+    from chainsaw.errors import Diagnostic
+
+    store.write_journal(paths, "begin", generation=3)
+    carried.failures = {"blog": [Diagnostic("not-started", "it did not start", hint="look")]}
+    told = list(mending.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    assert told[-1] == "could not mend blog: it did not start; look"
+    assert "started app@blog.socket" not in told
+    assert store.is_unfinished(paths)
+
+
+def test_where_nothing_is_applied_nothing_is_brought_back(account):
+    assert list(mending.finish(account, Manager(), Quiet())) == []
