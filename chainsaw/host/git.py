@@ -11,7 +11,14 @@ from chainsaw.host import process
 
 LATEST = "refs/chainsaw/latest"
 SAFE = ["git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", "-c", "gc.auto=0"]
-QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "file:git:https:ssh", "GIT_OPTIONAL_LOCKS": "0"}
+OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+"""What git tells a hook of the repository that it is for, which need not be this one (git-rev-parse(1))."""
+QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ALLOW_PROTOCOL": "file:git:https:ssh",
+    "GIT_OPTIONAL_LOCKS": "0",
+    **dict.fromkeys(OTHERS),
+}
 LARGEST = 4 * 1024 * 1024
 """Bytes of one file of a recipe; what is larger belongs into a package."""
 
@@ -57,7 +64,7 @@ class Repository:
             file = Path(directory, "key")
             if key.startswith("-----BEGIN PGP"):
                 file.write_text(key)
-                environment = {**QUIET, "GNUPGHOME": directory}
+                environment: dict[str, str | None] = {**QUIET, "GNUPGHOME": directory}
                 process.run(["gpg", "--quiet", "--batch", "--import", str(file)], extra_env=environment)
                 options = ["-c", "gpg.format=openpgp", "-c", "gpg.minTrustLevel=undefined"]
             else:

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chainsaw.host import files, process
+from chainsaw.host.git import OTHERS
 
 OWN = (".gitignore", "site.yaml", "instances", "notes", "removed", "sources.yaml", "sources", "patches")
 """What chainsaw commits; whatever else the admin keeps there is the admin's own."""
 IGNORED = "# What chainsaw writes anew whenever it is needed.\nschema/\n*.partial\n"
 SETTINGS = ("core.hooksPath=/dev/null", "commit.gpgSign=false", "gc.auto=0", "log.showSignature=false")
 SAFE = [word for setting in SETTINGS for word in ("-c", setting)]
-OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-"""What git tells a hook of the repository that it is for, which need not be this one (git-rev-parse(1))."""
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "true", **dict.fromkeys(OTHERS)}
 FIELDS = ("%H", "%at", "%an", "%s", "%b")
 UNDER_WAY = {

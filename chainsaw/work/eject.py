@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chainsaw.compile.context import Job
+from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.images import image_reference, recipe_build, shared_build
-from chainsaw.compile.instance import compile_instance, image_needs
+from chainsaw.compile.instance import compile_instance
 from chainsaw.compile.site import compile_site
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts, files, store

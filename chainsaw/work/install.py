@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainsaw.compile.instance import image_needs
+from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import facts, store

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.images import shared_build
-from chainsaw.compile.instance import image_needs
 from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError
 from chainsaw.host import facts, files, journal, store, usage

@@ -130,7 +130,7 @@ def test_a_secret_is_a_file_and_never_a_value(goldens):
         for deployment in site.manifest.instances.values():
             for secret in deployment.secrets:
                 assert secret.path.startswith(f"{site.paths.instance(deployment.name)}/secrets/"), case
-                assert set(type(secret).model_fields) == {"path", "key", "length", "ids"}
+                assert set(type(secret).model_fields) == {"path", "key", "length", "ids", "source"}
 
 
 def test_a_database_listens_on_no_network(files):
@@ -145,7 +145,7 @@ def test_everything_that_runs_is_wanted_by_the_target(goldens):
         wanted = {setting(value) for _, key, value in read(site.text("units/chainsaw.target")) if key == "Wants"}
         open_ones = [one for one in site.manifest.instances.values() if one.serving != "stopped"]
         deployments = [site.manifest.front, *open_ones]
-        units = {item.unit for one in deployments for item in (one.socket, *one.timers) if item}
+        units = {item.unit for one in deployments for item in (one.socket, one.relay, *one.timers) if item}
         awake = [one for one in deployments if one.sleep is None]
         assert wanted == units | {item.unit for one in awake for item in (*one.services, one.gate) if item}, case
 
