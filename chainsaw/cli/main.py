@@ -160,7 +160,8 @@ def main() -> NoReturn:
 def _write_down(words: list[str], code: int) -> None:
     """Record a command in the journal, if it is one that changes something."""
     plain = " ".join([word for word in words if not word.startswith("-")][:2])
-    if re.match(rf"({CHANGES.pattern})( |$)", plain) and not ONLY_LOOKS & set(words):
+    changes = re.match(rf"({CHANGES.pattern})( |$)", plain) or (plain == "doctor" and "--fix" in words)
+    if changes and not ONLY_LOOKS & set(words):
         from chainsaw.work.audit import record
 
         record(words, _why(words), code)

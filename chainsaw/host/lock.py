@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,19 @@ from pathlib import Path
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 
+_HELD = threading.local()
+
 
 @contextmanager
 def locked(path: str, reason: str, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock; tell `waiting` who has it, or raise ChainsawError at once without `wait`."""
+    """Hold the lock; tell `waiting` who has it, or raise ChainsawError at once without `wait`.
+
+    Whoever holds it already may take it again: one command is made of others.
+    """
+    held: set[str] = _HELD.__dict__.setdefault("paths", set())
+    if path in held:
+        yield
+        return
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -23,8 +33,10 @@ def locked(path: str, reason: str, *, wait: bool, waiting: Callable[[str], None]
         note = {"pid": os.getpid(), "command": reason, "since": time.strftime("%H:%M:%S")}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        held.add(path)
         yield
     finally:
+        held.discard(path)
         os.close(descriptor)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from chainsaw.compile.instance import Piece
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files, store
+from chainsaw.host.lock import locked
 from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.model.artifact import intent_path
 from chainsaw.model.paths import Paths
@@ -33,17 +34,26 @@ def rollback(name: str | None, number: int | None, request: Request, report: Rep
         changed = tuple(sorted(path for path, text in texts.items() if declared_now(paths).get(path) != text))
         shown = tuple(f"would change {path}" for path in changed) or ("your files would stay as they are",)
         return Result({"generation": wanted, "files": changed}, shown)
+    with locked(paths.lock, f"chainsaw rollback {name or ''}".rstrip(), wait=request.wait, waiting=report.note):
+        result = _return_to(user, name, wanted, texts, request, report)
+    told = f"{name or 'the site'} is what it was in generation {wanted}" if wanted else f"{name} is back"
+    lines = (told, *result.lines) if result.exit is Exit.OK else result.lines
+    return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
+
+
+def _return_to(
+    user: facts.Account, name: str | None, wanted: int, texts: Texts, request: Request, report: Reporter
+) -> Result:
+    """Write the files, and bring the host to them; whatever prevents it, the files are those of before."""
+    paths = user.paths
     _keep_unapplied(user, texts, request.force)
     before: Texts = {path: files.read_text(f"{paths.own_files}/{path}") for path in texts}
     _write(paths, texts)
     try:
-        result = _carry_out(name, wanted, request, report, paths)
-    except ChainsawError:
+        return _carry_out(name, wanted, request, report, paths)
+    except BaseException:
         _write(paths, before)
         raise
-    told = f"{name or 'the site'} is what it was in generation {wanted}" if wanted else f"{name} is back"
-    lines = (told, *result.lines) if result.exit is Exit.OK else result.lines
-    return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
 
 
 def _carry_out(name: str | None, wanted: int, request: Request, report: Reporter, paths: Paths) -> Result:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files, store
+from chainsaw.host.lock import locked
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.yaml import read_yaml
+from chainsaw.model.paths import Paths
 from chainsaw.plan.state import processes_of
 from chainsaw.work.apply import apply
 from chainsaw.work.names import applied_instance, declared_text
@@ -26,6 +28,11 @@ def serve(name: str, serving: str, request: Request, report: Reporter) -> Result
     `serving` is normal, maintenance or stopped. What is in the file holds after a reboot, and for every later apply.
     """
     paths = facts.account().paths
+    with locked(paths.lock, f"chainsaw {request.command} {name}", wait=request.wait, waiting=report.note):
+        return _serve(paths, name, serving, request, report)
+
+
+def _serve(paths: Paths, name: str, serving: str, request: Request, report: Reporter) -> Result:
     file, text = paths.instance_file(name), declared_text(paths, name)
     read_yaml(f"instances/{name}.yaml", text)
     changed = without_key(text, KEY) if serving == "normal" else with_key(text, KEY, serving)
@@ -33,7 +40,7 @@ def serve(name: str, serving: str, request: Request, report: Reporter) -> Result
         files.write_atomic(file, changed.encode(), 0o600)
     try:
         result = apply(request, report)
-    except ChainsawError:
+    except BaseException:
         files.write_atomic(file, text.encode(), 0o600)
         raise
     if result.exit is not Exit.OK:

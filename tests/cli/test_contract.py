@@ -10,10 +10,10 @@ import subprocess
 import sys
 
 import pytest
+from another import another_chainsaw
 
 from chainsaw.cli.output import envelope
 from chainsaw.errors import Diagnostic, Exit
-from chainsaw.host.lock import locked
 from chainsaw.work.result import Result
 
 BLOG = "recipe: wordpress\nroute: https://blog.example.org/\n"
@@ -137,7 +137,7 @@ def test_a_host_that_lacks_something_says_what_and_how_to_mend_it(chainsaw, inst
 def test_a_site_at_which_another_chainsaw_works_is_left_alone(chainsaw, instance, home):
     instance("blog", BLOG)
     lock = home / ".local/state/chainsaw/lock"
-    with locked(str(lock), "chainsaw apply club", wait=True, waiting=pytest.fail):
+    with another_chainsaw(str(lock), "chainsaw apply club"):
         done = chainsaw("apply", "--no-wait")
     assert done.code == Exit.LOCKED
     assert re.search(rf"another chainsaw is at work: chainsaw apply club \(process {os.getpid()}, since ", done.err)

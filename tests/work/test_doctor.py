@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from another import another_chainsaw
 from test_host import web_server
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, checkup, facts, files, store, web
-from chainsaw.host.lock import locked
 from chainsaw.host.questions import answers
 from chainsaw.model.paths import Paths
 from chainsaw.model.vitals import Answered, ImageStore, Knock, Leftovers
@@ -106,7 +106,7 @@ def test_what_a_crash_leaves_is_found(paths, applied):
 
 
 def test_whoever_is_at_work_is_named(paths, applied):
-    with locked(paths.lock, "chainsaw apply", wait=False, waiting=print):
+    with another_chainsaw(paths.lock, "chainsaw apply"):
         assert checkup.leftovers(paths).holder.startswith("chainsaw apply (process ")
     assert checkup.leftovers(paths).holder == "", "its note outlives it, the lock does not"
 

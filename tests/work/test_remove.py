@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from another import another_chainsaw
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files, store
-from chainsaw.host.lock import locked
 from chainsaw.work.inventory import orphans, surplus_images, surplus_recipes, versions_of_rest
 from chainsaw.work.new import new
 from chainsaw.work.remove import deleted_by, purge, remove, sweep
@@ -201,7 +201,7 @@ def test_nothing_is_deleted_while_another_chainsaw_is_at_work(data, podman, work
     files.write_atomic(f"{data.paths.static}/wiki-1.partial/index.html", b"")
     before = everything(data)
     with (
-        locked(data.paths.lock, "chainsaw apply", wait=True, waiting=pytest.fail),
+        another_chainsaw(data.paths.lock, "chainsaw apply"),
         pytest.raises(TimeoutError, match="waiting for another chainsaw: chainsaw apply"),
     ):
         work(Impatient())
