@@ -23,6 +23,7 @@ from chainsaw.model.deployment import Ids
 PODMAN = ["podman", "--events-backend=none"]
 API = "/v5.0.0/libpod"
 API_TIMEOUT = 30.0
+LABEL = "chainsaw.instance"
 HEALTHS = ("healthy", "unhealthy", "starting")
 UNPACK = [*PODMAN, "unshare", "tar", "-x", "-p", "--same-owner", "--numeric-owner"]
 
@@ -59,6 +60,16 @@ class Podman:
         """Return the health of each container whose health Podman asks: healthy, unhealthy or starting."""
         found = {item["Names"][0]: item["Status"] for item in self._get("/containers/json?all=true") or ()}
         return {name: health for name, health in found.items() if health in HEALTHS}
+
+    def labelled(self) -> dict[str, str]:
+        """Return the instance of each container that is of one, by the container's name."""
+        found = self._get("/containers/json?all=true") or ()
+        labels = {item["Names"][0]: (item.get("Labels") or {}).get(LABEL) for item in found}
+        return {name: instance for name, instance in labels.items() if instance}
+
+    def networks(self) -> list[str]:
+        """Return the names of all networks."""
+        return sorted(item["name"] for item in self._get("/networks/json") or ())
 
     def last_check(self, container: str) -> tuple[str, str] | None:
         """Return the health of a container and what its last check printed; None where Podman does not ask."""

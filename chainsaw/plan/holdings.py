@@ -31,22 +31,39 @@ class Holding:
 
 @dataclass(frozen=True)
 class Others:
-    """What the rest of the site uses: hosts, keys of static files, recipes by origin and digest, images."""
+    """What the rest of the site uses: hosts, keys of static files, recipes by origin and digest, images.
+
+    `parents` are, by reference, on which image each stands that is built here.
+    """
 
     hosts: frozenset[str]
     static: frozenset[str]
     recipes: frozenset[tuple[str, str]]
     images: frozenset[str]
+    parents: Mapping[str, str]
 
 
-def others_of(rest: Sequence[Deployment], images: Iterable[str], chosen: Iterable[str]) -> Others:
+def others_of(
+    rest: Sequence[Deployment], images: Iterable[str], chosen: Iterable[str], parents: Mapping[str, str] | None = None
+) -> Others:
     """Return what the other instances use; `images` are references, `chosen` recipes that were installed by hand."""
+    stands_on = parents or {}
     return Others(
         hosts=frozenset(item.host for item in rest),
         static=frozenset(item.static.key for item in rest if item.static),
         recipes=frozenset((item.origin, item.digest) for item in rest) | frozenset((origin, "") for origin in chosen),
-        images=frozenset(images),
+        images=frozenset(item for image in images for item in _with_parents(image, stands_on)),
+        parents=stands_on,
     )
+
+
+def _with_parents(image: str, parents: Mapping[str, str]) -> list[str]:
+    """Return an image and those on which it stands, itself first."""
+    found: list[str] = []
+    while image and image not in found:
+        found.append(image)
+        image = parents.get(image, "")
+    return found
 
 
 def holdings(manifest: Manifest, name: str, paths: Paths, others: Others) -> list[Holding]:
@@ -117,8 +134,9 @@ def _used(deployment: Deployment, paths: Paths, others: Others) -> Iterator[Hold
     if deployment.static:
         key = deployment.static.key
         yield Holding("static", key, "shared" if key in others.static else "purge", f"{paths.static}/{key}")
-    for need in deployment.images:
-        yield Holding("image", need.reference, "shared" if need.reference in others.images else "purge")
+    images = [item for need in deployment.images for item in _with_parents(need.reference, others.parents)]
+    for reference in dict.fromkeys(images):
+        yield Holding("image", reference, "shared" if reference in others.images else "purge")
     if deployment.origin:
         yield from _recipe(deployment.origin, deployment, paths, others)
 
@@ -143,9 +161,5 @@ def _lasting(deployment: Deployment) -> Iterator[Holding]:
 
 def unused_images(present: Iterable[str], used: Iterable[str], parents: Mapping[str, str]) -> list[str]:
     """Return the images that nothing uses and nothing that is used stands on; `parents` are by reference."""
-    kept: set[str] = set()
-    for reference in used:
-        while reference and reference not in kept:
-            kept.add(reference)
-            reference = parents.get(reference, "")
+    kept = {image for reference in used for image in _with_parents(reference, parents)}
     return sorted(set(present) - kept)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.sample import sample_job
-from chainsaw.errors import ChainsawError
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts, files, journal, store, usage
 from chainsaw.host.podman import Podman
+from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
@@ -20,7 +22,9 @@ from chainsaw.work.catalog import catalog_of
 from chainsaw.work.names import applied_instance, declared_names
 from chainsaw.work.result import Result, Table
 from chainsaw.work.shipped import shared_files
+from chainsaw.work.sight import API
 
+NETWORK = "chainsaw-"
 OWN_IMAGES = "localhost/chainsaw/"
 PATIENCE = 60.0
 GONE_WITH = {"remove": "remove", "purge": "remove --purge", "shared": "stays: shared", "stays": "stays"}
@@ -32,8 +36,10 @@ def inventory(name: str) -> Result:
     user = facts.account()
     manifest = store.read_manifest(user.paths, store.current_number(user.paths))
     deployment = applied_instance(user.paths, manifest, name)
-    found = holdings_of(user, manifest, name)
-    sizes = _sizes(user, found, deployment)
+    _wake_api()
+    rest = others(user, manifest, name)
+    found = holdings(manifest, name, user.paths, rest)
+    sizes = _sizes(user, found, deployment, rest)
     rows: list[dict[str, Any]] = [
         {"kind": item.kind, "name": item.name, "path": item.place, "fate": item.fate, "size": sizes.get(_key(item))}
         for item in found
@@ -45,6 +51,12 @@ def inventory(name: str) -> Result:
     return Result({"instance": name, "holdings": rows, "totals": totals}, (line,), table=Table(HEADING, shown))
 
 
+def _wake_api() -> None:
+    """Let Podman's API answer; it ends by itself when nobody asks."""
+    with UserManager() as manager:
+        manager.start([(API, False)], 10)
+
+
 def _size(count: int | None) -> str:
     return "" if count is None else bytes_for_people(count)
 
@@ -53,15 +65,11 @@ def _key(item: Holding) -> str:
     return item.place or f"{item.kind} {item.name}"
 
 
-def holdings_of(user: facts.Account, manifest: Manifest, name: str) -> list[Holding]:
-    """Return all that an applied instance has, and what becomes of each."""
-    return holdings(manifest, name, user.paths, others(user, manifest, name))
-
-
 def others(user: facts.Account, manifest: Manifest, name: str) -> Others:
     """Return what the rest of the site uses."""
-    used, _ = _images_in_use(user, manifest, name)
-    return others_of(versions_of_rest(user.paths, manifest, name), used, store.read_chosen(user.paths))
+    used, parents = _images_in_use(user, manifest, name)
+    parents |= _parents(manifest.instances[name].images)
+    return others_of(versions_of_rest(user.paths, manifest, name), used, store.read_chosen(user.paths), parents)
 
 
 def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
@@ -103,14 +111,15 @@ def surplus_images(user: facts.Account, manifest: Manifest) -> list[str]:
     return unused_images(present, used, parents)
 
 
-def _sizes(user: facts.Account, found: Iterable[Holding], deployment: Deployment) -> dict[str, int]:
+def _sizes(user: facts.Account, found: Iterable[Holding], deployment: Deployment, rest: Others) -> dict[str, int]:
+    """Return the bytes of holdings, by their place or kind and name; of an image, what it adds to its parent."""
     listed = list(found)
     sizes = usage.disk_usage([item.place for item in listed if item.place], user.runtime, PATIENCE)
     images = [item.name for item in listed if item.kind == "image"]
     known = Podman(user.runtime, (), ()).image_sizes(
         image for image in images if image in store.image_names(user.paths)
     )
-    sizes |= {f"image {name}": size for name, size in known.items()}
+    sizes |= {f"image {name}": size - known.get(rest.parents.get(name, ""), 0) for name, size in known.items()}
     match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
     if match:
         sizes["journal what it said"] = journal.size_of(match)
@@ -122,11 +131,18 @@ def orphans() -> Result:
     user = facts.account()
     manifest = store.read_manifest(user.paths, store.current_number(user.paths))
     found = list(_orphans(user, manifest))
+    unseen: list[Diagnostic] = []
+    try:
+        _wake_api()
+        found += _strays(user, manifest)
+    except ChainsawError as error:
+        unseen = [replace(item, severity="warning") for item in error.diagnostics]
     sizes = usage.disk_usage([item.place for item in found if item.place], user.runtime, PATIENCE)
     rows = [{"kind": item.kind, "name": item.name, "path": item.place, "size": sizes.get(item.place)} for item in found]
     shown = tuple((item.kind, item.name, _size(sizes.get(item.place)), item.reason) for item in found)
-    lines = () if rows else ("nothing is here that belongs to no instance",)
-    return Result({"orphans": rows}, lines, table=Table(("what", "name", "size", "mended by"), shown))
+    lines = () if rows or unseen else ("nothing is here that belongs to no instance",)
+    table = Table(("what", "name", "size", "mended by"), shown)
+    return Result({"orphans": rows}, lines, tuple(unseen), table=table)
 
 
 def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Holding]:
@@ -144,6 +160,21 @@ def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Holding]:
         if plain not in names and not files.exists(paths.removed_file(plain)):
             yield Holding("note", name, "purge", f"{paths.own_files}/notes/{name}", f"chainsaw remove {plain} --purge")
     yield from _unused_by(user, manifest, _used_hosts(manifest))
+
+
+def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Holding]:
+    """Yield containers, networks and sockets that are of no instance that is applied."""
+    paths, podman = user.paths, Podman(user.runtime, (), ())
+    names = {*manifest.instances, "front"}
+    for container, instance in sorted(podman.labelled().items()):
+        if instance not in names:
+            yield Holding("container", container, "purge", "", f"podman rm --force {container}")
+    for network in podman.networks():
+        if network.startswith(NETWORK) and network.removeprefix(NETWORK) not in names:
+            yield Holding("network", network, "purge", "", f"podman network rm {network}")
+    for file in files.list_directory(paths.sockets):
+        if file.removesuffix(".sock") not in names:
+            yield Holding("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
 
 
 def _used_hosts(manifest: Manifest) -> frozenset[str]:

@@ -320,4 +320,9 @@ def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
 
 def test_where_there_is_nothing_to_sweep_that_is_said(admin, podman):
     assert sweep(Quiet()).lines == ("nothing is here that nobody uses",)
-    assert orphans().lines == ("nothing is here that belongs to no instance",)
+
+
+def test_where_nobody_can_look_for_containers_that_is_not_said_to_be_nothing(admin, podman):
+    found = orphans()
+    assert found.lines == ()
+    assert [(item.code, item.severity) for item in found.diagnostics] == [("no-user-manager", "warning")]
