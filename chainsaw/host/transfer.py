@@ -34,7 +34,8 @@ def copy_tree(podman: Podman, source: str, target: str, start: int, new_start: i
     partial = f"{target}.partial"
     podman.remove_trees([partial])
     process.run([*PODMAN, "unshare", "mkdir", "-p", partial])
-    pack = [*PODMAN, "unshare", "tar", "-C", source, "--numeric-owner", "-cf", "-", "."]
-    process.pump(pack, [*UNPACK, "-C", partial, "-f", "-"], renumber)
+    # Only this format has fractions of seconds, and attributes of files.
+    pack = [*PODMAN, "unshare", "tar", "-C", source, "--format=pax", "--xattrs", "--numeric-owner", "-cf", "-", "."]
+    process.pump(pack, [*UNPACK, "--xattrs", "-C", partial, "-f", "-"], renumber)
     podman.remove_trees([target])
     files.rename(partial, target)

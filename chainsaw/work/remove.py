@@ -11,11 +11,12 @@ from chainsaw.host.step import Steps
 from chainsaw.model.names import check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
-from chainsaw.work.apply import apply
+from chainsaw.work.apply import Session, applied, apply, settle
 from chainsaw.work.catalog import Catalog
 from chainsaw.work.history import Deed, paths_about, remember
 from chainsaw.work.inventory import PATIENCE, inventory, surplus_images, surplus_recipes, surplus_static
 from chainsaw.work.names import declared_names, no_instance
+from chainsaw.work.pieces import former_pieces
 from chainsaw.work.result import Reporter, Request, Result, Table
 
 
@@ -31,20 +32,27 @@ def remove(name: str, request: Request, report: Reporter, catalog: Catalog | Non
     if declared:
         files.make_directory(f"{paths.own_files}/removed", 0o700)
         files.rename(file, kept)
-    applied = store.read_manifest(paths, store.current_number(paths)).instances
     result = Result({})
-    if name in applied:
-        try:
+    try:
+        if name in store.read_manifest(paths, store.current_number(paths)).instances:
             result = apply(request, report, catalog)
-        except ChainsawError:
-            if declared:
-                files.rename(kept, file)
-            raise
+        elif store.is_unfinished(paths):
+            result = applied(request, report, _finish, catalog)
+    except ChainsawError:
+        if declared:
+            files.rename(kept, file)
+        raise
     data = {"instance": name, "data": places, **result.data}
     lines = [f"{name} is stopped and no longer served"]
     lines += [f"  its data: {place}" for place in places]
     lines += [f"to bring it back: chainsaw rollback {name}; to delete it for good: chainsaw remove {name} --purge"]
     return Result(data, tuple(lines), result.diagnostics, result.exit)
+
+
+def _finish(session: Session) -> Result:
+    """Bring the current generation to its end: what it no longer has may still run when an attempt was cut off."""
+    pieces = former_pieces(session.user.paths)
+    return settle(session, dict(pieces), pieces)
 
 
 def check_known(paths: Paths, name: str) -> list[str]:
@@ -57,10 +65,10 @@ def check_known(paths: Paths, name: str) -> list[str]:
     except ValueError as error:
         raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
     places = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
-    applied = store.read_manifest(paths, store.current_number(paths)).instances
+    current = store.read_manifest(paths, store.current_number(paths)).instances
     left = files.exists(paths.removed_file(name)) or files.exists(paths.notes_file(name))
-    if not (places or left or name in applied or name in declared_names(paths)):
-        known = declared_names(paths) | applied.keys() | set(files.list_directory(f"{paths.root}/instances"))
+    if not (places or left or name in current or name in declared_names(paths)):
+        known = declared_names(paths) | current.keys() | set(files.list_directory(f"{paths.root}/instances"))
         raise no_instance(name, known - {"front"})
     return places
 

@@ -61,7 +61,7 @@ def rename(name: str, new: str, request: Request, report: Reporter) -> Result:
         _check_new(paths, new)
         files.write_atomic(begun, both.encode())
     _moves(paths, name, new)
-    if name in instance_names():
+    if name in instance_names() or files.exists(paths.removed_file(name)):
         removed = remove(name, request, report)
         if removed.exit is not Exit.OK:
             raise ChainsawError(list(removed.diagnostics), removed.exit)
