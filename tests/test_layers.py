@@ -61,7 +61,7 @@ DOORS = {
     "subprocess": ["host/process.py"],
     "pystemd": ["host/systemd.py"],
     "fcntl": ["host/lock.py"],
-    "socket": ["host/journal.py", "host/podman.py", "host/web.py"],
+    "socket": ["host/api.py", "host/journal.py", "host/web.py"],
     "rich": ["cli/output.py"],
 }
 """Who may start a process, speak to systemd, to Podman, and so on: one module each."""

@@ -78,7 +78,7 @@ SUMMARIES = {
     "eject": "Write an instance as plain quadlets that run without chainsaw.",
     "schema": "Print the JSON Schema of a file.",
     "ca": "Print the certificate of the local authority.",
-    "secret": "Show a generated secret.",
+    "secret": "List, show, set and change secrets.",
     "setup": "Prepare this host for a user; run as root, once.",
 }
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import http.client
 import io
-import json
 import os
-import socket
 import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, process
+from chainsaw.host.api import Api
 from chainsaw.model.block import SIZE, Range, intermediate
 from chainsaw.model.deployment import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
-API = "/v5.0.0/libpod"
-API_TIMEOUT = 30.0
 LABEL = "chainsaw.instance"
 HEALTHS = ("healthy", "unhealthy", "starting")
 UNPACK = [*PODMAN, "unshare", "tar", "-x", "-p", "--same-owner", "--numeric-owner"]
@@ -44,69 +40,45 @@ class Podman:
 
     def __init__(self, runtime: str, uids: Sequence[Range], gids: Sequence[Range]) -> None:
         """Take the runtime directory (XDG_RUNTIME_DIR), where the API's socket is."""
-        self.socket = f"{runtime}/podman/podman.sock"
+        self.api = Api(f"{runtime}/podman/podman.sock")
         self.uids, self.gids = uids, gids
 
     def declared_volumes(self, references: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Return, for each image that the store has, the VOLUME paths that it declares."""
         found: dict[str, tuple[str, ...]] = {}
         for reference in references:
-            details = self._get(f"/images/{reference}/json")
+            details = self.api.get(f"/images/{reference}/json")
             if details is not None:
                 found[reference] = tuple((details.get("Config") or {}).get("Volumes") or ())
         return found
 
     def healths(self) -> dict[str, str]:
         """Return the health of each container whose health Podman asks: healthy, unhealthy or starting."""
-        found = {item["Names"][0]: item["Status"] for item in self._get("/containers/json?all=true") or ()}
+        found = {item["Names"][0]: item["Status"] for item in self.api.get("/containers/json?all=true") or ()}
         return {name: health for name, health in found.items() if health in HEALTHS}
 
     def labelled(self) -> dict[str, str]:
         """Return the instance of each container that is of one, by the container's name."""
-        found = self._get("/containers/json?all=true") or ()
+        found = self.api.get("/containers/json?all=true") or ()
         labels = {item["Names"][0]: (item.get("Labels") or {}).get(LABEL) for item in found}
         return {name: instance for name, instance in labels.items() if instance}
 
     def networks(self) -> list[str]:
         """Return the names of all networks."""
-        return sorted(item["name"] for item in self._get("/networks/json") or ())
+        return sorted(item["name"] for item in self.api.get("/networks/json") or ())
 
     def last_check(self, container: str) -> tuple[str, str] | None:
         """Return the health of a container and what its last check printed; None where Podman does not ask."""
-        details = self._get(f"/containers/{container}/json") or {}
+        details = self.api.get(f"/containers/{container}/json") or {}
         health = details.get("State", {}).get("Health") or {}
         if health.get("Status") not in HEALTHS:
             return None
         log = health.get("Log") or [{}]
         return health["Status"], str(log[-1].get("Output") or "").strip()
 
-    def _get(self, path: str) -> Any:
-        """Return the answer of Podman's API to a request, None when there is no such thing.
-
-        The library for it takes longer to import than the request takes to answer. Raise ChainsawError when nobody
-        answers.
-        """
-        connection = http.client.HTTPConnection("podman", timeout=API_TIMEOUT)
-        try:
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(API_TIMEOUT)
-            connection.sock.connect(self.socket)
-            connection.request("GET", f"{API}{path}")
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status == 404:
-                return None
-            if answer.status != 200:
-                raise ChainsawError(_unanswered(f"{answer.status} {content.decode(errors='replace').strip()}"))
-            return json.loads(content)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ChainsawError(_unanswered(str(error))) from error
-        finally:
-            connection.close()
-
     def image_sizes(self, references: Iterable[str]) -> dict[str, int]:
         """Return the size of each image that the store has, all its layers counted, in bytes."""
-        found = {reference: self._get(f"/images/{reference}/json") for reference in references}
+        found = {reference: self.api.get(f"/images/{reference}/json") for reference in references}
         return {reference: int(details["Size"]) for reference, details in found.items() if details is not None}
 
     def remove_images(self, references: Sequence[str]) -> None:
@@ -146,6 +118,11 @@ class Podman:
             if item.content is None and files.exists(item.path):
                 continue
             files.rename(f"{item.path}.partial", item.path)
+
+    def check(self, container: str, argv: Sequence[str]) -> tuple[bool, str]:
+        """Run a program in a container over the API; return whether all is well, and what it printed."""
+        code, said = self.api.run(container, argv)
+        return code == 0, said
 
     def _add(self, tar: tarfile.TarFile, item: Placement) -> None:
         base = f"{item.path}.partial".lstrip("/")
@@ -259,8 +236,3 @@ def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, scrip
             while chunk := content.read(1 << 20):
                 file.write(chunk)
     place.chmod(0o644)
-
-
-def _unanswered(reason: str) -> Diagnostic:
-    hint = "systemctl --user restart podman.socket"
-    return Diagnostic("podman-silent", f"Podman's API does not answer: {reason}", hint=hint)

@@ -12,7 +12,6 @@ from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts, files, journal, store, usage
 from chainsaw.host.podman import Podman
-from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
@@ -22,7 +21,7 @@ from chainsaw.work.catalog import catalog_of
 from chainsaw.work.names import applied_instance, declared_names
 from chainsaw.work.result import Result, Table
 from chainsaw.work.shipped import shared_files
-from chainsaw.work.sight import API
+from chainsaw.work.sight import wake_api
 
 NETWORK = "chainsaw-"
 OWN_IMAGES = "localhost/chainsaw/"
@@ -36,7 +35,7 @@ def inventory(name: str) -> Result:
     user = facts.account()
     manifest = store.read_manifest(user.paths, store.current_number(user.paths))
     deployment = applied_instance(user.paths, manifest, name)
-    _wake_api()
+    wake_api()
     rest = others(user, manifest, name)
     found = holdings(manifest, name, user.paths, rest)
     sizes = _sizes(user, found, deployment, rest)
@@ -49,12 +48,6 @@ def inventory(name: str) -> Result:
     totals = {fate: sum(row["size"] or 0 for row in rows if row["fate"] == fate) for fate in GONE_WITH}
     line = f"remove --purge frees {bytes_for_people(totals['remove'] + totals['purge'])}"
     return Result({"instance": name, "holdings": rows, "totals": totals}, (line,), table=Table(HEADING, shown))
-
-
-def _wake_api() -> None:
-    """Let Podman's API answer; it ends by itself when nobody asks."""
-    with UserManager() as manager:
-        manager.start([(API, False)], 10)
 
 
 def _size(count: int | None) -> str:
@@ -133,7 +126,7 @@ def orphans() -> Result:
     found = list(_orphans(user, manifest))
     unseen: list[Diagnostic] = []
     try:
-        _wake_api()
+        wake_api()
         found += _strays(user, manifest)
     except ChainsawError as error:
         unseen = [replace(item, severity="warning") for item in error.diagnostics]

@@ -59,6 +59,12 @@ def look(user: facts.Account) -> Sight:
         return Sight(manifest, units, healths.result() if healths else {}, memory, disk.result(), drift, waiting)
 
 
+def wake_api() -> None:
+    """Let Podman's API answer; it ends by itself when nobody asks."""
+    with UserManager() as manager:
+        manager.start([(API, False)], 10)
+
+
 def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[str, UnitDetails]) -> list[int]:
     """Return the processes of all units of an instance that run."""
     up = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chainsaw.errors import Exit
+from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, journal, usage
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
@@ -20,7 +20,7 @@ from chainsaw.work.names import applied_instance
 from chainsaw.work.notes import notes_of
 from chainsaw.work.overview import missing_directories
 from chainsaw.work.result import Result
-from chainsaw.work.sight import Sight, look
+from chainsaw.work.sight import Sight, look, wake_api
 
 GRAVE = 4
 """The priority of a warning (syslog(3)); what containers write to standard error has 3."""
@@ -33,6 +33,7 @@ def status(name: str) -> Result:
     user = facts.account()
     seen = look(user)
     deployment = applied_instance(user.paths, seen.manifest, name)
+    wake_api()
     with ThreadPoolExecutor(max_workers=4) as pool:
         said = pool.submit(_grave_words, deployment)
         sizes = pool.submit(usage.disk_usage, [item.path for item in _volumes(user, deployment)], user.runtime, 2.0)
@@ -115,10 +116,13 @@ def _check(user: facts.Account, service: Service) -> tuple[str | None, str]:
     podman = Podman(user.runtime, (), ())
     if not service.health:
         return None, ""
-    if service.polled and (known := podman.last_check(service.container)):
-        return known
-    outcome = podman.exec(service.container, service.health)
-    return "unhealthy" if outcome.code else "healthy", (outcome.text or outcome.complaint).strip()
+    try:
+        if service.polled and (known := podman.last_check(service.container)):
+            return known
+        well, printed = podman.check(service.container, service.health)
+    except ChainsawError as error:
+        return None, f"it could not be asked: {error.diagnostics[0].message}"
+    return "healthy" if well else "unhealthy", printed
 
 
 def _volumes(user: facts.Account, deployment: Deployment) -> list[Any]:
