@@ -190,15 +190,6 @@ def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin,
     assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_cannot_be_written_is_told_of(admin):
-    admin.declare("blog")
-    admin.own.chmod(0o500)
-    (warning,) = remember(admin.user, DEED, 1)
-    admin.own.chmod(0o700)
-    assert warning.code == "git-refused"
-
-
 def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
     for path in sorted(admin.own.rglob("*"), reverse=True):
         path.rmdir()

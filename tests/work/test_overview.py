@@ -15,12 +15,11 @@ from chainsaw.work.overview import HEADING, tell_of
 from chainsaw.work.pending import Pending
 from chainsaw.work.sight import Sight
 
-NOW = time.time()
 APP, DB, SOCKET = "app@blog.service", "app@blog.db.service", "app@blog.socket"
 
 
 def unit(active="active", since=120.0, restarts=0):
-    return UnitDetails(active, "", NOW - since, restarts)
+    return UnitDetails(active, "", time.time() - since, restarts)
 
 
 @pytest.fixture
