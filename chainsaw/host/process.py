@@ -104,10 +104,12 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: 
             try:
                 result = consume(process.stdout)
             except Exception as error:
-                # A reader that meets an early end knows less of the reason than the program that ended.
                 process.stdout.close()
                 outcome = Outcome(process.wait(), b"", _read_again(errors))
-                raise ChainsawError(_failed(argv, outcome)) if outcome.code else error from error
+                # A reader that meets an early end knows less of the reason than the program that ended; one that knows
+                # its own reason is why the program ended.
+                known = isinstance(error, ChainsawError) or not outcome.code
+                raise error if known else ChainsawError(_failed(argv, outcome)) from error
             process.stdout.close()
         outcome = Outcome(process.returncode, b"", _read_again(errors))
     if outcome.code not in accepted:

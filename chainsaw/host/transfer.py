@@ -10,13 +10,16 @@ from chainsaw.host.podman import PODMAN, UNPACK, Podman
 from chainsaw.model.block import SIZE, intermediate
 
 
-def copy_tree(podman: Podman, source: str, target: str, start: int, new_start: int) -> None:
+def copy_tree(podman: Podman, source: str, target: str, start: int | None, new_start: int | None) -> None:
     """Copy a directory to another place, with the ids of the block at `start` as those of the one at `new_start`.
 
-    Nothing may write to it meanwhile. What was there before goes only when the copy is complete.
+    What has no block is the admin's, and stays so. Nothing may write to it meanwhile. What was there before goes only
+    when the copy is complete.
     """
-    first = intermediate(podman.uids, start)
-    shift = intermediate(podman.uids, new_start) - first
+    first = shift = 0
+    if start is not None and new_start is not None:
+        first = intermediate(podman.uids, start)
+        shift = intermediate(podman.uids, new_start) - first
 
     def renumbered(number: int) -> int:
         return number + shift if first <= number < first + SIZE else number

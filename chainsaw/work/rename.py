@@ -162,7 +162,7 @@ def _copy_volumes(user: facts.Account, source: Deployment, target: Deployment, r
         volume = directory.path.rpartition("/")[2]
         if directory.path.startswith(own) and volume in places and files.exists(directory.path):
             report.doing(f"copying {volume}")
-            copy_tree(podman, directory.path, places[volume], source.block or 0, target.block or 0)
+            copy_tree(podman, directory.path, places[volume], source.block, target.block)
 
 
 def _take_secrets(user: facts.Account, source: Deployment, target: Deployment) -> None:

@@ -352,6 +352,19 @@ def test_what_sleeps_can_be_copied_and_sleeps_on(machine: Machine) -> None:
     assert "x-gadget: one" in machine.get("https://one.localhost/").body
 
 
+def test_files_alone_can_be_copied_and_renamed(machine: Machine) -> None:
+    machine.chainsaw("new", "static", "one")
+    machine.chainsaw("apply")
+    machine.write(f"{DATA}/public/one/site/index.html", "Walks by the sea")
+    machine.chainsaw("clone", "one", "two")
+    machine.write(f"{DATA}/public/two/site/index.html", "Walks by the lake")
+    machine.chainsaw("rename", "one", "gizmo")
+    machine.serves("https://one.localhost/", "Walks by the sea")
+    machine.serves("https://two.localhost/", "Walks by the lake")
+    assert machine.root("stat", "-c", "%U", f"{DATA}/public/two/site/index.html") == "admin\n"
+    assert machine.plan() == []
+
+
 def state(machine: Machine, name: str) -> str:
     rows = {row["name"]: row for row in machine.json("list")["data"]["instances"]}
     return str(rows[name]["state"])
