@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from .machine import CONFIG, HOME, STATE, Machine
 
 HISTORY = (f"{CONFIG}/.git", f"{CONFIG}/notes", f"{CONFIG}/removed", f"{STATE}/generations")
 """Where what was is kept: commits, notes, former files and generations."""
-FIND = """
-find /home /tmp /var/tmp /dev/shm /run/user/1000 /etc/userdb -xdev \\
-    \\( -path '*/storage/overlay/*/diff' -o -path '*/systemd/transient' -o -path '*/systemd/units' \\
-    -o -path '*/crun/.cache' \\) -prune \\
-    -o -printf '%p|%y|%m|%U:%G|%l\\n' 2>/dev/null; true
-"""
+PASSING = ("*/storage/overlay/*/diff", "*/overlay-containers", "*/systemd/transient", "*/systemd/units")
+PASSING += tuple(f"/run/user/1000/{name}" for name in ("containers", "crun", "libpod", "netns"))
+"""What Podman and systemd keep of containers that run, of which there may be others meanwhile."""
+PLACES = ("/home", "/tmp", "/var/tmp", "/dev/shm", "/run/user/1000", "/etc/userdb")
+FLEETING = re.compile(r"[0-9a-f]{64}|run-")
+"""How the units begin that Podman has for as long as something is asked of a container."""
+SUBORDINATE = 100000
 Account = Mapping[str, frozenset[str]]
 
 
@@ -23,7 +25,8 @@ def look(machine: Machine) -> Account:
     def lines(*command: str) -> frozenset[str]:
         return frozenset(machine.admin(*command).splitlines())
 
-    files = machine.root("sh", "-c", FIND).splitlines()
+    skipped = [word for pattern in PASSING for word in ("-path", pattern, "-prune", "-o")]
+    files = machine.try_root("find", *PLACES, "-xdev", *skipped, "-printf", "%p|%y|%m|%U:%G|%l\\n").out.splitlines()
     asked = ["systemctl", "--user", "--plain", "--no-legend", "--all"]
     units = [machine.admin(*asked, verb) for verb in ("list-units", "list-unit-files")]
     return {
@@ -32,14 +35,14 @@ def look(machine: Machine) -> Account:
         "containers": lines("podman", "ps", "--all", "--format", "{{.Names}}"),
         "networks": lines("podman", "network", "ls", "--format", "{{.Name}}"),
         "volumes": lines("podman", "volume", "ls", "--format", "{{.Name}}"),
-        "units": frozenset(f"{line.split()[0]}" for text in units for line in text.splitlines()),
-        "processes": frozenset(owners(machine)),
+        "units": frozenset(name for text in units for name in text.split() if is_lasting(name)),
+        "ids": frozenset(uid for uid in machine.root("ps", "-eo", "uid=").split() if int(uid) >= SUBORDINATE),
     }
 
 
-def owners(machine: Machine) -> set[str]:
-    """Return the ids of users who have processes."""
-    return set(machine.root("ps", "-eo", "uid:1").split()[1:])
+def is_lasting(word: str) -> bool:
+    """Tell whether a word is the name of a unit that does not come and go by itself."""
+    return word.endswith((".service", ".socket", ".timer", ".target", ".path")) and not FLEETING.match(word)
 
 
 def difference(before: Account, after: Account) -> list[str]:
