@@ -25,7 +25,7 @@ def mail_units(job: Job) -> Iterator[Artifact]:
     place = f"{job.host.paths.instance(job.name)}/run/mail.sock"
     contexts: dict[str, dict[str, Any]] = {
         "socket": {"address": place},
-        "service": {"target": f"{job.mail.host}:{job.mail.port}"},
+        "service": {"target": f"{job.mail.host}:{job.mail.port}", "socket": f"app@{job.name}.mail.socket"},
     }
     for kind, context in contexts.items():
         path = f"units/app@{job.name}.mail.{kind}"

@@ -87,11 +87,13 @@ class Worker:
         self.pending.append(Placement(secret.path, 0o400, secret.ids, value.encode()))
 
     def export_static(self, action: act.ExportStatic) -> None:
-        """Export static files beside their place, then rename them into it."""
+        """Export static files beside their place, then rename them into it; several instances may ask for the same."""
         export = action.export
         block = self.manifest.instances[action.owner].block
         assert block is not None
         target = f"{self.user.paths.static}/{export.key}"
+        if files.exists(target):
+            return
         self.podman.export_static(export.reference, export.root, export.scripts, f"{target}.partial", block)
         files.rename(f"{target}.partial", target)
 
