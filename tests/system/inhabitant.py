@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .machine import CONFIG, HOME, STATE, Machine
+from .machine import CONFIG, DATA, HOME, STATE, Machine
 
 HISTORY = (f"{CONFIG}/.git", f"{CONFIG}/notes", f"{CONFIG}/removed", f"{STATE}/generations")
 """Where what was is kept: commits, notes, former files and generations."""
@@ -52,9 +52,9 @@ def difference(before: Account, after: Account) -> list[str]:
 
 
 def named(machine: Machine, name: str) -> set[str]:
-    """Return the files of the account whose path has a name in it, but for former generations and Podman's store."""
+    """Return the files of the account whose path has a name in it, but for former generations and what images bring."""
     found = machine.root("find", HOME, "-path", f"*{name}*").splitlines()
     current = f"{STATE}/generations/{machine.generation()}/"
-    past = (f"{CONFIG}/.git/", f"{HOME}/.local/share/containers/", f"{current}.written/")
+    past = (f"{CONFIG}/.git/", f"{HOME}/.local/share/containers/", f"{DATA}/static/", f"{current}.written/")
     former = {path for path in found if path.startswith(f"{STATE}/generations/") and not path.startswith(current)}
     return {path for path in found if not path.startswith(past)} - former

@@ -103,7 +103,7 @@ def test_people_read_a_line_for_each(machine: Machine) -> None:
     assert {line.split()[0] for line in shown[1:-1]} <= {"ok", "warn", "unknown"}
     assert "checks: " in shown[-1]
     (instances,) = [line for line in shown if re.match(r"ok +instance of all \d+ ", line)]
-    assert re.search("widget, .*: running", instances)
+    assert instances.endswith(": running")
 
 
 def test_no_process_is_started_and_it_takes_about_a_second(machine: Machine) -> None:
