@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chainsaw.host import certificates, files, store
 from chainsaw.host.systemd import UserManager
+from chainsaw.host.worktree import Worktree
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan.observed import TARGET, Observed
@@ -35,6 +36,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
         images=store.read_images(paths),
         drift=tuple(store.find_drift(paths, manifest)),
         unfinished=store.is_unfinished(paths),
+        remembered=0 if number else Worktree(paths.own_files).last_mark(),
     )
 
 

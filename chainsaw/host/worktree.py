@@ -100,6 +100,13 @@ class Worktree:
         found = self._try("rev-parse", "--verify", "--quiet", f"refs/chainsaw/{number}^{{commit}}")
         return found.text.strip() or None
 
+    def last_mark(self) -> int:
+        """Return the highest number of a generation that means a commit, or 0; also when git is not there."""
+        if not (self.exists and is_installed()):
+            return 0
+        listed = self._try("for-each-ref", "--format=%(refname:lstrip=2)", "refs/chainsaw/")
+        return max((int(line) for line in listed.text.split() if line.isdigit()), default=0)
+
     def log(self, paths: Sequence[str], limit: int | None = None) -> list[Commit]:
         """Return the newest commits that changed one of some paths, newest first; all commits without paths."""
         if not self.exists or not self._has_commit():

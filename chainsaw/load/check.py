@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -59,11 +60,31 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
         known = known_keys(model, path[:-1])
         message = f"unknown key{nearest(str(path[-1]), known)}"
         return source.problem(path, message, code="unknown-key", at_key=True)
-    message = _PHRASES.get(kind) or str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    hint = ""
+    message, hint = _message(error), ""
     if kind == "string_type" and isinstance(error["input"], bool | int | float):
-        hint = f'quote it: "{source.written(path)}"'
+        fault = _fault_of_text(model, source, path, error["loc"])
+        message, hint = (fault, "") if fault else (message, f'quote it: "{source.written(path)}"')
     return source.problem(path, message, code=kind.replace("_", "-"), hint=hint, at_key=error["loc"][-1:] == ("[key]",))
+
+
+def _message(error: Any) -> str:
+    return _PHRASES.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _fault_of_text(model: type[Model], source: Source, path: KeyPath, location: KeyPath) -> str:
+    """Return what would still be wrong at a place of pydantic's if what is written there were quoted, or nothing."""
+    value = deepcopy(source.value)
+    try:
+        holder = value
+        for part in path[:-1]:
+            holder = holder[part]
+        holder[path[-1]] = source.written(path)
+        model.model_validate(value)
+    except ValidationError as error:
+        return next((_message(item) for item in error.errors() if item["loc"] == location), "")
+    except (LookupError, TypeError):
+        return ""
+    return ""
 
 
 def _in_source(source: Source, location: KeyPath) -> KeyPath:

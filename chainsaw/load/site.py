@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.load.check import check, nearest
 from chainsaw.load.recipe import Bundle, instance_bundle
@@ -12,8 +14,10 @@ from chainsaw.load.settings import InstanceFile, directive_problems, setting_pro
 from chainsaw.load.source import Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_instance as check_name
-from chainsaw.model.names import is_word
 from chainsaw.model.site import Instance, Site
+
+ANYWHERE = "https://localhost/"
+"""A route for a look at a file whose own may be wrong."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
         try:
             loaded = load_instance(file, text)
         except ChainsawError as error:
-            problems += [*error.diagnostics, *_recipe_nevertheless(file, text, recipes)]
+            problems += [*error.diagnostics, *_settings_nevertheless(file, text, recipes)]
             continue
         instances[loaded.name] = loaded
         problems += _recipe_problems(loaded, recipes)
@@ -84,15 +88,20 @@ def problems_in(file: InstanceFile, bundle: Bundle) -> list[Diagnostic]:
     return [*problems, *directive_problems(file, recipe)]
 
 
-def _recipe_nevertheless(file: str, text: str, recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
-    """Return the problem of an unknown recipe in a file that has other problems, too."""
+def _settings_nevertheless(file: str, text: str, recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
+    """Return what is wrong with the recipe and its settings in a file that has other problems, too."""
     try:
         source = read_yaml(file, text)
-    except ChainsawError:
+        value = source.value if isinstance(source.value, dict) else {}
+        told = {key: value[key] for key in ("recipe", "settings") if key in value}
+        instance = Instance.model_validate({"route": ANYWHERE, **told})
+        bundle = recipes.get(instance.recipe)
+    except (ChainsawError, ValidationError):
         return []
-    name = source.value.get("recipe") if isinstance(source.value, dict) else None
-    unknown = isinstance(name, str) and is_word(name) and name not in recipes
-    return [_no_recipe(source, str(name), recipes)] if unknown else []
+    if bundle is None:
+        return [_no_recipe(source, instance.recipe, recipes)]
+    name = file.rsplit("/", 1)[-1].removesuffix(".yaml")
+    return list(setting_problems(InstanceFile(name, instance, source), bundle.recipe))
 
 
 def _no_recipe(source: Source, name: str, recipes: Mapping[str, Bundle]) -> Diagnostic:

@@ -64,7 +64,7 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
         yield act.IssueCertificate("", host)
     manifest_differs = _applied_differs(manifest, observed.manifest)
     if changes or manifest_differs:
-        number = observed.manifest.number + 1
+        number = observed.next_number
         yield act.WriteGeneration("", number, changes.added, changes.changed, changes.removed)
         yield act.Activate("", number)
     units = {path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")}

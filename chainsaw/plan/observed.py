@@ -37,7 +37,8 @@ class Observed:
     `paths` are the absolute paths, of those that a plan may need, that exist; `units` are the active states of units by
     name; `applied` are the digests from which running units were started; `links` are our unit links in place;
     `certificates` are the hosts whose certificate is valid and not due for renewal; `images` are those known to be
-    in the store, with the VOLUME paths that they declare.
+    in the store, with the VOLUME paths that they declare; `remembered` is the last generation that the history knows
+    when there is none on disk.
     """
 
     manifest: Manifest = EMPTY
@@ -50,6 +51,12 @@ class Observed:
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
     unfinished: bool = False
+    remembered: int = 0
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next generation; none is given twice, also when the directory of them is lost."""
+        return max(self.manifest.number, self.remembered) + 1
 
     def runs(self, unit: str) -> bool:
         """Tell whether a unit is up, or on its way."""

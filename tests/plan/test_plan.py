@@ -290,3 +290,10 @@ def test_a_plan_is_json_and_holds_no_secret(goldens):
 
 def test_an_empty_manifest_is_the_state_before_the_first_apply():
     assert Observed().manifest == EMPTY == Manifest(number=0)
+
+
+@pytest.mark.parametrize(("current", "remembered", "following"), [(0, 0, 1), (3, 0, 4), (0, 7, 8)])
+def test_no_generation_gets_the_number_of_an_earlier_one(goldens, current, remembered, following):
+    observed = Observed(manifest=Manifest(number=current), remembered=remembered)
+    plan = make_plan(target(goldens["one-host"], observed), observed)
+    assert [action.number for action in plan if isinstance(action, act.WriteGeneration)] == [following]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,11 +35,13 @@ ORDER = (
     "sleep",
     "sources",
     "living",
+    "odds",
     "doctor",
     "belongings",
     "faults",
     "reboot",
     "recipes",
+    "applications",
 )
 
 
@@ -69,10 +73,26 @@ def proving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subproce
     subprocess.run([str(launcher.parent / "machine"), "--name", name, "down"], check=False)
 
 
+@pytest.fixture(scope="session")
+def proofs(proving: tuple[subprocess.Popen[bytes], Path]) -> dict[str, Any]:
+    """Return how the test of each recipe ended; it went on in a second machine beside all others."""
+    process, out = proving
+    process.wait(timeout=1500)
+    assert out.exists(), "the tests of the recipes ended without a result"
+    return dict(json.loads(out.read_text()))
+
+
+@pytest.fixture(scope="session")
+def proven(proofs: dict[str, Any]) -> Machine:
+    """Return the machine in which the recipes were tested: their images are there, and no instance."""
+    assert proofs
+    return Machine(f"{os.environ.get('CHAINSAW_MACHINE', 'chainsaw')}-recipes")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _beside_all_others(request: pytest.FixtureRequest) -> None:
     """Begin with what takes longest, if it is asked for at all."""
-    if any(item.path.stem == "test_recipes" for item in request.session.items):
+    if any("proving" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("proving")
 
 

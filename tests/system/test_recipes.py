@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +11,6 @@ from .machine import Machine
 from .prove import RECIPES, recorded, runnable
 
 pytestmark = pytest.mark.system
-
-LIMIT = 1500
-
-
-@pytest.fixture(scope="session")
-def proofs(proving: tuple[subprocess.Popen[bytes], Path]) -> dict[str, Any]:
-    """Return how the test of each recipe ended; it went on in a second machine beside all others."""
-    process, out = proving
-    process.wait(timeout=LIMIT)
-    assert out.exists(), "the tests of the recipes ended without a result"
-    return dict(json.loads(out.read_text()))
 
 
 @pytest.mark.parametrize("name", recorded())

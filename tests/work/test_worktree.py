@@ -38,6 +38,15 @@ def test_a_commit_has_its_message_and_its_author(admin, tree):
     assert admin.git("log", "-1", "--format=%an <%ae>%n%cn <%ce>%n%B") == f"{WHO}\n{WHO}\n{message}\n"
 
 
+def test_the_last_generation_that_means_a_commit_is_known(admin, tree, tmp_path):
+    assert tree.last_mark() == 0
+    head = admin.git("rev-parse", "HEAD").strip()
+    for number in (9, 10):
+        tree.mark(head, number)
+    assert tree.last_mark() == 10
+    assert Worktree(str(tmp_path / "elsewhere")).last_mark() == 0
+
+
 def test_what_git_is_told_elsewhere_does_not_matter(admin, tree, tmp_path):
     hook = admin.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)

@@ -1,5 +1,6 @@
 <?php
-// Create the configuration with its user, once, and apply what changed in the declared settings.
+// Create the configuration with its user, once, and apply what changed in the declared settings. With --password, give
+// the user a password from standard input.
 
 require '/usr/share/shaarli/application/config/ConfigIO.php';
 require '/usr/share/shaarli/application/config/ConfigJson.php';
@@ -15,18 +16,28 @@ function assign(array &$config, string $key, mixed $value): void
     $config = $value;
 }
 
+function credentials(string $login, string $password): array
+{
+    $salt = bin2hex(random_bytes(20));
+    return ['login' => $login, 'salt' => $salt, 'hash' => sha1($password . $login . $salt)];
+}
+
 $file = new Shaarli\Config\ConfigJson();
 $config = $file->read(CONFIG);
 $before = $config;
 
 if (!$config) {
     $password = trim(file_get_contents('/run/secrets/admin_password')) ?: throw new Exception('no admin_password');
-    $salt = bin2hex(random_bytes(20));
     $config = [
-        'credentials' => ['login' => 'admin', 'salt' => $salt, 'hash' => sha1($password . 'admin' . $salt)],
+        'credentials' => credentials('admin', $password),
         'api' => ['enabled' => true, 'secret' => bin2hex(random_bytes(12))],
         'security' => ['session_protection_disabled' => false],
     ];
+}
+
+if (($argv[1] ?? '') === '--password') {
+    $password = stream_get_contents(STDIN) ?: throw new Exception('no password');
+    $config['credentials'] = credentials($config['credentials']['login'], $password);
 }
 
 $declared = json_decode(file_get_contents('/etc/shaarli/settings.json'), true, flags: JSON_THROW_ON_ERROR);

@@ -1,0 +1,170 @@
+"""What holds in every application: the site's directives in its own terms, and passwords that are changed from outside.
+
+All of it in the machine in which the recipes were tested, since their images are there.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from .machine import CONFIG, Machine
+from .web import Answer, ask
+
+pytestmark = pytest.mark.system
+
+SITE = """\
+admin: {email: kim@example.org}
+timezone: Europe/Vienna
+language: de_AT
+upload_limit: 1M
+"""
+LIMIT = 1024 * 1024
+LIMITED = ("actual", "dokuwiki", "mediawiki", "miniflux", "node-red", "radicale", "shaarli", "wordpress")
+DOKUWIKI = """define('DOKU_INC', '/usr/share/dokuwiki/'); define('NOSESSION', 1); require DOKU_INC . 'inc/init.php';
+    exit(plugin_load('auth', 'authplain')->checkPass('admin', stream_get_contents(STDIN)) ? 0 : 1);"""
+SHAARLI = """require '/usr/share/shaarli/application/config/ConfigIO.php';
+    require '/usr/share/shaarli/application/config/ConfigJson.php';
+    $known = (new Shaarli\\Config\\ConfigJson())->read('/var/lib/shaarli/data/config.json.php')['credentials'];
+    exit(sha1(stream_get_contents(STDIN) . 'admin' . $known['salt']) === $known['hash'] ? 0 : 1);"""
+WORDPRESS = """require '/usr/share/wordpress/wp-load.php';
+    exit(is_wp_error(wp_authenticate('admin', stream_get_contents(STDIN))) ? 1 : 0);"""
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def applications(proven: Machine) -> Iterator[Machine]:
+    """Return the machine, with one instance of each recipe that has something to be told, named after it."""
+    proven.write(f"{CONFIG}/site.yaml", SITE)
+    for recipe in LIMITED:
+        proven.declare(recipe, recipe)
+    proven.chainsaw("apply")
+    yield proven
+    proven.purge(*LIMITED)
+    proven.admin("rm", f"{CONFIG}/site.yaml")
+
+
+def by_name(user: str, password: str) -> dict[str, str]:
+    """Return what a browser sends when it logs in."""
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def password_of(machine: Machine, name: str) -> str:
+    """Return the admin's password of an instance."""
+    return machine.chainsaw("secret", "show", name, "admin_password").out.rstrip("\n")
+
+
+def test_mediawiki_has_the_directives(applications: Machine) -> None:
+    answer = applications.get("https://mediawiki.localhost/api.php?action=query&meta=siteinfo&format=json")
+    general = json.loads(answer.body)["query"]["general"]
+    assert (general["lang"], general["timezone"], general["maxuploadsize"]) == ("de", "Europe/Vienna", LIMIT)
+
+
+def test_a_new_user_of_miniflux_has_the_directives(applications: Machine) -> None:
+    headers = by_name("admin", password_of(applications, "miniflux"))
+    user = json.loads(applications.get("https://miniflux.localhost/v1/me", headers=headers).body)
+    assert (user["language"], user["timezone"]) == ("de_DE", "Europe/Vienna")
+
+
+def test_node_red_has_the_directives(applications: Machine) -> None:
+    zone = "Intl.DateTimeFormat().resolvedOptions().timeZone"
+    assert applications.inside("node-red.app", "node", "-p", zone).strip() == "Europe/Vienna"
+    limit = 'require("/etc/node-red/settings.js").apiMaxLength'
+    assert int(applications.inside("node-red.app", "node", "-p", limit)) == LIMIT
+
+
+def test_actual_has_the_limit(applications: Machine) -> None:
+    config = json.loads(applications.inside("actual.app", "cat", "/etc/actual/config.json"))
+    assert set(config["upload"].values()) == {1}
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_body_of_the_limit_passes_the_front_and_one_byte_more_does_not(applications: Machine, name: str) -> None:
+    url = f"https://{name}.localhost/"
+    assert applications.post(url, "x" * LIMIT).status != 413
+    assert applications.post(url, "x" * (LIMIT + 1)).status == 413
+
+
+def into_actual(machine: Machine, password: str) -> bool:
+    body = json.dumps({"loginMethod": "password", "password": password})
+    answer = machine.post("https://actual.localhost/account/login", body, headers=JSON)
+    assert answer.status < 500, answer
+    return bool(json.loads(answer.body)["status"] == "ok")
+
+
+def into_mediawiki(machine: Machine, password: str) -> bool:
+    url = "https://mediawiki.localhost/api.php?format=json"
+    first = machine.get(f"{url}&action=query&meta=tokens&type=login")
+    token = json.loads(first.body)["query"]["tokens"]["logintoken"]
+    fields = {"action": "login", "lgname": "Admin", "lgpassword": password, "lgtoken": token}
+    body = "&".join(f"{key}={quote(value, safe='')}" for key, value in fields.items())
+    answer = machine.post(url, body, headers={**FORM, "Cookie": "; ".join(first.cookies)})
+    return bool(json.loads(answer.body)["login"]["result"] == "Success")
+
+
+def into_miniflux(machine: Machine, password: str) -> bool:
+    return answered(machine.get("https://miniflux.localhost/v1/me", headers=by_name("admin", password)))
+
+
+def into_node_red(machine: Machine, password: str) -> bool:
+    body = f"client_id=node-red-editor&grant_type=password&scope=*&username=admin&password={password}"
+    return answered(machine.post("https://node-red.localhost/auth/token", body, headers=FORM), refused=403)
+
+
+def into_radicale(machine: Machine, password: str) -> bool:
+    url = "https://radicale.localhost/admin/"
+    return answered(ask(machine.address, machine.authority, "PROPFIND", url, headers=by_name("admin", password)))
+
+
+def answered(answer: Answer, refused: int = 401) -> bool:
+    """Tell whether a login was accepted; any other answer than that or a refusal is a failure of the test."""
+    assert answer.status in (200, 207, refused), answer
+    return answer.status != refused
+
+
+def by_script(container: str, script: str) -> Callable[[Machine, str], bool]:
+    """Return what asks a PHP application itself whether a password is right."""
+
+    def enter(machine: Machine, password: str) -> bool:
+        command = ("podman", "exec", "-i", container, "php", "-r", script)
+        done = machine.try_admin(*command, stdin=password)
+        assert done.code in (0, 1), str(done)
+        return done.code == 0
+
+    return enter
+
+
+DOORS: dict[str, Callable[[Machine, str], bool]] = {
+    "actual": into_actual,
+    "dokuwiki": by_script("dokuwiki.app", DOKUWIKI),
+    "mediawiki": into_mediawiki,
+    "miniflux": into_miniflux,
+    "node-red": into_node_red,
+    "radicale": into_radicale,
+    "shaarli": by_script("shaarli.app", SHAARLI),
+    "wordpress": by_script("wordpress.app", WORDPRESS),
+}
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_rotated_password_is_the_one_that_opens(applications: Machine, name: str) -> None:
+    enters = DOORS[name]
+    before = password_of(applications, name)
+    assert enters(applications, before)
+    applications.chainsaw("secret", "rotate", name, "admin_password")
+    after = password_of(applications, name)
+    assert after != before
+    assert enters(applications, after)
+    assert not enters(applications, before)
+
+
+def test_every_secret_of_a_person_can_be_rotated(applications: Machine) -> None:
+    for name in LIMITED:
+        secrets: list[dict[str, Any]] = applications.json("secret", "list", name)["data"]["secrets"]
+        assert [item["rotate"] for item in secrets if item["key"] == "admin_password"] == ["by a command in app"], name

@@ -1,0 +1,184 @@
+"""What an admin meets who comes back: names that look alike, no git, files that cannot be written. Nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from .machine import CONFIG, DATA, STATE, Machine
+
+pytestmark = pytest.mark.system
+
+ALIKE = ("nap", "nap2", "nap-app", "kidnap")
+FILE = f"{CONFIG}/instances/nap.yaml"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def naps(machine: Machine, www: str) -> Iterator[None]:
+    """Instances whose names begin or end alike; that of one is that of another's component, almost."""
+    for name in ALIKE:
+        machine.declare(name, "widget", text=f"I am {name}")
+    machine.chainsaw("apply", "-m", "Four of a kind")
+    yield
+    machine.purge(*ALIKE)
+
+
+@contextmanager
+def mounted(machine: Machine, place: str, how: str) -> Iterator[None]:
+    """Let a directory be on a file system of its own for a while; how is the script that mounts it."""
+    machine.root("sh", "-ec", how, place)
+    try:
+        yield
+    finally:
+        machine.root("umount", place)
+
+
+READ_ONLY = 'mount --bind "$0" "$0"; mount -o remount,bind,ro "$0"'
+FULL = """
+    size=$(du -sk "$0" | cut -f1)
+    mount -t tmpfs -o size=$((size + 400))k tmpfs /mnt
+    cp -a "$0/." /mnt/
+    mount --bind /mnt "$0"
+    umount /mnt
+    dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null || true
+"""
+
+
+# Names that look alike
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_each_has_what_is_its_own_and_nothing_of_another(machine: Machine, name: str) -> None:
+    for other in ALIKE:
+        machine.inside(f"{other}.app", "sh", "-c", f"echo 'a line of {other}' > /proc/1/fd/1")
+        machine.get(f"https://{other}.localhost/only-{other}")
+    assert machine.get(f"https://{name}.localhost/").body == f"I am {name}\n"
+    said = machine.chainsaw("logs", name, "--all").out
+    assert f"a line of {name}\n" in said
+    assert f"/only-{name} " in said
+    for other in set(ALIKE) - {name}:
+        assert f"a line of {other}\n" not in said
+        assert f"/only-{other} " not in said
+    listed = {item["path"] for item in machine.json("inventory", name)["data"]["items"] if item.get("path")}
+    assert f"{DATA}/instances/{name}" in {path[: len(f"{DATA}/instances/{name}")] for path in listed}
+    for other in set(ALIKE) - {name}:
+        strange = (f"/{other}/", f"@{other}.", f"/{other}.", f"{other}.localhost")
+        assert [path for path in listed if any(part in f"{path}/" for part in strange)] == []
+
+
+def test_what_is_stopped_restarted_and_purged_is_that_one(machine: Machine) -> None:
+    before = machine.invocations()
+    machine.chainsaw("stop", "nap")
+    machine.chainsaw("start", "nap")
+    machine.chainsaw("restart", "nap")
+    machine.chainsaw("remove", "nap", "--purge", "--yes")
+    after = machine.invocations()
+    for name in ALIKE[1:]:
+        own = {unit for unit in before if unit.startswith((f"app@{name}.", f"app@{name}-"))}
+        assert own
+        assert {unit: after.get(unit) for unit in own} == {unit: before[unit] for unit in own}
+        assert machine.get(f"https://{name}.localhost/").body == f"I am {name}\n"
+    assert not machine.exists(f"{DATA}/instances/nap")
+    machine.declare("nap", "widget", text="I am nap")
+    machine.chainsaw("apply")
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["logs"], ["inventory"], ["start"], ["remove"], ["secret", "list"], ["note", "why"], ["diff"]]
+)
+def test_a_name_of_nothing_is_answered_with_the_nearest(machine: Machine, words: list[str]) -> None:
+    verb, *rest = words
+    argv = [verb, *rest, "kidnapp"] if verb == "secret" else [verb, "kidnapp", *rest]
+    done = machine.chainsaw(*argv, code=4)
+    assert "did you mean kidnap?" in done.err, str(done)
+
+
+# No git
+
+
+@pytest.fixture
+def no_git(machine: Machine) -> Iterator[None]:
+    """Take git away from the machine."""
+    machine.root("mv", "/usr/bin/git", "/usr/bin/git.away")
+    yield
+    machine.root("mv", "/usr/bin/git.away", "/usr/bin/git")
+
+
+def test_without_git_all_but_the_past_works_and_that_is_said(machine: Machine, no_git: None) -> None:
+    number = machine.generation()
+    machine.chainsaw("config", "set", "nap", "text", "Nobody remembers")
+    done = machine.chainsaw("apply")
+    assert "warning: git is not installed" in done.err
+    assert "hint: sudo apt install git" in done.err
+    assert machine.get("https://nap.localhost/").body == "Nobody remembers\n"
+    shown = machine.chainsaw("history", "nap")
+    assert f"generation {number + 1}" in shown.out
+    assert "I am nap" in machine.chainsaw("diff", "nap", "--generation", str(number)).out
+    machine.chainsaw("rollback", "nap", "--to", str(number))
+    assert machine.get("https://nap.localhost/").body == "I am nap\n"
+    machine.chainsaw("note", "nap", "Written without git")
+    assert "Written without git" in machine.chainsaw("status", "nap").out
+
+
+# Files that cannot be written
+
+
+def test_a_configuration_that_is_read_only_is_read(machine: Machine) -> None:
+    before, number = machine.read(FILE), machine.generation()
+    with mounted(machine, CONFIG, READ_ONLY):
+        for words in (
+            ["config", "set", "nap", "text", "Never"],
+            ["config", "unset", "nap", "text"],
+            ["new", "static", "fresh"],
+            ["note", "nap", "Never"],
+            ["stop", "nap"],
+            ["rename", "nap", "nip"],
+        ):
+            done = machine.chainsaw(*words, code=1)
+            assert "Read-only file system" in done.err, str(done)
+            assert CONFIG in done.err, str(done)
+            assert "Traceback" not in done.err
+        assert machine.chainsaw("list").code == 0
+        assert machine.chainsaw("status", "nap").code == 0
+        assert machine.chainsaw("apply").out == "nothing to do\n"
+        assert machine.chainsaw("restart", "nap").code == 0
+    assert (machine.read(FILE), machine.generation()) == (before, number)
+    assert machine.get("https://nap.localhost/").body == "I am nap\n"
+    assert machine.chainsaw("status", "nap").code == 0
+    assert machine.plan() == []
+
+
+def test_a_change_is_applied_from_a_configuration_that_is_read_only_and_not_remembered(machine: Machine) -> None:
+    machine.declare("nap", "widget", text="Read and run")
+    with mounted(machine, CONFIG, READ_ONLY):
+        done = machine.chainsaw("apply")
+        assert "warning: what was applied is not committed" in done.err
+    assert machine.get("https://nap.localhost/").body == "Read and run\n"
+    machine.declare("nap", "widget", text="I am nap")
+    assert machine.chainsaw("apply").err == ""
+
+
+def test_on_a_full_disk_no_file_of_the_admin_is_cut_short(machine: Machine) -> None:
+    before = machine.read(FILE)
+    with mounted(machine, CONFIG, FULL):
+        for words in (["config", "set", "nap", "text", "x" * 5000], ["note", "nap", "x" * 5000]):
+            done = machine.chainsaw(*words, code=1)
+            assert "No space left on device" in done.err, str(done)
+        assert machine.read(FILE) == before
+        assert machine.chainsaw("list").code == 0
+        assert machine.chainsaw("status", "nap").code == 0
+    assert machine.chainsaw("apply").out == "nothing to do\n"
+
+
+def test_a_lost_state_is_made_anew_and_its_numbers_go_on(machine: Machine) -> None:
+    number = machine.generation()
+    machine.admin("rm", "-rf", STATE)
+    assert machine.chainsaw("list").code == 0
+    machine.chainsaw("apply")
+    assert machine.generation() == number + 1
+    for name in ALIKE:
+        assert machine.get(f"https://{name}.localhost/").body == f"I am {name}\n"
+    assert "Four of a kind" in machine.chainsaw("history", "nap").out
+    assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
