@@ -13,6 +13,7 @@ from itertools import count
 import pytest
 
 from .machine import CONFIG, DATA, STATE, Machine, wait
+from .places import FULL, mounted
 
 pytestmark = pytest.mark.system
 
@@ -166,22 +167,11 @@ def test_ranges_that_another_user_has_too(machine: Machine) -> None:
 
 @pytest.mark.parametrize("place", [STATE, DATA])
 def test_a_disk_that_is_full(machine: Machine, place: str) -> None:
-    """A small file system in the place of a directory."""
-    script = """
-        mount -t tmpfs -o "size=$(($(du -sm "$0" | cut -f1) + 50))m" tmpfs /mnt
-        cp -a "$0/." /mnt/
-        mount --bind /mnt "$0"
-        umount /mnt
-        dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null || true
-    """
-    machine.root("sh", "-ec", script, place)
-    try:
+    with mounted(machine, place, FULL):
         found = checks(machine, code=3)
         low = [check for name, check in found.items() if name.startswith("disk of") and check["state"] == "fail"]
         assert [place in check["found"] for check in low] == [True], found
         assert low[0]["hint"].startswith("podman image prune")
-    finally:
-        machine.root("umount", place)
 
 
 def test_a_socket_that_is_stopped(machine: Machine) -> None:

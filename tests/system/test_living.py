@@ -309,14 +309,14 @@ def test_changes_that_were_never_applied_survive_a_rollback(machine: Machine) ->
 
 def test_what_cannot_be_remembered_is_applied_and_the_admin_is_warned(machine: Machine) -> None:
     objects = f"{CONFIG}/.git/objects"
-    machine.admin("chmod", "a-w", objects)
+    machine.admin("chmod", "-R", "a-w", objects)
     machine.declare("widget", "widget", text="Unforgettable")
     try:
         done = machine.chainsaw("apply")
         assert done.err.startswith("warning: what was applied is not committed: ")
         assert machine.get(WIDGET).body == "Unforgettable\n"
     finally:
-        machine.admin("chmod", "u+w", objects)
+        machine.admin("chmod", "-R", "u+w", objects)
     machine.declare("widget", "widget", text="The first text")
     assert machine.chainsaw("apply").err == ""
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from .machine import CONFIG, DATA, HOME, RECIPES, STATE, Machine, wait
+from .places import FULL, mounted
 
 pytestmark = pytest.mark.system
 
@@ -136,26 +137,13 @@ def test_a_recipe_with_a_bad_template_is_refused(machine: Machine) -> None:
 
 @pytest.mark.parametrize("place", [STATE, f"{DATA}/instances", f"{DATA}/public", f"{DATA}/front"])
 def test_a_full_disk_is_named_and_survived(machine: Machine, place: str) -> None:
-    """A small file system in the place of a directory, with its content, and no byte left."""
-    script = """
-        size=$(du -sk "$0" | cut -f1)
-        mount -t tmpfs -o size=$((size + 400))k tmpfs /mnt
-        cp -a "$0/." /mnt/
-        mount --bind /mnt "$0"
-        umount /mnt
-        mkdir "$0/filler"
-        dd if=/dev/zero of="$0/filler/zeros" bs=4k 2>/dev/null || true
-    """
     machine.declare("widget", "widget")
     machine.declare("gadget", "static")
     number = machine.generation()
-    machine.root("sh", "-ec", script, place)
-    try:
+    with mounted(machine, place, FULL):
         done = machine.chainsaw("apply", code=None)
         assert done.code in (1, 3), str(done)
         assert "No space left on device" in done.err, str(done)
-    finally:
-        machine.root("umount", place)
     assert machine.generation() in (number, number + 1, number + 2)
     machine.chainsaw("apply")
     assert machine.get(WIDGET).body == "It works\n"

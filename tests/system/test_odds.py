@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from .machine import CONFIG, DATA, STATE, Machine
+from .places import FULL, READ_ONLY, mounted
 
 pytestmark = pytest.mark.system
 
@@ -25,27 +25,6 @@ def naps(machine: Machine, www: str) -> Iterator[None]:
     machine.purge(*ALIKE)
 
 
-@contextmanager
-def mounted(machine: Machine, place: str, how: str) -> Iterator[None]:
-    """Let a directory be on a file system of its own for a while; how is the script that mounts it."""
-    machine.root("sh", "-ec", how, place)
-    try:
-        yield
-    finally:
-        machine.root("umount", place)
-
-
-READ_ONLY = 'mount --bind "$0" "$0"; mount -o remount,bind,ro "$0"'
-FULL = """
-    size=$(du -sk "$0" | cut -f1)
-    mount -t tmpfs -o size=$((size + 400))k tmpfs /mnt
-    cp -a "$0/." /mnt/
-    mount --bind /mnt "$0"
-    umount /mnt
-    dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null || true
-"""
-
-
 # Names that look alike
 
 
@@ -61,11 +40,12 @@ def test_each_has_what_is_its_own_and_nothing_of_another(machine: Machine, name:
     for other in set(ALIKE) - {name}:
         assert f"a line of {other}\n" not in said
         assert f"/only-{other} " not in said
-    listed = {item["path"] for item in machine.json("inventory", name)["data"]["items"] if item.get("path")}
-    assert f"{DATA}/instances/{name}" in {path[: len(f"{DATA}/instances/{name}")] for path in listed}
+    rows = machine.json("inventory", name)["data"]["holdings"]
+    listed = [row["path"] or row["name"] for row in rows]
+    assert any(name in text for text in listed)
     for other in set(ALIKE) - {name}:
-        strange = (f"/{other}/", f"@{other}.", f"/{other}.", f"{other}.localhost")
-        assert [path for path in listed if any(part in f"{path}/" for part in strange)] == []
+        strange = (f"/{other}/", f"@{other}.", f"/{other}.", f"/{other}.localhost", f"chainsaw-{other}/")
+        assert [text for text in listed if any(part in f"{text}/" for part in strange)] == []
 
 
 def test_what_is_stopped_restarted_and_purged_is_that_one(machine: Machine) -> None:
