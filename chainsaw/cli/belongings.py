@@ -45,8 +45,9 @@ def remove(name: str | None, purged: bool, orphans: bool, yes: bool, why: str, a
 
     What was removed comes back with `chainsaw rollback NAME`; what was purged does not.
     """
-    from chainsaw.work.remove import purge, sweep
+    from chainsaw.work.remove import purge
     from chainsaw.work.remove import remove as take_away
+    from chainsaw.work.sweep import sweep
 
     if orphans == (name is not None) or (orphans and purged):
         raise click.UsageError("a NAME or --orphans, one of the two")

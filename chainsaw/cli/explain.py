@@ -24,6 +24,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "source update": (f"git -C {DATA}/sources/NAME.git fetch", f"editor {CONFIG}/sources.yaml"),
     "source remove": (f"rm -r {DATA}/sources/{{name}}.git", f"editor {CONFIG}/sources.yaml"),
     "install": (f"cp -r RECIPES/{{recipe}} {DATA}/recipes/", "podman build --tag localhost/chainsaw/{recipe}-app …"),
+    "uninstall": (f"rm -r {DATA}/recipes/SOURCE/{{recipe}}*", "podman rmi localhost/chainsaw/{recipe}-app:…"),
     "new": (f"editor {CONFIG}/instances/{{name}}.yaml", f"cp -r RECIPES/{{recipe}} {DATA}/recipes/"),
     "config set": (f"editor {CONFIG}/instances/NAME.yaml",),
     "config unset": (f"editor {CONFIG}/instances/NAME.yaml",),

@@ -17,6 +17,7 @@ VERBS = {
     "info": "chainsaw.cli.directory:info",
     "source": "chainsaw.cli.sources:source",
     "install": "chainsaw.cli.sources:install",
+    "uninstall": "chainsaw.cli.sources:uninstall",
     "new": "chainsaw.cli.new:new",
     "config": "chainsaw.cli.config:config",
     "plan": "chainsaw.cli.apply:plan",
@@ -52,6 +53,7 @@ SUMMARIES = {
     "info": "Show all that is to know of a recipe before you install it.",
     "source": "Add, list, update and remove git repositories of recipes.",
     "install": "Copy a recipe to this host and build or pull its images.",
+    "uninstall": "Take that back, once no instance needs it.",
     "new": "Write the file of a new instance.",
     "config": "Show what holds for an instance and why, and change it.",
     "plan": "Show what apply would do.",
@@ -138,7 +140,7 @@ def group() -> None:
 
 
 CHANGES = re.compile(
-    "install|new|apply|start|stop|restart|maintenance|note|rollback|remove|rename|clone"
+    "install|uninstall|new|apply|start|stop|restart|maintenance|note|rollback|remove|rename|clone"
     "|config (set|unset|edit)|secret (set|rotate)|source (add|update|remove)|recipe test|setup"
 )
 """The commands that change something on this host."""

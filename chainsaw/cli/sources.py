@@ -1,4 +1,4 @@
-"""source and install."""
+"""source, install and uninstall."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from typing import IO
 
 import click
+from click.shell_completion import CompletionItem
 
 from chainsaw.cli.directory import complete_recipe
 from chainsaw.cli.output import json_option, note, progress, show
@@ -86,3 +87,25 @@ def install(recipe: str, yes: bool, as_json: bool) -> None:
     with progress(shown=yes or not sys.stdin.isatty()) as report:
         result = install_recipe(recipe, agree, report)
     show("install", result, as_json)
+
+
+def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the recipes that were installed for their own sake."""
+    from chainsaw.work.install import installed
+
+    return [CompletionItem(name) for name in installed() if name.startswith(incomplete)]
+
+
+@click.command(epilog="\b\nExamples:\n  chainsaw uninstall wordpress\n  chainsaw uninstall club/wiki --json")
+@click.argument("recipe", shell_complete=complete_installed)
+@json_option
+def uninstall(recipe: str, as_json: bool) -> None:
+    """Take back that RECIPE was installed; it and its images go when no instance uses them.
+
+    Instances are not touched: chainsaw remove NAME --purge deletes one, and what only it used.
+    """
+    from chainsaw.work.install import uninstall as uninstall_recipe
+
+    with progress() as report:
+        result = uninstall_recipe(recipe, report)
+    show("uninstall", result, as_json)

@@ -1,4 +1,4 @@
-"""install: a recipe is copied to this host at its version, and its images are built or pulled."""
+"""install: a recipe is copied to this host at its version, and its images are built or pulled; and that taken back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import facts, store
 from chainsaw.host.lock import locked
 from chainsaw.host.podman import Podman
+from chainsaw.host.step import Steps
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
@@ -19,6 +20,7 @@ from chainsaw.work.images import Images
 from chainsaw.work.result import Reporter, Result
 from chainsaw.work.shelf import put_recipe
 from chainsaw.work.shipped import shared_files
+from chainsaw.work.sweep import sweep_away
 
 
 def install(name: str, agree: Callable[[list[str]], bool], report: Reporter) -> Result:
@@ -46,6 +48,35 @@ def install(name: str, agree: Callable[[list[str]], bool], report: Reporter) -> 
         f"next: chainsaw apply, which updates {', '.join(users)}" if users else f"next: chainsaw new {name} NAME"
     )
     return Result({"recipe": place.origin, "version": version, "asks": wanted, "updates": users}, tuple(lines))
+
+
+def installed() -> list[str]:
+    """Return the origins of the recipes that were installed for their own sake."""
+    return list(store.read_chosen(facts.account().paths))
+
+
+def uninstall(name: str, report: Reporter) -> Result:
+    """Take an installation back: what no instance uses of the recipe and its images goes, at once or with the last one.
+
+    Raise ChainsawError for a recipe that nobody installed for its own sake.
+    """
+    user = facts.account()
+    chosen = store.read_chosen(user.paths)
+    meant = [origin for origin in chosen if name in (origin, origin.rpartition("/")[2])]
+    if len(meant) != 1:
+        near = nearest(name, [*chosen, *(origin.rpartition("/")[2] for origin in chosen)])
+        message = f"{name} is from {' and '.join(meant)}" if meant else f"{name} was not installed{near}"
+        hint = f"chainsaw uninstall {meant[0]}" if meant else f"installed: {', '.join(chosen) or 'none'}"
+        raise ChainsawError(Diagnostic("not-installed", message, hint=hint), Exit.MISSING)
+    with locked(user.paths.lock, f"chainsaw uninstall {name}", wait=True, waiting=report.note):
+        report.doing(f"deleting what only {name} used")
+        store.write_chosen(user.paths, [origin for origin in chosen if origin not in meant])
+        swept = sweep_away(user, Steps())
+    applied = store.read_manifest(user.paths, store.current_number(user.paths)).instances
+    users = sorted(one for one, item in applied.items() if item.origin in meant)
+    lines = [f"{meant[0]} is no longer installed for its own sake", *(f"  deleted {item}" for item in swept)]
+    lines += [f"  {', '.join(users)} still use{'' if users[1:] else 's'} it"] if users else []
+    return Result({"recipe": meant[0], "deleted": swept, "used_by": users}, tuple(lines))
 
 
 def _obtain_images(user: facts.Account, catalog: Catalog, bundle: Bundle, report: Reporter) -> None:

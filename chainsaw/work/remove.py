@@ -5,8 +5,6 @@ from __future__ import annotations
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files, store, usage
 from chainsaw.host.lock import locked
-from chainsaw.host.observe import issued_record
-from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
 from chainsaw.model.names import check_instance
 from chainsaw.model.paths import Paths
@@ -14,10 +12,12 @@ from chainsaw.model.quantity import bytes_for_people
 from chainsaw.work.apply import Session, applied, apply, settle
 from chainsaw.work.catalog import Catalog
 from chainsaw.work.history import Deed, paths_about, remember
-from chainsaw.work.inventory import PATIENCE, inventory, surplus_images, surplus_recipes, surplus_static
+from chainsaw.work.inventory import PATIENCE, inventory
 from chainsaw.work.names import declared_names, no_instance
 from chainsaw.work.pieces import former_pieces
 from chainsaw.work.result import Reporter, Request, Result, Table
+from chainsaw.work.secrets import podman_of
+from chainsaw.work.sweep import drop_certificates, sweep_away
 
 
 def remove(name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
@@ -89,13 +89,13 @@ def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None
     with locked(paths.lock, f"chainsaw remove {name} --purge", wait=request.wait, waiting=report.note):
         report.doing(f"deleting what was {name}'s")
         with steps.step("delete data"):
-            _podman(user).remove_trees(_data_of(paths, name))
+            podman_of(user).remove_trees(_data_of(paths, name))
         for place in (paths.removed_file(name), paths.notes_file(name)):
             with steps.step(f"delete {place}"):
                 files.remove(place)
         with steps.step("delete certificates"):
-            _drop_certificates(paths, hosts)
-        swept = _sweep(user, steps) if request.remembered else []
+            drop_certificates(paths, hosts)
+        swept = sweep_away(user, steps) if request.remembered else []
         deed = Deed("purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name)))
         with steps.step("remember"):
             problems = remember(user, deed) if request.remembered else []
@@ -122,42 +122,3 @@ def deleted_by(name: str) -> Result:
     sizes = usage.disk_usage(places, user.runtime, PATIENCE)
     rows = tuple(("data", place, bytes_for_people(sizes.get(place))) for place in places)
     return Result({"instance": name}, table=Table(("what", "name", "size"), rows))
-
-
-def sweep(report: Reporter) -> Result:
-    """Delete what belongs to no instance and holds no data: certificates, recipes, images and leftovers."""
-    user = facts.account()
-    with locked(user.paths.lock, "chainsaw remove --orphans", wait=True, waiting=report.note):
-        report.doing("deleting what nobody uses")
-        swept = _sweep(user, Steps())
-    lines = tuple(f"deleted {item}" for item in swept) or ("nothing is here that nobody uses",)
-    return Result({"deleted": swept}, lines)
-
-
-def _sweep(user: facts.Account, steps: Steps) -> list[str]:
-    paths = user.paths
-    manifest = store.read_manifest(paths, store.current_number(paths))
-    used = {item.host for item in manifest.instances.values()}
-    hosts = set(files.list_directory(paths.certificates)) - used
-    with steps.step("sweep certificates"):
-        _drop_certificates(paths, hosts)
-    places = [*surplus_static(paths, manifest), *surplus_recipes(user, manifest), *files.partial_files(paths.root)]
-    for place in places:
-        with steps.step(f"sweep {place}"):
-            files.remove_whatever(place)
-    images = surplus_images(user, manifest)
-    with steps.step("sweep images"):
-        _podman(user).remove_images(images)
-    return [*sorted(f"certificate {host}" for host in hosts), *places, *images]
-
-
-def _drop_certificates(paths: Paths, hosts: set[str]) -> None:
-    manifest = store.read_manifest(paths, store.current_number(paths))
-    for host in sorted(hosts - {item.host for item in manifest.instances.values()}):
-        files.remove_tree(f"{paths.certificates}/{host}")
-        files.remove(issued_record(paths, host))
-
-
-def _podman(user: facts.Account) -> Podman:
-    ranges = facts.ranges_of(user.name, user.uid)
-    return Podman(user.runtime, ranges.uids, ranges.gids)

@@ -188,6 +188,7 @@ CHANGING = [
     ("clone", "www", "web"),
     ("secret", "rotate", "www", "key"),
     ("install", "--yes", "nosuchrecipe"),
+    ("uninstall", "nosuchrecipe"),
     ("source", "add", "club", "/nowhere"),
     ("source", "update", "club"),
     ("source", "remove", "club"),

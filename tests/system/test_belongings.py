@@ -209,9 +209,9 @@ def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine)
         assert machine.exists(f"{DATA}/recipes/chainsaw/gadget/recipe.yaml")
         assert "localhost/chainsaw/gadget-app" in machine.admin("podman", "images")
     finally:
-        machine.root("rm", "-f", f"{DATA}/chosen.json")
-        machine.chainsaw("remove", "--orphans")
+        machine.chainsaw("uninstall", "gadget")
     assert not machine.exists(f"{DATA}/recipes/chainsaw/gadget")
+    assert "localhost/chainsaw/gadget-app" not in machine.admin("podman", "images")
 
 
 @pytest.mark.parametrize("state", ["running", "removed"])

@@ -10,10 +10,12 @@ from another import another_chainsaw
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files, store
+from chainsaw.work.install import uninstall
 from chainsaw.work.inventory import orphans, surplus_images, surplus_recipes, versions_of_rest
 from chainsaw.work.new import new
-from chainsaw.work.remove import deleted_by, purge, remove, sweep
+from chainsaw.work.remove import deleted_by, purge, remove
 from chainsaw.work.result import Quiet, Request
+from chainsaw.work.sweep import sweep
 
 NO_NAMES = ["", ".", "..", "../instances", "../../chainsaw", "front", "Blog", "blog/volumes", "blog\n", "-blog", "all"]
 
@@ -252,6 +254,33 @@ def test_what_is_installed_for_its_own_sake_stays(admin, blog):
     assert surplus_recipes(admin.user, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
     store.write_chosen(admin.paths, ["chainsaw/wordpress"])
     assert surplus_recipes(admin.user, manifest) == []
+
+
+def test_an_installation_is_taken_back_and_what_nobody_uses_goes(data, podman, blog):
+    unused, used = have(data, "a", "b")
+    files.replace_link(data.paths.recipe_link("chainsaw", "wordpress"), used.rpartition("/")[2])
+    store.write_chosen(data.paths, ["chainsaw/wordpress", "club/wiki"])
+    data.arrange(version(blog, "shop", "b"))
+    done = uninstall("wordpress", Quiet())
+    assert done.data["recipe"] == "chainsaw/wordpress"
+    assert done.data["used_by"] == ["shop"]
+    assert unused in done.data["deleted"]
+    assert (files.exists(unused), files.exists(used)) == (False, True)
+    assert store.read_chosen(data.paths) == ("club/wiki",)
+
+
+def test_what_nobody_installed_cannot_be_taken_back(admin):
+    store.write_chosen(admin.paths, ["chainsaw/wiki", "club/wiki"])
+    for name, message, hint in (
+        ("wikki", "wikki was not installed; did you mean wiki?", "installed: chainsaw/wiki, club/wiki"),
+        ("wiki", "wiki is from chainsaw/wiki and club/wiki", "chainsaw uninstall chainsaw/wiki"),
+    ):
+        with pytest.raises(ChainsawError) as caught:
+            uninstall(name, Quiet())
+        (problem,) = caught.value.diagnostics
+        assert (problem.code, problem.message, problem.hint) == ("not-installed", message, hint)
+        assert caught.value.exit is Exit.MISSING
+    assert store.read_chosen(admin.paths) == ("chainsaw/wiki", "club/wiki")
 
 
 def test_what_a_declared_instance_will_need_stays(admin, blog):
