@@ -63,7 +63,7 @@ def password_of(machine: Machine, name: str) -> str:
 def test_mediawiki_has_the_directives(applications: Machine) -> None:
     answer = applications.get("https://mediawiki.localhost/api.php?action=query&meta=siteinfo&format=json")
     general = json.loads(answer.body)["query"]["general"]
-    assert (general["lang"], general["timezone"], general["maxuploadsize"]) == ("de", "Europe/Vienna", LIMIT)
+    assert (general["lang"], general["timezone"], general["maxuploadsize"]) == ("de-at", "Europe/Vienna", LIMIT)
 
 
 def test_a_new_user_of_miniflux_has_the_directives(applications: Machine) -> None:
