@@ -52,8 +52,8 @@ def service(one: Container) -> dict[str, Any]:
 def services(pair: Pair) -> dict[str, Any]:
     """Return a WordPress and its database; podman-compose waits for nothing, so WordPress waits for the socket."""
     app = service(pair.app)
-    wait = "until [ -S /run/instance/mysqld.sock ]; do sleep 0.05; done; exec start-wordpress"
-    app |= {"entrypoint": ["sh", "-c", wait], "depends_on": [pair.db.name]}
+    wait = 'until [ -S /run/instance/mysqld.sock ]; do sleep 0.05; done; exec start-wordpress "$$@"'
+    app |= {"entrypoint": ["sh", "-c", wait, "sh"], "depends_on": [pair.db.name]}
     return {pair.db.name: service(pair.db), pair.app.name: app}
 
 
