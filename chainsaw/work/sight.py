@@ -13,19 +13,20 @@ from chainsaw.host.podman import Podman
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.plan.observed import Drift, UnitDetails
-from chainsaw.plan.state import processes_of
+from chainsaw.plan.state import FRONT, processes_of
 from chainsaw.work.pending import Pending, pending
 
 PATIENCE = 1.0
 """Seconds in which all files are counted that are counted at all."""
 API = "podman.socket"
+DOWN = UnitDetails("inactive", "dead")
 
 
 @dataclass(frozen=True)
 class Sight:
-    """The host at one moment; `memory` and `disk` are bytes by instance, `healths` by container.
+    """The host at one moment; `memory` and `disk` are bytes by instance, `healths` by container, `processes` by unit.
 
-    What could not be learnt in time is not there.
+    What could not be learnt in time, or was not asked for, is not there.
     """
 
     manifest: Manifest
@@ -33,6 +34,7 @@ class Sight:
     healths: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, int] = field(default_factory=dict)
     disk: Mapping[str, int] = field(default_factory=dict)
+    processes: Mapping[str, frozenset[int]] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
     pending: Pending = field(default_factory=lambda: Pending(frozenset()))
 
@@ -50,13 +52,42 @@ def look(user: facts.Account) -> Sight:
     with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
         disk = pool.submit(_disk, user, instances)
         units = manager.details((*PATTERNS, API))
-        if asked and units.get(API, UnitDetails("inactive", "dead")).active != "active":
+        if asked and units.get(API, DOWN).active != "active":
             manager.start([(API, False)], 10)
         healths = pool.submit(_healths, user) if asked else None
         memory = {name: usage.memory_of(processes_in(manager, item, units)) for name, item in instances.items()}
         drift = tuple(store.find_drift(paths, manifest))
         waiting = pending(user, manifest)
-        return Sight(manifest, units, healths.result() if healths else {}, memory, disk.result(), drift, waiting)
+        return Sight(
+            manifest,
+            units,
+            healths=healths.result() if healths else {},
+            memory=memory,
+            disk=disk.result(),
+            drift=drift,
+            pending=waiting,
+        )
+
+
+def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:
+    """Return what systemd knows of an instance's units, and of those that it needs."""
+    return manager.details((f"app@{name}.*", f"app@{name}-network.service", FRONT, API))
+
+
+def look_at(
+    user: facts.Account, manager: UserManager, manifest: Manifest, name: str, units: Mapping[str, UnitDetails]
+) -> Sight:
+    """Return what is to be seen of one applied instance; how many bytes it takes and its health are not asked for."""
+    own = {path: digest for path, digest in manifest.files.items() if manifest.owners.get(path) == name}
+    services = [item.unit for item in processes_of(manifest.instances[name])]
+    up = [unit for unit in services if units.get(unit, DOWN).active != "inactive"]
+    return Sight(
+        manifest,
+        units,
+        processes={unit: manager.processes(unit) for unit in up},
+        drift=tuple(store.find_drift(user.paths, manifest.model_copy(update={"files": own}))),
+        pending=pending(user, manifest),
+    )
 
 
 def wake_api() -> None:

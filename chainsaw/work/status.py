@@ -8,42 +8,55 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import certificates, facts, journal, usage
+from chainsaw.host import certificates, facts, journal, store, usage
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
-from chainsaw.plan.observed import UnitDetails
 from chainsaw.plan.state import instance_state, processes_of, restless, state_since
 from chainsaw.work.names import applied_instance
 from chainsaw.work.notes import notes_of
 from chainsaw.work.overview import missing_directories
 from chainsaw.work.result import Result
-from chainsaw.work.sight import Sight, look, wake_api
+from chainsaw.work.sight import API, DOWN, Sight, look_at, units_around, wake_api
 
 GRAVE = 4
 """The priority of a warning (syslog(3)); what containers write to standard error has 3."""
+TROUBLE = (
+    r"\b(warn|err(or)?\b|fail|fatal|panic|crit|alert|emerg|abort|denied|refus|exception|traceback|cannot|can't|unable)"
+)
 DAY = 86400.0
-NOTHING_KNOWN = UnitDetails("inactive", "dead")
 
 
 def status(name: str) -> Result:
     """Return all that is known of an instance; raise ChainsawError when there is none of this name."""
     user = facts.account()
-    seen = look(user)
-    deployment = applied_instance(user.paths, seen.manifest, name)
-    wake_api()
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    deployment = applied_instance(user.paths, manifest, name)
+    volumes = _volumes(user, deployment)
+    # What takes long is begun first; meanwhile the rest is looked at.
+    with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
+        units = units_around(manager, name)
+        active = [item for item in processes_of(deployment) if units.get(item.unit, DOWN).active == "active"]
+        if any(item.health for item in active) and units.get(API, DOWN).active != "active":
+            wake_api()
+        checks = {item.unit: pool.submit(_check, user, item) for item in active}
         said = pool.submit(_grave_words, deployment)
-        sizes = pool.submit(usage.disk_usage, [item.path for item in _volumes(user, deployment)], user.runtime, 2.0)
-        parts = list(pool.map(lambda service: _component(user, seen, service), processes_of(deployment)))
-        data = _data(user, seen, deployment, parts)
-        data["volumes"] = [
-            {"name": _volume_name(item.path), "path": item.path, "size": sizes.result().get(item.path)}
-            for item in _volumes(user, deployment)
+        # du counts nothing twice: behind the volumes come the directories that they are in, for what else is there.
+        places = [*volumes, user.paths.instance(name), f"{user.paths.public}/{name}"]
+        sizes = pool.submit(usage.disk_usage, places, user.runtime, 2.0)
+        seen = look_at(user, manager, manifest, name, units)
+        asked = {unit: check.result() for unit, check in checks.items()}
+        parts = [
+            _component(seen, service, *asked.get(service.unit, (None, ""))) for service in processes_of(deployment)
         ]
-        data["said"] = said.result()
+        data = _data(user, seen, deployment, parts)
+        found = sizes.result()
+        data["disk"] = sum(found.values()) if found else None
+        data["volumes"] = [{"name": _name_of(path), "path": path, "size": found.get(path)} for path in volumes]
+        # Why something does not run, it says in words of its own.
+        data["said"] = _grave_words(deployment, "") if _is_in_trouble(data) else said.result()
     data["next"] = next(_next_steps(data), None)
     code = Exit.OK if data["state"] in ("running", "asleep") and data["health"] != "unhealthy" else Exit.DEGRADED
     code = Exit.DEGRADED if data["missing"] else code
@@ -63,8 +76,7 @@ def _data(user: facts.Account, seen: Sight, deployment: Deployment, parts: list[
         "state": instance_state(deployment, units) if name in seen.pending.declared else "no longer declared",
         "since": state_since(deployment, seen.units) or None,
         "health": "unhealthy" if "unhealthy" in found else "healthy" if found else None,
-        "memory": seen.memory.get(name, 0),
-        "disk": seen.disk.get(name),
+        "memory": sum(part["memory"] for part in parts),
         "block": deployment.block,
         "components": parts,
         "socket": _unit(seen, deployment.socket),
@@ -81,7 +93,7 @@ def _data(user: facts.Account, seen: Sight, deployment: Deployment, parts: list[
 
 
 def _unit(seen: Sight, service: Service | None) -> dict[str, str] | None:
-    known = seen.units.get(service.unit, NOTHING_KNOWN) if service else None
+    known = seen.units.get(service.unit, DOWN) if service else None
     return {"unit": service.unit, "state": known.active} if service and known else None
 
 
@@ -90,11 +102,9 @@ def _certificate(user: facts.Account, host: str) -> dict[str, Any]:
     return {"host": host, "until": until.timestamp() if until else None}
 
 
-def _component(user: facts.Account, seen: Sight, service: Service) -> dict[str, Any]:
-    details = seen.units.get(service.unit, NOTHING_KNOWN)
-    health, output = _check(user, service) if details.active == "active" else (None, "")
-    with UserManager() as manager:
-        processes = manager.processes(service.unit) if details.active != "inactive" else frozenset()
+def _component(seen: Sight, service: Service, health: str | None, output: str) -> dict[str, Any]:
+    details = seen.units.get(service.unit, DOWN)
+    processes = seen.processes.get(service.unit, frozenset())
     return {
         "name": service.container.rpartition(".")[2],
         "unit": service.unit,
@@ -125,22 +135,26 @@ def _check(user: facts.Account, service: Service) -> tuple[str | None, str]:
     return "healthy" if well else "unhealthy", printed
 
 
-def _volumes(user: facts.Account, deployment: Deployment) -> list[Any]:
+def _volumes(user: facts.Account, deployment: Deployment) -> list[str]:
     paths = user.paths
     own = (f"{paths.instance(deployment.name)}/volumes/", f"{paths.public}/{deployment.name}/")
-    return [item for item in deployment.directories if item.path.startswith(own)]
+    return [item.path for item in deployment.directories if item.path.startswith(own)]
 
 
-def _volume_name(path: str) -> str:
+def _name_of(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _grave_words(deployment: Deployment) -> list[dict[str, Any]]:
-    """Return the last five lines of the last day that say that something is wrong, or may be."""
+def _grave_words(deployment: Deployment, pattern: str = TROUBLE) -> list[dict[str, Any]]:
+    """Return the last five lines of the last day that say that something is wrong, or may be.
+
+    Many programs write all that they say to standard error, so its priority alone means little.
+    """
     match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
     if not match:
         return []
     options = [f"--since=@{time.time() - DAY:.0f}", f"--priority={GRAVE}", *match]
+    options += [f"--grep={pattern}", "--case-sensitive=no"] if pattern else []
     found = journal.newest(options, 5, lambda entry: bool(entry.text.strip()))
     return [{"at": item.at, "from": item.container or item.unit, "text": item.text} for item in found]
 
@@ -152,7 +166,7 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
         yield "chainsaw apply"
     if data["missing"]:
         yield f"chainsaw apply {name}"
-    if data["state"] in ("failed", "starting") or data["health"] == "unhealthy" or data["restless"]:
+    if _is_in_trouble(data):
         yield f"chainsaw logs {name}"
     if data["state"] == "stopped":
         yield f"chainsaw start {name}"
@@ -162,6 +176,10 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
         yield f"chainsaw plan {name}"
     if data["changed"]:
         yield f"chainsaw diff {name}"
+
+
+def _is_in_trouble(data: dict[str, Any]) -> bool:
+    return data["state"] in ("failed", "starting") or data["health"] == "unhealthy" or bool(data["restless"])
 
 
 def _lines(data: dict[str, Any]) -> Iterator[str]:
