@@ -23,9 +23,7 @@ from chainsaw.work.sight import API, DOWN, Sight, look_at, units_around, wake_ap
 
 GRAVE = 4
 """The priority of a warning (syslog(3)); what containers write to standard error has 3."""
-TROUBLE = (
-    r"\b(warn|err(or)?\b|fail|fatal|panic|crit|alert|emerg|abort|denied|refus|exception|traceback|cannot|can't|unable)"
-)
+TROUBLE = r"\b(warn|err(or)?\b|fail|fatal|panic|crit|alert|emerg|abort|denied|refus|exception|traceback|cannot|unable)"
 DAY = 86400.0
 
 

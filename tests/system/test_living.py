@@ -150,6 +150,17 @@ def test_what_has_failed_is_told_with_what_it_said(machine: Machine) -> None:
     assert status(machine)["state"] == "running"
 
 
+def test_of_what_is_well_only_the_lines_that_matter_are_told(machine: Machine) -> None:
+    for line in ("All is calm on standard error", "WARNING: paper is low", "calm again"):
+        machine.inside("widget.app", "sh", "-c", f"echo '{line}' > /proc/1/fd/2")
+
+    def told() -> list[str]:
+        return [entry["text"] for entry in status(machine)["said"]]
+
+    assert wait(lambda: "WARNING: paper is low" in told(), 10)
+    assert not [text for text in told() if "calm" in text]
+
+
 def test_what_began_anew_by_itself_is_counted(machine: Machine) -> None:
     machine.admin("systemctl", "--user", "kill", "--signal=KILL", "app@widget.service")
     assert wait(lambda: status(machine, code=None)["components"][0]["restarts"] == 1, 20)
