@@ -209,7 +209,8 @@ def _component_lines(part: dict[str, Any], now: float) -> Iterator[str]:
     since = f" since {span_for_people(now - part['since'])}" if part["since"] else ""
     health = f", {part['health']}" if part["health"] else ""
     memory = f", {bytes_for_people(part['memory'])} in {part['processes']} processes" if part["processes"] else ""
-    again = f", began anew {part['restarts']} times" if part["restarts"] else ""
+    count = part["restarts"]
+    again = f", began anew {'once' if count == 1 else f'{count} times'}" if count else ""
     yield f"  {part['name']:12} {part['state']}{since}{health}{memory}{again}"
     if part["check"] and part["health"] != "healthy":
         yield f"  {'':12} its check says: {part['check'].splitlines()[-1][:200]}"
