@@ -152,6 +152,7 @@ class Machine:
         places = [f"{DATA}/{kind}/{name}" for kind in ("instances", "public") for name in names]
         places += [f"{DATA}/front/certificates/{name}.localhost" for name in names]
         places += [f"{DATA}/front/issued/{name}.localhost.json" for name in names]
+        places += [f"{CONFIG}/notes/{name}.md" for name in names]
         self.root("rm", "-rf", *places)
 
     def start_over(self) -> None:
