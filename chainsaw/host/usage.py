@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chainsaw.host import files, process
 
@@ -60,6 +60,12 @@ def disk_usage(paths: Sequence[str], runtime: str, patience: float) -> dict[str,
         if path in present and size.isdigit():
             found[path] = int(size)
     return found
+
+
+def total(paths: Sequence[str], counted: Mapping[str, int]) -> int | None:
+    """Return the bytes of all paths that are there; None when one of them was not counted, or none is there."""
+    present = [path for path in paths if files.exists(path)]
+    return sum(counted[path] for path in present) if present and all(path in counted for path in present) else None
 
 
 def _enter(runtime: str) -> list[str]:

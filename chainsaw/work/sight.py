@@ -108,11 +108,8 @@ def _disk(user: facts.Account, names: Iterable[str]) -> dict[str, int]:
     paths = user.paths
     places = {name: (paths.instance(name), f"{paths.public}/{name}") for name in names}
     found = usage.disk_usage([place for pair in places.values() for place in pair], user.runtime, PATIENCE)
-    return {
-        name: sum(found.get(place, 0) for place in pair)
-        for name, pair in places.items()
-        if any(place in found for place in pair)
-    }
+    totals = {name: usage.total(pair, found) for name, pair in places.items()}
+    return {name: count for name, count in totals.items() if count is not None}
 
 
 def _healths(user: facts.Account) -> dict[str, str]:

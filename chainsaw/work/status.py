@@ -51,7 +51,7 @@ def status(name: str) -> Result:
         ]
         data = _data(user, seen, deployment, parts)
         found = sizes.result()
-        data["disk"] = sum(found.values()) if found else None
+        data["disk"] = usage.total(places, found)
         data["volumes"] = [{"name": _name_of(path), "path": path, "size": found.get(path)} for path in volumes]
         # Why something does not run, it says in words of its own.
         data["said"] = _grave_words(deployment, "") if _is_in_trouble(data) else said.result()

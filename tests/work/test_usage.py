@@ -104,3 +104,12 @@ def test_the_memory_of_the_host():
     assert list(found) == ["total", "available", "swap_total", "swap_free"]
     assert found["total"] > found["available"] > 0
     assert found["swap_total"] >= found["swap_free"] >= 0
+
+
+def test_a_total_counts_nothing_twice_and_is_not_known_if_a_part_is_not(disk, pages):
+    inner, outer, gone = (str(pages / name) for name in ("pages/deep", "pages", "gone"))
+    counted = disk(inner, outer)
+    assert counted[outer] < 10_000, "the rest, behind what is in it"
+    assert 1_000_000 <= usage.total([inner, outer, gone], counted) < 1_100_000
+    assert usage.total([inner, outer], {inner: counted[inner]}) is None
+    assert usage.total([gone], {}) is None
