@@ -6,6 +6,7 @@ Reading, checking and compiling takes most of the time of an apply that finds no
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 from chainsaw import __version__
@@ -39,6 +40,14 @@ def inputs_digest(user: facts.Account) -> str:
 
 def apply(request: Request, report: Reporter) -> Result:
     """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
+    result = _apply(request, report)
+    if request.why and not request.dry_run and result.data["actions"] == []:
+        line = "so the reason is not kept either: chainsaw note NAME keeps one"
+        return replace(result, lines=(*result.lines, line))
+    return result
+
+
+def _apply(request: Request, report: Reporter) -> Result:
     if not request.names and not request.force:
         user = facts.account()
         manifest = _unchanged_manifest(user)

@@ -101,7 +101,10 @@ class Images:
                 raise self.broken[build.base]
             self.report.doing(f"building {name}")
             self.podman.build(
-                build.reference, build.context, build.base, lambda line: self.report.doing(f"building {name}: {line}")
+                build.reference,
+                build.context,
+                build.base,
+                lambda line: self.report.doing(f"building {name}: {_step(line)}"),
             )
 
         return task
@@ -118,3 +121,8 @@ class Images:
                 self.broken[reference] = error
             elif error is not None:
                 raise error
+
+
+def _step(line: str) -> str:
+    """Return the count alone of STEP 2/3: RUN ..., which may be longer than a screen."""
+    return line.partition(":")[0].lower()

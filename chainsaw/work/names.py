@@ -48,7 +48,10 @@ def applied_instance(paths: Paths, manifest: Manifest, name: str) -> Deployment:
 
 
 def no_instance(name: str, known: frozenset[str]) -> ChainsawError:
-    """Return the error for a name that no instance has."""
+    """Return the error for a name that no instance has, or has no longer."""
+    if name in removed_names(facts.account().paths):
+        gone = Diagnostic("no-instance", f"{name} was removed, its data is kept", hint=f"chainsaw rollback {name}")
+        return ChainsawError(gone, Exit.MISSING)
     message = f"no instance {name!r}{nearest(name, known)}"
     hint = f"instances: {', '.join(sorted(known)) or 'none'}"
     return ChainsawError(Diagnostic("no-instance", message, hint=hint), Exit.MISSING)

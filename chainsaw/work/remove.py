@@ -103,7 +103,7 @@ def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None
         with steps.step("delete the record"):
             files.remove_tree(paths.instance(name))
     data = {"instance": name, "deleted": [*removed.data["data"], *swept]}
-    lines = (f"{name} is deleted for good", *(f"  and what only it used: {item}" for item in swept))
+    lines = (f"{name} is deleted for good", *(f"  and what nobody uses any more: {item}" for item in swept))
     return Result(data, lines, (*removed.diagnostics, *problems))
 
 

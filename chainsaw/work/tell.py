@@ -52,9 +52,11 @@ def tell_applied(
     if not all(files.exists(f"/etc/userdb/chainsaw-{name}.user") for name in fresh):
         lines.append("ps and ls show numbers for the ids of new instances until you run: sudo chainsaw setup")
     changed = sorted({action.owner for action in done if action.owner and action.owner != "front"} & former.keys())
-    lines += [f"{name} is up to date" for name in changed if name in manifest.instances and name not in failures]
+    lines += [
+        f"{name} is brought up to date" for name in changed if name in manifest.instances and name not in failures
+    ]
     if not lines and not failures:
-        lines = ["the front is up to date"] if done else [NOTHING]
+        lines = ["the front is brought up to date"] if done else [NOTHING]
     data: dict[str, Any] = {
         "actions": act.summary(list(done)),
         "instances": {name: {"url": item.url} for name, item in manifest.instances.items()},

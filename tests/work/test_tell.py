@@ -8,6 +8,7 @@ from chainsaw.compile.instance import Piece
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
+from chainsaw.work.names import no_instance
 from chainsaw.work.pieces import select
 from chainsaw.work.tell import tell_applied, tell_plan
 
@@ -91,3 +92,10 @@ def test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion(
     assert first.message == "no instance 'blgo'; did you mean blog?"
     assert second.message == "no instance 'xyzzy'"
     assert second.hint == "instances: blog, club, docs, photos"
+
+
+def test_an_instance_that_was_removed_is_told_with_what_brings_it_back(admin):
+    admin.write("removed/blog.yaml", "recipe: static\n")
+    (problem,) = no_instance("blog", frozenset({"www"})).diagnostics
+    assert (problem.code, problem.message) == ("no-instance", "blog was removed, its data is kept")
+    assert problem.hint == "chainsaw rollback blog"
