@@ -25,7 +25,6 @@ ORDER = (
     "files",
     "scripts",
     "mail",
-    "directives",
     "network",
     "isolation",
     "egress",

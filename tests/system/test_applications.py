@@ -26,6 +26,13 @@ upload_limit: 1M
 """
 LIMIT = 1024 * 1024
 LIMITED = ("actual", "dokuwiki", "mediawiki", "miniflux", "node-red", "radicale", "shaarli", "wordpress")
+ASKED = {
+    "wordpress": """require '/usr/share/wordpress/wp-load.php';
+        echo get_option('timezone_string'), ' ', get_locale(), ' ', get_option('admin_email'), ' ', wp_max_upload_size();""",
+    "dokuwiki": """define('DOKU_INC', '/usr/share/dokuwiki/'); define('NOSESSION', 1);
+        require DOKU_INC . 'inc/init.php';
+        echo $conf['lang'], ' ', ini_get('date.timezone'), ' ', ini_get('upload_max_filesize');""",
+}
 DOKUWIKI = """define('DOKU_INC', '/usr/share/dokuwiki/'); define('NOSESSION', 1); require DOKU_INC . 'inc/init.php';
     exit(plugin_load('auth', 'authplain')->checkPass('admin', stream_get_contents(STDIN)) ? 0 : 1);"""
 SHAARLI = """require '/usr/share/shaarli/application/config/ConfigIO.php';
@@ -77,6 +84,39 @@ def test_node_red_has_the_directives(applications: Machine) -> None:
     assert applications.inside("node-red.app", "node", "-p", zone).strip() == "Europe/Vienna"
     limit = 'require("/etc/node-red/settings.js").apiMaxLength'
     assert int(applications.inside("node-red.app", "node", "-p", limit)) == LIMIT
+
+
+def test_wordpress_has_the_directives(applications: Machine) -> None:
+    assert (
+        applications.inside("wordpress.app", "php", "-r", ASKED["wordpress"])
+        == f"Europe/Vienna de_DE kim@example.org {LIMIT}"
+    )
+
+
+def test_dokuwiki_has_the_directives(applications: Machine) -> None:
+    assert applications.inside("dokuwiki.app", "php", "-r", ASKED["dokuwiki"]) == "de Europe/Vienna 1M"
+    assert "kim@example.org" in applications.inside("dokuwiki.app", "grep", "^admin:", "/srv/conf/users.auth.php")
+
+
+def test_shaarli_has_the_directives(applications: Machine) -> None:
+    text = applications.inside("shaarli.app", "cat", "/var/lib/shaarli/data/config.json.php")
+    config = json.loads(text.removeprefix("<?php /*").rsplit("*/", 1)[0])
+    assert (config["general"]["timezone"], config["translation"]["language"]) == ("Europe/Vienna", "de")
+
+
+def test_radicale_has_the_limit(applications: Machine) -> None:
+    assert f"max_content_length = {LIMIT}" in applications.inside("radicale.app", "cat", "/etc/radicale/config")
+
+
+def test_an_instance_may_say_otherwise_and_inherits_the_rest(applications: Machine) -> None:
+    applications.append("dokuwiki", "timezone: America/Lima\nmemory: 200M")
+    applications.chainsaw("apply", "dokuwiki")
+    assert applications.inside("dokuwiki.app", "php", "-r", ASKED["dokuwiki"]) == "de America/Lima 1M"
+    shown = applications.json("config", "show", "dokuwiki")["data"]["keys"]
+    origins = {item["key"]: (item["value"], item["origin"].partition(":")[0]) for item in shown}
+    assert origins["timezone"] == ("America/Lima", "instances/dokuwiki.yaml")
+    assert origins["language"] == ("de_AT", "site.yaml")
+    assert "MemoryMax=209715200" in applications.admin("systemctl", "--user", "cat", "app@dokuwiki.service")
 
 
 def test_actual_has_the_limit(applications: Machine) -> None:
