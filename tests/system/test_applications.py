@@ -28,7 +28,8 @@ LIMIT = 1024 * 1024
 LIMITED = ("actual", "dokuwiki", "mediawiki", "miniflux", "node-red", "radicale", "shaarli", "wordpress")
 ASKED = {
     "wordpress": """require '/usr/share/wordpress/wp-load.php';
-        echo get_option('timezone_string'), ' ', get_locale(), ' ', get_option('admin_email'), ' ', wp_max_upload_size();""",
+        echo get_option('timezone_string'), ' ', get_locale(), ' ', get_option('admin_email'), ' ',
+        wp_max_upload_size();""",
     "dokuwiki": """define('DOKU_INC', '/usr/share/dokuwiki/'); define('NOSESSION', 1);
         require DOKU_INC . 'inc/init.php';
         echo $conf['lang'], ' ', ini_get('date.timezone'), ' ', ini_get('upload_max_filesize');""",
