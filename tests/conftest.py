@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from chainsaw.compile.context import Host, Job, Shared
+from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.instance import compile_instance
-from chainsaw.compile.site import compile_site
 from chainsaw.errors import ChainsawError, host_lacks, in_file_order, invalid
 from chainsaw.load.recipe import instance_bundle
 from chainsaw.load.site import load_intent
@@ -21,8 +21,8 @@ from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan.blocks import allocate, overlapping, parse_ranges
-from chainsaw.work.catalog import Catalog
-from chainsaw.work.shipped import shared_files
+from chainsaw.work.recipes.catalog import Catalog
+from chainsaw.work.recipes.shipped import shared_files
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -81,15 +81,15 @@ def compile_case(directory: Path) -> Site:
     }
     needy = [name for name, bundle in bundles.items() if bundle.recipe.components]
     blocks = _blocks(facts, needy)
-    pieces, problems = {}, []
+    instances, problems = {}, []
     for name, file in sorted(intent.instances.items()):
         try:
-            pieces[name] = compile_instance(Job(file, bundles[name], intent.site, blocks.get(name), host, shared))
+            instances[name] = compile_instance(Job(file, bundles[name], intent.site, blocks.get(name), host, shared))
         except ChainsawError as error:
             problems += error.diagnostics
     if problems:
         raise invalid(in_file_order(problems))
-    manifest, tree = compile_site(pieces, intent.site, blocks["front"], host, shared, intent.site_text)
+    manifest, tree = compile_site(instances, intent.site, blocks["front"], host, shared, intent.site_text)
     return Site(manifest, tree, host.paths, {name: block.start for name, block in blocks.items()})
 
 

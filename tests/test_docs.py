@@ -11,7 +11,7 @@ from chainsaw.cli.main import EPILOG, VERBS
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.load.site import load_intent
 from chainsaw.model.site import Common, Site
-from chainsaw.work.catalog import Catalog
+from chainsaw.work.recipes.catalog import Catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

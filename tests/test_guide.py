@@ -21,8 +21,8 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Directive, Recipe, Setting
 from chainsaw.model.site import Site
 from chainsaw.model.tested import LEVELS
-from chainsaw.work.catalog import read_recipe
-from chainsaw.work.shipped import shared_files, shared_parts, shipped
+from chainsaw.work.recipes.catalog import read_recipe
+from chainsaw.work.recipes.shipped import shared_files, shared_parts, shipped
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = (ROOT / "recipes/README.md").read_text()

@@ -17,15 +17,16 @@ MAY_IMPORT = {
     "load": ("errors", "model", "load"),
     "compile": ("errors", "model", "load", "compile"),
     "plan": ("errors", "model", "plan"),
-    "host": ("errors", "model", "plan.observed", "plan.blocks", "host"),
-    "work": ("errors", "model", "load", "compile", "plan", "host", "work"),
+    "checks": ("errors", "model", "plan", "checks"),
+    "host": ("errors", "model", "plan.observed", "plan.blocks", "checks.observed", "host"),
+    "work": ("errors", "model", "load", "compile", "plan", "checks", "host", "work"),
     "cli": ("errors", "model", "work", "cli"),
     "__main__": ("cli.main",),
     "__init__": (),
 }
-"""errors <- model <- load <- compile <- plan <- host <- work <- cli; a plan knows neither texts nor templates."""
+"""errors <- model <- load <- compile <- plan <- checks <- host <- work <- cli."""
 
-PURE = ("errors", "model", "load", "compile", "plan")
+PURE = ("errors", "model", "load", "compile", "plan", "checks")
 EFFECTS = [
     "asyncio",
     "click",

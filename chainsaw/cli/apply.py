@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from chainsaw.cli.arguments import complete_instance, explain_option, instances_argument, why_option
+from chainsaw.cli.arguments import explain_option, instances_argument, why_option
 from chainsaw.cli.output import json_option, progress, show
-from chainsaw.work.glance import apply as apply_request
+from chainsaw.work.apply.render import render as render_site
+from chainsaw.work.apply.unchanged import apply as apply_request
 from chainsaw.work.result import Request
 
 
@@ -44,26 +45,9 @@ def apply(
     show("plan" if request.dry_run else "apply", result, as_json)
 
 
-@click.command(
-    epilog="\b\nExamples:\n  chainsaw rollback blog\n  chainsaw rollback blog --to 12\n  chainsaw rollback --dry-run"
-)
-@click.argument("name", required=False, shell_complete=complete_instance)
-@click.option("--to", "number", type=click.IntRange(1), help="Which generation; chainsaw history has them.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option("--force", is_flag=True, help="Overwrite what was edited by hand, and changes that were never applied.")
-@click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is at work.")
-@why_option
+@click.command(epilog="\b\nExamples:\n  chainsaw render\n  chainsaw render --out /tmp/units")
+@click.option("--out", metavar="DIR", type=click.Path(), help="Write the files below DIR, which must be empty.")
 @json_option
-def rollback(
-    name: str | None, number: int | None, dry_run: bool, force: bool, no_wait: bool, why: str, as_json: bool
-) -> None:
-    """Let the instance NAME, or all, be again what they were before the last change, or in a generation.
-
-    Units, routes and your files become what they were; data stays as it is. What was removed comes back that way, too.
-    """
-    from chainsaw.work.rollback import rollback as rollback_request
-
-    with progress() as report:
-        request = Request((name,) if name else (), dry_run, force, not no_wait, "rollback", why)
-        result = rollback_request(name, number, request, report)
-    show("rollback", result, as_json)
+def render(out: str | None, as_json: bool) -> None:
+    """Compile what is declared to units and nginx files; needs neither Podman nor systemd."""
+    show("render", render_site(out), as_json)

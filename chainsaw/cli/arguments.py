@@ -12,7 +12,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def complete_instance(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the instances whose name begins so, for the shell."""
-    from chainsaw.work.names import instance_names
+    from chainsaw.work.config.names import instance_names
 
     return [name for name in instance_names() if name.startswith(incomplete)]
 

@@ -9,7 +9,11 @@ import click
 
 from chainsaw.cli.arguments import complete_instance
 from chainsaw.cli.output import json_option, note, show
+from chainsaw.cli.recipes import complete_recipe
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.work.config.new import new as new_instance
+from chainsaw.work.config.schema import schema_text
+from chainsaw.work.result import Result
 
 
 class Config(click.Group):
@@ -60,8 +64,8 @@ site_option = click.option("--site", is_flag=True, help="site.yaml, which holds 
 @json_option
 def show_command(words: tuple[str, ...], site: bool, explained: bool, as_json: bool) -> None:
     """Show every key that holds for NAME, its value and where that comes from, or one KEY of them."""
-    from chainsaw.work.effective import explain
-    from chainsaw.work.effective import show as effective
+    from chainsaw.work.config.effective import explain
+    from chainsaw.work.config.effective import show as effective
 
     name, rest = _words(words, site, 1)
     if explained and not rest:
@@ -77,7 +81,7 @@ def show_command(words: tuple[str, ...], site: bool, explained: bool, as_json: b
 @json_option
 def set_command(words: tuple[str, ...], site: bool, as_json: bool) -> None:
     """Give KEY a value in the file of NAME; comments and order stay as they are. Nothing runs before apply."""
-    from chainsaw.work.config import set_key
+    from chainsaw.work.config.edit import set_key
 
     name, rest = _words(words, site, 2)
     if len(rest) != 2:
@@ -91,7 +95,7 @@ def set_command(words: tuple[str, ...], site: bool, as_json: bool) -> None:
 @json_option
 def unset_command(words: tuple[str, ...], site: bool, as_json: bool) -> None:
     """Take KEY out of the file of NAME, so that what is inherited, or the default, holds again."""
-    from chainsaw.work.config import unset_key
+    from chainsaw.work.config.edit import unset_key
 
     name, rest = _words(words, site, 1)
     if not rest:
@@ -105,7 +109,7 @@ def unset_command(words: tuple[str, ...], site: bool, as_json: bool) -> None:
 @json_option
 def edit_command(words: tuple[str, ...], site: bool, as_json: bool) -> None:
     """Open the file of NAME in your editor; it is checked when you close it, and kept only if it is right."""
-    from chainsaw.work.config import edit
+    from chainsaw.work.config.edit import edit
 
     name, _ = _words(words, site, 0)
     show("config", edit(name, _change), as_json)
@@ -120,3 +124,28 @@ def _change(text: str, problems: list[str]) -> str | None:
             message = "the file was not changed, since what you wrote has problems"
             raise ChainsawError(Diagnostic("not-kept", message), Exit.INVALID)
     return click.edit(text, extension=".yaml")
+
+
+@click.command(
+    epilog="\b\nExamples:\n  chainsaw new wordpress blog --route https://blog.example.org/\n"
+    '  chainsaw new wordpress club --set title="Chess Club" --set debug=true\n  chainsaw new static www'
+)
+@click.argument("recipe", shell_complete=complete_recipe)
+@click.argument("name")
+@click.option("--route", metavar="URL", help="Where it is published; https://NAME.localhost/ when left out.")
+@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="A setting of the recipe; repeatable.")
+@json_option
+def new(recipe: str, name: str, route: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Write the file of a new instance NAME of RECIPE; nothing runs before `chainsaw apply`."""
+    show("new", new_instance(recipe, name, route, assignments), as_json)
+
+
+@click.command(epilog="\b\nExamples:\n  chainsaw schema instance > instance.json")
+@click.argument("kind", type=click.Choice(["instance", "site", "recipe"]))
+@json_option
+def schema(kind: str, as_json: bool) -> None:
+    """Print the JSON Schema of an instance's file, of site.yaml or of a recipe.yaml."""
+    import json
+
+    text = schema_text(kind)
+    show("schema", Result({"schema": json.loads(text)}, (text.rstrip("\n"),)), as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chainsaw.cli.arguments import instance_argument
+from chainsaw.cli.arguments import complete_instance, instance_argument
 from chainsaw.cli.output import json_option, say, show, watch
 
 
@@ -17,7 +17,7 @@ def overview(watched: bool, as_json: bool) -> None:
     The states: running, asleep, starting, stopping, failed, stopped, not applied, no longer declared. Memory is what
     its processes take now, disk what its data takes.
     """
-    from chainsaw.work.overview import overview as list_instances
+    from chainsaw.work.inspect.list import overview as list_instances
 
     if watched:
         watch(list_instances)
@@ -33,7 +33,7 @@ def status(name: str, as_json: bool) -> None:
     Every component is asked for its health now, unless Podman has asked it lately. The exit code is 0 when it is well
     and open to visitors, 3 when it is not, 4 when there is no such instance.
     """
-    from chainsaw.work.status import status as status_of
+    from chainsaw.work.inspect.status import status as status_of
 
     show("status", status_of(name), as_json)
 
@@ -46,7 +46,7 @@ def top(watched: bool, as_json: bool) -> None:
 
     What an instance that sleeps would take is what the test of its recipe measured.
     """
-    from chainsaw.work.top import top as costs
+    from chainsaw.work.inspect.top import top as costs
 
     if watched:
         watch(costs)
@@ -69,12 +69,29 @@ def top(watched: bool, as_json: bool) -> None:
 @json_option
 def logs(name: str, component: str | None, followed: bool, explain: bool, as_json: bool, **wanted: object) -> None:
     """Show what the instance NAME, or one component of it, has said; the newest line is the last."""
-    from chainsaw.work.logs import Wish, follow, reading, recent
+    from chainsaw.work.inspect.logs import LogRequest, follow, log_query, recent
 
-    wish = Wish(name, component, **wanted)  # type: ignore[arg-type]  # click has checked the kinds
+    wish = LogRequest(name, component, **wanted)  # type: ignore[arg-type]  # click has checked the kinds
     if explain:
-        say(reading(wish).command)
+        say(log_query(wish).command)
     elif followed:
         follow(wish, say)
     else:
         show("logs", recent(wish), as_json)
+
+
+@click.command(epilog="\b\nExamples:\n  chainsaw inventory blog\n  chainsaw inventory --orphans --json")
+@click.argument("name", required=False, shell_complete=complete_instance)
+@click.option("--orphans", is_flag=True, help="Show what is here because of chainsaw and belongs to no instance.")
+@json_option
+def inventory(name: str | None, orphans: bool, as_json: bool) -> None:
+    """Show every bit of the instance NAME with its size, and with which command it goes.
+
+    `remove` stops it and takes its units away; `remove --purge` deletes its data, too; what others use stays.
+    """
+    from chainsaw.work.inspect.inventory import inventory as holdings_of
+    from chainsaw.work.inspect.inventory import orphans as strays
+
+    if orphans == (name is not None):
+        raise click.UsageError("a NAME or --orphans, one of the two")
+    show("inventory", strays() if name is None else holdings_of(name), as_json)

@@ -13,12 +13,12 @@ from chainsaw import __version__
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 
 VERBS = {
-    "search": "chainsaw.cli.directory:search",
-    "info": "chainsaw.cli.directory:info",
-    "source": "chainsaw.cli.sources:source",
-    "install": "chainsaw.cli.sources:install",
-    "uninstall": "chainsaw.cli.sources:uninstall",
-    "new": "chainsaw.cli.new:new",
+    "search": "chainsaw.cli.recipes:search",
+    "info": "chainsaw.cli.recipes:info",
+    "source": "chainsaw.cli.recipes:source",
+    "install": "chainsaw.cli.recipes:install",
+    "uninstall": "chainsaw.cli.recipes:uninstall",
+    "new": "chainsaw.cli.config:new",
     "config": "chainsaw.cli.config:config",
     "plan": "chainsaw.cli.apply:plan",
     "apply": "chainsaw.cli.apply:apply",
@@ -26,26 +26,26 @@ VERBS = {
     "status": "chainsaw.cli.inspect:status",
     "logs": "chainsaw.cli.inspect:logs",
     "top": "chainsaw.cli.inspect:top",
-    "start": "chainsaw.cli.serving:start",
-    "stop": "chainsaw.cli.serving:stop",
-    "restart": "chainsaw.cli.serving:restart",
-    "maintenance": "chainsaw.cli.serving:maintenance",
-    "doctor": "chainsaw.cli.doctor:doctor",
-    "inventory": "chainsaw.cli.belongings:inventory",
-    "history": "chainsaw.cli.past:history",
-    "diff": "chainsaw.cli.past:diff",
-    "note": "chainsaw.cli.past:note",
-    "rollback": "chainsaw.cli.apply:rollback",
-    "remove": "chainsaw.cli.belongings:remove",
-    "rename": "chainsaw.cli.belongings:rename",
-    "clone": "chainsaw.cli.belongings:clone",
+    "start": "chainsaw.cli.service:start",
+    "stop": "chainsaw.cli.service:stop",
+    "restart": "chainsaw.cli.service:restart",
+    "maintenance": "chainsaw.cli.service:maintenance",
+    "doctor": "chainsaw.cli.system:doctor",
+    "inventory": "chainsaw.cli.inspect:inventory",
+    "history": "chainsaw.cli.history:history",
+    "diff": "chainsaw.cli.history:diff",
+    "note": "chainsaw.cli.history:note",
+    "rollback": "chainsaw.cli.lifecycle:rollback",
+    "remove": "chainsaw.cli.lifecycle:remove",
+    "rename": "chainsaw.cli.lifecycle:rename",
+    "clone": "chainsaw.cli.lifecycle:clone",
     "recipe": "chainsaw.cli.recipes:recipe",
-    "render": "chainsaw.cli.render:render",
-    "eject": "chainsaw.cli.render:eject",
-    "schema": "chainsaw.cli.render:schema",
-    "ca": "chainsaw.cli.secrets:authority",
-    "secret": "chainsaw.cli.secrets:secret",
-    "setup": "chainsaw.cli.setup:setup",
+    "render": "chainsaw.cli.apply:render",
+    "eject": "chainsaw.cli.lifecycle:eject",
+    "schema": "chainsaw.cli.config:schema",
+    "ca": "chainsaw.cli.publish:authority",
+    "secret": "chainsaw.cli.data:secret",
+    "setup": "chainsaw.cli.system:setup",
 }
 
 SUMMARIES = {
@@ -164,7 +164,7 @@ def _write_down(words: list[str], code: int) -> None:
     plain = " ".join([word for word in words if not word.startswith("-")][:2])
     changes = re.match(rf"({CHANGES.pattern})( |$)", plain) or (plain == "doctor" and "--fix" in words)
     if changes and not ONLY_LOOKS & set(words):
-        from chainsaw.work.audit import record
+        from chainsaw.work.system.audit import record
 
         record(words, _why(words), code)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chainsaw.compile.context import Job
+from chainsaw.compile.front.locations import static_key
 from chainsaw.compile.images import image_reference, shared_build
-from chainsaw.compile.locations import static_key
 from chainsaw.compile.mail import mail_secret
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from chainsaw.compile.component import component_quadlet, config_files
 from chainsaw.compile.context import APP_SOCKET, SHARED_DIRECTORY, Job
 from chainsaw.compile.deployment import deployment_of, service_of
+from chainsaw.compile.front.locations import location_files
 from chainsaw.compile.images import shared_build
-from chainsaw.compile.locations import location_files
 from chainsaw.compile.mail import mail_units
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.model.artifact import Artifact, intent_path
@@ -20,14 +20,14 @@ from chainsaw.model.names import span_in_seconds
 
 
 @dataclass(frozen=True)
-class Piece:
+class CompiledInstance:
     """One compiled instance: its files, and what it asks of the host."""
 
     deployment: Deployment
     artifacts: tuple[Artifact, ...]
 
 
-def compile_instance(job: Job) -> Piece:
+def compile_instance(job: Job) -> CompiledInstance:
     """Return the piece of one instance; raise ChainsawError for a template or key that does not work."""
     artifacts: list[Artifact] = []
     services = []
@@ -40,7 +40,7 @@ def compile_instance(job: Job) -> Piece:
         artifacts.append(Artifact(intent_path(job.name), job.file.source.text.encode(), job.name))
     units = [*_socket(job), *_network(job), *_gate(job), *_timers(job), *mail_units(job)]
     artifacts += [*units, *location_files(job)]
-    return Piece(deployment_of(job, services, units), tuple(artifacts))
+    return CompiledInstance(deployment_of(job, services, units), tuple(artifacts))
 
 
 def _start_order(job: Job) -> list[str]:

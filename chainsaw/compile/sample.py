@@ -47,10 +47,10 @@ def sample_job(
 
 def sample_digest(bundle: Bundle, shared: Shared) -> str:
     """Return the SHA-256 of all that a sample instance compiles to, and of what its images are built from."""
-    piece = compile_instance(sample_job(bundle, shared))
+    instance = compile_instance(sample_job(bundle, shared))
     summary = sha256()
-    for artifact in sorted(piece.artifacts, key=lambda item: item.path):
+    for artifact in sorted(instance.artifacts, key=lambda item: item.path):
         summary.update(f"{artifact.path}\0{artifact.digest}\0".encode())
-    for need in piece.deployment.images:
+    for need in instance.deployment.images:
         summary.update(f"{need.reference}\0".encode())
     return summary.hexdigest()

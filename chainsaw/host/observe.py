@@ -36,7 +36,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
         images=store.read_images(paths),
         drift=tuple(store.find_drift(paths, manifest)),
         unfinished=store.is_unfinished(paths),
-        remembered=0 if number else Worktree(paths.own_files).last_mark(),
+        recorded=0 if number else Worktree(paths.own_files).last_mark(),
     )
 
 

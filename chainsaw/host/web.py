@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from chainsaw.model.vitals import Answered, Knock, Shown
+from chainsaw.checks.observed import PlainAnswer, Resolved, ShownCertificate
 
 LIMIT = 2 * 1024 * 1024
 
@@ -74,7 +74,7 @@ def request(front: Front, asked: Asked, timeout: float) -> Answer:
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
-def knock(port: int, host: str, timeout: float) -> Knock:
+def ask_plain(port: int, host: str, timeout: float) -> PlainAnswer:
     """Return what the plain port answers to a request for a host, within `timeout` seconds."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain:
@@ -82,17 +82,17 @@ def knock(port: int, host: str, timeout: float) -> Knock:
             connection.sock = plain
             connection.request("HEAD", "/", headers={"User-Agent": "chainsaw-probe"})
             response = connection.getresponse()
-            return Knock(response.status, response.getheader("Location", ""))
+            return PlainAnswer(response.status, response.getheader("Location", ""))
     except (http.client.RemoteDisconnected, ConnectionResetError):
         # nginx closes without an answer (ngx_http_rewrite_module, return 444).
-        return Knock()
+        return PlainAnswer()
     except http.client.HTTPException as error:
-        return Knock(problem=f"not an answer of HTTP: {error!r}")
+        return PlainAnswer(problem=f"not an answer of HTTP: {error!r}")
     except OSError as error:
-        return Knock(problem=str(error))
+        return PlainAnswer(problem=str(error))
 
 
-def shown_certificate(front: Front, host: str, timeout: float) -> Shown:
+def shown_certificate(front: Front, host: str, timeout: float) -> ShownCertificate:
     """Return what a handshake for a host shows, within `timeout` seconds; no request follows, so nothing wakes up.
 
     A certificate may be from the local authority, or from one that this host trusts.
@@ -104,7 +104,7 @@ def shown_certificate(front: Front, host: str, timeout: float) -> Shown:
     return shown
 
 
-def _shake(port: int, host: str, authority: str | None, timeout: float) -> Shown:
+def _shake(port: int, host: str, authority: str | None, timeout: float) -> ShownCertificate:
     try:
         with (
             socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain,
@@ -112,21 +112,21 @@ def _shake(port: int, host: str, authority: str | None, timeout: float) -> Shown
         ):
             found = secure.getpeercert() or {}
             since, until = (ssl.cert_time_to_seconds(str(found[key])) for key in ("notBefore", "notAfter"))
-            return Shown(since, until)
+            return ShownCertificate(since, until)
     except ssl.SSLCertVerificationError as error:
-        return Shown(problem=error.verify_message, refused=True)
+        return ShownCertificate(problem=error.verify_message, refused=True)
     except OSError as error:
-        return Shown(problem=str(error))
+        return ShownCertificate(problem=str(error))
 
 
-def addresses_of(host: str) -> Answered:
+def addresses_of(host: str) -> Resolved:
     """Return what the resolver says of a name; it takes its own time (resolv.conf(5), timeout)."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno in (socket.EAI_NONAME, socket.EAI_NODATA):
-            return Answered()
-        return Answered(problem=error.strerror or str(error))
+            return Resolved()
+        return Resolved(problem=error.strerror or str(error))
     except OSError as error:
-        return Answered(problem=str(error))
-    return Answered(frozenset(str(item[4][0]).partition("%")[0] for item in found))
+        return Resolved(problem=str(error))
+    return Resolved(frozenset(str(item[4][0]).partition("%")[0] for item in found))

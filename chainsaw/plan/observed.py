@@ -51,12 +51,12 @@ class Observed:
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
     unfinished: bool = False
-    remembered: int = 0
+    recorded: int = 0
 
     @property
     def next_number(self) -> int:
         """The number of the next generation; none is given twice, also when the directory of them is lost."""
-        return max(self.manifest.number, self.remembered) + 1
+        return max(self.manifest.number, self.recorded) + 1
 
     def runs(self, unit: str) -> bool:
         """Tell whether a unit is up, or on its way."""

@@ -1,120 +1,165 @@
-"""Verdicts on what there is only so much of: time that is right, disk, memory."""
+"""Every bit that belongs to an instance, and what becomes of it: what inventory shows, remove and purge take away."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from chainsaw.model.quantity import bytes_for_people, span_for_people
-from chainsaw.model.vitals import Clock, Space
-from chainsaw.plan.verdict import Check, State
+from chainsaw.model.block import Block
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan.state import processes_of
 
-UNSYNCHRONISED = 16.0
-"""Seconds: the kernel's error of a clock that nobody sets (adjtimex(2); timedatectl judges by the same number)."""
-BACKWARDS = 60.0
-"""Seconds by which the clock may be behind what this host wrote itself."""
-SCARCE, LOW = 500_000_000, 2_000_000_000
-"""Bytes: an image does not fit into the first, an update with its backup hardly into the second."""
-FEW_INODES, SOME_INODES = 0.01, 0.05
-NO_MEMORY, LITTLE_MEMORY = 0.04, 0.1
-WAITING, STALLED = 10.0, 10.0
-"""Percent of a minute in which some, or all, processes waited for memory (PSI: some avg60, full avg60)."""
-SMALL_PAGES = "podman image prune; journalctl --user --vacuum-size=100M"
+RemovedBy = Literal["remove", "purge", "shared", "stays"]
+"""remove: gone with `remove`. purge: with `remove --purge`. shared: others use it. stays: the host's, or history."""
+
+QUADLETS = {"container": "", "network": "-network"}
+"""What Podman's generator puts behind the name of a file's unit (podman-systemd.unit(5))."""
 
 
-def clock(seen: Clock) -> Check:
-    """Judge whether the clock is right, as far as the kernel can tell."""
-    behind = seen.written - seen.now
-    if behind > BACKWARDS:
-        found = f"wrong: it is {span_for_people(behind)} behind what this host wrote itself"
-        return Check("clock", "fail", found, "sudo timedatectl set-ntp true; timedatectl")
-    if seen.error is None:
-        return Check("clock", "unknown", "the kernel does not tell whether it is synchronised", "timedatectl")
-    if seen.error >= UNSYNCHRONISED:
-        hint = "sudo apt install systemd-timesyncd; timedatectl"
-        if seen.in_container:
-            hint = "on the host of this container: timedatectl"
-        return Check("clock", "warn", "not synchronised: certificates and one-time passwords depend on it", hint)
-    return Check("clock", "ok", f"synchronised, to {seen.error * 1000:.0f} ms at worst")
+@dataclass(frozen=True)
+class Resource:
+    """One thing: what kind it is, its name, where it is on the disk if it has a place of its own, and its fate."""
+
+    kind: str
+    name: str
+    removed_by: RemovedBy
+    place: str = ""
+    reason: str = ""
 
 
-def space(seen: Space) -> Check:
-    """Judge how much is free on a file system, in bytes and in inodes."""
-    subject = " and ".join(seen.contents) if len(seen.contents) < 3 else ", ".join(seen.contents)
-    free = f"{bytes_for_people(seen.free)} of {bytes_for_people(seen.size)} free at {seen.place}"
-    inodes = seen.inodes_free / seen.inodes if seen.inodes else 1.0
-    state = _graded(
-        fail=seen.free < SCARCE or inodes < FEW_INODES,
-        warn=seen.free < LOW or inodes < SOME_INODES,
-    )
-    found = free if inodes >= SOME_INODES else f"{free}, and {seen.inodes_free} of {seen.inodes} inodes"
-    return Check("disk", state, found, SMALL_PAGES if state != "ok" else "", subject)
+@dataclass(frozen=True)
+class InUse:
+    """What the rest of the site uses: hosts, keys of static files, recipes by origin and digest, images.
 
-
-def _graded(fail: bool, warn: bool) -> State:
-    return "fail" if fail else "warn" if warn else "ok"
-
-
-def memory(meminfo: str | None, pressure: str | None, limits: Mapping[str, int | None] | None) -> Iterator[Check]:
-    """Judge /proc/meminfo (proc(5)), /proc/pressure/memory (the kernel's psi.rst), and what instances may take.
-
-    `limits` are the bytes of MemoryMax= by unit, None where there is none; or None when they cannot be read.
+    `parents` are, by reference, on which image each stands that is built here.
     """
-    if meminfo is None:
-        yield Check("memory", "unknown", "/proc/meminfo cannot be read", "free -h")
-    else:
-        known = {name: int(count) * 1024 for name, count in re.findall(r"^(\w+): +([0-9]+) kB", meminfo, re.MULTILINE)}
-        yield _available(known)
-        yield _swap(known)
-        yield _promised(known, limits)
-    yield _pressure(pressure)
+
+    hosts: frozenset[str]
+    static: frozenset[str]
+    recipes: frozenset[tuple[str, str]]
+    images: frozenset[str]
+    parents: Mapping[str, str]
 
 
-def _available(known: Mapping[str, int]) -> Check:
-    total, available = known.get("MemTotal", 0), known.get("MemAvailable")
-    if available is None or not total:
-        return Check("memory", "unknown", "the kernel does not say how much is available", "free -h")
-    found = f"{bytes_for_people(available)} of {bytes_for_people(total)} available"
-    state = _graded(fail=available < NO_MEMORY * total, warn=available < LITTLE_MEMORY * total)
-    return Check("memory", state, found, "chainsaw list shows who takes it" if state != "ok" else "")
+def in_use(
+    rest: Sequence[Deployment], images: Iterable[str], chosen: Iterable[str], parents: Mapping[str, str] | None = None
+) -> InUse:
+    """Return what the other instances use; `images` are references, `chosen` recipes that were installed by hand."""
+    stands_on = parents or {}
+    return InUse(
+        hosts=frozenset(item.host for item in rest),
+        static=frozenset(item.static.key for item in rest if item.static),
+        recipes=frozenset((item.origin, item.digest) for item in rest) | frozenset((origin, "") for origin in chosen),
+        images=frozenset(item for image in images for item in _with_parents(image, stands_on)),
+        parents=stands_on,
+    )
 
 
-def _swap(known: Mapping[str, int]) -> Check:
-    total, free = known.get("SwapTotal", 0), known.get("SwapFree", 0)
-    if not total:
-        return Check("swap", "ok", "none")
-    found = f"{bytes_for_people(free)} of {bytes_for_people(total)} free"
-    if free < 0.1 * total:
-        return Check("swap", "warn", found, "chainsaw list shows who takes memory; sleep: 15m lets it go")
-    return Check("swap", "ok", found)
+def _with_parents(image: str, parents: Mapping[str, str]) -> list[str]:
+    """Return an image and those on which it stands, itself first."""
+    found: list[str] = []
+    while image and image not in found:
+        found.append(image)
+        image = parents.get(image, "")
+    return found
 
 
-def _promised(known: Mapping[str, int], limits: Mapping[str, int | None] | None) -> Check:
-    """Judge whether all instances may take what each may take, at once."""
-    topic, there = "memory limits", known.get("MemTotal", 0) + known.get("SwapTotal", 0)
-    if limits is None:
-        return Check(topic, "unknown", "what is applied cannot be read", "systemd-cgtop --depth=5 user.slice")
-    boundless = sorted(unit for unit, limit in limits.items() if limit is None)
-    if boundless:
-        return Check(topic, "warn", f"none for {', '.join(boundless)}", "memory: in the file of the instance")
-    promised = sum(limit or 0 for limit in limits.values())
-    found = f"{bytes_for_people(promised)} for all instances at once, of {bytes_for_people(there)}"
-    if promised > there:
-        hint = "more swap, or sleep: 15m, or less memory: in the files of instances"
-        return Check(topic, "warn", f"{found}: if all were busy, the kernel would end one", hint)
-    return Check(topic, "ok", found)
+def resources_of(manifest: Manifest, name: str, paths: Paths, others: InUse) -> list[Resource]:
+    """Return all that an applied instance has, what goes first before what goes last."""
+    deployment = manifest.instances[name]
+    found = [*_declared(name, paths), *_running(deployment, paths), *_generated(manifest, name, paths)]
+    found += [*_data(deployment, paths), *_host(manifest, deployment, paths, others)]
+    found += [*_used(deployment, paths, others), *_lasting(deployment)]
+    order = ("remove", "purge", "shared", "stays")
+    return sorted(found, key=lambda item: order.index(item.removed_by))
 
 
-def _pressure(text: str | None) -> Check:
-    topic = "memory pressure"
-    if text is None:
-        return Check(topic, "unknown", "the kernel does not measure it", "boot with the kernel parameter psi=1")
-    found = {kind: float(share) for kind, share in re.findall(r"^(some|full) .*avg60=([0-9.]+)", text, re.MULTILINE)}
-    if "some" not in found:
-        return Check(topic, "unknown", f"/proc/pressure/memory is not as it should be: {text[:60]!r}")
-    told = f"{found['some']:.0f} % of the last minute something waited for memory"
-    stalled = found.get("full", 0.0)
-    state = _graded(fail=stalled > STALLED, warn=found["some"] > WAITING)
-    if state == "ok":
-        return Check(topic, state, told)
-    return Check(topic, state, f"{told}, {stalled:.0f} % everything did", "chainsaw list shows who takes it")
+def _declared(name: str, paths: Paths) -> Iterator[Resource]:
+    yield Resource("file", f"{name}.yaml", "remove", paths.instance_file(name), "kept as removed/ until a purge")
+    yield Resource("note", f"{name}.md", "purge", paths.notes_file(name))
+
+
+def _running(deployment: Deployment, paths: Paths) -> Iterator[Resource]:
+    for service in processes_of(deployment):
+        yield Resource("container", service.container, "remove")
+    if deployment.network:
+        yield Resource("network", f"chainsaw-{deployment.name}", "remove")
+    if deployment.socket:
+        yield Resource("socket", f"{deployment.name}.sock", "remove", paths.socket(deployment.name))
+
+
+def _generated(manifest: Manifest, name: str, paths: Paths) -> Iterator[Resource]:
+    owned = sorted(path for path, owner in manifest.owners.items() if owner == name)
+    for path in owned:
+        directory, _, file = path.partition("/")
+        stem, _, kind = file.rpartition(".")
+        if directory == "quadlets":
+            yield Resource("unit", f"{stem}{QUADLETS[kind]}.service", "remove")
+        if directory == "units":
+            yield Resource("unit", file, "remove")
+            yield Resource("link", file, "remove", f"{paths.unit_links}/{file}")
+    for path in owned:
+        yield Resource("generated", path, "remove", f"{paths.generations}/{manifest.number}/{path}")
+
+
+def _data(deployment: Deployment, paths: Paths) -> Iterator[Resource]:
+    name = deployment.name
+    own = (f"{paths.instance(name)}/volumes/", f"{paths.public}/{name}/")
+    for directory in deployment.directories:
+        if directory.path.startswith(own):
+            yield Resource("volume", directory.path.rpartition("/")[2], "purge", directory.path)
+    for secret in deployment.secrets:
+        yield Resource("secret", secret.key, "purge", secret.path)
+    if deployment.services:
+        yield Resource("directory", "run", "purge", f"{paths.instance(name)}/run")
+    if deployment.block is not None:
+        block = Block(deployment.block)
+        yield Resource("block", f"{block.start}-{block.end - 1}", "purge", paths.record(name))
+
+
+def _host(manifest: Manifest, deployment: Deployment, paths: Paths, others: InUse) -> Iterator[Resource]:
+    host, used = deployment.host, deployment.host in others.hosts
+    server = f"nginx/hosts/{host}.conf"
+    if server in manifest.files:
+        place = f"{paths.generations}/{manifest.number}/{server}"
+        yield Resource("generated", server, "shared" if used else "remove", place)
+    removed_by: RemovedBy = "shared" if used else "purge"
+    yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}")
+    yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json")
+
+
+def _used(deployment: Deployment, paths: Paths, others: InUse) -> Iterator[Resource]:
+    if deployment.static:
+        key = deployment.static.key
+        yield Resource("static", key, "shared" if key in others.static else "purge", f"{paths.static}/{key}")
+    images = [item for need in deployment.images for item in _with_parents(need.reference, others.parents)]
+    for reference in dict.fromkeys(images):
+        yield Resource("image", reference, "shared" if reference in others.images else "purge")
+    if deployment.origin:
+        yield from _recipe(deployment.origin, deployment, paths, others)
+
+
+def _recipe(origin: str, deployment: Deployment, paths: Paths, others: InUse) -> Iterator[Resource]:
+    """Yield the recipe in the version that runs, and the link to the version that its name means."""
+    used = {(origin, deployment.digest), (origin, "")} & others.recipes
+    place = paths.installed(origin, deployment.digest)
+    yield Resource("recipe", f"{origin} {deployment.version}", "shared" if used else "purge", place)
+    meant = origin in {other for other, _ in others.recipes}
+    yield Resource("recipe", origin, "shared" if meant else "purge", paths.recipe_link(*origin.split("/")))
+
+
+def _lasting(deployment: Deployment) -> Iterator[Resource]:
+    name = deployment.name
+    if deployment.block is not None:
+        place = f"/etc/userdb/chainsaw-{name}.user"
+        yield Resource("host user", f"chainsaw-{name}", "stays", place, "until the next sudo chainsaw setup")
+    yield Resource("history", "commits and former generations", "stays")
+    yield Resource("journal", "what it said", "stays")
+
+
+def unused_images(present: Iterable[str], used: Iterable[str], parents: Mapping[str, str]) -> list[str]:
+    """Return the images that nothing uses and nothing that is used stands on; `parents` are by reference."""
+    kept = {image for reference in used for image in _with_parents(reference, parents)}
+    return sorted(set(present) - kept)

@@ -68,7 +68,7 @@ def instance_health(deployment: Deployment, healths: Mapping[str, str]) -> Healt
     return next((health for health in ordered if health in found), None)
 
 
-def restless(deployment: Deployment, units: Mapping[str, UnitDetails]) -> dict[str, int]:
+def restarted(deployment: Deployment, units: Mapping[str, UnitDetails]) -> dict[str, int]:
     """Return how often each unit began anew by itself, of those that did so more than now and then."""
     found = {item.unit: units[item.unit].restarts for item in processes_of(deployment) if item.unit in units}
     return {unit: restarts for unit, restarts in found.items() if restarts >= MANY}

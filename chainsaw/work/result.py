@@ -41,7 +41,7 @@ class Request:
     wait: bool = True
     command: str = "apply"
     why: str = ""
-    remembered: bool = True
+    recorded: bool = True
     explained: bool = False
 
 

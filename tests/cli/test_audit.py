@@ -10,7 +10,7 @@ import pytest
 
 from chainsaw.cli.main import CHANGES, VERBS
 from chainsaw.errors import Exit
-from chainsaw.work.audit import ENDINGS
+from chainsaw.work.system.audit import ENDINGS
 
 LOOKING = {"search", "info", "plan", "list", "status", "logs", "top", "inventory", "history", "diff", "doctor"}
 LOOKING |= {"render", "eject", "schema", "ca"}
@@ -117,7 +117,7 @@ def test_a_command_that_breaks_is_recorded_too(chainsaw, records, monkeypatch):
     def broken(*_):
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr("chainsaw.work.notes.note", broken)
+    monkeypatch.setattr("chainsaw.work.history.notes.note", broken)
     with pytest.raises(RuntimeError):
         chainsaw("note", "blog", "text")
     assert records()[0]["CHAINSAW_RESULT"] == "failed"
@@ -127,7 +127,7 @@ def test_a_command_that_was_interrupted_is_recorded_too(chainsaw, records, monke
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chainsaw.work.notes.note", interrupted)
+    monkeypatch.setattr("chainsaw.work.history.notes.note", interrupted)
     assert chainsaw("note", "blog", "text").code == 130
     assert records()[0]["CHAINSAW_RESULT"] == "was interrupted"
 

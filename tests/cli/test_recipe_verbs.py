@@ -9,8 +9,8 @@ import pytest
 
 from chainsaw.errors import Exit
 from chainsaw.host import facts
-from chainsaw.work.catalog import read_recipe
-from chainsaw.work.shipped import shipped
+from chainsaw.work.recipes.catalog import read_recipe
+from chainsaw.work.recipes.shipped import shipped
 
 KINDS = sorted(os.listdir(shipped("quadlets/skeletons")))
 

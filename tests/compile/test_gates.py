@@ -15,7 +15,7 @@ from chainsaw.load.recipe import load_recipe
 from chainsaw.load.site import load_instance
 from chainsaw.model.block import Block
 from chainsaw.model.site import Site
-from chainsaw.work.shipped import shared_files, shared_parts
+from chainsaw.work.recipes.shipped import shared_files, shared_parts
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from identity import IDENTITY
 
 from chainsaw.compile.lint import lint
 from chainsaw.load.recipe import load_recipe
-from chainsaw.work.catalog import read_recipe
-from chainsaw.work.shipped import shared_files, shared_parts
+from chainsaw.work.recipes.catalog import read_recipe
+from chainsaw.work.recipes.shipped import shared_files, shared_parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -15,7 +15,7 @@ from chainsaw.load.recipe import load_recipe
 from chainsaw.load.source import Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.recipe import Recipe
-from chainsaw.work.shipped import shared_parts
+from chainsaw.work.recipes.shipped import shared_parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

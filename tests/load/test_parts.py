@@ -11,7 +11,7 @@ from identity import IDENTITY
 from chainsaw.errors import ChainsawError
 from chainsaw.load.recipe import load_part, load_recipe
 from chainsaw.model.recipe import Recipe
-from chainsaw.work.shipped import shared_files, shared_parts
+from chainsaw.work.recipes.shipped import shared_files, shared_parts
 
 PARTS = shared_parts()
 CALLED = {"runtime": "app", "database": "db", "cache": "cache"}

@@ -11,8 +11,8 @@ from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.files import read_directory
 from chainsaw.load.recipe import files_digest, load_recipe
 from chainsaw.load.site import load_intent
-from chainsaw.work.catalog import Catalog
-from chainsaw.work.shipped import shared_parts
+from chainsaw.work.recipes.catalog import Catalog
+from chainsaw.work.recipes.shipped import shared_parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml"))

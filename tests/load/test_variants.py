@@ -8,7 +8,7 @@ from identity import IDENTITY
 from chainsaw.errors import ChainsawError
 from chainsaw.load.recipe import chosen_options, instance_bundle, load_recipe, with_options
 from chainsaw.load.site import load_instance
-from chainsaw.work.shipped import shared_parts
+from chainsaw.work.recipes.shipped import shared_parts
 
 RECIPE = f"""{IDENTITY}
 settings:

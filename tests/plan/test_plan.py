@@ -292,8 +292,8 @@ def test_an_empty_manifest_is_the_state_before_the_first_apply():
     assert Observed().manifest == EMPTY == Manifest(number=0)
 
 
-@pytest.mark.parametrize(("current", "remembered", "following"), [(0, 0, 1), (3, 0, 4), (0, 7, 8)])
-def test_no_generation_gets_the_number_of_an_earlier_one(goldens, current, remembered, following):
-    observed = Observed(manifest=Manifest(number=current), remembered=remembered)
+@pytest.mark.parametrize(("current", "recorded", "following"), [(0, 0, 1), (3, 0, 4), (0, 7, 8)])
+def test_no_generation_gets_the_number_of_an_earlier_one(goldens, current, recorded, following):
+    observed = Observed(manifest=Manifest(number=current), recorded=recorded)
     plan = make_plan(target(goldens["one-host"], observed), observed)
     assert [action.number for action in plan if isinstance(action, act.WriteGeneration)] == [following]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainsaw.plan.observed import UnitDetails
-from chainsaw.plan.state import FRONT, instance_health, instance_state, restless, state_since
+from chainsaw.plan.state import FRONT, instance_health, instance_state, restarted, state_since
 
 APP, GATE, SOCKET = "app@feeds.service", "app@feeds.gate.service", "app@feeds.socket"
 STATES = ["active", "reloading", "activating", "deactivating", "inactive", "failed", None]
@@ -174,5 +174,5 @@ def test_units_that_begin_anew_now_and_then_are_no_reason_to_worry(feeds):
         SOCKET: details(),
         "app@other.service": details(restarts=9),
     }
-    assert restless(feeds, known) == {GATE: 3}
-    assert restless(feeds, {}) == {}
+    assert restarted(feeds, known) == {GATE: 3}
+    assert restarted(feeds, {}) == {}

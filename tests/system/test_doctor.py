@@ -73,7 +73,7 @@ def took(machine: Machine, verb: str) -> float:
     return min(spans)
 
 
-def mend(machine: Machine) -> list[str]:
+def repair(machine: Machine) -> list[str]:
     """Let doctor mend, after which nothing fails; return what it did."""
     return list(machine.json("doctor", "--fix")["data"]["mended"])
 
@@ -95,7 +95,7 @@ def test_of_a_host_that_is_well_nothing_is_said_to_fail(machine: Machine) -> Non
     assert found["nginx"]["found"].startswith("1.")
     assert found["journal"]["found"].endswith("of at most 524 MB")
     assert all(check["hint"] for check in found.values() if check["state"] == "warn")
-    assert mend(machine) == []
+    assert repair(machine) == []
 
 
 def test_people_read_a_line_for_each(machine: Machine) -> None:
@@ -178,7 +178,7 @@ def test_a_socket_that_is_stopped(machine: Machine) -> None:
     machine.admin("systemctl", "--user", "stop", "app@widget.socket", "app@widget.service")
     told(machine, "socket of widget", "fail", "app@widget.socket is inactive", "chainsaw doctor --fix")
     told(machine, "instance of widget", "fail", "stopped, and not because of its file", "chainsaw doctor --fix")
-    assert "started app@widget.socket" in mend(machine)
+    assert "started app@widget.socket" in repair(machine)
     assert machine.get(WIDGET).body == "The first text\n"
 
 
@@ -190,7 +190,7 @@ def test_who_sleeps_is_well_and_sleeps_on(machine: Machine) -> None:
         assert wait(lambda: checks(machine)["instance of gadget"]["found"] == "asleep", 40)
         found = checks(machine, code=0)
         assert (found["socket of gadget"]["state"], found["instance of gadget"]["state"]) == ("ok", "ok")
-        assert mend(machine) == []
+        assert repair(machine) == []
         assert checks(machine)["instance of gadget"]["found"] == "asleep"
     finally:
         machine.purge("gadget")
@@ -203,14 +203,14 @@ def test_a_front_that_is_stopped(machine: Machine, www: str) -> None:
     assert wrong >= {"front socket", "front", "http", "https"}
     assert found["http"]["found"] == "port 80 does not answer: [Errno 111] Connection refused"
     assert found["certificate of www.localhost"]["state"] == "ok", "its record speaks for it"
-    assert "started chainsaw-front.socket" in mend(machine)
+    assert "started chainsaw-front.socket" in repair(machine)
     assert machine.get(www).status == 200
 
 
 def test_a_unit_that_has_failed(machine: Machine) -> None:
     machine.try_admin("systemd-run", "--user", "--unit=chainsaw-broken", "--wait", "false")
     told(machine, "units", "fail", "failed: chainsaw-broken.service (exit-code)", "systemctl --user status")
-    assert mend(machine) == ["let systemd forget that chainsaw-broken.service has failed"]
+    assert repair(machine) == ["let systemd forget that chainsaw-broken.service has failed"]
 
 
 def test_a_file_that_was_edited(machine: Machine) -> None:
@@ -218,7 +218,7 @@ def test_a_file_that_was_edited(machine: Machine) -> None:
     kept = machine.read(file)
     machine.write(file, f"{kept}# my own line\n")
     told(machine, "generated files", "warn", "edited by hand: quadlets/app@widget.container", "chainsaw plan shows it")
-    assert mend(machine) == []
+    assert repair(machine) == []
     assert "# my own line" in machine.read(file), "whoever wrote it decides"
     machine.write(file, kept)
 
@@ -236,7 +236,7 @@ def test_what_a_crash_left(machine: Machine) -> None:
     told(machine, "last apply", "fail", "was cut off before its end", "chainsaw apply, or chainsaw doctor --fix")
     left = checks(machine)["leftovers"]
     assert (left["state"], left["hint"]) == ("warn", "chainsaw doctor --fix")
-    done = mend(machine)
+    done = repair(machine)
     assert "removed generation 999, which never became current" in done
     assert f"removed {DATA}/static/half.partial" in done
     assert f"brought generation {number} to its end" in done
@@ -256,7 +256,7 @@ def test_an_apply_that_was_killed_is_brought_to_its_end(machine: Machine) -> Non
         done = machine.chainsaw("apply", code=None, fault=f"kill:{number}")
         last = checks(machine)["last apply"]
         cut_off += last["state"] == "fail"
-        mend(machine)
+        repair(machine)
         assert checks(machine, code=0)["last apply"]["state"] == "ok"
         machine.chainsaw("apply")
         assert machine.get(WIDGET).body == f"Text {number}\n"
@@ -282,7 +282,7 @@ def test_a_certificate_that_ends_tomorrow(machine: Machine) -> None:
     tomorrow = datetime.now(UTC) + timedelta(hours=30)
     machine.write(record, json.dumps({**content, "not_after": tomorrow.isoformat(timespec="seconds")}))
     told(machine, "certificate of widget.localhost", "fail", "valid for 1 d more only", "chainsaw apply")
-    assert "issued a certificate for widget.localhost" in mend(machine)
+    assert "issued a certificate for widget.localhost" in repair(machine)
 
 
 def test_data_that_is_gone_is_not_replaced(machine: Machine) -> None:

@@ -36,8 +36,8 @@ def strike(machine: Machine, fault: str) -> bool:
         assert done.code in (1, 3), f"{fault}: {done}"
         assert "fault injected at step" in done.err, f"{fault}: {done}"
         assert "Traceback" not in done.err, f"{fault}: {done}"
-    mended = machine.chainsaw("apply", code=None)
-    assert mended.code == 0, f"after {fault}: {mended}"
+    fixed = machine.chainsaw("apply", code=None)
+    assert fixed.code == 0, f"after {fault}: {fixed}"
     assert machine.plan() == [], f"after {fault}"
     return done.code != 0
 

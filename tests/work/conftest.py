@@ -14,8 +14,8 @@ from chainsaw.host import facts, store
 from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, intent_path
 from chainsaw.model.deployment import Deployment, Manifest, ProbeRequest
 from chainsaw.model.paths import Paths
-from chainsaw.work.history import Deed, outcomes_of, paths_about, remember
-from chainsaw.work.names import declared_names
+from chainsaw.work.config.names import declared_names
+from chainsaw.work.history.history import ChangeRecord, commit_change, outcomes_of, paths_about
 
 KIM = ("-c", "user.name=Kim", "-c", "user.email=kim@example.org", "-c", "commit.gpgsign=false")
 
@@ -94,11 +94,11 @@ class Admin:
         number = self.generation(*names, version=version)
         changed = {name for name in before | self.known if before.get(name) != self.known.get(name)} | {*failed}
         outcomes = outcomes_of(store.read_manifest(self.paths, number), changed, {name: [] for name in failed})
-        deed = Deed("apply", tuple(sorted(changed)), outcomes, why, "in part" if failed else "done")
+        change = ChangeRecord("apply", tuple(sorted(changed)), outcomes, why, "in part" if failed else "done")
         if names:
             files = ("site.yaml", *(path for name in names for path in paths_about(name)))
-            deed = Deed(deed.command, deed.names, outcomes, why, deed.result, files)
-        return [item.code for item in remember(self.user, deed, number)]
+            change = ChangeRecord(change.command, change.names, outcomes, why, change.result, files)
+        return [item.code for item in commit_change(self.user, change, number)]
 
     def git(self, *words: str, check: bool = True, stdin: str = "") -> str:
         """Let the admin use git in the directory of the files; return what it prints."""

@@ -13,9 +13,9 @@ from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.git import Repository
 from chainsaw.model.paths import Paths
-from chainsaw.work import sources
-from chainsaw.work.catalog import Catalog, read_recipe
-from chainsaw.work.shelf import put_recipe
+from chainsaw.work.recipes import sources
+from chainsaw.work.recipes.catalog import Catalog, read_recipe
+from chainsaw.work.recipes.installed import store_recipe
 
 SERVED = "volumes: {site: {public: /}}\nserve: {files: {volume: site}}\n"
 
@@ -95,7 +95,7 @@ def test_a_name_that_two_sources_have_is_nobodys(paths, club, shipped):
 
 
 def test_an_instance_keeps_the_recipe_that_was_installed_and_a_newcomer_has_to_choose(paths, club, shipped):
-    put_recipe(paths, Catalog(str(shipped), paths=paths).bundle("pages"))
+    store_recipe(paths, Catalog(str(shipped), paths=paths).bundle("pages"))
     add(paths, club)
     catalog = Catalog(str(shipped), paths=paths)
     assert catalog.bundle("pages").origin == "chainsaw/pages"
@@ -104,20 +104,20 @@ def test_an_instance_keeps_the_recipe_that_was_installed_and_a_newcomer_has_to_c
 
 def test_what_is_installed_stays_when_its_source_goes_on(paths, shipped):
     before = Catalog(str(shipped), paths=paths).bundle("pages")
-    put_recipe(paths, before)
+    store_recipe(paths, before)
     write(shipped, "pages", "Other pages")
     catalog = Catalog(str(shipped), paths=paths)
     assert catalog.bundle("pages").recipe.summary == "Pages of chainsaw"
     offered = catalog.offer("pages")
     assert offered
     assert catalog.read(offered).recipe.summary == "Other pages"
-    put_recipe(paths, catalog.read(offered))
+    store_recipe(paths, catalog.read(offered))
     assert Catalog(str(shipped), paths=paths).bundle("pages").recipe.summary == "Other pages"
     assert files.exists(paths.installed("chainsaw/pages", before.digest))
 
 
 def test_an_installed_recipe_that_was_changed_is_refused(paths, shipped):
-    put_recipe(paths, Catalog(str(shipped), paths=paths).bundle("pages"))
+    store_recipe(paths, Catalog(str(shipped), paths=paths).bundle("pages"))
     place = Path(paths.recipe_link("chainsaw", "pages"), "recipe.yaml")
     place.write_text(place.read_text().replace("Pages of chainsaw", "Pages of a stranger"))
     assert refused(Catalog(str(shipped), paths=paths).bundle, "pages") == ["recipe-changed"]
@@ -220,7 +220,7 @@ def test_a_key_of_somebody_else_lets_nothing_in(paths, club, signer, tmp_path):
 def test_a_version_is_found_wherever_it_is(paths, club, shipped):
     add(paths, club)
     first = Catalog(str(shipped), paths=paths).bundle("wiki")
-    put_recipe(paths, first)
+    store_recipe(paths, first)
     write(club / "recipes", "wiki", "A wiki, and more")
     git(club, "commit", "-q", "-a", "-m", "More")
     sources.update_sources((), Silent())

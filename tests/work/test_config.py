@@ -7,8 +7,8 @@ import json
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.work.config import edit, set_key, target_of, unset_key
-from chainsaw.work.effective import explain, show
+from chainsaw.work.config.edit import edit, set_key, target_of, unset_key
+from chainsaw.work.config.effective import explain, show
 
 BLOG = """\
 # Ours since 2019.

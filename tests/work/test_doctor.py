@@ -14,14 +14,14 @@ import pytest
 from another import another_chainsaw
 from test_host import web_server
 
+from chainsaw.checks.observed import ImageStore, Leftovers, PlainAnswer, Resolved
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import certificates, checkup, facts, files, store, web
-from chainsaw.host.questions import answers
+from chainsaw.host import certificates, facts, files, readings, store, web
+from chainsaw.host.parallel import answers
 from chainsaw.model.paths import Paths
-from chainsaw.model.vitals import Answered, ImageStore, Knock, Leftovers
 from chainsaw.plan.diff import FRONT_SOCKET
-from chainsaw.work import doctor, mending
 from chainsaw.work.result import Quiet
+from chainsaw.work.system import doctor, repair
 
 
 @pytest.fixture
@@ -54,28 +54,28 @@ def account(paths, monkeypatch):
 
 
 def test_the_ports_are_those_that_are_applied(paths, applied):
-    assert checkup.front_ports(paths) == (80, 443)
+    assert readings.front_ports(paths) == (80, 443)
     place = f"{paths.current}/units/chainsaw-front.socket"
     text = files.read_text(place)
     files.write_atomic(place, text.replace(":80\n", ":8080\n").replace(":443\n", ":8443\n").encode())
-    assert checkup.front_ports(paths) == (8080, 8443)
+    assert readings.front_ports(paths) == (8080, 8443)
 
 
 def test_without_a_generation_there_are_no_ports_of_one(paths):
-    assert checkup.front_ports(paths) is None
+    assert readings.front_ports(paths) is None
 
 
 def test_the_limits_are_those_of_the_quadlets(paths, applied):
-    found = checkup.limits(paths, applied)
+    found = readings.limits(paths, applied)
     assert found["chainsaw-front"] == 256 * 2**20
     assert all(found.values())
     place = f"{paths.current}/quadlets/chainsaw-front.container"
     files.write_atomic(place, files.read_text(place).replace("MemoryMax=256M\n", "").encode())
-    assert checkup.limits(paths, applied)["chainsaw-front"] is None
+    assert readings.limits(paths, applied)["chainsaw-front"] is None
 
 
 def test_where_nothing_was_cut_off_nothing_is_left(paths, applied):
-    assert checkup.leftovers(paths) == Leftovers()
+    assert readings.leftovers(paths) == Leftovers()
 
 
 def test_what_a_crash_leaves_is_found(paths, applied):
@@ -99,7 +99,7 @@ def test_what_a_crash_leaves_is_found(paths, applied):
     ]
     for path in (*rubbish, *others, f"{paths.instance('blog')}/volumes/data/mine.partial"):
         files.make_directory(path)
-    found = checkup.leftovers(paths)
+    found = readings.leftovers(paths)
     assert (found.unfinished, found.newer, found.holder) == (True, (4,), "")
     assert set(found.rubbish) == set(rubbish)
     assert set(found.others) == set(others), "what is inside volumes is not looked at"
@@ -107,37 +107,37 @@ def test_what_a_crash_leaves_is_found(paths, applied):
 
 def test_whoever_is_at_work_is_named(paths, applied):
     with another_chainsaw(paths.lock, "chainsaw apply"):
-        assert checkup.leftovers(paths).holder.startswith("chainsaw apply (process ")
-    assert checkup.leftovers(paths).holder == "", "its note outlives it, the lock does not"
+        assert readings.leftovers(paths).holder.startswith("chainsaw apply (process ")
+    assert readings.leftovers(paths).holder == "", "its note outlives it, the lock does not"
 
 
 def test_the_store_of_images(paths):
-    assert checkup.image_store(paths) == ImageStore()
+    assert readings.image_store(paths) == ImageStore()
     root = f"{paths.data}/containers/storage"
     files.write_atomic(f"{root}/overlay-images/images.json", b"[]")
     files.write_atomic(f"{root}/overlay/.has-mount-program", b"true")
     files.make_directory(f"{root}/vfs-images")
-    assert checkup.image_store(paths) == ImageStore(frozenset({"overlay"}), "true")
+    assert readings.image_store(paths) == ImageStore(frozenset({"overlay"}), "true")
 
 
 def test_the_version_of_nginx_is_read_from_its_image(paths):
-    assert checkup.nginx_version(paths, "localhost/nginx:1") is None
+    assert readings.nginx_version(paths, "localhost/nginx:1") is None
     root = f"{paths.data}/containers/storage"
     images = [{"names": ["localhost/nginx:1"], "layer": "top"}, {"names": None, "layer": "other"}]
     layers = [{"id": "top", "parent": "base"}, {"id": "base"}]
     files.write_atomic(f"{root}/overlay-images/images.json", json.dumps(images).encode())
     files.write_atomic(f"{root}/overlay-layers/layers.json", json.dumps(layers).encode())
-    assert checkup.nginx_version(paths, "localhost/nginx:1") is None
+    assert readings.nginx_version(paths, "localhost/nginx:1") is None
     files.write_atomic(f"{root}/overlay/base/diff/usr/sbin/nginx", b"\0 nginx version: nginx/1.26.3\0")
-    assert checkup.nginx_version(paths, "localhost/nginx:1") == (1, 26, 3)
+    assert readings.nginx_version(paths, "localhost/nginx:1") == (1, 26, 3)
     files.write_atomic(f"{root}/overlay/top/diff/usr/sbin/nginx", b"another server")
-    assert checkup.nginx_version(paths, "localhost/nginx:1") is None
+    assert readings.nginx_version(paths, "localhost/nginx:1") is None
     files.write_atomic(f"{root}/overlay-images/images.json", b"{}")
-    assert checkup.nginx_version(paths, "localhost/nginx:1") is None
+    assert readings.nginx_version(paths, "localhost/nginx:1") is None
 
 
 def test_of_two_configuration_files_of_one_name_the_first_directory_wins(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkup, "PRECEDENCE", (str(tmp_path / "etc"), str(tmp_path / "usr")))
+    monkeypatch.setattr(readings, "PRECEDENCE", (str(tmp_path / "etc"), str(tmp_path / "usr")))
     for place, text in {
         "usr/x.d/10-a.conf": "vendor",
         "etc/x.d/50-b.conf": "ours",
@@ -146,44 +146,44 @@ def test_of_two_configuration_files_of_one_name_the_first_directory_wins(tmp_pat
         "usr/x.conf": "main",
     }.items():
         files.write_atomic(f"{tmp_path}/{place}", text.encode())
-    found = checkup.configuration("x.d", [f"{tmp_path}/etc/x.conf", f"{tmp_path}/usr/x.conf"])
+    found = readings.configuration("x.d", [f"{tmp_path}/etc/x.conf", f"{tmp_path}/usr/x.conf"])
     assert [text for _, text in found] == ["main", "vendor", "ours"]
     assert found[2][0] == f"{tmp_path}/etc/x.d/50-b.conf"
 
 
 def test_places_on_one_file_system_are_one(tmp_path):
-    (found,) = checkup.spaces({"data": f"{tmp_path}/not/yet/there", "journal": str(tmp_path)})
+    (found,) = readings.spaces({"data": f"{tmp_path}/not/yet/there", "journal": str(tmp_path)})
     assert found.contents == ("data", "journal")
     assert 0 <= found.free <= found.size
     assert str(tmp_path).startswith(found.place)
 
 
 def test_the_clock_is_read_and_not_set(paths, applied):
-    seen = checkup.clock(paths)
+    seen = readings.clock(paths)
     assert abs(seen.now - time.time()) < 5
     assert abs(seen.written - time.time()) < 60
     assert seen.error is None or seen.error >= 0
 
 
 def test_the_names_of_ids_are_those_that_are_told_to_ps():
-    found = checkup.named_ids({"blog": 0, "shop": 4_000_000_000})
+    found = readings.named_ids({"blog": 0, "shop": 4_000_000_000})
     assert found.names == {"blog": "root", "shop": None}
 
 
 def test_the_names_that_this_host_answers_for_itself():
-    assert "localhost" in checkup.own_names()
+    assert "localhost" in readings.own_names()
 
 
 def test_what_the_kernel_and_systemd_tell_is_optional(tmp_path, monkeypatch):
-    assert checkup.text_of(f"{tmp_path}/nothing") is None
-    assert checkup.text_or_nothing(f"{tmp_path}/nothing") == ""
+    assert readings.text_of(f"{tmp_path}/nothing") is None
+    assert readings.text_or_nothing(f"{tmp_path}/nothing") == ""
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    assert checkup.text_of(f"{tmp_path}/binary") is None
-    assert checkup.lingers("nobody-of-this-name") is False
-    assert checkup.has_program("sh")
-    assert not checkup.has_program("no-such-program")
-    assert checkup.python_version() >= (3, 11)
-    assert checkup.controllers(4_000_000_000)[0] is None
+    assert readings.text_of(f"{tmp_path}/binary") is None
+    assert readings.lingers("nobody-of-this-name") is False
+    assert readings.has_program("sh")
+    assert not readings.has_program("no-such-program")
+    assert readings.python_version() >= (3, 11)
+    assert readings.controllers(4_000_000_000)[0] is None
 
 
 def test_nobody_waits_for_an_answer_that_does_not_come():
@@ -219,20 +219,20 @@ def plain_server(said):
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (b"", Knock()),
-        (b"HTTP/1.1 301 Moved\r\nLocation: https://a.org/\r\n\r\n", Knock(301, "https://a.org/")),
-        (b"HTTP/1.1 200 OK\r\n\r\n", Knock(200)),
+        (b"", PlainAnswer()),
+        (b"HTTP/1.1 301 Moved\r\nLocation: https://a.org/\r\n\r\n", PlainAnswer(301, "https://a.org/")),
+        (b"HTTP/1.1 200 OK\r\n\r\n", PlainAnswer(200)),
     ],
 )
 def test_a_knock_on_the_plain_port(said, expected):
     with plain_server(said) as port:
-        assert web.knock(port, "a.org", 5) == expected
+        assert web.ask_plain(port, "a.org", 5) == expected
 
 
 def test_a_knock_where_nobody_speaks_http():
     with plain_server(b"SSH-2.0-OpenSSH\r\n") as port:
-        assert "not an answer of HTTP" in web.knock(port, "a.org", 5).problem
-    assert "refused" in web.knock(1, "a.org", 5).problem
+        assert "not an answer of HTTP" in web.ask_plain(port, "a.org", 5).problem
+    assert "refused" in web.ask_plain(1, "a.org", 5).problem
 
 
 def test_the_certificate_that_a_handshake_shows(tmp_path):
@@ -251,7 +251,7 @@ def test_the_certificate_that_a_handshake_shows(tmp_path):
 def test_addresses_of_a_name():
     assert "127.0.0.1" in web.addresses_of("localhost").addresses
     nobody = web.addresses_of("nobody.invalid")
-    assert nobody == Answered() or nobody.problem
+    assert nobody == Resolved() or nobody.problem
 
 
 # What is said
@@ -333,7 +333,7 @@ def test_the_report(as_user):
 
 
 def test_warnings_and_what_is_unknown_do_not_change_the_exit_code(as_user, monkeypatch):
-    from chainsaw.plan.verdict import Check
+    from chainsaw.checks.check import Check
 
     checks = [Check("a", "ok", "x"), Check("b", "warn", "y", "z"), Check("c", "unknown", "y")]
     monkeypatch.setattr(doctor, "examine", lambda user: checks)
@@ -394,14 +394,14 @@ def test_leftovers_go_and_what_may_be_data_stays(account, applied, paths):
     files.make_directory(volume)
     files.make_directory(f"{paths.static}/a.partial/css")
     files.write_atomic(f"{paths.instance_files}/blog.yaml.partial", b"recipe: wordpr")
-    told = mending.mend(account, Quiet())
+    told = repair.repair(account, Quiet())
     assert told[:3] == [
         "removed generation 4, which never became current",
         f"removed {paths.instance_files}/blog.yaml.partial",
         f"removed {paths.static}/a.partial",
     ]
     assert told[3].startswith("could not go on: systemd's user manager does not answer")
-    assert checkup.leftovers(paths) == Leftovers(others=(volume,))
+    assert readings.leftovers(paths) == Leftovers(others=(volume,))
     assert store.current_number(paths) == 3
     assert files.exists(f"{paths.generations}/3/manifest.json")
 
@@ -413,12 +413,12 @@ def test_what_cannot_be_removed_is_told(paths, applied, monkeypatch):
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(files, "remove_whatever", refuse)
-    assert list(mending.clear(paths)) == [f"could not remove {paths.root}/a.partial: Permission denied"]
+    assert list(repair.clear(paths)) == [f"could not remove {paths.root}/a.partial: Permission denied"]
 
 
 def test_failed_units_are_forgotten_and_the_api_starts_again():
     manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
-    assert list(mending.awaken(manager)) == [
+    assert list(repair.awaken(manager)) == [
         "restarted podman.socket",
         "let systemd forget that app@blog.cron.service has failed",
     ]
@@ -453,8 +453,8 @@ def carried(monkeypatch):
         done.plan += plan
         return done.failures
 
-    monkeypatch.setattr(mending, "carry_out", carry_out)
-    monkeypatch.setattr(mending, "_worker", lambda *_: None)
+    monkeypatch.setattr(repair, "carry_out", carry_out)
+    monkeypatch.setattr(repair, "_worker", lambda *_: None)
     return done
 
 
@@ -468,7 +468,7 @@ def everything_up(manifest):
 
 def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, carried):
     store.write_journal(paths, "begin", generation=3)
-    told = list(mending.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
     verbs = {action.verb for action in carried.plan}
     assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
     assert "brought generation 3 to its end" in told
@@ -479,7 +479,7 @@ def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, ca
 def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, carried):
     place = f"{paths.current}/quadlets/app@blog.container"
     files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
-    list(mending.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet()))
+    list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet()))
     assert "write-generation" not in {action.verb for action in carried.plan}
     assert "start" in {action.verb for action in carried.plan}
     assert files.read_text(place).endswith("# mine\n")
@@ -488,7 +488,7 @@ def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, car
 def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
     lost = next(item.path for item in at_home.instances["blog"].directories if "/volumes/" in item.path)
     files.remove_tree(lost)
-    told = list(mending.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
     assert f"left blog alone: {lost} is gone" in told
     assert "blog" not in {action.owner for action in carried.plan}
 
@@ -498,11 +498,11 @@ def test_what_does_not_come_up_is_told(account, at_home, paths, carried):
 
     store.write_journal(paths, "begin", generation=3)
     carried.failures = {"blog": [Diagnostic("not-started", "it did not start", hint="look")]}
-    told = list(mending.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
     assert told[-1] == "could not mend blog: it did not start; look"
     assert "started app@blog.socket" not in told
     assert store.is_unfinished(paths)
 
 
 def test_where_nothing_is_applied_nothing_is_brought_back(account):
-    assert list(mending.finish(account, Manager(), Quiet())) == []
+    assert list(repair.finish(account, Manager(), Quiet())) == []

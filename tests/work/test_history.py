@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from chainsaw.host import store
-from chainsaw.work.history import Deed, changed_between, history, outcomes_of, remember
+from chainsaw.work.history.history import ChangeRecord, changed_between, commit_change, history, outcomes_of
 
-DEED = Deed("apply", ("blog",), ("blog: wordpress 1",))
+DEED = ChangeRecord("apply", ("blog",), ("blog: wordpress 1",))
 
 
 def told(name=None, limit=20, with_diff=False):
@@ -91,7 +91,7 @@ def test_a_generation_of_the_same_files_is_remembered_too(admin):
     ]
     assert admin.git("rev-parse", "refs/chainsaw/2", "HEAD").split()[0] == admin.git("rev-parse", "HEAD").strip()
     before = admin.git("rev-parse", "HEAD")
-    assert remember(admin.user, DEED, 2) == []
+    assert commit_change(admin.user, DEED, 2) == []
     assert admin.git("rev-parse", "HEAD") == before, "what only starts a unit again makes no generation"
 
 
@@ -117,7 +117,7 @@ def test_while_a_merge_is_under_way_nothing_is_committed(admin):
     admin.apply()
     conflict(admin)
     before = everything(admin)
-    (warning,) = remember(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.user, DEED, 2)
     assert (warning.code, warning.severity) == ("git-busy", "warning")
     assert warning.message == f"a merge is under way in {admin.own}, so what was applied is not committed"
     assert everything(admin) == before
@@ -135,7 +135,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
     tip = admin.git("rev-parse", branch)
     admin.git("switch", "-q", "--detach")
     admin.declare("blog", "Walks by the sea")
-    (warning,) = remember(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.user, DEED, 2)
     commit = admin.git("rev-parse", "HEAD").strip()
     assert (warning.code, warning.severity) == ("git-detached", "warning")
     assert warning.message.endswith(f"what was applied is commit {commit[:12]}")
@@ -146,7 +146,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
 
 def test_without_git_the_admin_is_told(admin, gitless):
     admin.declare("blog")
-    (warning,) = remember(admin.user, DEED, 1)
+    (warning,) = commit_change(admin.user, DEED, 1)
     assert (warning.code, warning.severity, warning.hint) == ("no-git", "warning", "sudo apt install git")
     assert not (admin.own / ".git").exists()
 
@@ -183,7 +183,7 @@ def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin,
     admin.declare("blog", "Walks by the sea")
     mishap(admin)
     before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
-    (warning,) = remember(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.user, DEED, 2)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
     assert warning.message.startswith("what was applied is not committed: ")
     assert warning.hint == f"git -C {admin.own} status"
@@ -195,7 +195,7 @@ def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
         path.rmdir()
     admin.own.rmdir()
     os.symlink("/proc/self", admin.own)
-    (warning,) = remember(admin.user, DEED, 1)
+    (warning,) = commit_change(admin.user, DEED, 1)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
 
 
@@ -243,7 +243,7 @@ def test_what_chainsaw_commits_without_a_generation_was_not_made_by_hand(admin):
     admin.declare("blog")
     admin.apply()
     admin.write("notes/blog.md", "- the first\n")
-    remember(admin.user, Deed("note", ("blog",), ("blog: the first",), files=("notes",)))
+    commit_change(admin.user, ChangeRecord("note", ("blog",), ("blog: the first",), files=("notes",)))
     assert told().lines[0].endswith(f"  {admin.user.name}  note: blog")
 
 

@@ -26,8 +26,8 @@ from chainsaw.model.deployment import Ids, ProbeRequest
 from chainsaw.model.paths import Paths
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
-from chainsaw.work.apply import settle
-from chainsaw.work.catalog import shipped
+from chainsaw.work.apply.apply import settle
+from chainsaw.work.recipes.catalog import shipped
 from chainsaw.work.result import Quiet, Request
 
 RANGES = [Range("admin", 524288, 4 * SIZE)]
@@ -117,7 +117,7 @@ def session(goldens, paths):
         site = goldens["wordpress"]
         manifest = site.manifest
 
-        def plan_for(pieces):
+        def plan_for(instances):
             return manifest, site.tree, observed, make_plan(Wanted(manifest, {}, site.paths), observed)
 
         compiled = SimpleNamespace(intent=SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2))))

@@ -9,10 +9,10 @@ import pytest
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.model.paths import Paths
-from chainsaw.work.catalog import Catalog
-from chainsaw.work.images import Images
+from chainsaw.work.recipes.catalog import Catalog
+from chainsaw.work.recipes.images import Images
+from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Quiet
-from chainsaw.work.shipped import shared_files
 
 
 class Store:

@@ -8,7 +8,7 @@ from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import store
 from chainsaw.host.journal import Entry
 from chainsaw.model.paths import Paths
-from chainsaw.work.logs import Wish, line, reading, said, speaker
+from chainsaw.work.inspect.logs import LogRequest, line, log_query, said, speaker
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def paths(tmp_path, monkeypatch, goldens):
 
 def refused(wish):
     with pytest.raises(ChainsawError) as caught:
-        reading(wish)
+        log_query(wish)
     (problem,) = caught.value.diagnostics
     return problem, caught.value.exit
 
@@ -36,7 +36,7 @@ def entry(text, container="", unit="app@blog.service"):
 
 
 def test_what_an_instance_says_is_what_its_units_and_containers_say(paths):
-    wanted = reading(Wish("blog"))
+    wanted = log_query(LogRequest("blog"))
     assert wanted.command == (
         "journalctl --user CONTAINER_NAME=blog.db + _SYSTEMD_USER_UNIT=app@blog.db.service"
         " + USER_UNIT=app@blog.db.service"
@@ -46,14 +46,14 @@ def test_what_an_instance_says_is_what_its_units_and_containers_say(paths):
 
 
 def test_a_component_alone_can_be_asked_for_and_a_time(paths):
-    assert reading(Wish("blog", "db", since="-1 hour")).command == (
+    assert log_query(LogRequest("blog", "db", since="-1 hour")).command == (
         "journalctl --user '--since=-1 hour' CONTAINER_NAME=blog.db + _SYSTEMD_USER_UNIT=app@blog.db.service"
         " + USER_UNIT=app@blog.db.service"
     )
 
 
 def test_what_visitors_asked_for_is_that_of_this_instance_alone(paths):
-    wanted = reading(Wish("club", access=True))
+    wanted = log_query(LogRequest("club", access=True))
     assert wanted.command == "journalctl --user '--grep=^club ' CONTAINER_NAME=chainsaw-front"
     assert wanted.accept(entry('club 192.0.2.1 - "GET /"', "chainsaw-front"))
     assert not wanted.accept(entry('club2 192.0.2.1 - "GET /"', "chainsaw-front"))
@@ -61,7 +61,7 @@ def test_what_visitors_asked_for_is_that_of_this_instance_alone(paths):
 
 
 def test_both_can_be_read_together_and_are_told_apart(paths):
-    wanted = reading(Wish("blog", every=True, grep="GET|ready"))
+    wanted = log_query(LogRequest("blog", every=True, grep="GET|ready"))
     assert "CONTAINER_NAME=chainsaw-front" in wanted.options
     visit, word = entry('blog 192.0.2.1 - "GET /"', "chainsaw-front"), entry("ready for connections", "blog.db")
     assert wanted.accept(visit)
@@ -73,19 +73,19 @@ def test_both_can_be_read_together_and_are_told_apart(paths):
 
 
 def test_a_component_that_there_is_not_is_refused_with_those_that_there_are(paths):
-    problem, code = refused(Wish("blog", "dbb"))
+    problem, code = refused(LogRequest("blog", "dbb"))
     assert (problem.code, code, problem.hint) == ("no-component", Exit.MISSING, "components: db, app")
     assert problem.message == "blog has no component 'dbb'; did you mean db?"
-    assert "--access is all" in refused(Wish("docs", "app"))[0].hint
+    assert "--access is all" in refused(LogRequest("docs", "app"))[0].hint
 
 
 def test_an_instance_that_is_only_declared_says_nothing_yet(paths):
     store.files.write_atomic(f"{paths.instance_files}/later.yaml", b"recipe: static\n")
-    problem, code = refused(Wish("later"))
+    problem, code = refused(LogRequest("later"))
     assert (problem.code, code, problem.hint) == ("not-applied", Exit.MISSING, "chainsaw apply later")
-    assert refused(Wish("blgo"))[0].message == "no instance 'blgo'; did you mean blog?"
+    assert refused(LogRequest("blgo"))[0].message == "no instance 'blgo'; did you mean blog?"
 
 
 def test_a_pattern_that_is_none_is_refused(paths):
-    problem, code = refused(Wish("blog", grep="(open"))
+    problem, code = refused(LogRequest("blog", grep="(open"))
     assert (problem.code, code, problem.key) == ("pattern", Exit.INVALID, "(open")

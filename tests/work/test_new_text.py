@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from chainsaw.load.settings import effective_settings
 from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_text
-from chainsaw.work.catalog import Catalog
-from chainsaw.work.new import instance_text
+from chainsaw.work.config.new import instance_text
+from chainsaw.work.recipes.catalog import Catalog
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CATALOG = Catalog(str(ROOT / "recipes"))

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.work.history import history
-from chainsaw.work.notes import note, notes_of
+from chainsaw.work.history.history import history
+from chainsaw.work.history.notes import note, notes_of
 
 
 @pytest.fixture

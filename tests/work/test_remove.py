@@ -10,12 +10,12 @@ from another import another_chainsaw
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files, store
-from chainsaw.work.install import uninstall
-from chainsaw.work.inventory import orphans, surplus_images, surplus_recipes, versions_of_rest
-from chainsaw.work.new import new
-from chainsaw.work.remove import deleted_by, purge, remove
+from chainsaw.work.config.new import new
+from chainsaw.work.inspect.inventory import orphans, unused_images_of, unused_recipes, versions_of_rest
+from chainsaw.work.lifecycle.prune import prune
+from chainsaw.work.lifecycle.remove import deleted_by, purge, remove
+from chainsaw.work.recipes.install import uninstall
 from chainsaw.work.result import Quiet, Request
-from chainsaw.work.sweep import sweep
 
 NO_NAMES = ["", ".", "..", "../instances", "../../chainsaw", "front", "Blog", "blog/volumes", "blog\n", "-blog", "all"]
 
@@ -123,7 +123,7 @@ def test_a_purge_is_remembered_and_so_is_why(data, podman):
 
 def test_what_nobody_is_to_know_of_is_not_remembered(data, podman):
     data.git("init", "-q", "-b", "main")
-    purge("blog", asked("blog", remembered=False), Quiet())
+    purge("blog", asked("blog", recorded=False), Quiet())
     assert data.git("log", check=False) == ""
     assert not [path for path in everything(data) if "blog" in path]
 
@@ -198,7 +198,7 @@ class Impatient(Quiet):
         raise TimeoutError(text)
 
 
-@pytest.mark.parametrize("work", [lambda report: purge("blog", asked("blog"), report), sweep])
+@pytest.mark.parametrize("work", [lambda report: purge("blog", asked("blog"), report), prune])
 def test_nothing_is_deleted_while_another_chainsaw_is_at_work(data, podman, work):
     files.write_atomic(f"{data.paths.static}/wiki-1.partial/index.html", b"")
     before = everything(data)
@@ -243,17 +243,17 @@ def test_images_and_recipes_stay_to_which_an_instance_could_return(admin, blog):
     admin.arrange(version(blog, "blog", "a"), version(blog, "club", "c"))
     manifest = admin.arrange(version(blog, "blog", "b"))
     assert [item.digest[0] for item in versions_of_rest(admin.paths, manifest)] == ["b", "a", "b"]
-    assert surplus_recipes(admin.user, manifest) == places[2:], "nobody returns to what was removed"
-    assert surplus_images(admin.user, manifest) == ["localhost/chainsaw/wordpress-app:c"]
+    assert unused_recipes(admin.user, manifest) == places[2:], "nobody returns to what was removed"
+    assert unused_images_of(admin.user, manifest) == ["localhost/chainsaw/wordpress-app:c"]
 
 
 def test_what_is_installed_for_its_own_sake_stays(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     manifest = admin.arrange()
-    assert surplus_recipes(admin.user, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
+    assert unused_recipes(admin.user, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
     store.write_chosen(admin.paths, ["chainsaw/wordpress"])
-    assert surplus_recipes(admin.user, manifest) == []
+    assert unused_recipes(admin.user, manifest) == []
 
 
 def test_an_installation_is_taken_back_and_what_nobody_uses_goes(data, podman, blog):
@@ -287,7 +287,7 @@ def test_what_a_declared_instance_will_need_stays(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     admin.declare("blog")
-    assert surplus_recipes(admin.user, admin.arrange()) == []
+    assert unused_recipes(admin.user, admin.arrange()) == []
 
 
 def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
@@ -312,11 +312,11 @@ def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
         ("image", "localhost/chainsaw/wordpress-app:b"),
         ("leftover", "wiki-2.partial"),
     ]
-    mended = {row[0]: row[3] for row in orphans().table.rows}
-    assert mended["data"] == "chainsaw remove club --purge"
-    assert mended["file"] == "chainsaw remove old --purge"
-    assert mended["note"] == "chainsaw remove older --purge"
-    assert {mended[kind] for kind in ("certificate", "static", "recipe", "image", "leftover")} == {
+    fixed = {row[0]: row[3] for row in orphans().table.rows}
+    assert fixed["data"] == "chainsaw remove club --purge"
+    assert fixed["file"] == "chainsaw remove old --purge"
+    assert fixed["note"] == "chainsaw remove older --purge"
+    assert {fixed[kind] for kind in ("certificate", "static", "recipe", "image", "leftover")} == {
         "chainsaw remove --orphans"
     }
 
@@ -329,7 +329,7 @@ def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
     files.write_atomic(f"{data.paths.static}/wiki-1/index.html", b"")
     data.write("removed/old.yaml", "recipe: static\n")
     before = everything(data)
-    told = sweep(Quiet())
+    told = prune(Quiet())
     lost = before - everything(data)
     assert {path.removeprefix(".local/share/chainsaw/") for path in lost} == {
         f"recipes/chainsaw/wordpress@{'b' * 16}/recipe.yaml",
@@ -348,7 +348,7 @@ def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
 
 
 def test_where_there_is_nothing_to_sweep_that_is_said(admin, podman):
-    assert sweep(Quiet()).lines == ("nothing is here that nobody uses",)
+    assert prune(Quiet()).lines == ("nothing is here that nobody uses",)
 
 
 def test_where_nobody_can_look_for_containers_that_is_not_said_to_be_nothing(admin, podman):

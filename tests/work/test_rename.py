@@ -8,7 +8,7 @@ import pytest
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files, store
-from chainsaw.work.rename import clone, rename
+from chainsaw.work.lifecycle.rename import clone, rename
 from chainsaw.work.result import Quiet, Request
 
 NEXT = "https://next.example.org/"

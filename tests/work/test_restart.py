@@ -9,7 +9,7 @@ from chainsaw.host import store
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest, Service
 from chainsaw.work.result import Quiet
-from chainsaw.work.serving import restart
+from chainsaw.work.service.service import restart
 
 
 @pytest.fixture

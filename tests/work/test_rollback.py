@@ -6,8 +6,8 @@ import pytest
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
+from chainsaw.work.lifecycle.rollback import rollback
 from chainsaw.work.result import Quiet, Request
-from chainsaw.work.rollback import rollback
 
 
 def dry(name=None, number=None):

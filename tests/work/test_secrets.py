@@ -13,10 +13,10 @@ from chainsaw.host import files
 from chainsaw.host.process import Outcome
 from chainsaw.model.deployment import Deployment, Ids, ProbeRequest, SecretFile
 from chainsaw.model.recipe import Rotation
-from chainsaw.work.catalog import Catalog
+from chainsaw.work.data.secrets import bring_in, list_secrets, rotate_secret, show_secret
+from chainsaw.work.recipes.catalog import Catalog
+from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.result import Quiet
-from chainsaw.work.secrets import bring_in, list_secrets, rotate_secret, show_secret
-from chainsaw.work.shelf import put_recipe
 
 IDS = Ids(uid=590824, gid=590824)
 RECIPE = """
@@ -44,7 +44,7 @@ def blog(admin, tmp_path):
     (directory / "images/app/Containerfile").write_text("ARG BASE\nFROM ${BASE}\n")
     (directory / "recipe.yaml").write_text(identity("wiki") + RECIPE)
     bundle = Catalog(str(directory.parent), paths=admin.paths).bundle("wiki")
-    put_recipe(admin.paths, bundle)
+    store_recipe(admin.paths, bundle)
     keys = ("password", "salt", "pepper")
     for key in keys:
         files.write_atomic(admin.paths.secret("blog", key), f"the {key} of before".encode(), 0o400)

@@ -6,7 +6,7 @@ import re
 
 from chainsaw.compile.images import shared_build
 from chainsaw.host import files, process, store
-from chainsaw.work.shipped import shared_files
+from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.scene import Scene
 
 

@@ -12,7 +12,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts
 from chainsaw.host.web import Answer
 from chainsaw.model.names import span_in_seconds
-from chainsaw.work.shipped import shared_files
+from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.assets import first_assets
 from chainsaw.work.trial.confinement import capabilities_beyond, leaks, listeners, not_confined, reachable
 from chainsaw.work.trial.footprint import footprint, image_sizes, memory_of

@@ -7,9 +7,9 @@ from typing import Any
 from chainsaw.errors import ChainsawError
 from chainsaw.host import store
 from chainsaw.plan import actions as act
-from chainsaw.work.apply import Session, applied, worker_for
-from chainsaw.work.execute import Worker
-from chainsaw.work.pieces import former_pieces, select
+from chainsaw.work.apply.apply import Session, applied, worker_for
+from chainsaw.work.apply.instances import former_instances, select
+from chainsaw.work.apply.worker import Worker
 from chainsaw.work.result import Request, Result
 from chainsaw.work.trial.scene import Scene
 
@@ -19,8 +19,8 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def attempt(session: Session) -> Result:
-        pieces = select(session.compiled.pieces, former_pieces(session.user.paths), (name,))
-        manifest, tree, _, plan = session.plan_for(pieces)
+        instances = select(session.compiled.instances, former_instances(session.user.paths), (name,))
+        manifest, tree, _, plan = session.plan_for(instances)
         worker = worker_for(session, manifest, tree)
         fronts = [item for item in plan if item.owner == "front" and isinstance(item, act.ProvideImage)]
         session.manager.start([("podman.socket", False)], 10)

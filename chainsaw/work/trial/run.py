@@ -14,9 +14,9 @@ from chainsaw.host import facts, files
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.tested import LEVELS as MEANINGS
 from chainsaw.model.tested import LevelResult, Tested
-from chainsaw.work.catalog import catalog_of, read_recipe
+from chainsaw.work.recipes.catalog import catalog_of, read_recipe
+from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Result
-from chainsaw.work.shipped import shared_files
 from chainsaw.work.trial.levels import LEVELS, has_marker
 from chainsaw.work.trial.scene import Scene
 

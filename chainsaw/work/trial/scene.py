@@ -20,13 +20,13 @@ from chainsaw.load.site import load_instance, load_site
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.site import Site
 from chainsaw.plan.state import State, instance_state
-from chainsaw.work.apply import apply
-from chainsaw.work.catalog import Catalog
-from chainsaw.work.names import instance_names
-from chainsaw.work.new import instance_text
-from chainsaw.work.remove import purge
+from chainsaw.work.apply.apply import apply
+from chainsaw.work.config.names import instance_names
+from chainsaw.work.config.new import instance_text
+from chainsaw.work.lifecycle.remove import purge
+from chainsaw.work.recipes.catalog import Catalog
+from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Request
-from chainsaw.work.shipped import shared_files
 from chainsaw.work.trial.marker import Player
 
 REQUEST_TIMEOUT = 60.0
@@ -89,7 +89,7 @@ class Scene:
 
     def apply(self, name: str) -> None:
         """Apply one instance; raise ChainsawError when it does not come up."""
-        result = apply(Request((name,), command="recipe test", remembered=False), self.report, self.catalog)
+        result = apply(Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
         if result.exit is not Exit.OK:
             # Who tests a recipe has no file of the instance to mend.
             raise ChainsawError([item for item in result.diagnostics if item.code != "put-back"], result.exit)
@@ -97,7 +97,7 @@ class Scene:
     def purge(self, name: str) -> None:
         """Remove an instance and all that is its own."""
         if name in instance_names() or files.exists(self.user.paths.instance(name)):
-            purge(name, Request((name,), command="recipe test", remembered=False), self.report, self.catalog)
+            purge(name, Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
 
     def deployment(self, name: str) -> Deployment:
         """Return what is applied of an instance."""

@@ -1,0 +1,116 @@
+"""What an examination of the host looks at, as plain values; None is what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Files = tuple[tuple[str, str], ...]
+"""Configuration files as path and text, in the order in which they are read; what is set last holds."""
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """Podman's store of images: the drivers that made one, and the mark that an overlay keeps of its mount program."""
+
+    drivers: frozenset[str] = frozenset()
+    mount_program: str | None = None
+
+
+@dataclass(frozen=True)
+class JournalStore:
+    """Where the journal is written: to the disk, to memory; `size` is the bytes of it on the disk."""
+
+    on_disk: bool
+    in_memory: bool
+    size: int
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The clock: seconds since 1970, and the most by which the kernel takes it to be wrong, in seconds.
+
+    `written` is when this host wrote what is applied, in seconds since 1970, 0 for never. In a container the clock is
+    that of its host.
+    """
+
+    now: float
+    error: float | None
+    written: float = 0.0
+    in_container: bool = False
+
+
+@dataclass(frozen=True)
+class Space:
+    """A file system: what of ours is on it, where, its bytes and inodes, and those of them that a user can have.
+
+    A file system that makes inodes as it needs them has 0 (statvfs(3), f_files).
+    """
+
+    contents: tuple[str, ...]
+    place: str
+    size: int
+    free: int
+    inodes: int
+    inodes_free: int
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What a crash left: whether the last apply was cut off, generations that never became current, and *.partial.
+
+    `rubbish` is what the next apply would write anew, `others` is what belongs to volumes, backups and secrets. While
+    somebody is at work, the `holder`, none of it is a leftover.
+    """
+
+    unfinished: bool = False
+    newer: tuple[int, ...] = ()
+    rubbish: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    holder: str = ""
+
+
+@dataclass(frozen=True)
+class PlainAnswer:
+    """What came of a request on the front's plain port: a status, 0 for a closed connection, or a problem."""
+
+    status: int = 0
+    location: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ShownCertificate:
+    """The certificate that the front shows for a host: from when to when it is valid, seconds since 1970; a problem.
+
+    `refused` tells that there is one, and that it does not hold.
+    """
+
+    since: float = 0.0
+    until: float = 0.0
+    problem: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a resolver says of a name: its addresses; none when there is no such name; or a problem."""
+
+    addresses: frozenset[str] = frozenset()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The addresses of this host, and the names that it answers for by itself, without a resolver."""
+
+    own: frozenset[str] = frozenset()
+    own_names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class IdNames:
+    """The names that `ps` and `ls` have for the first id of each block, by instance; None for a number."""
+
+    names: Mapping[str, str | None] = field(default_factory=dict)
+    by_systemd: bool = True

@@ -1,0 +1,120 @@
+"""Verdicts on what there is only so much of: time that is right, disk, memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from chainsaw.checks.check import Check, State
+from chainsaw.checks.observed import Clock, Space
+from chainsaw.model.quantity import bytes_for_people, span_for_people
+
+UNSYNCHRONISED = 16.0
+"""Seconds: the kernel's error of a clock that nobody sets (adjtimex(2); timedatectl judges by the same number)."""
+BACKWARDS = 60.0
+"""Seconds by which the clock may be behind what this host wrote itself."""
+SCARCE, LOW = 500_000_000, 2_000_000_000
+"""Bytes: an image does not fit into the first, an update with its backup hardly into the second."""
+FEW_INODES, SOME_INODES = 0.01, 0.05
+NO_MEMORY, LITTLE_MEMORY = 0.04, 0.1
+WAITING, STALLED = 10.0, 10.0
+"""Percent of a minute in which some, or all, processes waited for memory (PSI: some avg60, full avg60)."""
+SMALL_PAGES = "podman image prune; journalctl --user --vacuum-size=100M"
+
+
+def clock(seen: Clock) -> Check:
+    """Judge whether the clock is right, as far as the kernel can tell."""
+    behind = seen.written - seen.now
+    if behind > BACKWARDS:
+        found = f"wrong: it is {span_for_people(behind)} behind what this host wrote itself"
+        return Check("clock", "fail", found, "sudo timedatectl set-ntp true; timedatectl")
+    if seen.error is None:
+        return Check("clock", "unknown", "the kernel does not tell whether it is synchronised", "timedatectl")
+    if seen.error >= UNSYNCHRONISED:
+        hint = "sudo apt install systemd-timesyncd; timedatectl"
+        if seen.in_container:
+            hint = "on the host of this container: timedatectl"
+        return Check("clock", "warn", "not synchronised: certificates and one-time passwords depend on it", hint)
+    return Check("clock", "ok", f"synchronised, to {seen.error * 1000:.0f} ms at worst")
+
+
+def space(seen: Space) -> Check:
+    """Judge how much is free on a file system, in bytes and in inodes."""
+    subject = " and ".join(seen.contents) if len(seen.contents) < 3 else ", ".join(seen.contents)
+    free = f"{bytes_for_people(seen.free)} of {bytes_for_people(seen.size)} free at {seen.place}"
+    inodes = seen.inodes_free / seen.inodes if seen.inodes else 1.0
+    state = _graded(
+        fail=seen.free < SCARCE or inodes < FEW_INODES,
+        warn=seen.free < LOW or inodes < SOME_INODES,
+    )
+    found = free if inodes >= SOME_INODES else f"{free}, and {seen.inodes_free} of {seen.inodes} inodes"
+    return Check("disk", state, found, SMALL_PAGES if state != "ok" else "", subject)
+
+
+def _graded(fail: bool, warn: bool) -> State:
+    return "fail" if fail else "warn" if warn else "ok"
+
+
+def memory(meminfo: str | None, pressure: str | None, limits: Mapping[str, int | None] | None) -> Iterator[Check]:
+    """Judge /proc/meminfo (proc(5)), /proc/pressure/memory (the kernel's psi.rst), and what instances may take.
+
+    `limits` are the bytes of MemoryMax= by unit, None where there is none; or None when they cannot be read.
+    """
+    if meminfo is None:
+        yield Check("memory", "unknown", "/proc/meminfo cannot be read", "free -h")
+    else:
+        known = {name: int(count) * 1024 for name, count in re.findall(r"^(\w+): +([0-9]+) kB", meminfo, re.MULTILINE)}
+        yield _available(known)
+        yield _swap(known)
+        yield _promised(known, limits)
+    yield _pressure(pressure)
+
+
+def _available(known: Mapping[str, int]) -> Check:
+    total, available = known.get("MemTotal", 0), known.get("MemAvailable")
+    if available is None or not total:
+        return Check("memory", "unknown", "the kernel does not say how much is available", "free -h")
+    found = f"{bytes_for_people(available)} of {bytes_for_people(total)} available"
+    state = _graded(fail=available < NO_MEMORY * total, warn=available < LITTLE_MEMORY * total)
+    return Check("memory", state, found, "chainsaw list shows who takes it" if state != "ok" else "")
+
+
+def _swap(known: Mapping[str, int]) -> Check:
+    total, free = known.get("SwapTotal", 0), known.get("SwapFree", 0)
+    if not total:
+        return Check("swap", "ok", "none")
+    found = f"{bytes_for_people(free)} of {bytes_for_people(total)} free"
+    if free < 0.1 * total:
+        return Check("swap", "warn", found, "chainsaw list shows who takes memory; sleep: 15m lets it go")
+    return Check("swap", "ok", found)
+
+
+def _promised(known: Mapping[str, int], limits: Mapping[str, int | None] | None) -> Check:
+    """Judge whether all instances may take what each may take, at once."""
+    topic, there = "memory limits", known.get("MemTotal", 0) + known.get("SwapTotal", 0)
+    if limits is None:
+        return Check(topic, "unknown", "what is applied cannot be read", "systemd-cgtop --depth=5 user.slice")
+    boundless = sorted(unit for unit, limit in limits.items() if limit is None)
+    if boundless:
+        return Check(topic, "warn", f"none for {', '.join(boundless)}", "memory: in the file of the instance")
+    promised = sum(limit or 0 for limit in limits.values())
+    found = f"{bytes_for_people(promised)} for all instances at once, of {bytes_for_people(there)}"
+    if promised > there:
+        hint = "more swap, or sleep: 15m, or less memory: in the files of instances"
+        return Check(topic, "warn", f"{found}: if all were busy, the kernel would end one", hint)
+    return Check(topic, "ok", found)
+
+
+def _pressure(text: str | None) -> Check:
+    topic = "memory pressure"
+    if text is None:
+        return Check(topic, "unknown", "the kernel does not measure it", "boot with the kernel parameter psi=1")
+    found = {kind: float(share) for kind, share in re.findall(r"^(some|full) .*avg60=([0-9.]+)", text, re.MULTILINE)}
+    if "some" not in found:
+        return Check(topic, "unknown", f"/proc/pressure/memory is not as it should be: {text[:60]!r}")
+    told = f"{found['some']:.0f} % of the last minute something waited for memory"
+    stalled = found.get("full", 0.0)
+    state = _graded(fail=stalled > STALLED, warn=found["some"] > WAITING)
+    if state == "ok":
+        return Check(topic, state, told)
+    return Check(topic, state, f"{told}, {stalled:.0f} % everything did", "chainsaw list shows who takes it")

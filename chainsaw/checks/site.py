@@ -1,0 +1,145 @@
+"""Verdicts on the site: what is applied, what a crash left of it, and whether its units are as they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from chainsaw.checks.check import Check, some
+from chainsaw.checks.observed import Leftovers
+from chainsaw.errors import Diagnostic
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.plan.diff import FRONT_SOCKET
+from chainsaw.plan.observed import UnitDetails
+from chainsaw.plan.state import FRONT, instance_state, restarted
+
+API = "podman.socket"
+FIX = "chainsaw doctor --fix"
+UNKNOWN_UNITS = "systemd's user manager does not answer"
+
+Units = Mapping[str, UnitDetails]
+
+
+def generation(number: int, problem: Diagnostic | None, way_back: str, declared: Collection[str]) -> Check:
+    """Judge what is applied: `number` is the current generation, 0 for none; `problem` is why it cannot be read.
+
+    `way_back` is the command that makes a former generation current.
+    """
+    if problem is not None:
+        return Check("generation", "fail", f"{number} cannot be read: {problem.headline()}", way_back or problem.hint)
+    if number:
+        return Check("generation", "ok", f"{number} is current")
+    if declared:
+        return Check("generation", "warn", f"nothing is applied yet; declared: {some(declared)}", "chainsaw apply")
+    return Check("generation", "ok", "nothing is applied yet, and nothing declared")
+
+
+def leftovers(left: Leftovers | None) -> Iterator[Check]:
+    """Judge what a crash left behind; None when it cannot be seen."""
+    if left is None:
+        for topic in ("last apply", "leftovers"):
+            yield Check(topic, "unknown", "the state of chainsaw cannot be read", "ls -l ~/.local/state/chainsaw")
+        return
+    if left.holder:
+        found = f"another chainsaw is at work: {left.holder}"
+        yield Check("last apply", "unknown", found, "chainsaw doctor, when it is done")
+        yield Check("leftovers", "unknown", "what is not finished now may be soon", "chainsaw doctor, when it is done")
+        return
+    if left.unfinished:
+        yield Check("last apply", "fail", "was cut off before its end", f"chainsaw apply, or {FIX}")
+    else:
+        yield Check("last apply", "ok", "was brought to its end")
+    told = [*left.rubbish, *(f"generation {number}, never current" for number in left.newer)]
+    if told:
+        yield Check("leftovers", "warn", some(told), FIX)
+    elif not left.others:
+        yield Check("leftovers", "ok", "none")
+    if left.others:
+        hint = f"podman unshare rm -r {left.others[0]}, if nobody needs it"
+        yield Check("leftovers", "warn", f"begun and never finished: {some(left.others)}", hint, "data")
+
+
+def generated_files(edited: Collection[str] | None) -> Check:
+    """Judge whether generated files are as they were written; `edited` are those that are not."""
+    if edited is None:
+        return Check("generated files", "unknown", "they cannot be read", "chainsaw plan")
+    if not edited:
+        return Check("generated files", "ok", "as they were written")
+    found = f"edited by hand: {some(edited)}; apply refuses to overwrite that"
+    return Check("generated files", "warn", found, "chainsaw plan shows it, chainsaw apply --force discards it")
+
+
+def listening(manifest: Manifest, units: Units | None) -> Iterator[Check]:
+    """Judge the units through which everything begins: the front's socket, each instance's sockets and timers."""
+    if manifest.front is None:
+        return
+    if units is None:
+        yield Check("front socket", "unknown", UNKNOWN_UNITS)
+    else:
+        yield _held("front socket", FRONT_SOCKET, units)
+    for kind in ("socket", "timer", "mail socket"):
+        for name, deployment in manifest.instances.items():
+            own = {"socket": (deployment.socket,), "timer": deployment.timers, "mail socket": (deployment.relay,)}
+            for service in own[kind] if deployment.serving != "stopped" else ():
+                if service and units is None:
+                    yield Check(kind, "unknown", UNKNOWN_UNITS, subject=name)
+                elif service and units is not None:
+                    yield _held(kind, service.unit, units, name)
+
+
+def _held(topic: str, unit: str, units: Units, subject: str = "") -> Check:
+    state = units[unit].active if unit in units else "inactive"
+    if state == "active":
+        return Check(topic, "ok", "active", subject=subject)
+    return Check(topic, "fail", f"{unit} is {state}", f"{FIX}, or systemctl --user start {unit}", subject)
+
+
+def instances(manifest: Manifest, units: Units | None, gone: Mapping[str, Collection[str]]) -> Iterator[Check]:
+    """Judge what each instance is doing; `gone` are the directories of an instance that are not there."""
+    for name, deployment in manifest.instances.items():
+        if missing := gone.get(name):
+            found = f"not there: {some(missing)}; an apply would make it anew, and empty"
+            yield Check("instance", "fail", found, f"look where its data is; then chainsaw apply {name}", name)
+        elif units is None:
+            yield Check("instance", "unknown", UNKNOWN_UNITS, subject=name)
+        else:
+            yield _instance(deployment, units)
+
+
+def _instance(deployment: Deployment, units: Units) -> Check:
+    name = deployment.name
+    state = instance_state(deployment, {unit: item.active for unit, item in units.items()})
+    if state == "stopped" and deployment.serving != "stopped":
+        return Check("instance", "fail", "stopped, and not because of its file", f"{FIX}, or chainsaw apply", name)
+    if state == "failed":
+        return Check("instance", "fail", "failed", f"chainsaw logs {name}", name)
+    if again := restarted(deployment, units):
+        found = ", ".join(f"{unit} has begun anew {count} times" for unit, count in sorted(again.items()))
+        return Check("instance", "warn", f"{state}, but {found}", f"chainsaw logs {name}", name)
+    if state in ("starting", "stopping"):
+        return Check("instance", "warn", f"{state} just now", f"chainsaw status {name}", name)
+    return Check("instance", "ok", state, subject=name)
+
+
+def failed_units(units: Units | None) -> Check:
+    """Judge whether any unit of ours, or of Podman's API, has failed."""
+    if units is None:
+        return Check("units", "unknown", UNKNOWN_UNITS, "systemctl --user --failed")
+    failed = sorted(unit for unit, item in units.items() if item.active == "failed")
+    if not failed:
+        return Check("units", "ok", "none has failed")
+    found = f"failed: {some([f'{unit} ({units[unit].result})' for unit in failed])}"
+    return Check("units", "fail", found, f"systemctl --user status {failed[0]}, then {FIX}")
+
+
+def front(manifest: Manifest, units: Units | None) -> Iterator[Check]:
+    """Judge whether the front runs, or systemd is to start it with the next request."""
+    if manifest.front is None:
+        return
+    if units is None:
+        yield Check("front", "unknown", UNKNOWN_UNITS)
+        return
+    state = units[FRONT].active if FRONT in units else "inactive"
+    if state in ("active", "reloading"):
+        yield Check("front", "ok", "runs")
+    else:
+        yield Check("front", "fail", f"{FRONT} is {state}", f"journalctl --user -u {FRONT} -n 30, then {FIX}")

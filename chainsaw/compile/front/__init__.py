@@ -1,0 +1,1 @@
+"""The shared nginx: the servers of all host names and the locations of each instance."""

@@ -1,0 +1,138 @@
+"""The whole site: the pieces of its instances, the front, and the target that starts them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chainsaw.compile.context import Host, Shared
+from chainsaw.compile.header import marked
+from chainsaw.compile.images import shared_build
+from chainsaw.compile.instance import CompiledInstance
+from chainsaw.compile.render_unit import unit_artifact
+from chainsaw.compile.template import render
+from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, as_tree
+from chainsaw.model.block import Block
+from chainsaw.model.deployment import Deployment, Directory, ImageNeed, Manifest, ProbeRequest, Service
+from chainsaw.model.site import Site
+
+ORIGIN = "site.yaml and instances/"
+
+
+def compile_site(
+    instances: Mapping[str, CompiledInstance],
+    site: Site,
+    block: Block,
+    host: Host,
+    shared: Shared,
+    site_text: str | None = None,
+) -> tuple[Manifest, dict[str, Artifact]]:
+    """Return the manifest (number 0) and the tree of a site; `block` is the front's, `site_text` is site.yaml's."""
+    artifacts = [artifact for instance in instances.values() for artifact in instance.artifacts]
+    artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
+    artifacts += _nginx(instances, site, host, shared)
+    front = list(_front_units(site, block, host, shared))
+    artifacts += [*front, _target(instances, host, shared)]
+    tree = as_tree(artifacts)
+    manifest = Manifest(
+        number=0,
+        front=_front_deployment(front, block, host, shared),
+        instances={name: instance.deployment for name, instance in sorted(instances.items())},
+        files={path: artifact.digest for path, artifact in tree.items()},
+        owners={path: artifact.owner for path, artifact in tree.items() if artifact.owner},
+    )
+    return manifest, tree
+
+
+def _addresses(port: int, host: Host) -> list[str]:
+    return [f"0.0.0.0:{port}", *([f"[::]:{port}"] if host.ipv6 else [])]
+
+
+def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterator[Artifact]:
+    addresses = _addresses(site.ports.http, host) + _addresses(site.ports.https, host)
+    paths = host.paths
+    contexts: dict[str, dict[str, Any]] = {
+        "units/chainsaw-front.socket": {"addresses": addresses},
+        "quadlets/chainsaw-front.container": {
+            "image": shared_build("nginx", shared.images).reference,
+            "block": block.start,
+            "descriptors": "".join(f"{number + 3}:" for number in range(len(addresses)))[:-1] + ";",
+            "generations": paths.generations,
+            "certificates": paths.certificates,
+            "sockets": paths.sockets,
+            "static": paths.static,
+            "public": paths.public,
+        },
+    }
+    for path, context in contexts.items():
+        template = f"front.{path.rsplit('.', 1)[-1]}.j2"
+        yield unit_artifact(path, template, context, shared=shared, host=host, origin="site.yaml", owner="")
+
+
+def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Shared) -> Artifact:
+    units = ["chainsaw-front.socket", "chainsaw-front.service"]
+    for _, instance in sorted(instances.items()):
+        deployment = instance.deployment
+        if deployment.serving == "stopped":
+            continue
+        awake = [] if deployment.sleep is not None else [*deployment.services, deployment.gate]
+        wanted = [deployment.socket, *awake, *deployment.timers, deployment.relay]
+        units += [service.unit for service in wanted if service]
+    path = "units/chainsaw.target"
+    return unit_artifact(
+        path, "chainsaw.target.j2", {"units": units}, shared=shared, host=host, origin=ORIGIN, owner=""
+    )
+
+
+def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
+    hosts: dict[str, list[Deployment]] = {}
+    for _, instance in sorted(instances.items()):
+        hosts.setdefault(instance.deployment.host, []).append(instance.deployment)
+    listen = {
+        "http": site.ports.http,
+        "https": site.ports.https,
+        "http_addresses": _addresses(site.ports.http, host),
+        "https_addresses": _addresses(site.ports.https, host),
+        "port_suffix": site.ports.suffix,
+    }
+    workers = min(host.processors, 2)
+    yield _nginx_file("nginx.conf", "nginx.conf.j2", {"workers": workers, **listen}, shared)
+    for page in ("503", "maintenance"):
+        yield Artifact(f"nginx/pages/.chainsaw/{page}.html", shared.templates[f"nginx/{page}.html"].encode())
+    for name, deployments in sorted(hosts.items()):
+        context = {
+            "host": name,
+            "names": [item.name for item in deployments],
+            "rooted": any(item.path == "/" for item in deployments),
+            **listen,
+        }
+        yield _nginx_file(f"hosts/{name}.conf", "host.conf.j2", context, shared)
+
+
+def _nginx_file(filename: str, template: str, context: dict[str, Any], shared: Shared) -> Artifact:
+    text = render(f"quadlets/nginx/{template}", shared.templates[f"nginx/{template}"], context)
+    return Artifact(f"nginx/{filename}", marked(ORIGIN, text).encode())
+
+
+def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: Shared) -> Deployment:
+    digests = {unit.path.rsplit("/", 1)[-1]: unit.digest for unit in units}
+    paths = host.paths
+    return Deployment(
+        name="front",
+        recipe="front",
+        version="",
+        host="",
+        path="/",
+        block=block.start,
+        images=(ImageNeed(reference=shared_build("nginx", shared.images).reference, base="nginx"),),
+        directories=(
+            *(Directory(path=path, mode=0o755) for path in (paths.static, paths.public)),
+            Directory(path=paths.sockets, mode=0o711),
+            Directory(path=paths.front, mode=0o711),
+            Directory(path=paths.authority, mode=0o700),
+            Directory(path=paths.certificates, mode=0o711),
+        ),
+        services=(Service(unit="chainsaw-front.service", digest=digests["chainsaw-front.container"]),),
+        socket=Service(unit="chainsaw-front.socket", digest=digests["chainsaw-front.socket"]),
+        probe=ProbeRequest(path="/", status=200),
+    )

@@ -1,0 +1,35 @@
+"""Pieces of the current generation, to stand beside freshly compiled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chainsaw.compile.instance import CompiledInstance
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import store
+from chainsaw.model.paths import Paths
+from chainsaw.work.config.names import no_instance
+
+
+def former_instances(paths: Paths, number: int | None = None) -> dict[str, CompiledInstance]:
+    """Return the pieces of a generation, the current one unless told."""
+    manifest = store.read_manifest(paths, store.current_number(paths) if number is None else number)
+    tree = store.read_tree(paths, manifest)
+    return {
+        name: CompiledInstance(deployment, tuple(artifact for artifact in tree.values() if artifact.owner == name))
+        for name, deployment in manifest.instances.items()
+    }
+
+
+def select(
+    fresh: Mapping[str, CompiledInstance], former: Mapping[str, CompiledInstance], names: tuple[str, ...]
+) -> dict[str, CompiledInstance]:
+    """Return the fresh pieces, or with names the former ones but for those; raise ChainsawError for unknown names."""
+    if not names:
+        return dict(fresh)
+    known = frozenset(fresh.keys() | former.keys())
+    unknown = [problem for name in names if name not in known for problem in no_instance(name, known).diagnostics]
+    if unknown:
+        raise ChainsawError(unknown, Exit.MISSING)
+    chosen = {name: instance for name, instance in former.items() if name not in names}
+    return chosen | {name: fresh[name] for name in names if name in fresh}

@@ -1,0 +1,89 @@
+"""What plan and apply have to say, as results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chainsaw.errors import Diagnostic, Exit
+from chainsaw.host import files
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan import actions as act
+from chainsaw.plan.commands import command_of
+from chainsaw.work.result import Result
+
+NOTHING = "nothing to do"
+
+
+def report_plan(plan: Sequence[act.Action], generation: int, explaining: Paths | None = None) -> Result:
+    """Return what apply would do, or with an admin's paths with which commands somebody would do the same."""
+    lines = [command_of(action, explaining) if explaining else _line(action) for action in plan] or [NOTHING]
+    data = {"actions": act.summary(list(plan)), "generation": generation}
+    return Result(data, tuple(lines))
+
+
+def _line(action: act.Action) -> str:
+    shown = action.as_dict()
+    line = f"{shown['action'].replace('-', ' '):18} {shown['subject']}".rstrip()
+    if isinstance(action, act.WriteGeneration):
+        groups = (("+", action.added), ("~", action.changed), ("-", action.removed))
+        line += "".join(f"\n    {mark} {path}" for mark, paths in groups for path in paths)
+    return line
+
+
+def report_applied(
+    done: Sequence[act.Action],
+    failures: Mapping[str, Sequence[Diagnostic]],
+    manifest: Manifest,
+    former: Mapping[str, Deployment],
+    paths: Paths,
+) -> Result:
+    """Return what apply did, and for each instance that is new how to get in."""
+    lines: list[str] = []
+    for name, deployment in sorted(manifest.instances.items()):
+        if name not in former:
+            lines += _welcome(name, deployment)
+    gone = sorted(former.keys() - manifest.instances.keys() - failures.keys())
+    for name in gone:
+        places = [item.path for item in former[name].directories if item.path.endswith(f"/{name}")]
+        lines.append(f"{name} is stopped and no longer served. Its data is still in {' and '.join(places)}")
+    fresh = [name for name, item in manifest.instances.items() if name not in former and item.block is not None]
+    if not all(files.exists(f"/etc/userdb/chainsaw-{name}.user") for name in fresh):
+        lines.append("ps and ls show numbers for the ids of new instances until you run: sudo chainsaw setup")
+    changed = sorted({action.owner for action in done if action.owner and action.owner != "front"} & former.keys())
+    lines += [
+        f"{name} is brought up to date" for name in changed if name in manifest.instances and name not in failures
+    ]
+    if not lines and not failures:
+        lines = ["the front is brought up to date"] if done else [NOTHING]
+    data: dict[str, Any] = {
+        "actions": act.summary(list(done)),
+        "instances": {name: {"url": item.url} for name, item in manifest.instances.items()},
+        "failed": sorted(failures),
+        "removed": gone,
+    }
+    problems = tuple(problem for name in sorted(failures) for problem in _named(name, failures[name], former))
+    return Result(data, tuple(lines), problems, Exit.DEGRADED if failures else Exit.OK)
+
+
+def _named(name: str, problems: Sequence[Diagnostic], former: Mapping[str, Deployment]) -> list[Diagnostic]:
+    """Say of an instance's problems whose they are, and what became of it."""
+    outcome = "it runs as before" if name in former else "it was not installed; its data, if any, is kept"
+    summary = Diagnostic(
+        "put-back", f"{name} was put back: {outcome}", f"instances/{name}.yaml", hint="mend it, then: chainsaw apply"
+    )
+    return [*problems, summary]
+
+
+def _welcome(name: str, deployment: Deployment) -> list[str]:
+    lines = [f"{name} is live at {deployment.url}"]
+    if deployment.login:
+        page, user, secret = deployment.login
+        person = f" as {user}" if user else ""
+        lines.append(f"  log in at {page}{person}; the password: chainsaw secret show {name} {secret}")
+    own = [item.path for item in deployment.directories if item.ids is None and "/public/" in item.path]
+    lines += [f"  its files: {path}" for path in own if not path.endswith(f"/public/{name}")]
+    if deployment.notes:
+        lines.append(f"  {deployment.notes}")
+    return lines

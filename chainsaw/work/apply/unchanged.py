@@ -1,0 +1,89 @@
+"""A glance at the host: whether all that the current generation was compiled from is as it was, and nothing is to do.
+
+Reading, checking and compiling takes most of the time of an apply that finds nothing to do, and most applies are such.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+
+from chainsaw import __version__
+from chainsaw.host import facts, files, store
+from chainsaw.host.observe import foreign_files, observe
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.deployment import Manifest
+from chainsaw.plan.diff import Wanted, make_plan
+from chainsaw.work.apply.report import report_applied, report_plan
+from chainsaw.work.recipes.shipped import shipped
+from chainsaw.work.result import Reporter, Request, Result
+
+
+def inputs_digest(user: facts.Account) -> str:
+    """Return a digest of all that a compilation reads, but for blocks, installed recipes and Podman."""
+    paths = user.paths
+    names = [name for name in files.list_directory(paths.instance_files) if name.endswith(".yaml")]
+    parts = {
+        "version": __version__,
+        "site": files.read_text(paths.site_file),
+        "instances": {name: files.read_text(f"{paths.instance_files}/{name}") for name in names},
+        "recipes": [
+            files.directory_digest(place) for place in (shipped("recipes"), *store.read_trials(paths).values())
+        ],
+        "quadlets": files.directory_digest(shipped("quadlets")),
+        "ids": [files.read_text("/etc/subuid"), files.read_text("/etc/subgid")],
+        "host": [facts.processors(), facts.has_ipv6()],
+    }
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def apply(request: Request, report: Reporter) -> Result:
+    """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
+    result = _apply(request, report)
+    if request.why and not request.dry_run and result.data["actions"] == []:
+        line = "so the reason is not kept either: chainsaw note NAME keeps one"
+        return replace(result, lines=(*result.lines, line))
+    return result
+
+
+def _apply(request: Request, report: Reporter) -> Result:
+    if not request.names and not request.force:
+        user = facts.account()
+        manifest = _unchanged_manifest(user)
+        if manifest is not None and request.dry_run:
+            return report_plan([], manifest.number)
+        if manifest is not None:
+            return report_applied([], {}, manifest, manifest.instances, user.paths)
+    from chainsaw.work.apply.apply import apply as apply_from_the_start
+
+    return apply_from_the_start(request, report)
+
+
+def inputs_unchanged(user: facts.Account) -> store.Compiled | None:
+    """Return from what the current generation was compiled, if all of it is as it was; None otherwise."""
+    paths = user.paths
+    known = store.read_compiled(paths)
+    if known is None or (known.generation, known.blocks) != (store.current_number(paths), store.read_blocks(paths)):
+        return None
+    if known.inputs != inputs_digest(user) or known.recipes != files.directory_digest(paths.recipes):
+        return None
+    if any(files.directory_digest(path) != digest for path, digest in known.watched.items()):
+        return None
+    return known
+
+
+def _unchanged_manifest(user: facts.Account) -> Manifest | None:
+    """Return the current manifest if it is still what is declared and all of it is in place, or None."""
+    paths = user.paths
+    known = inputs_unchanged(user)
+    if known is None:
+        return None
+    manifest = store.read_manifest(paths, known.generation)
+    podman = facts.podman_version(paths)
+    with UserManager() as manager:
+        if known.podman != podman or facts.missing_from_host(user, known.ports, podman, manager.version):
+            return None
+        observed = observe(paths, manifest, manager)
+    idle = not (observed.drift or foreign_files(paths, manifest) or make_plan(Wanted(manifest, {}, paths), observed))
+    return manifest if idle else None

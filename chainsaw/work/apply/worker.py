@@ -1,0 +1,179 @@
+"""One action of a plan to its effect on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import certificates, files, journal, store
+from chainsaw.host.facts import Account
+from chainsaw.host.observe import issued_record
+from chainsaw.host.podman import Placement, Podman
+from chainsaw.host.probe import probe
+from chainsaw.host.step import Steps
+from chainsaw.host.systemd import UserManager
+from chainsaw.host.web import Front
+from chainsaw.model.artifact import Tree
+from chainsaw.model.deployment import Ids, Manifest
+from chainsaw.plan import actions as act
+from chainsaw.plan.observed import TARGET
+from chainsaw.plan.state import FRONT
+from chainsaw.work.apply.validate import validate_generation
+from chainsaw.work.recipes.catalog import Catalog
+from chainsaw.work.recipes.images import Images
+from chainsaw.work.recipes.installed import store_recipe
+from chainsaw.work.result import Reporter
+
+RELOAD_TIMEOUT = 10.0
+WORKER = "nginx: worker process"
+"""The title of a worker that accepts connections; one that ends changes it first."""
+
+
+@dataclass
+class Worker:
+    """Carries out the actions of one plan; `manifest` and `tree` are what is to be current afterwards."""
+
+    user: Account
+    manager: UserManager
+    podman: Podman
+    catalog: Catalog
+    images: Images
+    steps: Steps
+    report: Reporter
+    https: int
+    node: str
+    manifest: Manifest
+    tree: Tree
+    pending: list[Placement] = field(default_factory=list)
+    issued: list[str] = field(default_factory=list)
+
+    def record_block(self, action: act.RecordBlock) -> None:
+        """Record a block before anything is made with it."""
+        store.write_block(self.user.paths, action.owner, action.start)
+
+    def install_recipe(self, action: act.InstallRecipe) -> None:
+        """Copy a recipe to where installed ones are."""
+        store_recipe(self.user.paths, self.catalog.bundle(action.origin))
+
+    def provide_image(self, action: act.ProvideImage) -> None:
+        """Refuse an image that could not be had, or whose data would be lost."""
+        self.images.check(action.need)
+
+    def create_directory(self, action: act.CreateDirectory) -> None:
+        """Make a directory; a new volume with a seed gets a copy of it. One of a block's is made with all others."""
+        directory = action.directory
+        seed: dict[str, bytes] = {}
+        if directory.seed:
+            recipe, below = directory.seed
+            seed = self.catalog.bundle(recipe).below(below)
+        if directory.ids is not None:
+            self.pending.append(Placement(directory.path, directory.mode, directory.ids, seed=seed))
+            return
+        if not seed:
+            files.make_directory(directory.path, directory.mode)
+            return
+        partial = f"{directory.path}.partial"
+        files.remove_tree(partial)
+        files.make_directory(partial, directory.mode)
+        for path, content in seed.items():
+            files.write_atomic(f"{partial}/{path}", content)
+        files.rename(partial, directory.path)
+
+    def create_secret(self, action: act.CreateSecret) -> None:
+        """Generate a secret of letters and digits, or copy the site's, readable by its component's user alone."""
+        secret = action.secret
+        value = (files.read_text(secret.source) or "") if secret.source else files.random_text(secret.length)
+        self.pending.append(Placement(secret.path, 0o400, secret.ids, value.encode()))
+
+    def export_static(self, action: act.ExportStatic) -> None:
+        """Export static files beside their place, then rename them into it; several instances may ask for the same."""
+        export = action.export
+        block = self.manifest.instances[action.owner].block
+        assert block is not None
+        target = f"{self.user.paths.static}/{export.key}"
+        if files.exists(target):
+            return
+        self.podman.export_static(export.reference, export.root, export.scripts, f"{target}.partial", block)
+        files.rename(f"{target}.partial", target)
+
+    def issue_certificate(self, action: act.IssueCertificate) -> None:
+        """Issue a certificate; its key belongs to the front's master process."""
+        paths = self.user.paths
+        certificates.make_authority(paths.authority, self.node)
+        issued = certificates.issue(paths.authority, action.host)
+        assert self.manifest.front
+        assert self.manifest.front.block is not None
+        owner = Ids(uid=self.manifest.front.block, gid=self.manifest.front.block)
+        place = f"{paths.certificates}/{action.host}"
+        files.make_directory(place, 0o711)
+        self.pending.append(Placement(f"{place}/key.pem", 0o400, owner, issued.key))
+        self.pending.append(Placement(f"{place}/chain.pem", 0o444, owner, issued.chain))
+        self.issued.append(action.host)
+
+    def place(self) -> None:
+        """Make all that belongs to blocks and was asked for so far, in one process."""
+        self.podman.place(self.pending)
+        for host in self.issued:
+            certificates.write_record(issued_record(self.user.paths, host), host)
+        self.pending, self.issued = [], []
+
+    def write_generation(self, action: act.WriteGeneration) -> None:
+        """Write all files of a generation, then let Podman's generator and nginx read them."""
+        self.manifest = self.manifest.model_copy(update={"number": action.number})
+        store.write_generation(self.user.paths, self.manifest, self.tree)
+        try:
+            validate_generation(self.user.paths, self.manifest, self.podman, self.manager)
+        except BaseException:
+            store.discard_generation(self.user.paths, action.number)
+            raise
+
+    def activate(self, action: act.Activate) -> None:
+        """Make the generation current."""
+        paths = self.user.paths
+        store.write_journal(paths, "begin", generation=action.number, former=store.current_number(paths))
+        files.replace_link(paths.current, str(action.number))
+
+    def link_quadlets(self, action: act.LinkQuadlets) -> None:
+        """Link the directory of the current quadlets."""
+        files.replace_link(self.user.paths.quadlet_link, f"{self.user.paths.current}/quadlets")
+
+    def link(self, action: act.Link) -> None:
+        """Link a unit; the target first into what a login or boot starts."""
+        paths = self.user.paths
+        if action.name == TARGET:
+            files.replace_link(f"{paths.unit_links}/default.target.wants/{TARGET}", f"../{TARGET}")
+        files.replace_link(f"{paths.unit_links}/{action.name}", f"{paths.current}/units/{action.name}")
+
+    def unlink(self, action: act.Unlink) -> None:
+        """Take the link of a unit away."""
+        files.remove(f"{self.user.paths.unit_links}/{action.name}")
+
+    def reload_front(self, action: act.ReloadFront) -> None:
+        """Let the front read its files, and wait until no worker answers from the former ones."""
+        self.manager.reload_unit(FRONT, RELOAD_TIMEOUT, _is_serving)
+
+    def probe_instance(self, action: act.ProbeInstance) -> None:
+        """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
+        deployment = self.manifest.instances[action.owner]
+        front = Front(self.https, f"{self.user.paths.authority}/ca.pem")
+        patience = min(60, deployment.start_timeout) if deployment.services else 15
+        problem = probe(deployment.host, front, deployment.probe, patience)
+        if problem:
+            raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
+
+    def last_words(self, unit: str, since: float) -> list[str]:
+        """Return what a unit's container said last, since a time."""
+        every = [*self.manifest.instances.values(), *([self.manifest.front] if self.manifest.front else [])]
+        own = [service for item in every for service in (*item.services, item.gate) if service]
+        container = next((service.container for service in own if service.unit == unit), "")
+        return journal.last_words(unit, container, since)
+
+    def forget(self, names: Mapping[str, str]) -> None:
+        """Forget what the named units were started from."""
+        kept = {unit: digest for unit, digest in store.read_applied(self.user.paths).items() if unit not in names}
+        store.write_applied(self.user.paths, kept)
+
+
+def _is_serving(process: int) -> bool:
+    return (files.read_text(f"/proc/{process}/cmdline") or "").rstrip("\0 ") == WORKER

@@ -1,0 +1,1 @@
+"""What the admin writes: reading it, checking it, showing it and changing it."""

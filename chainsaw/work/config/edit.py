@@ -1,0 +1,176 @@
+"""config: the admin's files changed key by key, or as a whole, and never into something that apply would refuse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import facts, files
+from chainsaw.load.check import known_keys, nearest
+from chainsaw.load.edit import with_key, without_key
+from chainsaw.load.recipe import Bundle
+from chainsaw.load.settings import InstanceFile, Value
+from chainsaw.load.site import load_instance, load_intent, load_site, route_collisions
+from chainsaw.load.yaml import read_yaml
+from chainsaw.model.recipe import Recipe
+from chainsaw.model.site import Instance, Site
+from chainsaw.work.config.names import declared_names, declared_text
+from chainsaw.work.config.new import typed
+from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.result import Result
+
+NUMBER = re.compile(r"-?[0-9]+")
+FLAGS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file of the admin's: an instance's with its recipe, as far as there is one; site.yaml without a name."""
+
+    name: str | None
+    path: str
+    text: str
+    bundle: Bundle | None = None
+
+    @property
+    def shown(self) -> str:
+        """The file as messages name it."""
+        return f"instances/{self.name}.yaml" if self.name else "site.yaml"
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """The recipe of an instance."""
+        return self.bundle.recipe if self.bundle else None
+
+
+def target_of(name: str | None) -> Target:
+    """Return an instance's file, or site.yaml without a name; raise ChainsawError when there is none.
+
+    What is wrong in it is no reason not to have it.
+    """
+    paths = facts.account().paths
+    if name is None:
+        return Target(None, paths.site_file, files.read_text(paths.site_file) or "")
+    target = Target(name, paths.instance_file(name), declared_text(paths, name))
+    with suppress(ChainsawError):
+        written = read_yaml(target.shown, target.text).value
+        wanted = written.get("recipe") if isinstance(written, dict) else None
+        return replace(target, bundle=catalog_of(paths).get(str(wanted)))
+    return target
+
+
+def _editable(name: str | None) -> Target:
+    """Return a file in which a key can be set; raise ChainsawError for one that is no YAML."""
+    target = target_of(name)
+    read_yaml(target.shown, target.text)
+    return target
+
+
+def key_path(target: Target, key: str) -> tuple[str, ...]:
+    """Return where a key stands: a directive of the file, or a setting of the recipe; raise ChainsawError for neither.
+
+    A setting may be written with or without `settings.` before it, unless a directive has its name.
+    """
+    parts = tuple(key.split("."))
+    model = Instance if target.name else Site
+    settings = target.recipe.settings if target.recipe else {}
+    if parts[0] == "settings" and len(parts) == 2 and parts[1] in settings:
+        return parts
+    inner = known_keys(model, parts[:-1])
+    if parts[0] in model.model_fields and parts[0] != "settings" and (not inner or parts[-1] in inner):
+        return parts
+    if key in settings:
+        return ("settings", key)
+    known = [*(name for name in model.model_fields if name != "settings"), *settings]
+    if len(parts) > 1 and inner:
+        known = [".".join((*parts[:-1], name)) for name in inner]
+    hint = f"keys: {', '.join(known)}"
+    suggestion = nearest(key.removeprefix("settings."), known)
+    raise ChainsawError(Diagnostic("no-key", f"no key {key!r}{suggestion}", hint=hint), Exit.MISSING)
+
+
+def set_key(name: str | None, key: str, text: str) -> Result:
+    """Give a key a value in the admin's file; raise ChainsawError, and change nothing, for what apply would refuse."""
+    target = _editable(name)
+    path = key_path(target, key)
+    refused: list[list[Diagnostic]] = []
+    for value in _readings(target, path, text):
+        try:
+            changed = with_key(target.text, path, value)
+        except ValueError as error:
+            raise invalid(Diagnostic("no-key", str(error), target.shown, key=key)) from None
+        problems = _problems(target, changed)
+        if not problems:
+            return _written(target, changed, f"{'.'.join(path)} is {text}")
+        refused.append(problems)
+    # That a number is no text is not what is wrong with it.
+    told = next((found for found in refused if not any(item.code.endswith("-type") for item in found)), refused[0])
+    raise invalid(told)
+
+
+def _readings(target: Target, path: tuple[str, ...], text: str) -> Iterator[Value]:
+    """Yield what a word of the command line may mean as the value of a key."""
+    if target.recipe and path[0] == "settings":
+        yield typed(target.recipe.settings[path[1]], text)
+        return
+    yield text
+    if NUMBER.fullmatch(text):
+        yield int(text)
+    if text in FLAGS:
+        yield FLAGS[text]
+
+
+def unset_key(name: str | None, key: str) -> Result:
+    """Take a key out of the admin's file, so that what is inherited or the default holds again."""
+    target = _editable(name)
+    path = key_path(target, key)
+    changed = without_key(target.text, path)
+    if changed == target.text:
+        return Result({"instance": name, "path": target.path, "changed": False}, (f"{'.'.join(path)} is not set here",))
+    if problems := _problems(target, changed):
+        raise invalid(problems)
+    return _written(target, changed, f"{'.'.join(path)} is no longer set here")
+
+
+def edit(name: str | None, change: Callable[[str, list[str]], str | None]) -> Result:
+    """Let the admin change a whole file; `change` gets the text and what was wrong with it, and returns it or None."""
+    target = target_of(name)
+    text, shown = target.text, list[str]()
+    while True:
+        changed = change(text, shown)
+        if changed is None or changed == target.text:
+            return Result({"instance": name, "path": target.path, "changed": False}, ("nothing was changed",))
+        problems = _problems(target, changed)
+        if not problems:
+            return _written(target, changed, f"{target.shown} is changed")
+        text, shown = changed, [item.render() for item in problems]
+
+
+def _written(target: Target, text: str, done: str) -> Result:
+    files.write_atomic(target.path, text.encode(), 0o600)
+    data = {"instance": target.name, "path": target.path, "changed": text != target.text}
+    return Result(data, (done, f"next: chainsaw apply{f' {target.name}' if target.name else ''}"))
+
+
+def _problems(target: Target, text: str) -> list[Diagnostic]:
+    """Return what apply would refuse in a text, if it were the file's."""
+    paths = facts.account().paths
+    catalog = catalog_of(paths)
+    try:
+        if target.name is None:
+            load_site(target.shown, text)
+            return []
+        file = load_intent(("site.yaml", None), {target.shown: text}, catalog).instances[target.name]
+    except ChainsawError as error:
+        return error.diagnostics
+    others: dict[str, InstanceFile] = {}
+    for name in declared_names(paths) - {target.name}:
+        try:
+            others[name] = load_instance(f"instances/{name}.yaml", files.read_text(paths.instance_file(name)) or "")
+        except ChainsawError:
+            continue
+    before = route_collisions(others, catalog)
+    return [item for item in route_collisions({**others, file.name: file}, catalog) if item not in before]

@@ -1,0 +1,167 @@
+"""new: the file of an instance, with comments that explain its settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import files
+from chainsaw.host.facts import Account, account
+from chainsaw.load.check import nearest
+from chainsaw.load.recipe import Bundle
+from chainsaw.load.settings import Value
+from chainsaw.load.site import load_instance, problems_in
+from chainsaw.model.names import check_instance as check_name
+from chainsaw.model.paths import Paths
+from chainsaw.model.recipe import Recipe, Setting
+from chainsaw.work.config.inputs import read_intent
+from chainsaw.work.recipes.catalog import Catalog, catalog_of
+from chainsaw.work.recipes.installed import store_recipe
+from chainsaw.work.recipes.search import permission_lines
+from chainsaw.work.result import Result
+
+
+def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
+    """Write an instance's file; raise ChainsawError when it exists already or would not be valid."""
+    user = account()
+    catalog = catalog_of(user.paths)
+    place = catalog.choice(recipe_name)
+    if place is None:
+        hint = f"recipes: {', '.join(catalog.names)}"
+        message = f"no recipe {recipe_name!r}{nearest(recipe_name, catalog.names)}"
+        raise invalid(Diagnostic("no-recipe", message, hint=hint))
+    bundle = catalog.read(place)
+    recipe = bundle.recipe
+    _check_name(name)
+    _check_free(user.paths, name)
+    text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments), recipe_name)
+    file = f"{user.paths.instance_files}/{name}.yaml"
+    check_text(user, catalog, bundle, name, text)
+    if not files.create_file(file, text.encode(), 0o600):
+        hint = f"edit it, or choose another name than {name}"
+        raise ChainsawError(Diagnostic("exists", "this instance is declared already", file, hint=hint))
+    _write_schemas(user)
+    store_recipe(user.paths, bundle)
+    lines = [f"wrote {file}", *(f"  {wish}" for wish in permission_lines(recipe)), "next: chainsaw apply"]
+    if recipe.login:
+        person = f" of {recipe.login.user}" if recipe.login.user else ""
+        lines.append(f"after that, the password{person}: chainsaw secret show {name} {recipe.login.secret}")
+    return Result({"instance": name, "recipe": recipe_name, "path": file}, tuple(lines))
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
+
+
+def _check_free(paths: Paths, name: str) -> None:
+    """Raise ChainsawError when data of a removed instance would become that of the new one."""
+    left = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
+    if left and not files.exists(paths.instance_file(name)):
+        message = f"an instance {name} was removed, and its data is still here"
+        hint = f"chainsaw rollback {name} brings it back; chainsaw remove {name} --purge deletes it"
+        raise ChainsawError(Diagnostic("data-left", message, left[0], hint=hint), Exit.INVALID)
+
+
+def _values(recipe: Recipe, assignments: tuple[str, ...]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    problems = []
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        setting = recipe.settings.get(key)
+        if not equals:
+            problems.append(Diagnostic("assignment", "should be key=value", key=f"--set {assignment}"))
+        elif setting is None:
+            hint = f"settings of {recipe.name}: {', '.join(recipe.settings) or 'none'}"
+            message = f"unknown setting{nearest(key, recipe.settings)}"
+            problems.append(Diagnostic("unknown-setting", message, key=f"--set {key}", hint=hint))
+        else:
+            values[key] = typed(setting, text)
+    if problems:
+        raise invalid(problems)
+    return values
+
+
+def typed(setting: Setting, text: str) -> Value:
+    """Return a value from the command line as its setting has it; what does not fit stays text."""
+    if setting.type == "boolean" and text in ("true", "false"):
+        return text == "true"
+    if setting.type == "integer" and re.fullmatch("-?[0-9]+", text):
+        return int(text)
+    return text
+
+
+def instance_text(recipe: Recipe, route: str, values: Mapping[str, Value], name: str = "") -> str:
+    """Return the text of an instance's file: what is set, and as comments what could be; `name` means the recipe."""
+    lines = [
+        "# yaml-language-server: $schema=../schema/instance.json",
+        f"# {recipe.title} {recipe.version}: {recipe.summary}. Documentation: {recipe.documentation}",
+        f"recipe: {name or recipe.name}",
+        f"route: {_scalar(route)}",
+        *_settings(recipe, values),
+        *_directives(recipe),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _settings(recipe: Recipe, values: Mapping[str, Value]) -> Iterator[str]:
+    if not recipe.settings:
+        return
+    active = any(name in values or item.default is None for name, item in recipe.settings.items())
+    yield "settings:" if active else "# settings:"
+    for name, setting in recipe.settings.items():
+        set_here = name in values
+        kind = f"one of {', '.join(setting.options)}" if setting.options else setting.type
+        yield f"  # {setting.help}" if active else f"#   # {setting.help}"
+        yield f"  # {kind}; {setting.documentation}" if active else f"#   # {kind}; {setting.documentation}"
+        shown = _scalar(values[name] if set_here else setting.default if setting.default is not None else "")
+        mark = "" if set_here else "# "
+        yield f"  {mark}{name}: {shown}" if active else f"#   {name}: {shown}"
+
+
+def _directives(recipe: Recipe) -> Iterator[str]:
+    examples = {
+        "admin": "admin: {email: you@example.org}",
+        "timezone": "timezone: Europe/Vienna",
+        "language": "language: de",
+        "upload_limit": "upload_limit: 64M",
+        "mail": "mail: {host: smtp.example.org}",
+    }
+    if recipe.honours:
+        yield "# Common directives, inherited from site.yaml unless they stand here:"
+    for directive, mapped in recipe.honours.items():
+        yield f"# {examples[directive]:34} # {mapped}"
+
+
+def _scalar(value: Value) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def check_text(user: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
+    """Raise ChainsawError for what apply would refuse, before the file is there."""
+    file = load_instance(f"instances/{name}.yaml", text)
+    problems = [item for item in problems_in(file, bundle) if item.code != "setting-missing"]
+    try:
+        others = read_intent(user, catalog).instances
+    except ChainsawError:
+        others = {}
+    for other, present in others.items():
+        if other != name and present.instance.route == file.instance.route:
+            problems.append(file.source.problem(("route",), f"already the route of {other}", code="route-taken"))
+    if problems:
+        raise invalid(problems)
+
+
+def _write_schemas(user: Account) -> None:
+    """Put the schemas beside the files, where the comment in them points editors."""
+    from chainsaw.work.config.schema import schema_text
+
+    for kind in ("instance", "site"):
+        target = f"{user.paths.config}/chainsaw/schema/{kind}.json"
+        content = schema_text(kind)
+        if files.read_text(target) != content:
+            files.write_atomic(target, content.encode())

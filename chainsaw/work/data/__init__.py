@@ -1,0 +1,1 @@
+"""The data of an instance: its secrets and its volumes."""

@@ -1,0 +1,156 @@
+"""What only the admin may see: the authority's certificate, and an instance's secrets when asked for."""
+
+from __future__ import annotations
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import facts, files, store
+from chainsaw.host.lock import locked
+from chainsaw.host.podman import Placement, Podman
+from chainsaw.host.systemd import UserManager
+from chainsaw.load.check import nearest
+from chainsaw.model.deployment import Deployment, SecretFile
+from chainsaw.model.names import check_instance, check_text, check_word
+from chainsaw.model.recipe import Rotation, Secret
+from chainsaw.work.config.names import applied_instance
+from chainsaw.work.recipes.catalog import Catalog, catalog_of
+from chainsaw.work.result import Reporter, Result, Table
+from chainsaw.work.service.service import restart
+
+NEXT = ".next"
+"""The ending of a value that is being brought into the application."""
+
+
+def show_secret(name: str, key: str) -> Result:
+    """Return a secret of an instance; raise ChainsawError when there is none of this name."""
+    try:
+        check_instance(name), check_word(key)
+    except ValueError as error:
+        raise invalid(Diagnostic("name", str(error), key=f"{name} {key}")) from None
+    user = facts.account()
+    directory = f"{user.paths.instance(name)}/secrets"
+    known = [item for item in files.list_directory(directory) if not item.endswith((".partial", NEXT))]
+    if key not in known:
+        raise _no_secret(name, key, known)
+    value = podman_of(user).read_file(f"{directory}/{key}").decode()
+    return Result({"instance": name, "key": key, "value": value}, (value,))
+
+
+def _no_secret(name: str, key: str, known: list[str]) -> ChainsawError:
+    message = f"{name} has no secret {key!r}{nearest(key, known)}"
+    hint = f"secrets of {name}: {', '.join(known)}" if known else f"chainsaw apply {name}"
+    return ChainsawError(Diagnostic("no-secret", message, hint=hint), Exit.MISSING)
+
+
+def podman_of(user: facts.Account) -> Podman:
+    """Return Podman of an admin, who may read and write what belongs to blocks."""
+    ranges = facts.ranges_of(user.name, user.uid)
+    return Podman(user.runtime, ranges.uids, ranges.gids)
+
+
+def declared_secrets(catalog: Catalog, deployment: Deployment) -> dict[str, Secret]:
+    """Return the secrets that the recipe of an applied instance declares, in the version that it runs in."""
+    bundle = (
+        catalog.version(deployment.origin, deployment.digest)
+        if deployment.origin
+        else catalog.bundle(deployment.recipe)
+    )
+    return dict(bundle.recipe.secrets)
+
+
+def list_secrets(name: str) -> Result:
+    """Return the names of an instance's secrets, what they are for and how each is changed; never a value."""
+    user = facts.account()
+    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    deployment = applied_instance(user.paths, manifest, name)
+    known = declared_secrets(catalog_of(user.paths), deployment)
+    rows = [{"key": key, "help": item.help, "rotate": _way(item.rotate)} for key, item in known.items()]
+    shown = tuple((row["key"], row["help"], row["rotate"]) for row in rows)
+    lines = () if rows else (f"{name} has no secrets",)
+    return Result({"instance": name, "secrets": rows}, lines, table=Table(("key", "what it is for", "rotate"), shown))
+
+
+def _way(rotation: Rotation | None) -> str:
+    if rotation is None:
+        return "in the application only"
+    return f"by a command in {rotation.component}" if rotation.component else "by a restart"
+
+
+def rotate_secret(name: str, key: str, report: Reporter) -> Result:
+    """Give an instance a new secret, in the application and in its file; raise ChainsawError when that fails.
+
+    A value that an earlier attempt left behind is taken again, since the application may have it already.
+    """
+    user = facts.account()
+    with locked(user.paths.lock, f"chainsaw secret rotate {name}", wait=True, waiting=report.note):
+        manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+        deployment = applied_instance(user.paths, manifest, name)
+        known = declared_secrets(catalog_of(user.paths), deployment)
+        place = next((item for item in deployment.secrets if item.key == key), None)
+        if place is None or key not in known:
+            raise _no_secret(name, key, list(known))
+        rotation = known[key].rotate
+        if rotation is None:
+            message = f"{deployment.recipe} does not say how {key} is changed"
+            hint = "change it in the application; chainsaw info says what the recipe knows"
+            raise ChainsawError(Diagnostic("no-rotation", message, hint=hint), Exit.INVALID)
+        report.doing(f"changing {key} of {name}")
+        if rotation.command:
+            _wake(deployment)
+        bring_in(podman_of(user), deployment, place, rotation)
+    if not rotation.command and deployment.serving != "stopped":
+        restart(name, report)
+    line = f"{key} of {name} is changed: chainsaw secret show {name} {key}"
+    return Result({"instance": name, "key": key}, (line,))
+
+
+def set_site_secret(key: str, value: str, report: Reporter) -> Result:
+    """Keep a secret that the site's settings name, and give it to the instances that use it already.
+
+    Raise ChainsawError for a name that is none, and for a value that is not one line.
+    """
+    try:
+        check_word(key), check_text(value)
+    except ValueError as error:
+        raise invalid(Diagnostic("name", str(error), key=key)) from None
+    if not value:
+        raise invalid(Diagnostic("name", "a secret is not empty", key=key))
+    user = facts.account()
+    paths, podman = user.paths, podman_of(user)
+    with locked(paths.lock, f"chainsaw secret set {key}", wait=True, waiting=report.note):
+        store.prepare(paths)
+        files.make_directory(f"{paths.root}/secrets", 0o700)
+        files.write_atomic(paths.site_secret(key), value.encode(), 0o600)
+        applied = store.read_manifest(paths, store.current_number(paths)).instances
+        users = {
+            name: one for name, item in applied.items() for one in item.secrets if one.source == paths.site_secret(key)
+        }
+        podman.place([Placement(item.path, 0o400, item.ids, value.encode()) for item in users.values()])
+    for name in users:
+        if applied[name].serving != "stopped":
+            restart(name, report)
+    told = (f"{key} is kept", *(f"  {name} uses it now" for name in users))
+    return Result({"key": key, "instances": sorted(users)}, told)
+
+
+def _wake(deployment: Deployment) -> None:
+    """Let an instance run in which a command is to run; raise ChainsawError for one that is to be stopped."""
+    if deployment.serving == "stopped":
+        raise invalid(Diagnostic("stopped", f"{deployment.name} is stopped", hint=f"chainsaw start {deployment.name}"))
+    unit = deployment.gate.unit if deployment.gate else f"app@{deployment.name}.service"
+    with UserManager() as manager:
+        manager.start([(unit, False)], deployment.start_timeout + 30.0)
+
+
+def bring_in(podman: Podman, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:
+    """Make a new value, let the application take it over, and only then make it the one in the file."""
+    coming = f"{place.path}{NEXT}"
+    if not files.exists(coming):
+        podman.place([Placement(coming, 0o400, place.ids, files.random_text(place.length).encode())])
+    if rotation.command:
+        container = f"{deployment.name}.{rotation.component}"
+        outcome = podman.exec(container, rotation.command, stdin=podman.read_file(coming))
+        if outcome.code:
+            message = f"{rotation.command[0]} in {container} ended with {outcome.code}: {outcome.complaint}"
+            hint = f"chainsaw logs {deployment.name} {rotation.component}"
+            raise ChainsawError(Diagnostic("not-rotated", message, hint=hint))
+    files.rename(coming, place.path)

@@ -1,0 +1,1 @@
+"""What was applied when and why, and how it differs from now."""

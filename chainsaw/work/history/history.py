@@ -1,0 +1,171 @@
+"""What was applied when, by whom and why: each apply is a commit in the repository of the admin's own files."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts, store
+from chainsaw.host.worktree import OWN, Commit, Worktree, is_installed
+from chainsaw.model.deployment import Manifest
+from chainsaw.work.result import Result
+
+NO_GIT = Diagnostic(
+    "no-git",
+    "git is not installed: what was applied is kept for the last generations only",
+    hint="sudo apt install git",
+    severity="warning",
+)
+
+
+@dataclass(frozen=True)
+class ChangeRecord:
+    """What is to be remembered: the command, the instances that it was for, what became of each, and why.
+
+    `files` are those that it was about; all of the admin's own when there are none.
+    """
+
+    command: str
+    names: tuple[str, ...]
+    outcomes: tuple[str, ...] = ()
+    why: str = ""
+    result: str = "done"
+    files: tuple[str, ...] = OWN
+
+
+def commit_change(user: facts.Account, change: ChangeRecord, generation: int | None = None) -> list[Diagnostic]:
+    """Commit the admin's files as they are, which a generation is made of; return, as warnings, what prevents it."""
+    tree = Worktree(user.paths.own_files)
+    if not is_installed():
+        return [NO_GIT]
+    try:
+        if not tree.exists:
+            tree.create()
+        if busy := tree.obstacle():
+            message = f"{busy} is under way in {tree.path}, so what was applied is not committed"
+            return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
+        # Another version of a recipe makes another generation of the same files.
+        is_news = generation is not None and tree.marked(generation) is None
+        commit = tree.commit(_message(change, generation), author_of(user), change.files, is_news)
+        if commit is None:
+            return []
+        if generation is not None:
+            tree.mark(commit, generation)
+        if tree.is_detached():
+            message = f"{tree.path} is on no branch; what was applied is commit {commit[:12]}"
+            return [_warning("git-detached", message, f"git -C {tree.path} switch -c NAME keeps it")]
+    except ChainsawError as error:
+        message = f"what was applied is not committed: {error.diagnostics[0].message}"
+        return [_warning("git-refused", message, f"git -C {tree.path} status")]
+    return []
+
+
+def _warning(code: str, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(code, message, hint=hint, severity="warning")
+
+
+def author_of(user: facts.Account) -> str:
+    """Return who does this, as git writes it."""
+    return f"{user.name} <{user.name}@{facts.node()}>"
+
+
+def _message(change: ChangeRecord, generation: int | None) -> str:
+    about = ", ".join(change.names) or "the site"
+    lines = [f"{change.command}: {about}", "", *change.outcomes]
+    lines += ["", *change.why.splitlines()] if change.why else []
+    lines += ["", *([f"Generation: {generation}"] if generation is not None else []), f"Result: {change.result}"]
+    return "\n".join(lines) + "\n"
+
+
+def outcomes_of(manifest: Manifest, names: Iterable[str], failed: Mapping[str, object]) -> tuple[str, ...]:
+    """Return in a line each what became of instances."""
+    found = []
+    for name in sorted(names):
+        deployment = manifest.instances.get(name)
+        shown = f"{deployment.recipe} {deployment.version}" if deployment else "no longer served"
+        found.append(f"{name}: {shown}{', failed and put back' if name in failed else ''}")
+    return tuple(found)
+
+
+def history(name: str | None, limit: int, with_diff: bool) -> Result:
+    """Return what was done to an instance or to all, newest first."""
+    user = facts.account()
+    tree = Worktree(user.paths.own_files)
+    if not (is_installed() and tree.exists):
+        return _without_git(user, name, limit)
+    commits = _commits_about(tree, name)[:limit] if name else tree.log([], limit)
+    paths = paths_about(name) if name else []
+    entries = [_entry(item, tree.diff(item.id, paths) if with_diff else None) for item in commits]
+    lines = [line for entry in entries for line in _lines(entry)] or [_nothing(name)]
+    return Result({"instance": name, "entries": entries}, tuple(lines))
+
+
+def _nothing(name: str | None) -> str:
+    return f"nothing is remembered of {name}" if name else "nothing is remembered yet: chainsaw apply"
+
+
+def paths_about(name: str) -> list[str]:
+    """Return the files of the admin's that are about one instance."""
+    return [f"instances/{name}.yaml", f"removed/{name}.yaml", f"notes/{name}.md"]
+
+
+def _commits_about(tree: Worktree, name: str) -> list[Commit]:
+    """Return the commits that changed the files of an instance, or tell of it."""
+    touched = {item.id for item in tree.log(paths_about(name))}
+    told = re.compile(rf"^{re.escape(name)}: ", re.MULTILINE)
+    return [item for item in tree.log([]) if item.id in touched or told.search(item.body)]
+
+
+def _entry(commit: Commit, diff: str | None) -> dict[str, Any]:
+    trailers = dict(re.findall(r"^(Generation|Result): (.*)$", commit.body, re.MULTILINE))
+    said = re.sub(r"^(Generation|Result): .*$", "", commit.body, flags=re.MULTILINE).strip("\n")
+    found: dict[str, Any] = {
+        "at": commit.at,
+        "who": commit.who,
+        "what": commit.subject,
+        "details": [line for line in said.splitlines() if line],
+        "commit": commit.id,
+        "generation": int(trailers["Generation"]) if trailers.get("Generation", "").isdigit() else None,
+        "result": trailers.get("Result"),
+    }
+    return found if diff is None else {**found, "diff": diff}
+
+
+def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
+    stamp = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry["at"]))
+    origin = "by hand" if entry["result"] is None else ""
+    number = f"generation {entry['generation']}" if entry["generation"] is not None else origin
+    result = f", {entry['result']}" if entry["result"] not in (None, "done") else ""
+    yield "  ".join(part for part in (stamp, entry["who"], number, f"{entry['what']}{result}") if part)
+    yield from (f"    {line}" for line in entry["details"])
+    yield from (f"    {line}" for line in entry.get("diff", "").splitlines())
+
+
+def _without_git(user: facts.Account, name: str | None, limit: int) -> Result:
+    """Return what the generations on disk tell."""
+    paths = user.paths
+    entries: list[dict[str, Any]] = []
+    former: Manifest | None = None
+    for number in store.numbers(paths):
+        manifest = store.read_manifest(paths, number)
+        names = changed_between(former, manifest)
+        if name is None or name in names:
+            details = list(outcomes_of(manifest, names, {}))
+            what = f"apply: {', '.join(sorted(names)) or 'the site'}"
+            at = store.written_at(paths, number)
+            entries.append({"at": at, "who": user.name, "what": what, "details": details, "generation": number})
+        former = manifest
+    entries = [{"commit": None, "result": None, **entry} for entry in reversed(entries)][:limit]
+    lines = [line for entry in entries for line in _lines(entry)] or [_nothing(name)]
+    return Result({"instance": name, "entries": entries}, tuple(lines), () if is_installed() else (NO_GIT,))
+
+
+def changed_between(former: Manifest | None, now: Manifest) -> set[str]:
+    """Return the instances that differ between two generations."""
+    before = former.instances if former else {}
+    names: Sequence[str] = sorted(before.keys() | now.instances.keys())
+    return {name for name in names if before.get(name) != now.instances.get(name)}

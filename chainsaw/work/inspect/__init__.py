@@ -1,0 +1,1 @@
+"""What is there and what it is doing; nothing here changes anything."""

@@ -1,0 +1,236 @@
+"""inventory: every bit of an instance with its size, and what belongs to none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from chainsaw.compile.deployment import image_needs
+from chainsaw.compile.images import shared_build
+from chainsaw.compile.sample import sample_job
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts, files, journal, store, usage
+from chainsaw.host.podman import Podman
+from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.model.quantity import bytes_for_people
+from chainsaw.plan.resources import InUse, Resource, in_use, resources_of, unused_images
+from chainsaw.plan.state import processes_of
+from chainsaw.work.config.names import applied_instance, declared_names
+from chainsaw.work.inspect.snapshot import start_api
+from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.recipes.shipped import shared_files
+from chainsaw.work.result import Result, Table
+
+NETWORK = "chainsaw-"
+OWN_IMAGES = "localhost/chainsaw/"
+PATIENCE = 60.0
+GONE_WITH = {"remove": "remove", "purge": "remove --purge", "shared": "stays: shared", "stays": "stays"}
+HEADING = ("what", "name", "size", "gone with")
+
+
+def inventory(name: str) -> Result:
+    """Return every bit that belongs to an instance; raise ChainsawError when there is none of this name."""
+    user = facts.account()
+    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    deployment = applied_instance(user.paths, manifest, name)
+    start_api()
+    rest = others(user, manifest, name)
+    found = resources_of(manifest, name, user.paths, rest)
+    sizes = _sizes(user, found, deployment, rest)
+    rows: list[dict[str, Any]] = [
+        {
+            "kind": item.kind,
+            "name": item.name,
+            "path": item.place,
+            "removed_by": item.removed_by,
+            "size": sizes.get(_key(item)),
+        }
+        for item in found
+        if not item.place or files.exists(item.place)
+    ]
+    shown = tuple((row["kind"], row["name"], _size(row["size"]), GONE_WITH[row["removed_by"]]) for row in rows)
+    totals = {kind: sum(row["size"] or 0 for row in rows if row["removed_by"] == kind) for kind in GONE_WITH}
+    line = f"remove --purge frees {bytes_for_people(totals['remove'] + totals['purge'])}"
+    return Result({"instance": name, "resources": rows, "totals": totals}, (line,), table=Table(HEADING, shown))
+
+
+def _size(count: int | None) -> str:
+    return "" if count is None else bytes_for_people(count)
+
+
+def _key(item: Resource) -> str:
+    return item.place or f"{item.kind} {item.name}"
+
+
+def others(user: facts.Account, manifest: Manifest, name: str) -> InUse:
+    """Return what the rest of the site uses."""
+    used, parents = _images_in_use(user, manifest, name)
+    parents |= _parents(manifest.instances[name].images)
+    return in_use(versions_of_rest(user.paths, manifest, name), used, store.read_chosen(user.paths), parents)
+
+
+def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
+    """Return what all but one instance are, and what they were in the generations to which they can return."""
+    former = [store.read_manifest(paths, number) for number in store.numbers(paths)]
+    rest = manifest.instances.keys() - {name}
+    return [item for past in (manifest, *former) for other, item in past.instances.items() if other in rest]
+
+
+def _images_in_use(user: facts.Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
+    """Return the images that all but one instance use, and for each on which it stands."""
+    needs = [need for item in versions_of_rest(user.paths, manifest, name) for need in item.images]
+    needs += manifest.front.images if manifest.front else ()
+    catalog, shared = catalog_of(user.paths), shared_files()
+    for origin in store.read_chosen(user.paths):
+        try:
+            needs += image_needs(sample_job(catalog.bundle(origin), shared, paths=user.paths))
+        except ChainsawError:
+            continue
+    return {need.reference for need in needs}, _parents(needs)
+
+
+def _parents(needs: Iterable[ImageNeed]) -> dict[str, str]:
+    images = shared_files().images
+    base = shared_build("base", images).reference
+    found: dict[str, str] = {}
+    for need in needs:
+        if need.base in images:
+            stands_on = shared_build(need.base, images).reference
+            found[need.reference] = stands_on if need.recipe else base
+            found.setdefault(stands_on, "" if stands_on == base else base)
+    return {image: parent for image, parent in found.items() if image != parent}
+
+
+def unused_images_of(user: facts.Account, manifest: Manifest) -> list[str]:
+    """Return the images of ours in the store that nothing that is applied or was installed by hand uses."""
+    used, parents = _images_in_use(user, manifest)
+    present = [name for name in store.image_names(user.paths) if name.startswith(OWN_IMAGES)]
+    return unused_images(present, used, parents)
+
+
+def _sizes(user: facts.Account, found: Iterable[Resource], deployment: Deployment, rest: InUse) -> dict[str, int]:
+    """Return the bytes of holdings, by their place or kind and name; of an image, what it adds to its parent."""
+    listed = list(found)
+    sizes = usage.disk_usage([item.place for item in listed if item.place], user.runtime, PATIENCE)
+    images = [item.name for item in listed if item.kind == "image"]
+    known = Podman(user.runtime, (), ()).image_sizes(
+        image for image in images if image in store.image_names(user.paths)
+    )
+    sizes |= {f"image {name}": size - known.get(rest.parents.get(name, ""), 0) for name, size in known.items()}
+    match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
+    if match:
+        sizes["journal what it said"] = journal.size_of(match)
+    return sizes
+
+
+def orphans() -> Result:
+    """Return what is on this host because of chainsaw and belongs to no instance."""
+    user = facts.account()
+    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    found = list(_orphans(user, manifest))
+    unseen: list[Diagnostic] = []
+    try:
+        start_api()
+        found += _strays(user, manifest)
+    except ChainsawError as error:
+        unseen = [replace(item, severity="warning") for item in error.diagnostics]
+    sizes = usage.disk_usage([item.place for item in found if item.place], user.runtime, PATIENCE)
+    rows = [{"kind": item.kind, "name": item.name, "path": item.place, "size": sizes.get(item.place)} for item in found]
+    shown = tuple((item.kind, item.name, _size(sizes.get(item.place)), item.reason) for item in found)
+    lines = () if rows or unseen else ("nothing is here that belongs to no instance",)
+    table = Table(("what", "name", "size", "mended by"), shown)
+    return Result({"orphans": rows}, lines, tuple(unseen), table=table)
+
+
+def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
+    paths = user.paths
+    names = manifest.instances.keys() | declared_names(paths)
+    for directory in (f"{paths.root}/instances", paths.public):
+        for name in files.list_directory(directory):
+            if name not in names and name != "front":
+                yield Resource("data", name, "purge", f"{directory}/{name}", f"chainsaw remove {name} --purge")
+    for name in files.list_directory(f"{paths.own_files}/removed"):
+        plain = name.removesuffix(".yaml")
+        yield Resource("file", name, "purge", f"{paths.own_files}/removed/{name}", f"chainsaw remove {plain} --purge")
+    for name in files.list_directory(f"{paths.own_files}/notes"):
+        plain = name.removesuffix(".md")
+        if plain not in names and not files.exists(paths.removed_file(plain)):
+            yield Resource("note", name, "purge", f"{paths.own_files}/notes/{name}", f"chainsaw remove {plain} --purge")
+    yield from _unused_by(user, manifest, _used_hosts(manifest))
+
+
+def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
+    """Yield containers, networks and sockets that are of no instance that is applied."""
+    paths, podman = user.paths, Podman(user.runtime, (), ())
+    names = {*manifest.instances, "front"}
+    for container, instance in sorted(podman.labelled().items()):
+        if instance not in names:
+            yield Resource("container", container, "purge", "", f"podman rm --force {container}")
+    for network in podman.networks():
+        if network.startswith(NETWORK) and network.removeprefix(NETWORK) not in names:
+            yield Resource("network", network, "purge", "", f"podman network rm {network}")
+    for file in files.list_directory(paths.sockets):
+        if file.removesuffix(".sock") not in names:
+            yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
+
+
+def _used_hosts(manifest: Manifest) -> frozenset[str]:
+    return frozenset(item.host for item in manifest.instances.values())
+
+
+def _unused_by(user: facts.Account, manifest: Manifest, hosts: frozenset[str]) -> Iterator[Resource]:
+    paths = user.paths
+    prune = "chainsaw remove --orphans"
+    for host in files.list_directory(paths.certificates):
+        if host not in hosts:
+            yield Resource("certificate", host, "purge", f"{paths.certificates}/{host}", prune)
+    for place in unused_static(paths, manifest):
+        yield Resource("static", place.rpartition("/")[2], "purge", place, prune)
+    for place in unused_recipes(user, manifest):
+        yield Resource("recipe", place.removeprefix(f"{paths.recipes}/"), "purge", place, prune)
+    for reference in unused_images_of(user, manifest):
+        yield Resource("image", reference, "purge", "", prune)
+    for place in files.partial_files(paths.root):
+        yield Resource("leftover", place.rpartition("/")[2], "purge", place, prune)
+
+
+def unused_static(paths: Paths, manifest: Manifest) -> list[str]:
+    """Return the directories of static files that no instance serves, or served in a generation on disk."""
+    used = {item.static.key for item in versions_of_rest(paths, manifest) if item.static}
+    names = [name for name in files.list_directory(paths.static) if not name.endswith(".partial")]
+    return [f"{paths.static}/{name}" for name in names if name not in used]
+
+
+def unused_recipes(user: facts.Account, manifest: Manifest) -> list[str]:
+    """Return the directories and links of recipes that no instance runs or declares, and nobody installed by hand."""
+    paths = user.paths
+    chosen = store.read_chosen(paths)
+    used = {(item.origin, item.digest[:16]) for item in versions_of_rest(paths, manifest)}
+    wanted = set(chosen) | {origin for origin, _ in used} | _declared_origins(user)
+    found = []
+    for source in files.list_directory(paths.recipes):
+        for entry in files.list_directory(f"{paths.recipes}/{source}"):
+            recipe, _, digest = entry.partition("@")
+            origin = f"{source}/{recipe}"
+            current = (files.link_target(paths.recipe_link(source, recipe)) or "").rpartition("@")[2]
+            kept = origin in wanted and (not digest or digest == current or (origin, digest) in used)
+            found += [] if kept else [f"{paths.recipes}/{source}/{entry}"]
+    return found
+
+
+def _declared_origins(user: facts.Account) -> set[str]:
+    """Return the origins of the recipes that instances declare, applied or not."""
+    from chainsaw.load.yaml import read_yaml
+
+    catalog = catalog_of(user.paths)
+    found: set[str] = set()
+    for name in declared_names(user.paths):
+        try:
+            value: Any = read_yaml(name, files.read_text(user.paths.instance_file(name)) or "").value
+            place = catalog.place(str(value.get("recipe")))
+        except (ChainsawError, AttributeError):
+            continue
+        found |= {place.origin} if place else set()
+    return found

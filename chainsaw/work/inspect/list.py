@@ -1,0 +1,112 @@
+"""list: every instance and what it is doing now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts, files
+from chainsaw.model.deployment import Deployment
+from chainsaw.model.quantity import bytes_for_people, span_for_people
+from chainsaw.plan.state import instance_health, instance_state, restarted, state_since
+from chainsaw.work.config.names import removed_names
+from chainsaw.work.inspect.snapshot import Snapshot, look
+from chainsaw.work.result import Result, Table
+
+HEADING = ("name", "recipe", "state", "since", "memory", "disk", "block", "backup", "url")
+
+
+def overview() -> Result:
+    """Return all instances, declared or applied, sorted by name."""
+    user = facts.account()
+    return report_on(user, look(user))
+
+
+def report_on(user: facts.Account, seen: Snapshot) -> Result:
+    """Return what is to be told of the host as it was seen."""
+    applied = seen.manifest.instances
+    rows = []
+    for name in sorted(seen.pending.declared | applied.keys()):
+        row = _applied(seen, applied[name]) if name in applied else _declared(user, name)
+        rows.append({"name": name, **row, "last_backup": None})
+    lines = [f"{row['name']}: {warning}" for row in rows for warning in row["warnings"]]
+    lines += [] if rows else ["no instance is declared: chainsaw new RECIPE NAME"]
+    lines += [f"{name} was removed, its data is kept: chainsaw rollback {name}" for name in removed_names(user.paths)]
+    table = Table(HEADING, tuple(_shown(row) for row in rows))
+    return Result({"instances": rows}, tuple(lines), _as_warnings(seen.pending.problems), table=table)
+
+
+def _as_warnings(problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    return tuple(replace(item, severity="warning") for item in problems)
+
+
+def _applied(seen: Snapshot, deployment: Deployment) -> dict[str, Any]:
+    name = deployment.name
+    state = instance_state(deployment, {unit: item.active for unit, item in seen.units.items()})
+    return {
+        "recipe": deployment.recipe,
+        "version": deployment.version,
+        "url": deployment.url,
+        "state": state if name in seen.pending.declared else "no longer declared",
+        "health": instance_health(deployment, seen.healths) if state in ("running", "starting") else None,
+        "since": state_since(deployment, seen.units) or None,
+        "memory": seen.memory.get(name, 0),
+        "disk": seen.disk.get(name),
+        "block": deployment.block,
+        "warnings": list(_warnings(seen, deployment)),
+    }
+
+
+def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
+    name = deployment.name
+    if name not in seen.pending.declared:
+        yield "applied, but no longer declared; the next apply stops it"
+    if name in seen.pending.changed:
+        yield f"its file or its recipe has changed since it was applied: chainsaw diff {name}"
+    if edited := seen.edited(name):
+        yield f"edited by hand: {', '.join(edited)}"
+    for unit, restarts in restarted(deployment, seen.units).items():
+        yield f"{unit} has begun anew {restarts} times: chainsaw logs {name}"
+    for place in missing_directories(deployment):
+        yield f"{place} is gone"
+
+
+def missing_directories(deployment: Deployment) -> list[str]:
+    """Return the directories of an instance that are not there."""
+    return [item.path for item in deployment.directories if not files.exists(item.path)]
+
+
+def _declared(user: facts.Account, name: str) -> dict[str, Any]:
+    """Return what is known of an instance that is not applied: what its file says, if that can be read."""
+    from chainsaw.load.site import load_instance
+
+    row: dict[str, Any] = {"recipe": None, "url": None}
+    file = f"{user.paths.instance_files}/{name}.yaml"
+    try:
+        instance = load_instance(f"instances/{name}.yaml", files.read_text(file) or "").instance
+        row = {"recipe": instance.recipe, "url": instance.route}
+        warning = f"declared, but not applied: chainsaw apply {name}"
+    except ChainsawError as error:
+        warning = error.diagnostics[0].headline()
+    nothing = dict.fromkeys(("version", "health", "since", "disk", "block"))
+    return {**row, **nothing, "state": "not applied", "memory": 0, "warnings": [warning]}
+
+
+def _shown(row: dict[str, Any]) -> tuple[str, ...]:
+    health = f", {row['health']}" if row["health"] and row["health"] != row["state"] else ""
+    since = span_for_people(time.time() - row["since"]) if row["since"] else ""
+    applied = row["version"] is not None
+    return (
+        row["name"],
+        f"{row['recipe'] or '?'} {row['version'] or ''}".rstrip(),
+        f"{row['state']}{health}",
+        since,
+        bytes_for_people(row["memory"]) if row["memory"] else "",
+        bytes_for_people(row["disk"]) if applied else "",
+        str(row["block"] or ""),
+        "none" if applied else "",
+        row["url"] or "?",
+    )

@@ -1,0 +1,51 @@
+"""What is declared and not applied yet: a glance tells where nothing has changed, compiling where something has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts, store
+from chainsaw.model.deployment import Manifest
+from chainsaw.work.apply.unchanged import inputs_unchanged
+from chainsaw.work.config.names import declared_names
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The names of the instances that are declared, of those that apply would change, and what stands in its way."""
+
+    declared: frozenset[str]
+    changed: frozenset[str] = frozenset()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def pending(user: facts.Account, manifest: Manifest) -> Pending:
+    """Return how what is declared differs from a manifest that is applied."""
+    declared = declared_names(user.paths)
+    if inputs_unchanged(user):
+        return Pending(declared)
+    try:
+        return Pending(declared, _differing(user, manifest))
+    except ChainsawError as error:
+        return Pending(declared, problems=tuple(error.diagnostics))
+
+
+def _differing(user: facts.Account, manifest: Manifest) -> frozenset[str]:
+    from chainsaw.work.config.inputs import compile_intent, read_intent
+    from chainsaw.work.recipes.catalog import catalog_of
+
+    catalog = catalog_of(user.paths)
+    ranges, podman = facts.ranges_of(user.name, user.uid), facts.podman_version(user.paths)
+    intent = read_intent(user, catalog)
+    compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, podman)
+    changed = set()
+    for name, instance in compiled.instances.items():
+        own = {path for path, owner in manifest.owners.items() if owner == name}
+        now = {artifact.path: artifact.digest for artifact in instance.artifacts}
+        same = now == {path: manifest.files[path] for path in own} and instance.deployment == manifest.instances.get(
+            name
+        )
+        if name in manifest.instances and not same:
+            changed.add(name)
+    return frozenset(changed)

@@ -1,0 +1,120 @@
+"""What can be seen of all instances at once: one look at systemd, at Podman, at the disk and at what is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from chainsaw.errors import ChainsawError
+from chainsaw.host import facts, store, usage
+from chainsaw.host.observe import PATTERNS
+from chainsaw.host.podman import Podman
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.plan.observed import Drift, UnitDetails
+from chainsaw.plan.state import FRONT, processes_of
+from chainsaw.work.inspect.pending import Pending, pending
+
+PATIENCE = 1.0
+"""Seconds in which all files are counted that are counted at all."""
+API = "podman.socket"
+DOWN = UnitDetails("inactive", "dead")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The host at one moment; `memory` and `disk` are bytes by instance, `healths` by container, `processes` by unit.
+
+    What could not be learnt in time, or was not asked for, is not there.
+    """
+
+    manifest: Manifest
+    units: Mapping[str, UnitDetails] = field(default_factory=dict)
+    healths: Mapping[str, str] = field(default_factory=dict)
+    memory: Mapping[str, int] = field(default_factory=dict)
+    disk: Mapping[str, int] = field(default_factory=dict)
+    processes: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    drift: tuple[Drift, ...] = ()
+    pending: Pending = field(default_factory=lambda: Pending(frozenset()))
+
+    def edited(self, name: str) -> list[str]:
+        """Return the generated files of an instance that were edited by hand."""
+        return [item.path for item in self.drift if self.manifest.owners.get(item.path) == name]
+
+
+def look(user: facts.Account) -> Snapshot:
+    """Return what is to be seen now."""
+    paths = user.paths
+    manifest = store.read_manifest(paths, store.current_number(paths))
+    instances = manifest.instances
+    asked = [name for name, item in instances.items() if any(service.polled for service in item.services)]
+    with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
+        disk = pool.submit(_disk, user, instances)
+        units = manager.details((*PATTERNS, API))
+        if asked and units.get(API, DOWN).active != "active":
+            manager.start([(API, False)], 10)
+        healths = pool.submit(_healths, user) if asked else None
+        memory = {name: usage.memory_of(processes_in(manager, item, units)) for name, item in instances.items()}
+        drift = tuple(store.find_drift(paths, manifest))
+        waiting = pending(user, manifest)
+        return Snapshot(
+            manifest,
+            units,
+            healths=healths.result() if healths else {},
+            memory=memory,
+            disk=disk.result(),
+            drift=drift,
+            pending=waiting,
+        )
+
+
+def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:
+    """Return what systemd knows of an instance's units, and of those that it needs."""
+    return manager.details((f"app@{name}.*", f"app@{name}-network.service", FRONT, API))
+
+
+def snapshot_of(
+    user: facts.Account, manager: UserManager, manifest: Manifest, name: str, units: Mapping[str, UnitDetails]
+) -> Snapshot:
+    """Return what is to be seen of one applied instance; how many bytes it takes and its health are not asked for."""
+    own = {path: digest for path, digest in manifest.files.items() if manifest.owners.get(path) == name}
+    services = [item.unit for item in processes_of(manifest.instances[name])]
+    up = [unit for unit in services if units.get(unit, DOWN).active != "inactive"]
+    return Snapshot(
+        manifest,
+        units,
+        processes={unit: manager.processes(unit) for unit in up},
+        drift=tuple(store.find_drift(user.paths, manifest.model_copy(update={"files": own}))),
+        pending=pending(user, manifest),
+    )
+
+
+def start_api() -> None:
+    """Let Podman's API answer; it ends by itself when nobody asks."""
+    with UserManager() as manager:
+        manager.start([(API, False)], 10)
+
+
+def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[str, UnitDetails]) -> list[int]:
+    """Return the processes of all units of an instance that run."""
+    up = [
+        item.unit for item in processes_of(deployment) if item.unit in units and units[item.unit].active != "inactive"
+    ]
+    return [number for unit in up for number in manager.processes(unit)]
+
+
+def _disk(user: facts.Account, names: Iterable[str]) -> dict[str, int]:
+    paths = user.paths
+    places = {name: (paths.instance(name), f"{paths.public}/{name}") for name in names}
+    found = usage.disk_usage([place for pair in places.values() for place in pair], user.runtime, PATIENCE)
+    totals = {name: usage.total(pair, found) for name, pair in places.items()}
+    return {name: count for name, count in totals.items() if count is not None}
+
+
+def _healths(user: facts.Account) -> dict[str, str]:
+    """Return the healths that Podman knows; none when it does not answer, since nothing else depends on it here."""
+    try:
+        return Podman(user.runtime, (), ()).healths()
+    except ChainsawError:
+        return {}

@@ -1,0 +1,227 @@
+"""status: one instance from all sides, and what to type next if something is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import certificates, facts, journal, store, usage
+from chainsaw.host.observe import issued_record
+from chainsaw.host.podman import Podman
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.deployment import Deployment, Service
+from chainsaw.model.quantity import bytes_for_people, span_for_people
+from chainsaw.plan.state import instance_state, processes_of, restarted, state_since
+from chainsaw.work.config.names import applied_instance
+from chainsaw.work.history.notes import notes_of
+from chainsaw.work.inspect.list import missing_directories
+from chainsaw.work.inspect.snapshot import API, DOWN, Snapshot, snapshot_of, start_api, units_around
+from chainsaw.work.result import Result
+
+GRAVE = 4
+"""The priority of a warning (syslog(3)); what containers write to standard error has 3."""
+TROUBLE = r"\b(warn|err(or)?\b|fail|fatal|panic|crit|alert|emerg|abort|denied|refus|exception|traceback|cannot|unable)"
+DAY = 86400.0
+
+
+def status(name: str) -> Result:
+    """Return all that is known of an instance; raise ChainsawError when there is none of this name."""
+    user = facts.account()
+    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    deployment = applied_instance(user.paths, manifest, name)
+    volumes = _volumes(user, deployment)
+    # What takes long is begun first; meanwhile the rest is looked at.
+    with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
+        units = units_around(manager, name)
+        active = [item for item in processes_of(deployment) if units.get(item.unit, DOWN).active == "active"]
+        if any(item.health for item in active) and units.get(API, DOWN).active != "active":
+            start_api()
+        checks = {item.unit: pool.submit(_check, user, item) for item in active}
+        said = pool.submit(_grave_words, deployment)
+        # du counts nothing twice: behind the volumes come the directories that they are in, for what else is there.
+        places = [*volumes, user.paths.instance(name), f"{user.paths.public}/{name}"]
+        sizes = pool.submit(usage.disk_usage, places, user.runtime, 2.0)
+        seen = snapshot_of(user, manager, manifest, name, units)
+        asked = {unit: check.result() for unit, check in checks.items()}
+        parts = [
+            _component(seen, service, *asked.get(service.unit, (None, ""))) for service in processes_of(deployment)
+        ]
+        data = _data(user, seen, deployment, parts)
+        found = sizes.result()
+        data["disk"] = usage.total(places, found)
+        data["volumes"] = [{"name": _name_of(path), "path": path, "size": found.get(path)} for path in volumes]
+        # Why something does not run, it says in words of its own.
+        data["said"] = _grave_words(deployment, "") if _is_in_trouble(data) else said.result()
+    data["next"] = next(_next_steps(data), None)
+    code = Exit.OK if data["state"] in ("running", "asleep") and data["health"] != "unhealthy" else Exit.DEGRADED
+    code = Exit.DEGRADED if data["missing"] else code
+    return Result(data, tuple(_lines(data)), exit=code)
+
+
+def _data(user: facts.Account, seen: Snapshot, deployment: Deployment, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    name = deployment.name
+    units = {unit: item.active for unit, item in seen.units.items()}
+    found = {part["health"] for part in parts} - {None}
+    return {
+        "instance": name,
+        "recipe": deployment.recipe,
+        "version": deployment.version,
+        "generation": seen.manifest.number,
+        "url": deployment.url,
+        "state": instance_state(deployment, units) if name in seen.pending.declared else "no longer declared",
+        "since": state_since(deployment, seen.units) or None,
+        "health": "unhealthy" if "unhealthy" in found else "healthy" if found else None,
+        "memory": sum(part["memory"] for part in parts),
+        "block": deployment.block,
+        "components": parts,
+        "socket": _unit(seen, deployment.socket),
+        "timers": [_unit(seen, timer) for timer in deployment.timers],
+        "certificate": _certificate(user, deployment.host),
+        "edited": seen.edited(name),
+        "changed": name in seen.pending.changed,
+        "problems": [item.as_dict() for item in seen.pending.problems],
+        "restless": restarted(deployment, seen.units),
+        "missing": missing_directories(deployment),
+        "last_backup": None,
+        "notes": notes_of(name),
+    }
+
+
+def _unit(seen: Snapshot, service: Service | None) -> dict[str, str] | None:
+    known = seen.units.get(service.unit, DOWN) if service else None
+    return {"unit": service.unit, "state": known.active} if service and known else None
+
+
+def _certificate(user: facts.Account, host: str) -> dict[str, Any]:
+    until = certificates.valid_until(issued_record(user.paths, host))
+    return {"host": host, "until": until.timestamp() if until else None}
+
+
+def _component(seen: Snapshot, service: Service, health: str | None, output: str) -> dict[str, Any]:
+    details = seen.units.get(service.unit, DOWN)
+    processes = seen.processes.get(service.unit, frozenset())
+    return {
+        "name": service.container.rpartition(".")[2],
+        "unit": service.unit,
+        "container": service.container,
+        "state": details.active,
+        "sub": details.sub,
+        "result": details.result,
+        "since": details.since or None,
+        "restarts": details.restarts,
+        "health": health,
+        "check": output,
+        "processes": len(processes),
+        "memory": usage.memory_of(processes),
+    }
+
+
+def _check(user: facts.Account, service: Service) -> tuple[str | None, str]:
+    """Return the health of a component that runs, and what its check printed: Podman's last, or one made now."""
+    podman = Podman(user.runtime, (), ())
+    if not service.health:
+        return None, ""
+    try:
+        if service.polled and (known := podman.last_check(service.container)):
+            return known
+        well, printed = podman.check(service.container, service.health)
+    except ChainsawError as error:
+        return None, f"it could not be asked: {error.diagnostics[0].message}"
+    return "healthy" if well else "unhealthy", printed
+
+
+def _volumes(user: facts.Account, deployment: Deployment) -> list[str]:
+    paths = user.paths
+    own = (f"{paths.instance(deployment.name)}/volumes/", f"{paths.public}/{deployment.name}/")
+    return [item.path for item in deployment.directories if item.path.startswith(own)]
+
+
+def _name_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _grave_words(deployment: Deployment, pattern: str = TROUBLE) -> list[dict[str, Any]]:
+    """Return the last five lines of the last day that say that something is wrong, or may be.
+
+    Many programs write all that they say to standard error, so its priority alone means little.
+    """
+    match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
+    if not match:
+        return []
+    options = [f"--since=@{time.time() - DAY:.0f}", f"--priority={GRAVE}", *match]
+    options += [f"--grep={pattern}", "--case-sensitive=no"] if pattern else []
+    found = journal.newest(options, 5, lambda entry: bool(entry.text.strip()))
+    return [{"at": item.at, "from": item.container or item.unit, "text": item.text} for item in found]
+
+
+def _next_steps(data: dict[str, Any]) -> Iterator[str]:
+    """Yield what to type, the most pressing first."""
+    name = data["instance"]
+    if data["state"] == "no longer declared":
+        yield "chainsaw apply"
+    if data["missing"]:
+        yield f"chainsaw apply {name}"
+    if _is_in_trouble(data):
+        yield f"chainsaw logs {name}"
+    if data["state"] == "stopped":
+        yield f"chainsaw start {name}"
+    if data["state"] == "maintenance":
+        yield f"chainsaw maintenance {name} off"
+    if data["edited"]:
+        yield f"chainsaw plan {name}"
+    if data["changed"]:
+        yield f"chainsaw diff {name}"
+
+
+def _is_in_trouble(data: dict[str, Any]) -> bool:
+    return data["state"] in ("failed", "starting") or data["health"] == "unhealthy" or bool(data["restless"])
+
+
+def _lines(data: dict[str, Any]) -> Iterator[str]:
+    now = time.time()
+    health = f", {data['health']}" if data["health"] else ""
+    since = f" since {span_for_people(now - data['since'])}" if data["since"] else ""
+    yield f"{data['instance']}: {data['state']}{since}{health}"
+    yield f"  {data['recipe']} {data['version']}, generation {data['generation']}, {data['url']}"
+    for part in data["components"]:
+        yield from _component_lines(part, now)
+    if data["socket"]:
+        yield f"  {'socket':12} {data['socket']['state']}"
+    until = data["certificate"]["until"]
+    yield f"  {'certificate':12} {f'valid for {span_for_people(until - now)} more' if until else 'unknown'}"
+    for volume in data["volumes"]:
+        yield f"  {'volume':12} {volume['name']}, {bytes_for_people(volume['size'])}, {volume['path']}"
+    for timer in data["timers"]:
+        yield f"  {'timer':12} {timer['unit']}, {timer['state']}"
+    yield from _differences(data)
+    for entry in data["said"]:
+        stamp = time.strftime("%m-%d %H:%M", time.localtime(entry["at"]))
+        yield f"  {'said':12} {stamp} {entry['from']}: {entry['text'][:200]}"
+    yield from (f"  {'note':12} {line}" for line in data["notes"])
+    if data["next"]:
+        yield f"next: {data['next']}"
+
+
+def _component_lines(part: dict[str, Any], now: float) -> Iterator[str]:
+    since = f" since {span_for_people(now - part['since'])}" if part["since"] else ""
+    health = f", {part['health']}" if part["health"] else ""
+    memory = f", {bytes_for_people(part['memory'])} in {part['processes']} processes" if part["processes"] else ""
+    count = part["restarts"]
+    again = f", began anew {'once' if count == 1 else f'{count} times'}" if count else ""
+    yield f"  {part['name']:12} {part['state']}{since}{health}{memory}{again}"
+    if part["check"] and part["health"] != "healthy":
+        yield f"  {'':12} its check says: {part['check'].splitlines()[-1][:200]}"
+
+
+def _differences(data: dict[str, Any]) -> Iterator[str]:
+    for path in data["edited"]:
+        yield f"  {'edited':12} {path} is not as it was written"
+    if data["changed"]:
+        yield f"  {'changed':12} its file or its recipe is not what is applied"
+    for place in data["missing"]:
+        yield f"  {'gone':12} {place}"
+    for problem in data["problems"]:
+        yield f"  {'refused':12} {problem['message']}"

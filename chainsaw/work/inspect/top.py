@@ -1,0 +1,88 @@
+"""top: what each instance costs now in memory, processor and disk, and what those that sleep save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chainsaw.host import facts, usage
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.deployment import Deployment
+from chainsaw.model.quantity import bytes_for_people
+from chainsaw.plan.state import instance_state
+from chainsaw.work.inspect.snapshot import Snapshot, look, processes_in
+from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.recipes.search import tested_of
+from chainsaw.work.result import Result, Table
+
+INTERVAL = 1.0
+"""Seconds over which the use of processors is measured."""
+HEADING = ("name", "state", "memory", "processor", "disk", "processes", "saved")
+FRONT = "front"
+
+
+def top() -> Result:
+    """Return what each instance and the front take now; it takes a second, over which processors are watched."""
+    user = facts.account()
+    seen = look(user)
+    everyone = {**seen.manifest.instances, **({FRONT: seen.manifest.front} if seen.manifest.front else {})}
+    with UserManager() as manager:
+        processes = {name: processes_in(manager, item, seen.units) for name, item in everyone.items()}
+    before = {name: usage.processor_seconds(numbers) for name, numbers in processes.items()}
+    time.sleep(INTERVAL)
+    used = {
+        name: max(0.0, usage.processor_seconds(numbers) - before[name]) / INTERVAL
+        for name, numbers in processes.items()
+    }
+    rows = [_row(user, seen, item, processes[name], used[name]) for name, item in sorted(everyone.items())]
+    rows.sort(key=lambda row: -row["memory"])
+    total = {key: sum(row[key] or 0 for row in rows) for key in ("memory", "processor", "disk", "saved")}
+    lines = (
+        f"together {bytes_for_people(total['memory'])} of memory, {total['processor']:.0%} of a processor,"
+        f" {bytes_for_people(total['disk'])} of disk; asleep, and so saved: {bytes_for_people(total['saved'])}",
+        _host(),
+    )
+    table = Table(HEADING, tuple(_shown(row) for row in rows))
+    return Result({"instances": rows, "total": total, "host": usage.host_memory()}, lines, table=table)
+
+
+def _row(user: facts.Account, seen: Snapshot, item: Deployment, processes: list[int], used: float) -> dict[str, Any]:
+    units = {unit: details.active for unit, details in seen.units.items()}
+    state = instance_state(item, units)
+    return {
+        "name": item.name,
+        "state": state,
+        "memory": usage.memory_of(processes) if item.name == FRONT else seen.memory.get(item.name, 0),
+        "processor": round(used, 3),
+        "disk": seen.disk.get(item.name),
+        "processes": len(processes),
+        "saved": _awake_memory(user, item) if state == "asleep" else 0,
+    }
+
+
+def _awake_memory(user: facts.Account, item: Deployment) -> int | None:
+    """Return what an instance that sleeps would take awake, as the test of its recipe measured it; None if unknown."""
+    catalog = catalog_of(user.paths)
+    tested = tested_of(catalog.bundle(item.origin)) if item.origin in catalog else None
+    measured: Mapping[str, Any] = tested.measured if tested else {}
+    return int(measured["memory_idle_mb"] * 1_000_000) if "memory_idle_mb" in measured else None
+
+
+def _host() -> str:
+    memory = usage.host_memory()
+    swapped = memory["swap_total"] - memory["swap_free"]
+    free = f"{bytes_for_people(memory['available'])} of {bytes_for_people(memory['total'])} are free on this host"
+    return free + (f", {bytes_for_people(swapped)} are swapped out" if swapped else "")
+
+
+def _shown(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["name"],
+        row["state"],
+        bytes_for_people(row["memory"]) if row["memory"] else "",
+        f"{row['processor']:.1%}" if row["processes"] else "",
+        bytes_for_people(row["disk"]) if row["name"] != FRONT else "",
+        str(row["processes"]) if row["processes"] else "",
+        bytes_for_people(row["saved"]) if row["saved"] != 0 else "",
+    )

@@ -1,0 +1,1 @@
+"""What happens to an instance as a whole: remove, purge, rename, clone, roll back, leave chainsaw."""

@@ -1,0 +1,120 @@
+"""eject: an instance as plain quadlets, with a front of its own, that run without chainsaw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chainsaw.compile.context import Job
+from chainsaw.compile.deployment import image_needs
+from chainsaw.compile.front.site import compile_site
+from chainsaw.compile.images import image_reference, recipe_build, shared_build
+from chainsaw.compile.instance import compile_instance
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts, files, store
+from chainsaw.load.recipe import instance_bundle
+from chainsaw.model.block import Block
+from chainsaw.model.deployment import Deployment
+from chainsaw.model.paths import Paths
+from chainsaw.work.config.inputs import FRONT, compile_intent, read_intent
+from chainsaw.work.config.names import applied_instance
+from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.recipes.shipped import shared_files
+from chainsaw.work.result import Result
+
+
+def eject(name: str, out: str) -> Result:
+    """Write the files of an instance and of a front for it below a directory, with a page that says how to use them.
+
+    Data stays where it is. Raise ChainsawError for an unknown name, and when the directory is not empty.
+    """
+    user = facts.account()
+    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    deployment = applied_instance(user.paths, manifest, name)
+    out = files.absolute_path(out)
+    if files.list_directory(out):
+        raise ChainsawError(Diagnostic("not-empty", "the directory is not empty", out, hint=f"rm -r {out}"))
+    job, front = _job(user, name, out)
+    instance = compile_instance(job)
+    shared = shared_files()
+    _, tree = compile_site({name: instance}, job.site, front, job.host, shared, None)
+    files.make_directory(out, 0o755)
+    # What is mounted is named by its generation everywhere, and there is one only.
+    files.write_tree(f"{out}/1", tree)
+    files.replace_link(f"{out}/current", "1")
+    builds = list(_builds(job))
+    for reference, context, _ in builds:
+        for path, content in context.items():
+            place = f"{out}/images/{_short(reference)}/{path}"
+            files.write_atomic(place, content, 0o755 if content.startswith(b"#!") else 0o644)
+    page = "\n".join(_page(job, deployment, out, [(reference, base) for reference, _, base in builds]))
+    files.write_atomic(f"{out}/README.md", f"{page}\n".encode())
+    lines = (f"{name} is in {out}; how to use it: {out}/README.md",)
+    return Result({"instance": name, "out": out, "files": sorted(tree)}, lines)
+
+
+def _job(user: facts.Account, name: str, out: str) -> tuple[Job, Block]:
+    """Return the instance as it is declared, to be compiled for a directory, and the block of the front."""
+    catalog = catalog_of(user.paths)
+    intent = read_intent(user, catalog)
+    ranges, podman = facts.ranges_of(user.name, user.uid), facts.podman_version(user.paths)
+    compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, podman)
+    file = intent.instances[name]
+    host = replace(compiled.host, paths=replace(user.paths, ejected=out))
+    bundle = instance_bundle(catalog.bundle(file.instance.recipe), file.instance)
+    job = Job(file, bundle, intent.site, compiled.blocks.get(name), host, shared_files())
+    return job, compiled.blocks[FRONT]
+
+
+def _builds(job: Job) -> Iterator[tuple[str, dict[str, bytes], str]]:
+    """Yield each image that is built here: its reference, its context and what it stands on; bases come first."""
+    images = job.shared.images
+    wanted = ["base", "nginx"]
+    own = []
+    for need in image_needs(job):
+        wanted += [need.base] if need.base else []
+        if need.recipe:
+            context = job.bundle.below(need.build)
+            own.append(recipe_build(job.bundle.recipe.name, need.image, context, need.base, images))
+            assert own[-1].reference == image_reference(job.bundle, need.image, images)
+    for name in dict.fromkeys(wanted):
+        build = shared_build(name, images)
+        yield build.reference, dict(build.context), build.base
+    for build in own:
+        yield build.reference, dict(build.context), build.base
+
+
+def _short(reference: str) -> str:
+    return reference.rpartition("/")[2].partition(":")[0]
+
+
+def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, str]]) -> Iterator[str]:
+    paths, name = job.host.paths, job.name
+    yield f"# {job.title}, without chainsaw\n"
+    yield "These are plain files: quadlets for Podman, units for systemd, and the configuration of an nginx that serves"
+    yield f"{deployment.url} on ports {job.site.ports.http} and {job.site.ports.https}. They need Podman 5.4, systemd"
+    yield "254, and the subordinate ids and the settings that this account has already. Other instances stop.\n"
+    yield "## Put them in place\n"
+    yield "    systemctl --user stop chainsaw.target 'app@*' 'chainsaw-front*'"
+    yield f"    rm -f {paths.unit_links}/app@*"
+    yield f"    ln -sfn {out}/current/quadlets {paths.quadlet_link}"
+    yield f"    for unit in {out}/current/units/*; do ln -sf $unit {paths.unit_links}/; done"
+    yield "    systemctl --user daemon-reload"
+    yield "    systemctl --user start chainsaw.target\n"
+    yield "It starts again after a reboot, as long as `chainsaw.target` is in"
+    yield f"`{paths.unit_links}/default.target.wants` and `loginctl enable-linger` holds.\n"
+    yield "## Its data\n"
+    yield from (f"- `{item.path}`" for item in deployment.directories if _is_data(paths, deployment, item.path))
+    yield from (f"- `{item.path}` (secret)" for item in deployment.secrets)
+    yield f"- `{paths.certificates}/{deployment.host}`: the certificate; put another one there with the same names\n"
+    yield "## Its images\n"
+    yield "They are in the store already. To build them again, in this order:\n"
+    for reference, base in builds:
+        yield f"    podman build --build-arg BASE={base} --tag {reference} {out}/images/{_short(reference)}"
+    yield "\n## See what it does\n"
+    yield f"    systemctl --user status 'app@{name}*' chainsaw-front"
+    yield f"    journalctl --user -u 'app@{name}*'"
+
+
+def _is_data(paths: Paths, deployment: Deployment, place: str) -> bool:
+    return place.startswith((f"{paths.instance(deployment.name)}/volumes/", f"{paths.public}/{deployment.name}/"))

@@ -1,0 +1,126 @@
+"""remove: an instance is served no longer; with a purge, everything that was its own goes with it."""
+
+from __future__ import annotations
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import facts, files, store, usage
+from chainsaw.host.lock import locked
+from chainsaw.host.step import Steps
+from chainsaw.model.names import check_instance
+from chainsaw.model.paths import Paths
+from chainsaw.model.quantity import bytes_for_people
+from chainsaw.work.apply.apply import Session, applied, apply, settle
+from chainsaw.work.apply.instances import former_instances
+from chainsaw.work.config.names import declared_names, no_instance
+from chainsaw.work.data.secrets import podman_of
+from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
+from chainsaw.work.inspect.inventory import PATIENCE, inventory
+from chainsaw.work.lifecycle.prune import drop_certificates, prune_unused
+from chainsaw.work.recipes.catalog import Catalog
+from chainsaw.work.result import Reporter, Request, Result, Table
+
+
+def remove(name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
+    """Stop an instance and serve it no longer; its data stays, and its file is kept apart.
+
+    Raise ChainsawError when there is none of this name. What was done already is passed over.
+    """
+    paths = facts.account().paths
+    places = check_known(paths, name)
+    file, kept = paths.instance_file(name), paths.removed_file(name)
+    declared = files.exists(file)
+    if declared:
+        files.make_directory(f"{paths.own_files}/removed", 0o700)
+        files.rename(file, kept)
+    result = Result({})
+    try:
+        if name in store.read_manifest(paths, store.current_number(paths)).instances:
+            result = apply(request, report, catalog)
+        elif store.is_unfinished(paths):
+            result = applied(request, report, _finish, catalog)
+    except ChainsawError:
+        if declared:
+            files.rename(kept, file)
+        raise
+    data = {"instance": name, "data": places, **result.data}
+    lines = [f"{name} is stopped and no longer served"]
+    lines += [f"  its data: {place}" for place in places]
+    lines += [f"to bring it back: chainsaw rollback {name}; to delete it for good: chainsaw remove {name} --purge"]
+    return Result(data, tuple(lines), result.diagnostics, result.exit)
+
+
+def _finish(session: Session) -> Result:
+    """Bring the current generation to its end: what it no longer has may still run when an attempt was cut off."""
+    instances = former_instances(session.user.paths)
+    return settle(session, dict(instances), instances)
+
+
+def check_known(paths: Paths, name: str) -> list[str]:
+    """Return where an instance's data is; raise ChainsawError when nothing of this name is left or was ever there.
+
+    What could not be the name of an instance is refused before it becomes part of a path.
+    """
+    try:
+        check_instance(name)
+    except ValueError as error:
+        raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
+    places = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
+    current = store.read_manifest(paths, store.current_number(paths)).instances
+    left = files.exists(paths.removed_file(name)) or files.exists(paths.notes_file(name))
+    if not (places or left or name in current or name in declared_names(paths)):
+        known = declared_names(paths) | current.keys() | set(files.list_directory(f"{paths.root}/instances"))
+        raise no_instance(name, known - {"front"})
+    return places
+
+
+def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
+    """Remove an instance with its data, its secrets, its ids, and whatever nobody else uses.
+
+    What it never had is passed over, so that a purge that was cut off can be repeated. Raise ChainsawError when it
+    does not stop.
+    """
+    user = facts.account()
+    paths, steps = user.paths, Steps()
+    before = store.read_manifest(paths, store.current_number(paths))
+    hosts = {before.instances[name].host} if name in before.instances else set()
+    removed = remove(name, request, report, catalog)
+    if removed.exit is not Exit.OK:
+        raise ChainsawError(list(removed.diagnostics), removed.exit)
+    with locked(paths.lock, f"chainsaw remove {name} --purge", wait=request.wait, waiting=report.note):
+        report.doing(f"deleting what was {name}'s")
+        with steps.step("delete data"):
+            podman_of(user).remove_trees(_data_of(paths, name))
+        for place in (paths.removed_file(name), paths.notes_file(name)):
+            with steps.step(f"delete {place}"):
+                files.remove(place)
+        with steps.step("delete certificates"):
+            drop_certificates(paths, hosts)
+        pruned = prune_unused(user, steps) if request.recorded else []
+        change = ChangeRecord(
+            "purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name))
+        )
+        with steps.step("remember"):
+            problems = commit_change(user, change) if request.recorded else []
+        # As long as anything is left, its ids are not given to another, and its name is known to a second attempt.
+        with steps.step("delete the record"):
+            files.remove_tree(paths.instance(name))
+    data = {"instance": name, "deleted": [*removed.data["data"], *pruned]}
+    lines = (f"{name} is deleted for good", *(f"  and what nobody uses any more: {item}" for item in pruned))
+    return Result(data, lines, (*removed.diagnostics, *problems))
+
+
+def _data_of(paths: Paths, name: str) -> list[str]:
+    """Return where an instance's data is, but for the record of its ids."""
+    own = [f"{paths.instance(name)}/{entry}" for entry in files.list_directory(paths.instance(name))]
+    return [f"{paths.public}/{name}", *(place for place in own if place != paths.record(name))]
+
+
+def deleted_by(name: str) -> Result:
+    """Return what a purge would delete, with sizes; raise ChainsawError when there is nothing of this name."""
+    user = facts.account()
+    places = check_known(user.paths, name)
+    if name in store.read_manifest(user.paths, store.current_number(user.paths)).instances:
+        return inventory(name)
+    sizes = usage.disk_usage(places, user.runtime, PATIENCE)
+    rows = tuple(("data", place, bytes_for_people(sizes.get(place))) for place in places)
+    return Result({"instance": name}, table=Table(("what", "name", "size"), rows))

@@ -1,0 +1,141 @@
+"""Rollback: an instance, or all, become again what they were, and the admin's files with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chainsaw.compile.instance import CompiledInstance
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import facts, files, store
+from chainsaw.host.lock import locked
+from chainsaw.host.worktree import Worktree, is_installed
+from chainsaw.model.artifact import intent_path
+from chainsaw.model.paths import Paths
+from chainsaw.work.apply.apply import Session, applied, apply, settle
+from chainsaw.work.apply.instances import former_instances
+from chainsaw.work.config.names import instance_names, no_instance
+from chainsaw.work.history.diff import PREFIX, declared_now, intent_of
+from chainsaw.work.history.history import ChangeRecord, commit_change
+from chainsaw.work.result import Reporter, Request, Result
+
+Texts = Mapping[str, str | None]
+
+
+def rollback(name: str | None, number: int | None, request: Request, report: Reporter) -> Result:
+    """Return an instance, or all, to a generation: the one before the last change unless told.
+
+    Raise ChainsawError when it is not there, or when files would be lost that were never applied.
+    """
+    user = facts.account()
+    paths = user.paths
+    wanted = _former_number(paths, name) if number is None else number
+    texts = _with_removed(_texts(paths, name, wanted))
+    if request.dry_run:
+        changed = tuple(sorted(path for path, text in texts.items() if declared_now(paths).get(path) != text))
+        shown = tuple(f"would change {path}" for path in changed) or ("your files would stay as they are",)
+        return Result({"generation": wanted, "files": changed}, shown)
+    with locked(paths.lock, f"chainsaw rollback {name or ''}".rstrip(), wait=request.wait, waiting=report.note):
+        result = _return_to(user, name, wanted, texts, request, report)
+    told = f"{name or 'the site'} is what it was in generation {wanted}" if wanted else f"{name} is back"
+    lines = (told, *result.lines) if result.exit is Exit.OK else result.lines
+    return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
+
+
+def _return_to(
+    user: facts.Account, name: str | None, wanted: int, texts: Texts, request: Request, report: Reporter
+) -> Result:
+    """Write the files, and bring the host to them; whatever prevents it, the files are those of before."""
+    paths = user.paths
+    _keep_unapplied(user, texts, request.force)
+    before: Texts = {path: files.read_text(f"{paths.own_files}/{path}") for path in texts}
+    _write(paths, texts)
+    try:
+        return _carry_out(name, wanted, request, report, paths)
+    except BaseException:
+        _write(paths, before)
+        raise
+
+
+def _carry_out(name: str | None, wanted: int, request: Request, report: Reporter, paths: Paths) -> Result:
+    """Bring back the pieces of a generation that is still there; compile the files anew where it is not."""
+    if wanted not in store.numbers(paths):
+        return apply(request, report)
+
+    def chosen(session: Session) -> Result:
+        now, then = former_instances(paths), former_instances(paths, wanted)
+        instances: dict[str, CompiledInstance] = (
+            dict(then) if name is None else {other: item for other, item in now.items() if other != name}
+        )
+        if name is not None and name in then:
+            instances[name] = then[name]
+        return settle(session, instances, now)
+
+    return applied(request, report, chosen)
+
+
+def _texts(paths: Paths, name: str | None, number: int) -> Texts:
+    """Return what the files are to be: None where there is to be none. Generation 0 is what was removed last."""
+    if name is not None and number == 0:
+        return {intent_path(name).removeprefix(PREFIX): files.read_text(paths.removed_file(name))}
+    then = intent_of(paths, number)
+    if name is None:
+        return {**dict.fromkeys(declared_now(paths)), **then}
+    path = intent_path(name).removeprefix(PREFIX)
+    if path not in then:
+        message = f"{name} was not there in generation {number}"
+        raise ChainsawError(Diagnostic("no-generation", message, hint=f"chainsaw history {name}"), Exit.MISSING)
+    return {path: then[path]}
+
+
+def _with_removed(texts: Texts) -> Texts:
+    """Return the files with those of removed instances, which are there no more when the instance is back."""
+    back = [path for path, text in texts.items() if path.startswith("instances/") and text is not None]
+    return {**texts, **{f"removed/{path.removeprefix('instances/')}": None for path in back}}
+
+
+def _write(paths: Paths, texts: Texts) -> None:
+    for path, text in texts.items():
+        place = f"{paths.own_files}/{path}"
+        if text is None:
+            files.remove(place)
+        elif files.read_text(place) != text:
+            files.write_atomic(place, text.encode(), 0o600)
+
+
+def _keep_unapplied(user: facts.Account, texts: Texts, force: bool) -> None:
+    """Commit changes that were never applied, before they are overwritten; without git, refuse to lose them."""
+    paths = user.paths
+    current = store.current_number(paths)
+    last = intent_of(paths, current) if current else {}
+    lost = [
+        path
+        for path, text in declared_now(paths).items()
+        if path in texts and text not in (last.get(path), texts[path])
+    ]
+    if not lost or force:
+        return
+    problems = commit_change(
+        user, ChangeRecord("keep", (), ("changes that were not applied, before a rollback",), files=tuple(lost))
+    )
+    if any(item.code != "git-detached" for item in problems) or not (
+        is_installed() and Worktree(paths.own_files).exists
+    ):
+        message = "has changes that were never applied, and would be lost"
+        hint = "chainsaw diff shows them; chainsaw apply keeps them; --force discards them"
+        raise invalid([Diagnostic("unapplied", message, f"{paths.own_files}/{path}", hint=hint) for path in lost])
+
+
+def _former_number(paths: Paths, name: str | None) -> int:
+    """Return the newest generation that differs from the current one, in an instance or at all."""
+    current = store.current_number(paths)
+    now = store.read_manifest(paths, current)
+    if name is not None and name not in instance_names() and not files.exists(paths.removed_file(name)):
+        raise no_instance(name, frozenset(instance_names()))
+    for number in reversed([item for item in store.numbers(paths) if item < current]):
+        then = store.read_manifest(paths, number)
+        if name is None or (name in then.instances and then.instances[name] != now.instances.get(name)):
+            return number
+    if name is not None and files.exists(paths.removed_file(name)):
+        return 0
+    message = f"there is no earlier generation {f'of {name} ' if name else ''}to return to"
+    raise ChainsawError(Diagnostic("no-generation", message, hint="chainsaw history"), Exit.MISSING)

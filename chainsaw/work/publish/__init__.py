@@ -1,0 +1,1 @@
+"""What the front is given besides the instances: certificates, and later routes and logins."""

@@ -1,0 +1,128 @@
+"""Images: what a plan needs is built or pulled before anything else is touched, side by side where it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from chainsaw.compile.context import Shared
+from chainsaw.compile.images import Build, recipe_build, shared_build
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts, store
+from chainsaw.host.podman import Podman
+from chainsaw.model.deployment import ImageNeed
+from chainsaw.model.paths import Paths
+from chainsaw.work.recipes.catalog import Catalog
+from chainsaw.work.result import Reporter
+
+Task = tuple[str, Callable[[], None]]
+
+
+@dataclass
+class Images:
+    """The image store as one apply sees it: `present` are VOLUME paths by reference, `broken` what failed."""
+
+    paths: Paths
+    podman: Podman
+    catalog: Catalog
+    shared: Shared
+    report: Reporter
+    present: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    broken: dict[str, ChainsawError] = field(default_factory=dict)
+
+    def obtain(self, needs: Iterable[ImageNeed]) -> None:
+        """Build or pull what is missing; `broken` says afterwards what failed."""
+        wanted = list(needs)
+        self._look([need.reference for need in wanted])
+        missing = [need for need in wanted if need.reference not in self.present]
+        pulls: list[Task] = [(need.reference, self._pull(need.reference)) for need in missing if not need.base]
+        levels = self._levels([need for need in missing if need.base])
+        self._together(pulls + self._tasks(levels[0]))
+        for level in levels[1:]:
+            self._together(self._tasks(level))
+        self._look([need.reference for need in wanted])
+
+    def check(self, need: ImageNeed) -> None:
+        """Raise ChainsawError when an image is not there, or declares volumes that nobody mounts."""
+        if need.reference in self.broken:
+            raise self.broken[need.reference]
+        if need.reference not in self.present:
+            raise ChainsawError(Diagnostic("no-image", f"{need.reference} is not in the store after all"))
+        forgotten = sorted(set(self.present[need.reference]) - set(need.mounted))
+        if forgotten:
+            message = f"{need.reference} declares volumes that its recipe does not mount: {', '.join(forgotten)}"
+            hint = "what is written there would be lost at every restart; the recipe must mount it"
+            raise ChainsawError(Diagnostic("unmounted-volume", message, hint=hint))
+
+    def _look(self, references: list[str]) -> None:
+        """Learn which images the store has: from what was learnt before, then from Podman."""
+        self.present = store.read_images(self.paths) | self.present
+        unknown = [reference for reference in references if reference not in self.present]
+        if unknown:
+            self.present |= self.podman.declared_volumes(unknown)
+            store.write_images(self.paths, self.present)
+
+    def _levels(self, needs: list[ImageNeed]) -> list[list[Build]]:
+        """Return what must be built, each level standing on the one before."""
+        first: dict[str, Build] = {}
+        second: dict[str, Build] = {}
+        third: dict[str, Build] = {}
+        for need in needs:
+            base = shared_build("base", self.shared.images)
+            first[base.reference] = base
+            if need.base != "base":
+                build = shared_build(need.base, self.shared.images)
+                second[build.reference] = build
+            if need.recipe:
+                context = self.catalog.version(need.recipe, need.digest).below(need.build)
+                build = recipe_build(need.recipe.rpartition("/")[2], need.image, context, need.base, self.shared.images)
+                level = third if need.base != "base" else second
+                level[build.reference] = build
+        levels = [list(level.values()) for level in (first, second, third)]
+        self._look([build.reference for level in levels for build in level])
+        return levels
+
+    def _tasks(self, builds: list[Build]) -> list[Task]:
+        return [(build.reference, self._build(build)) for build in builds if build.reference not in self.present]
+
+    def _pull(self, reference: str) -> Callable[[], None]:
+        def task() -> None:
+            self.report.doing(f"pulling {reference}")
+            self.podman.pull(reference)
+
+        return task
+
+    def _build(self, build: Build) -> Callable[[], None]:
+        name = build.reference.rsplit("/", 1)[-1].split(":")[0]
+
+        def task() -> None:
+            if build.base in self.broken:
+                raise self.broken[build.base]
+            self.report.doing(f"building {name}")
+            self.podman.build(
+                build.reference,
+                build.context,
+                build.base,
+                lambda line: self.report.doing(f"building {name}: {_step(line)}"),
+            )
+
+        return task
+
+    def _together(self, tasks: list[Task]) -> None:
+        """Run tasks side by side, and note which of them fail."""
+        if not tasks:
+            return
+        with ThreadPoolExecutor(max_workers=max(2, facts.processors())) as pool:
+            running = {reference: pool.submit(task) for reference, task in tasks}
+        for reference, future in running.items():
+            error = future.exception()
+            if isinstance(error, ChainsawError):
+                self.broken[reference] = error
+            elif error is not None:
+                raise error
+
+
+def _step(line: str) -> str:
+    """Return the count alone of STEP 2/3: RUN ..., which may be longer than a screen."""
+    return line.partition(":")[0].lower()

@@ -1,0 +1,76 @@
+"""start, stop, restart, maintenance: what visitors find, now and after the next reboot."""
+
+from __future__ import annotations
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import facts, files, store
+from chainsaw.host.lock import locked
+from chainsaw.host.systemd import UserManager
+from chainsaw.load.edit import with_key, without_key
+from chainsaw.load.yaml import read_yaml
+from chainsaw.model.paths import Paths
+from chainsaw.plan.state import processes_of
+from chainsaw.work.apply.apply import apply
+from chainsaw.work.config.names import applied_instance, declared_text
+from chainsaw.work.result import Reporter, Request, Result
+
+KEY = ("serving",)
+TELLS = {
+    "normal": "{} is open to visitors",
+    "maintenance": "{} runs, and tells visitors that somebody works on it",
+    "stopped": "{} is stopped, and stays so after a reboot: chainsaw start {}",
+}
+
+
+def serve(name: str, serving: str, request: Request, report: Reporter) -> Result:
+    """Write into an instance's file what visitors are to find, and apply it; raise ChainsawError for an unknown name.
+
+    `serving` is normal, maintenance or stopped. What is in the file holds after a reboot, and for every later apply.
+    """
+    paths = facts.account().paths
+    with locked(paths.lock, f"chainsaw {request.command} {name}", wait=request.wait, waiting=report.note):
+        return _serve(paths, name, serving, request, report)
+
+
+def _serve(paths: Paths, name: str, serving: str, request: Request, report: Reporter) -> Result:
+    file, text = paths.instance_file(name), declared_text(paths, name)
+    read_yaml(f"instances/{name}.yaml", text)
+    changed = without_key(text, KEY) if serving == "normal" else with_key(text, KEY, serving)
+    if changed != text:
+        files.write_atomic(file, changed.encode(), 0o600)
+    try:
+        result = apply(request, report)
+    except BaseException:
+        files.write_atomic(file, text.encode(), 0o600)
+        raise
+    if result.exit is not Exit.OK:
+        return result
+    told = TELLS[serving].format(name, name)
+    lines = [line for line in result.lines if line.startswith(" ")]
+    return Result({"instance": name, "serving": serving, **result.data}, (told, *lines), result.diagnostics)
+
+
+def restart(name: str, report: Reporter) -> Result:
+    """Start the processes of an instance anew; raise ChainsawError when it has none, or does not come up again."""
+    user = facts.account()
+    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    deployment = applied_instance(user.paths, manifest, name)
+    if deployment.serving == "stopped":
+        raise invalid(Diagnostic("stopped", f"{name} is stopped", hint=f"chainsaw start {name}"))
+    units = [item.unit for item in processes_of(deployment)]
+    if not units:
+        return Result({"instance": name, "units": []}, (f"{name} has no processes: it is files alone",))
+    app = f"app@{name}.service"
+    report.doing(f"restarting {name}")
+    with UserManager() as manager:
+        awake = [unit for unit, state in manager.states(units).items() if state not in ("inactive", "failed")]
+        if deployment.sleep is not None and not awake:
+            return Result({"instance": name, "units": []}, (f"{name} is asleep: the next request starts it anew",))
+        chosen = [app] if app in units else units
+        along = units if deployment.sleep is None else awake
+        states = manager.start([(unit, True) for unit in chosen], deployment.start_timeout + 30.0, along)
+    down = sorted(unit for unit, state in states.items() if state != "active")
+    if down:
+        message = f"{name} did not come up again: {', '.join(down)}"
+        raise ChainsawError(Diagnostic("not-started", message, hint=f"chainsaw logs {name}"), Exit.DEGRADED)
+    return Result({"instance": name, "units": sorted(units)}, (f"{name} runs anew",))

@@ -1,0 +1,1 @@
+"""The host itself: setup, doctor and its repairs, and the audit record."""

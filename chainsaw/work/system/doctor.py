@@ -1,0 +1,220 @@
+"""doctor: the host examined, and what is wrong with it told with the command that mends it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from chainsaw.checks import host as host_checks
+from chainsaw.checks import network, resources
+from chainsaw.checks import site as site_checks
+from chainsaw.checks.check import Check, in_short, summary
+from chainsaw.checks.observed import Addresses, PlainAnswer, Resolved, ShownCertificate
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.host import certificates, facts, readings, store, web
+from chainsaw.host.observe import PATTERNS, issued_record
+from chainsaw.host.parallel import answers
+from chainsaw.host.systemd import UserManager
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan.observed import EMPTY, UnitDetails
+from chainsaw.work.config.names import declared_names
+from chainsaw.work.inspect.list import missing_directories
+from chainsaw.work.result import Reporter, Result, Table
+
+NAMES_PATIENCE, FRONT_PATIENCE = 0.8, 2.0
+"""Seconds for the resolver, and for the front; both answer in milliseconds where nothing is wrong."""
+UPGRADE = "upgrade to Debian 13"
+NGINX_FLOOR = (1, 25, 1)
+"""The first with the directive http2 (nginx's CHANGES)."""
+PYTHON_FLOOR = (3, 11)
+NOBODY = "nobody.invalid"
+"""A name that is nobody's (RFC 2606)."""
+Value = TypeVar("Value")
+PODMAN_UNITS = ("podman.socket", "podman.service")
+
+
+@dataclass(frozen=True)
+class Systemd:
+    """What the user manager says of units, and its version; None when it does not answer, and `problem` says why."""
+
+    units: Mapping[str, UnitDetails] | None = None
+    version: int | None = None
+    problem: Diagnostic | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is applied, which most checks look at; `unreadable` is why that cannot be told."""
+
+    user: facts.Account
+    manifest: Manifest
+    ports: tuple[int, int]
+    unreadable: Diagnostic | None
+
+    @property
+    def paths(self) -> Paths:
+        """Where everything of the user is."""
+        return self.user.paths
+
+    @property
+    def hosts(self) -> list[str]:
+        """The host names that are routed."""
+        return sorted({item.host for item in self.manifest.instances.values()})
+
+
+def doctor(fix: bool, report: Reporter) -> Result:
+    """Return what there is to say of this host; with `fix`, after what may be mended without root was mended."""
+    if facts.is_root():
+        message = "an ordinary user's instances are examined, never root's"
+        raise ChainsawError(Diagnostic("root-user", message, hint="chainsaw doctor, without sudo"), Exit.USAGE)
+    user = facts.account()
+    fixed: list[str] = []
+    if fix:
+        from chainsaw.work.system.repair import repair
+
+        fixed = repair(user, report)
+    checks = examine(user)
+    rows = tuple(
+        (check.state, check.name, f"{check.found} -> {check.hint}" if check.hint else check.found)
+        for check in in_short(checks)
+    )
+    lines = [*fixed, *(["nothing was to be mended"] if fix and not fixed else []), summary(checks)]
+    data = {"checks": [check.as_dict() for check in checks], **({"mended": fixed} if fix else {})}
+    wrong = any(check.state == "fail" for check in checks)
+    table = Table(("state", "what", "found"), rows)
+    return Result(data, tuple(lines), exit=Exit.DEGRADED if wrong else Exit.OK, table=table)
+
+
+def examine(user: facts.Account) -> list[Check]:
+    """Return a verdict on all that is looked at; what takes its time is begun first."""
+    seen = _look(user)
+    remote = [host for host in seen.hosts if not network.is_local(host)]
+    names = answers({host: partial(web.addresses_of, host) for host in remote}, NAMES_PATIENCE)
+    front = web.Front(seen.ports[1], f"{seen.paths.authority}/ca.pem")
+    asked = {host: partial(web.shown_certificate, front, host, FRONT_PATIENCE) for host in seen.hosts}
+    shown = answers(asked, FRONT_PATIENCE)
+    host = seen.hosts[0] if seen.hosts else NOBODY
+    ask_plain = answers({host: partial(web.ask_plain, seen.ports[0], host, FRONT_PATIENCE)}, FRONT_PATIENCE)
+    systemd = _ask_systemd()
+    checks = [*_ground(seen, systemd), *_resources(seen), *_site(seen, systemd)]
+    if seen.manifest.front:
+        answer = ask_plain().get(host, PlainAnswer(problem="timed out"))
+        checks.append(network.http(seen.ports[0], answer, seen.hosts[0] if seen.hosts else ""))
+        checks.append(network.https(seen.ports[1], seen.hosts, shown()))
+    return [*checks, *_hosts(seen, shown(), names())]
+
+
+def _hosts(seen: Seen, shown: Mapping[str, ShownCertificate], names: Mapping[str, Resolved]) -> Iterator[Check]:
+    for host in seen.hosts:
+        until = certificates.valid_until(issued_record(seen.paths, host))
+        yield network.certificate(host, until.timestamp() if until else None, shown.get(host), time.time())
+    own = network.addresses_in(readings.text_of("/proc/net/fib_trie"), readings.text_of("/proc/net/if_inet6"))
+    this = Addresses(own, readings.own_names())
+    yield from (network.leads_here(host, names.get(host), this) for host in seen.hosts)
+
+
+def _look(user: facts.Account) -> Seen:
+    paths = user.paths
+    manifest, unreadable = EMPTY, None
+    try:
+        manifest = store.read_manifest(paths, store.current_number(paths))
+    except ChainsawError as error:
+        unreadable = error.diagnostics[0]
+    return Seen(user, manifest, readings.front_ports(paths) or _declared_ports(paths), unreadable)
+
+
+def _ask_systemd() -> Systemd:
+    try:
+        with UserManager() as manager:
+            return Systemd(manager.details((*PATTERNS, *PODMAN_UNITS)), manager.version)
+    except ChainsawError as error:
+        return Systemd(problem=error.diagnostics[0])
+
+
+def _declared_ports(paths: Paths) -> tuple[int, int]:
+    """Return the ports of site.yaml, or the usual ones where that cannot be read: apply tells what is wrong with it."""
+    from chainsaw.load.site import load_site
+
+    try:
+        declared = load_site("site.yaml", readings.text_of(paths.site_file)).ports
+    except ChainsawError:
+        return (80, 443)
+    return (declared.http, declared.https)
+
+
+def _ground(seen: Seen, systemd: Systemd) -> Iterator[Check]:
+    user, paths = seen.user, seen.paths
+    yield host_checks.user_manager(systemd.problem)
+    yield host_checks.lingering(user.name, readings.lingers(user.name))
+    ids = {file: readings.text_or_nothing(file) for file in ("/etc/subuid", "/etc/subgid")}
+    blocks = _tried(lambda: store.read_blocks(paths))
+    yield host_checks.subordinate_ids(user.name, user.uid, ids, blocks)
+    chosen = readings.text_of(f"{paths.config}/containers/storage.conf")
+    yield host_checks.storage_driver(
+        chosen, readings.image_store(paths), readings.has_program("/usr/bin/fuse-overlayfs"), user.name
+    )
+    main = [f"{place}/systemd/journald.conf" for place in readings.PRECEDENCE]
+    yield host_checks.journal(readings.configuration("systemd/journald.conf.d", main), readings.journal_store())
+    lowest = (readings.text_of(facts.PORT_START) or "").strip()
+    kept = readings.configuration("sysctl.d", [])
+    yield host_checks.low_ports(seen.ports, int(lowest) if lowest.isdigit() else None, kept)
+    yield host_checks.controllers(*readings.controllers(user.uid), readings.in_container())
+    yield from _versions(seen, systemd)
+    yield host_checks.git(readings.has_program("git"))
+    yield host_checks.names_of_ids(None if blocks is None else readings.named_ids(blocks), user.name)
+
+
+def _versions(seen: Seen, systemd: Systemd) -> Iterator[Check]:
+    podman = _tried(lambda: facts.podman_version(seen.paths))
+    yield host_checks.version("Podman", podman, facts.PODMAN_FLOOR, UPGRADE, "podman --version")
+    found = (systemd.version,) if systemd.version else None
+    yield host_checks.version("systemd", found, (facts.SYSTEMD_FLOOR,), UPGRADE, "systemctl --version")
+    yield host_checks.version("Python", readings.python_version(), PYTHON_FLOOR, UPGRADE, "python3 --version")
+    if seen.manifest.front:
+        image = seen.manifest.front.images[0].reference
+        again = f"podman untag {image}; systemctl --user stop chainsaw-front.service; chainsaw apply"
+        nginx = readings.nginx_version(seen.paths, image)
+        yield host_checks.version("nginx", nginx, NGINX_FLOOR, again, f"podman run --rm {image} nginx -v")
+
+
+def _tried(look: Callable[[], Value]) -> Value | None:
+    """Return what a look returns, None where it meets what cannot be read, or written: a full disk is no reason."""
+    try:
+        return look()
+    except (ChainsawError, OSError):
+        return None
+
+
+def _resources(seen: Seen) -> Iterator[Check]:
+    paths = seen.paths
+    yield resources.clock(readings.clock(paths))
+    places = {
+        "data": paths.root,
+        "images": f"{paths.data}/containers/storage",
+        "generations": paths.generations,
+        "journal": "/var/log/journal",
+    }
+    for space in readings.spaces(places):
+        yield resources.space(space)
+    meminfo, pressure = readings.text_of("/proc/meminfo"), readings.text_of("/proc/pressure/memory")
+    yield from resources.memory(meminfo, pressure, None if seen.unreadable else readings.limits(paths, seen.manifest))
+
+
+def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
+    paths, manifest = seen.paths, seen.manifest
+    number = store.current_number(paths)
+    former = [item for item in store.numbers(paths) if item < number]
+    way_back = f"ln -sfn {former[-1]} {paths.current}; chainsaw apply" if former else ""
+    yield site_checks.generation(number, seen.unreadable, way_back, declared_names(paths))
+    yield from site_checks.leftovers(_tried(lambda: readings.leftovers(paths)))
+    drift = None if seen.unreadable else _tried(lambda: store.find_drift(paths, manifest))
+    yield site_checks.generated_files(None if drift is None else [item.path for item in drift])
+    yield site_checks.failed_units(systemd.units)
+    yield from site_checks.listening(manifest, systemd.units)
+    gone = {name: missing_directories(item) for name, item in manifest.instances.items()}
+    yield from site_checks.instances(manifest, systemd.units, gone)
+    yield from site_checks.front(manifest, systemd.units)

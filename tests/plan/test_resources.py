@@ -1,0 +1,184 @@
+"""The list of what an instance has leaves nothing out, takes nothing of another's, and says what goes when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from chainsaw.plan.resources import in_use, resources_of, unused_images
+
+APP, BASE, PHP = "localhost/chainsaw/wiki-app:1", "localhost/chainsaw/base:1", "localhost/chainsaw/php:1"
+KEPT_BY_ALL = ("shared", "stays")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a case has of one instance."""
+
+    site: object
+    items: list
+
+    def names(self, kind, *fates):
+        return [item.name for item in self.items if item.kind == kind and (not fates or item.removed_by in fates)]
+
+    def places(self, *fates):
+        return {item.place for item in self.items if item.place and (not fates or item.removed_by in fates)}
+
+    def removed_by(self, kind):
+        (removed_by,) = {item.removed_by for item in self.items if item.kind == kind}
+        return removed_by
+
+
+def found(site, name, chosen=(), without=()):
+    rest = [item for other, item in site.manifest.instances.items() if other not in (name, *without)]
+    images = [need.reference for item in rest for need in item.images]
+    return Found(site, resources_of(site.manifest, name, site.paths, in_use(rest, images, chosen)))
+
+
+def every(goldens):
+    return [(site, name, found(site, name)) for site in goldens.values() for name in site.manifest.instances]
+
+
+@pytest.fixture
+def declare(compiled, tmp_path):
+    """Return the function that compiles instances: each has a recipe and a route."""
+
+    def compile_all(**instances):
+        directory = tmp_path / "config/instances"
+        directory.mkdir(parents=True)
+        for name, (recipe, route) in instances.items():
+            (directory / f"{name}.yaml").write_text(f"recipe: {recipe}\nroute: {route}\n")
+        return compiled(tmp_path)
+
+    return compile_all
+
+
+def test_every_file_of_an_instance_is_in_the_list_and_goes_with_it(goldens):
+    for site, name, one in every(goldens):
+        owned = [path for path, owner in site.manifest.owners.items() if owner == name]
+        assert owned, name
+        host = f"nginx/hosts/{site.manifest.instances[name].host}.conf"
+        assert host in site.manifest.files
+        assert sorted(one.names("generated")) == sorted([*owned, host])
+        assert set(owned) <= set(one.names("generated", "remove"))
+        links = [path.removeprefix("units/") for path in owned if path.startswith("units/")]
+        assert sorted(one.names("link", "remove")) == sorted(links)
+
+
+def test_every_unit_that_is_started_and_every_one_that_it_starts_is_in_the_list(goldens):
+    for site, name, one in every(goldens):
+        item = site.manifest.instances[name]
+        own = (*item.services, item.socket, item.gate, *item.timers, item.relay, item.network)
+        started = {service.unit for service in own if service}
+        asked = {unit.replace(".timer", ".service") for unit in started if unit.endswith(".timer")}
+        assert started | asked <= set(one.names("unit", "remove")), name
+
+
+def test_every_directory_and_secret_of_an_instance_goes_with_a_purge(goldens):
+    for site, name, one in every(goldens):
+        deployment, paths = site.manifest.instances[name], site.paths
+        top = {paths.instance(name), f"{paths.public}/{name}"}
+        above = top | {f"{paths.instance(name)}/{part}" for part in ("secrets", "volumes")}
+        assert {item.path for item in deployment.directories} - above <= one.places("purge"), name
+        assert {item.path for item in deployment.secrets} <= one.places("purge"), name
+        data = [item.place for item in one.items if item.kind in ("volume", "secret", "directory", "block")]
+        assert all(place.startswith(tuple(f"{item}/" for item in top)) for place in data)
+
+
+def test_what_a_wordpress_has(goldens):
+    one = found(goldens["wordpress"], "blog")
+    assert one.names("container") == ["blog.db", "blog.app"]
+    assert one.names("unit") == [
+        "app@blog.service",
+        "app@blog.db.service",
+        "app@blog.cron.service",
+        "app@blog.cron.timer",
+        "app@blog.socket",
+    ]
+    assert one.names("volume") == ["content", "database"]
+    assert one.names("secret") == ["admin_password", "salt"]
+    assert one.names("block") == ["589824-655359"]
+    assert one.names("socket") == ["blog.sock"]
+    assert one.names("host user", "stays") == ["chainsaw-blog"]
+
+
+def test_a_network_of_its_own_goes_with_an_instance(goldens):
+    one = found(goldens["egress"], "blog")
+    assert one.names("network", "remove") == ["chainsaw-blog"]
+    assert "chainsaw-blog-network.service" in one.names("unit", "remove")
+    assert found(goldens["wordpress"], "blog").names("network") == []
+
+
+def test_what_goes_first_stands_first(goldens):
+    order = ["remove", "purge", "shared", "stays"]
+    for _, _, one in every(goldens):
+        fates = [item.removed_by for item in one.items]
+        assert fates == sorted(fates, key=order.index)
+
+
+def test_what_is_listed_is_listed_once(goldens):
+    for _, name, one in every(goldens):
+        known = [(item.kind, item.name) for item in one.items]
+        assert len(known) == len(set(known)), name
+
+
+def test_two_instances_of_one_recipe_share_what_it_is_made_of(goldens):
+    site = goldens["directives"]
+    for name in ("blog", "club"):
+        one = found(site, name)
+        assert {one.removed_by(kind) for kind in ("image", "static", "recipe")} == {"shared"}
+        assert one.removed_by("certificate") == "purge", "each has a host of its own"
+    last = found(site, "blog", without=("club",))
+    assert {last.removed_by(kind) for kind in ("image", "static", "recipe", "certificate")} == {"purge"}
+
+
+def test_two_instances_of_one_host_share_its_certificate(declare):
+    site = declare(blog=("radicale", "https://example.org/dav/"), docs=("static", "https://example.org/docs/"))
+    both, last = found(site, "blog"), found(site, "blog", without=("docs",))
+    assert both.removed_by("certificate") == "shared"
+    assert both.removed_by("image") == "purge"
+    assert both.names("generated", "shared") == ["nginx/hosts/example.org.conf"]
+    assert last.removed_by("certificate") == "purge"
+    assert last.names("generated", "shared") == []
+
+
+def test_a_recipe_that_was_installed_for_its_own_sake_stays(goldens):
+    site = goldens["wordpress"]
+    assert found(site, "blog").removed_by("recipe") == "purge"
+    assert found(site, "blog", chosen=["chainsaw/wordpress"]).removed_by("recipe") == "shared"
+    assert found(site, "blog", chosen=["club/wordpress"]).removed_by("recipe") == "purge"
+
+
+def test_another_version_of_a_recipe_is_another_recipe(goldens):
+    site = goldens["directives"]
+    club = site.manifest.instances["club"].model_copy(update={"digest": "0" * 64})
+    items = resources_of(site.manifest, "blog", site.paths, in_use([club], [], []))
+    assert Found(site, items).names("recipe", "purge") == [f"chainsaw/wordpress {club.version}"]
+    assert Found(site, items).names("recipe", "shared") == ["chainsaw/wordpress"], "its name means the other one now"
+
+
+def test_nothing_of_an_instance_is_in_the_list_of_one_whose_name_begins_so(declare):
+    dav, pages = "https://{}.example.org/", "https://{}.example.org/pages/"
+    names = {name: ("radicale", dav.format(name)) for name in ("blog", "blog2", "blo", "b-blog")}
+    site = declare(**names, blogs=("static", pages.format("blogs")))
+    mine = {name: found(site, name) for name in site.manifest.instances}
+    own = {
+        name: {(item.kind, item.name, item.place) for item in one.items if item.removed_by not in KEPT_BY_ALL}
+        for name, one in mine.items()
+    }
+    for name, items in own.items():
+        assert items
+        assert not [other for other, theirs in own.items() if other != name and items & theirs]
+    for name, one in mine.items():
+        others = {f"{site.paths.instance(other)}/" for other in mine if other != name}
+        assert not [place for place in one.places() if place.startswith(tuple(others))]
+
+
+def test_an_image_that_something_stands_on_is_used():
+    parents = {APP: PHP, PHP: BASE, BASE: ""}
+    assert unused_images([APP, PHP, BASE], [APP], parents) == []
+    assert unused_images([APP, PHP, BASE], [PHP], parents) == [APP]
+    assert unused_images([APP, PHP, BASE], [], parents) == sorted([APP, PHP, BASE])
+    assert unused_images([], [APP], parents) == []
+    assert unused_images([BASE], [BASE], {BASE: BASE}) == []

@@ -1,0 +1,169 @@
+"""What list tells of each instance, from what was seen of the host."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chainsaw.errors import Diagnostic
+from chainsaw.plan.observed import EMPTY, Drift, UnitDetails
+from chainsaw.work.inspect.list import HEADING, report_on
+from chainsaw.work.inspect.pending import Pending
+from chainsaw.work.inspect.snapshot import Snapshot
+
+APP, DB, SOCKET = "app@blog.service", "app@blog.db.service", "app@blog.socket"
+
+
+def unit(active="active", since=120.0, restarts=0):
+    return UnitDetails(active, "", time.time() - since, restarts)
+
+
+@pytest.fixture
+def seen(goldens, admin):
+    """A blog that runs, all of whose directories are there."""
+    manifest = goldens["wordpress"].manifest
+    blog = manifest.instances["blog"]
+    places = [item.model_copy(update={"path": f"{admin.paths.home}{item.path}"}) for item in blog.directories]
+    for place in places:
+        Path(place.path).mkdir(parents=True, exist_ok=True)
+    blog = blog.model_copy(update={"directories": tuple(places)})
+    units = {APP: unit(), DB: unit(since=300), SOCKET: unit(since=400)}
+    return Snapshot(
+        manifest.model_copy(update={"instances": {"blog": blog}}),
+        units,
+        memory={"blog": 97_000_000},
+        disk={"blog": 12_400_000},
+        pending=Pending(frozenset(["blog"])),
+    )
+
+
+def told(admin, seen):
+    """Return the one row, as data and as it is shown."""
+    result = report_on(admin.user, seen)
+    (row,), (shown,) = result.data["instances"], result.table.rows
+    return row, dict(zip(HEADING, shown, strict=True)), result
+
+
+def test_an_instance_that_runs_is_told_with_what_it_takes(admin, seen):
+    row, shown, result = told(admin, seen)
+    assert shown == {
+        "name": "blog",
+        "recipe": f"wordpress {row['version']}",
+        "state": "running",
+        "since": "2 min",
+        "memory": "97 MB",
+        "disk": "12 MB",
+        "block": str(row["block"]),
+        "backup": "none",
+        "url": "https://blog.example.org/",
+    }
+    assert set(row) == {
+        "name", "recipe", "version", "url", "state", "health", "since", "memory", "disk", "block", "warnings",
+        "last_backup",
+    }  # fmt: skip
+    assert (row["memory"], row["disk"], row["block"] > 0, row["last_backup"]) == (97_000_000, 12_400_000, True, None)
+    assert result.lines == ()
+
+
+def test_what_could_not_be_learnt_is_not_told_as_nothing(admin, seen):
+    row, shown, _ = told(admin, replace(seen, disk={}))
+    assert (row["disk"], shown["disk"]) == (None, "?")
+
+
+def test_an_instance_without_processes_takes_no_memory(admin, seen):
+    down = {APP: unit("inactive"), DB: unit("inactive")}
+    row, shown, _ = told(admin, replace(seen, units={**seen.units, **down}, memory={}))
+    assert (row["state"], row["memory"], shown["memory"]) == ("stopped", 0, "")
+
+
+@pytest.mark.parametrize("health", ["healthy", "unhealthy", "starting"])
+def test_the_health_is_that_of_what_runs(admin, seen, health):
+    blog = seen.manifest.instances["blog"]
+    services = tuple(item.model_copy(update={"polled": True}) for item in blog.services)
+    manifest = seen.manifest.model_copy(update={"instances": {"blog": blog.model_copy(update={"services": services})}})
+    seen = replace(seen, manifest=manifest, healths={"blog.app": "healthy", "blog.db": health})
+    row, shown, _ = told(admin, seen)
+    assert (row["health"], shown["state"]) == (health, f"running, {health}")
+    row, shown, _ = told(admin, replace(seen, units={**seen.units, APP: unit("failed")}))
+    assert (row["health"], shown["state"]) == (None, "failed")
+
+
+def changed(seen, **fields):
+    return replace(seen, pending=replace(seen.pending, **fields))
+
+
+def warned(admin, seen):
+    row, _, result = told(admin, seen)
+    assert list(result.lines) == [f"blog: {warning}" for warning in row["warnings"]]
+    return row["warnings"]
+
+
+def test_what_apply_would_change_is_warned_of(admin, seen):
+    (warning,) = warned(admin, changed(seen, changed=frozenset(["blog", "club"])))
+    assert warning == "its file or its recipe has changed since it was applied: chainsaw diff blog"
+
+
+def test_what_is_no_longer_declared_is_told_whatever_it_is_doing(admin, seen):
+    row, shown, _ = told(admin, changed(seen, declared=frozenset()))
+    assert row["state"] == shown["state"] == "no longer declared"
+    assert row["warnings"] == ["applied, but no longer declared; the next apply stops it"]
+
+
+def test_what_was_edited_by_hand_is_warned_of(admin, seen):
+    drift = (Drift("quadlets/app@blog.container", ""), Drift("nginx/nginx.conf", ""))
+    assert warned(admin, replace(seen, drift=drift)) == ["edited by hand: quadlets/app@blog.container"]
+
+
+def test_a_unit_that_begins_anew_again_and_again_is_warned_of(admin, seen):
+    units = {**seen.units, APP: unit(restarts=2), DB: unit(restarts=7)}
+    assert warned(admin, replace(seen, units=units)) == [f"{DB} has begun anew 7 times: chainsaw logs blog"]
+
+
+def test_a_directory_that_is_gone_is_warned_of(admin, seen):
+    place = seen.manifest.instances["blog"].directories[-1].path
+    Path(place).rmdir()
+    assert warned(admin, seen) == [f"{place} is gone"]
+
+
+def test_what_is_only_declared_is_told_with_what_its_file_says(admin):
+    admin.declare("blog")
+    row, shown, _ = told(admin, Snapshot(EMPTY, pending=Pending(frozenset(["blog"]))))
+    assert shown == {
+        "name": "blog",
+        "recipe": "wordpress",
+        "state": "not applied",
+        "since": "",
+        "memory": "",
+        "disk": "",
+        "block": "",
+        "backup": "",
+        "url": "https://blog.example.org/",
+    }
+    assert row["warnings"] == ["declared, but not applied: chainsaw apply blog"]
+    assert (row["version"], row["health"], row["disk"], row["memory"]) == (None, None, None, 0)
+
+
+def test_a_file_that_cannot_be_read_is_told_with_what_is_wrong(admin):
+    admin.write("instances/blog.yaml", "recipe: wordpress\n")
+    problem = Diagnostic("missing", "required, and missing", "instances/blog.yaml", key="route")
+    seen = Snapshot(EMPTY, pending=Pending(frozenset(["blog"]), problems=(problem,)))
+    row, shown, result = told(admin, seen)
+    assert (shown["recipe"], shown["url"]) == ("?", "?")
+    assert re.fullmatch(r"instances/blog\.yaml:1:1: route: required, and missing", row["warnings"][0])
+    assert [(item.code, item.severity) for item in result.diagnostics] == [("missing", "warning")]
+
+
+def test_instances_stand_in_the_order_of_their_names(admin, seen):
+    for name in ("zoo", "attic"):
+        admin.declare(name)
+    result = report_on(admin.user, changed(seen, declared=frozenset(["zoo", "blog", "attic"])))
+    assert [row["name"] for row in result.data["instances"]] == ["attic", "blog", "zoo"]
+
+
+def test_where_there_is_no_instance_the_first_step_is_shown(admin):
+    result = report_on(admin.user, Snapshot(EMPTY))
+    assert (result.data, result.lines) == ({"instances": []}, ("no instance is declared: chainsaw new RECIPE NAME",))

@@ -1,0 +1,107 @@
+"""What plan and apply say: what is done, what was put back, and how to get in."""
+
+from __future__ import annotations
+
+import pytest
+
+from chainsaw.compile.instance import CompiledInstance
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.plan.diff import Wanted, make_plan
+from chainsaw.plan.observed import Observed
+from chainsaw.work.apply.instances import select
+from chainsaw.work.apply.report import report_applied, report_plan
+from chainsaw.work.config.names import no_instance
+
+
+@pytest.fixture
+def site(goldens):
+    return goldens["one-host"]
+
+
+@pytest.fixture
+def plan(site):
+    return make_plan(Wanted(site.manifest, site.blocks, site.paths), Observed())
+
+
+@pytest.fixture
+def instances(site):
+    return {name: CompiledInstance(deployment, ()) for name, deployment in site.manifest.instances.items()}
+
+
+def test_an_empty_plan_is_nothing_to_do():
+    told = report_plan([], 0)
+    assert (told.lines, told.data["actions"], told.exit) == (("nothing to do",), [], Exit.OK)
+
+
+def test_a_plan_shows_every_action_and_every_file(plan):
+    told = report_plan(plan, 0)
+    assert len(told.lines) == len(plan) == len(told.data["actions"])
+    shown = "\n".join(told.lines)
+    assert "\nwrite generation   1\n    + config/blog/app/part/php-fpm/fpm.conf\n" in shown
+    assert "start              app@blog.service" in shown
+
+
+def test_a_new_instance_is_told_with_its_address_and_how_to_get_in(plan, site):
+    told = report_applied(plan, {}, site.manifest, {}, site.paths)
+    shown = "\n".join(told.lines)
+    assert "blog is live at https://example.org/\n" in shown
+    assert "the password: chainsaw secret show blog admin_password" in shown
+    assert "docs is live at https://example.org/docs/" in shown
+    assert set(told.data) >= {"actions", "instances", "failed", "removed"}
+    assert told.data["instances"]["club"] == {"url": "https://club.example.org/"}
+
+
+def test_a_removed_instance_is_told_with_where_its_data_is(site, instances, plan):
+    manifest = site.manifest.model_copy(update={"instances": {}})
+    told = report_applied(plan, {}, manifest, {"blog": instances["blog"].deployment}, site.paths)
+    (line,) = told.lines
+    assert line.startswith("blog is stopped and no longer served. Its data is still in ")
+    assert site.paths.instance("blog") in line
+    assert told.data["removed"] == ["blog"]
+
+
+def test_a_failure_is_told_with_what_became_of_the_instance(site, instances, plan):
+    problem = Diagnostic("probe", "it answers 500")
+    told = report_applied(
+        plan, {"blog": [problem], "club": [problem]}, site.manifest, {"blog": instances["blog"].deployment}, site.paths
+    )
+    assert told.exit is Exit.DEGRADED
+    assert told.data["failed"] == ["blog", "club"]
+    assert [item.code for item in told.diagnostics] == ["probe", "put-back", "probe", "put-back"]
+    assert told.diagnostics[1].message == "blog was put back: it runs as before"
+    assert "it was not installed" in told.diagnostics[3].message
+
+
+def test_without_names_all_that_is_declared_is_chosen(instances):
+    assert select(instances, {}, ()) == instances
+
+
+def test_with_names_the_others_stay_as_they_were(instances):
+    fresh, former = (
+        instances,
+        {
+            "blog": CompiledInstance(instances["blog"].deployment, ()),
+            "old": CompiledInstance(instances["club"].deployment, ()),
+        },
+    )
+    chosen = select(fresh, former, ("club",))
+    assert set(chosen) == {"blog", "old", "club"}
+    assert chosen["blog"] is former["blog"]
+    assert set(select(fresh, former, ("old",))) == {"blog"}
+
+
+def test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion(instances):
+    with pytest.raises(ChainsawError) as caught:
+        select(instances, {}, ("blgo", "xyzzy"))
+    assert caught.value.exit is Exit.MISSING
+    first, second = caught.value.diagnostics
+    assert first.message == "no instance 'blgo'; did you mean blog?"
+    assert second.message == "no instance 'xyzzy'"
+    assert second.hint == "instances: blog, club, docs, photos"
+
+
+def test_an_instance_that_was_removed_is_told_with_what_brings_it_back(admin):
+    admin.write("removed/blog.yaml", "recipe: static\n")
+    (problem,) = no_instance("blog", frozenset({"www"})).diagnostics
+    assert (problem.code, problem.message) == ("no-instance", "blog was removed, its data is kept")
+    assert problem.hint == "chainsaw rollback blog"

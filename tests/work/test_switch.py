@@ -1,0 +1,234 @@
+"""A plan is carried out in its order, and what fails for one instance stops that instance alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import store
+from chainsaw.host.step import Steps
+from chainsaw.model.paths import Paths
+from chainsaw.plan import actions as act
+from chainsaw.plan.diff import Wanted, make_plan
+from chainsaw.plan.observed import Observed
+from chainsaw.work.apply.switch import carry_out
+from chainsaw.work.result import Quiet
+
+
+@dataclass
+class Manager:
+    """A user manager on which every unit starts, but for those that are broken."""
+
+    log: list[str]
+    broken: frozenset[str] = frozenset()
+
+    def reload(self):
+        self.log.append("reload")
+
+    def reload_unit(self, name, timeout):
+        self.log.append(f"reload {name}")
+
+    def stop(self, names, timeout):
+        self.log.extend(f"stop {name}" for name in names)
+
+    def start(self, units, timeout, others=()):
+        assert timeout > 0
+        self.log.extend(f"{'restart' if again else 'start'} {name}" for name, again in units)
+        names = [*(name for name, _ in units), *others]
+        return {name: "failed" if name in self.broken else "active" for name in names}
+
+
+@dataclass
+class Host:
+    """What a plan is carried out on: it notes each effect, and fails where it is told to."""
+
+    user: SimpleNamespace
+    manifest: object
+    manager: Manager
+    steps: Steps
+    log: list[str]
+    faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
+    report: Quiet = field(default_factory=Quiet)
+    pending: tuple[str, ...] = ("a secret",)
+
+    def note(self, action):
+        self.log.append(f"{action.verb} {action.subject()}".strip())
+        if error := self.faults.get((action.verb, action.owner)):
+            raise error
+
+    record_block = install_recipe = provide_image = create_directory = create_secret = export_static = note
+    issue_certificate = write_generation = activate = link_quadlets = link = unlink = probe_instance = note
+
+    def reload_front(self, action):
+        self.manager.reload_unit("chainsaw-front.service", 30)
+
+    def place(self):
+        self.log.append("place")
+
+    @property
+    def images(self):
+        return SimpleNamespace(obtain=lambda needs: self.log.append(f"obtain {len(needs)}"))
+
+    def last_words(self, unit, since):
+        assert since > 0
+        return [f"{unit} cannot open its file"]
+
+    def forget(self, names):
+        self.log.append(f"forget {' '.join(names)}")
+
+
+@pytest.fixture
+def host(tmp_path, goldens):
+    """Return the function that makes a host for the plan of a golden case."""
+
+    def make(faults=None, broken=(), fault=""):
+        log = []
+        user = SimpleNamespace(paths=Paths.of(str(tmp_path), {}))
+        manifest = goldens["one-host"].manifest
+        return Host(user, manifest, Manager(log, frozenset(broken)), Steps(fault), log, faults or {})
+
+    return make
+
+
+@pytest.fixture
+def plan(goldens):
+    site = goldens["one-host"]
+    return make_plan(Wanted(site.manifest, site.blocks, site.paths), Observed())
+
+
+REFUSED = ChainsawError(Diagnostic("refused", "it does not work"))
+
+
+def wrote(host):
+    return [line for line in host.log if line.startswith(("write-generation", "activate", "link", "start", "reload"))]
+
+
+def test_effects_come_in_the_order_of_the_plan(host, plan):
+    machine = host()
+    assert carry_out(plan, machine) == {}
+    order = [line.split()[0] for line in machine.log]
+    kinds = [kind for index, kind in enumerate(order) if index == 0 or order[index - 1] != kind]
+    assert kinds[0] == "obtain"
+    assert [
+        kind for kind in kinds if kind in ("place", "write-generation", "activate", "reload", "start", "probe")
+    ] == [
+        "place",
+        "write-generation",
+        "activate",
+        "reload",
+        "start",
+        "probe",
+    ]
+
+
+def test_sockets_are_up_before_the_services_that_use_them(host, plan):
+    machine = host()
+    carry_out(plan, machine)
+    started = [line.split()[1] for line in machine.log if line.startswith("start ")]
+    kinds = [name.endswith(".socket") for name in started]
+    assert kinds == sorted(kinds, reverse=True)
+    assert len(set(started)) == len(started)
+
+
+def test_what_runs_is_remembered_with_what_it_was_started_from(host, plan, goldens):
+    machine = host()
+    carry_out(plan, machine)
+    manifest = goldens["one-host"].manifest
+    everything = [manifest.front, *manifest.instances.values()]
+    expected = {
+        item.unit: item.digest for one in everything for item in (*one.services, *one.timers, one.socket) if item
+    }
+    assert store.read_applied(machine.user.paths) == expected
+
+
+def test_an_instance_that_cannot_be_prepared_stops_all_before_anything_is_written(host, plan):
+    machine = host({("provide-image", "club"): REFUSED, ("create-secret", "blog"): REFUSED})
+    failures = carry_out(plan, machine)
+    assert {name: [item.code for item in found] for name, found in failures.items()} == {
+        "club": ["refused"],
+        "blog": ["refused"],
+    }
+    assert wrote(machine) == []
+    assert "place" not in machine.log
+
+
+def test_an_instance_that_does_not_start_leaves_the_others_alone(host, plan):
+    machine = host(broken={"app@club.service"})
+    failures = carry_out(plan, machine)
+    assert [(name, item.code) for name, found in failures.items() for item in found] == [("club", "not-started")]
+    assert "journalctl --user -u 'app@club*'" in failures["club"][0].hint
+    assert "probe blog" in machine.log
+    assert "probe club" not in machine.log
+    applied = store.read_applied(machine.user.paths)
+    assert "app@blog.service" in applied
+    assert "app@club.service" not in applied
+
+
+def test_an_instance_whose_page_is_wrong_leaves_the_others_alone(host, plan):
+    machine = host({("probe", "blog"): REFUSED})
+    assert list(carry_out(plan, machine)) == ["blog"]
+    assert "probe club" in machine.log
+
+
+@pytest.mark.parametrize("fault", [("write-generation", ""), ("activate", ""), ("issue-certificate", "")])
+def test_what_fails_for_the_site_is_raised(host, plan, fault):
+    machine = host({fault: REFUSED})
+    with pytest.raises(ChainsawError) as caught:
+        carry_out(plan, machine)
+    assert [item.code for item in caught.value.diagnostics] == ["refused"]
+    assert not [line for line in machine.log if line.startswith("start ")]
+
+
+def test_a_front_that_does_not_start_is_raised(host, plan):
+    said = r"it is failed, and said:\n  chainsaw-front\.service cannot open its file"
+    with pytest.raises(ChainsawError, match=rf"chainsaw-front\.service did not start: {said}"):
+        carry_out(plan, host(broken={"chainsaw-front.service"}))
+
+
+def test_what_the_system_refuses_is_told_with_what_mends_it(host, plan):
+    machine = host({("create-directory", "blog"): OSError(28, "No space left on device")})
+    failures = carry_out(plan, machine)
+    assert [item.code for item in failures["blog"]] == ["system"]
+    assert failures["blog"][0].hint.startswith("free some space")
+
+
+def test_a_fault_at_any_step_is_a_problem_of_an_instance_or_of_the_site(host, plan):
+    machine = host()
+    carry_out(plan, machine)
+    for number in range(1, len(machine.steps.done) + 1):
+        for after in ("", "+"):
+            struck = host(fault=f"error:{number}{after}")
+            try:
+                failures = carry_out(plan, struck)
+            except ChainsawError as error:
+                assert [item.code for item in error.diagnostics] == ["system"]
+            else:
+                assert set(failures) <= {"blog", "club", "docs", "photos"}
+                assert len(failures) == 1
+                assert f"fault injected at step {number}: " in next(iter(failures.values()))[0].message
+
+
+def test_every_action_has_its_effect():
+    concrete = {kind for kind in vars(act).values() if isinstance(kind, type) and getattr(kind, "verb", "")}
+    assert {kind.__name__ for kind in concrete} - {"Action"} == {
+        "RecordBlock",
+        "InstallRecipe",
+        "ProvideImage",
+        "CreateDirectory",
+        "CreateSecret",
+        "ExportStatic",
+        "IssueCertificate",
+        "WriteGeneration",
+        "Activate",
+        "Link",
+        "LinkQuadlets",
+        "StopUnit",
+        "Unlink",
+        "ReloadSystemd",
+        "StartUnit",
+        "ReloadFront",
+        "ProbeInstance",
+    }

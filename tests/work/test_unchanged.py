@@ -1,0 +1,119 @@
+"""A glance is enough only while all that was read is as it was, and it costs next to nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chainsaw.host import facts, files
+from chainsaw.model.paths import Paths
+from chainsaw.work.apply import unchanged
+from chainsaw.work.apply.unchanged import inputs_digest
+from chainsaw.work.recipes import shipped
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An admin's home, and an installation of chainsaw with one recipe and one template, below one directory."""
+    for path, text in {
+        "package/recipes/wiki/recipe.yaml": "name: wiki\n",
+        "package/quadlets/front.socket.j2": "[Socket]\n",
+        "config/chainsaw/site.yaml": "sleep: never\n",
+        "config/chainsaw/instances/blog.yaml": "recipe: wiki\n",
+        "mine/recipe.yaml": "name: mine\n",
+        "state/chainsaw/trials/mine.json": json.dumps({"format": 1, "directory": str(tmp_path / "mine")}),
+    }.items():
+        files.write_atomic(str(tmp_path / path), text.encode())
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "package")
+    return tmp_path
+
+
+@pytest.fixture
+def look(place):
+    """Return the function that takes a digest of all inputs."""
+    paths = Paths(str(place), str(place / "config"), str(place / "data"), str(place / "state"))
+    return lambda: inputs_digest(facts.Account("admin", 1000, paths, "/run/user/1000"))
+
+
+def test_what_did_not_change_has_the_digest_that_it_had(look):
+    assert look() == look()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "config/chainsaw/site.yaml",
+        "config/chainsaw/instances/blog.yaml",
+        "config/chainsaw/instances/new.yaml",
+        "package/recipes/wiki/recipe.yaml",
+        "package/recipes/wiki/images/app/Containerfile",
+        "package/quadlets/front.socket.j2",
+        "package/quadlets/parts/mariadb/my.cnf",
+        "mine/recipe.yaml",
+    ],
+)
+def test_a_change_of_any_file_that_is_read_is_seen(place, look, path):
+    before = look()
+    files.write_atomic(str(place / path), b"# another\n")
+    changed = look()
+    assert changed != before
+    (place / path).unlink()
+    assert look() != changed
+
+
+def test_an_instance_under_another_name_is_another_one(place, look):
+    before = look()
+    (place / "config/chainsaw/instances/blog.yaml").rename(place / "config/chainsaw/instances/club.yaml")
+    assert look() != before
+
+
+def test_a_recipe_that_is_tested_no_more_is_seen(place, look):
+    before = look()
+    (place / "state/chainsaw/trials/mine.json").unlink()
+    assert look() != before
+
+
+def test_what_is_no_instance_is_passed_over(place, look):
+    before = look()
+    files.write_atomic(str(place / "config/chainsaw/instances/blog.yaml~"), b"recipe: other\n")
+    assert look() == before
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "other"),
+    [(unchanged, "__version__", "99"), (facts, "processors", lambda: 99), (facts, "has_ipv6", lambda: None)],
+)
+def test_another_version_and_another_host_are_seen(look, monkeypatch, module, name, other):
+    before = look()
+    monkeypatch.setattr(module, name, other)
+    assert look() != before
+
+
+@pytest.mark.parametrize("file", ["/etc/subuid", "/etc/subgid"])
+def test_other_subordinate_ids_are_seen(look, monkeypatch, file):
+    before, read = look(), files.read_text
+    monkeypatch.setattr(files, "read_text", lambda path: "admin:1:1\n" if path == file else read(path))
+    assert look() != before
+
+
+def test_a_glance_reads_no_yaml_and_no_template():
+    code = "import sys, chainsaw.work.apply.unchanged; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "chainsaw.plan.diff" in imported
+    heavy = ("jinja2", "ruamel", "chainsaw.load", "chainsaw.compile", "podman", "cryptography", "rich")
+    assert [name for name in imported if f"{name}.".startswith(tuple(f"{part}." for part in heavy))] == []
+
+
+def test_what_is_slow_is_imported_only_when_a_glance_does_not_suffice():
+    code = "import sys, chainsaw.cli.apply; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = done.stdout.split()
+    assert "chainsaw.work.apply.unchanged" in imported
+    assert "chainsaw.work.apply.apply" not in imported
