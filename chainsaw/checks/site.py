@@ -113,7 +113,7 @@ def _instance(deployment: Deployment, units: Units) -> Check:
     if state == "failed":
         return Check("instance", "fail", "failed", f"chainsaw logs {name}", name)
     if again := restarted(deployment, units):
-        found = ", ".join(f"{unit} has begun anew {count} times" for unit, count in sorted(again.items()))
+        found = ", ".join(f"{unit} restarted {count} times" for unit, count in sorted(again.items()))
         return Check("instance", "warn", f"{state}, but {found}", f"chainsaw logs {name}", name)
     if state in ("starting", "stopping"):
         return Check("instance", "warn", f"{state} just now", f"chainsaw status {name}", name)

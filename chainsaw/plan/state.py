@@ -69,6 +69,6 @@ def instance_health(deployment: Deployment, healths: Mapping[str, str]) -> Healt
 
 
 def restarted(deployment: Deployment, units: Mapping[str, UnitDetails]) -> dict[str, int]:
-    """Return how often each unit began anew by itself, of those that did so more than now and then."""
+    """Return how often each unit restarted by itself, of those that did so more than now and then."""
     found = {item.unit: units[item.unit].restarts for item in processes_of(deployment) if item.unit in units}
     return {unit: restarts for unit, restarts in found.items() if restarts >= MANY}

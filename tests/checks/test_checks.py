@@ -425,7 +425,7 @@ def test_instances(manifest, units):
     judged(seen(service=FAILED), "fail", "failed", hint="chainsaw logs feeds")
     judged(seen(socket=INACTIVE), "fail", "stopped, and not because of its file", hint="chainsaw doctor --fix")
     judged(seen(service=UnitDetails("activating", "start")), "warn", "starting", hint="chainsaw status feeds")
-    judged(seen(service=replace(ACTIVE, restarts=9)), "warn", "has begun anew 9 times", hint="chainsaw logs feeds")
+    judged(seen(service=replace(ACTIVE, restarts=9)), "warn", "restarted 9 times", hint="chainsaw logs feeds")
     judged(next(iter(site_checks.instances(manifest, None, {}))), "unknown", "does not answer")
     gone = next(iter(site_checks.instances(manifest, units, {"feeds": ["/data/feeds"]})))
     judged(

@@ -21,7 +21,7 @@ def test_the_keys_of_a_report(chainsaw):
     for check in done.json["data"]["checks"]:
         assert list(check) == ["name", "state", "found", "hint"]
         assert check["state"] in ("ok", "warn", "fail", "unknown")
-    assert "mended" in chainsaw("doctor", "--fix", "--json").json["data"]
+    assert "fixed" in chainsaw("doctor", "--fix", "--json").json["data"]
 
 
 def test_a_line_for_each_and_the_command_that_mends_it(chainsaw):

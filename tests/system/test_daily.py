@@ -142,7 +142,7 @@ def test_what_has_failed_is_told_with_what_it_said(machine: Machine) -> None:
         found = status(machine, code=3)
         assert (found["state"], found["next"]) == ("failed", "chainsaw logs widget")
         assert (found["components"][0]["state"], found["components"][0]["result"]) == ("failed", "signal")
-        assert "No more paper" in [entry["text"] for entry in found["said"]]
+        assert "No more paper" in [entry["text"] for entry in found["log"]]
     finally:
         machine.admin("rm", "-r", DROP_IN)
         machine.admin("systemctl", "--user", "daemon-reload")
@@ -155,7 +155,7 @@ def test_of_what_is_well_only_the_lines_that_matter_are_told(machine: Machine) -
         machine.inside("widget.app", "sh", "-c", f"echo '{line}' > /proc/1/fd/2")
 
     def told() -> list[str]:
-        return [entry["text"] for entry in status(machine)["said"]]
+        return [entry["text"] for entry in status(machine)["log"]]
 
     assert wait(lambda: "WARNING: paper is low" in told(), 10)
     assert not [text for text in told() if "calm" in text]
@@ -165,7 +165,7 @@ def test_what_began_anew_by_itself_is_counted(machine: Machine) -> None:
     machine.admin("systemctl", "--user", "kill", "--signal=KILL", "app@widget.service")
     assert wait(lambda: status(machine, code=None)["components"][0]["restarts"] == 1, 20)
     assert wait(lambda: status(machine, code=None)["health"] == "healthy", 20)
-    assert "began anew once" in machine.chainsaw("status", "widget").out
+    assert "restarted once" in machine.chainsaw("status", "widget").out
 
 
 def test_a_directory_of_data_that_is_gone_is_told_and_made_again(machine: Machine) -> None:

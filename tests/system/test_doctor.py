@@ -75,7 +75,7 @@ def took(machine: Machine, verb: str) -> float:
 
 def repair(machine: Machine) -> list[str]:
     """Let doctor mend, after which nothing fails; return what it did."""
-    return list(machine.json("doctor", "--fix")["data"]["mended"])
+    return list(machine.json("doctor", "--fix")["data"]["fixed"])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -289,7 +289,7 @@ def test_data_that_is_gone_is_not_replaced(machine: Machine) -> None:
     place = f"{DATA}/instances/widget/volumes/data"
     machine.root("mv", place, f"{place}.aside")
     told(machine, "instance of widget", "fail", f"not there: {place}", "look where its data is")
-    done = machine.json("doctor", "--fix", code=3)["data"]["mended"]
+    done = machine.json("doctor", "--fix", code=3)["data"]["fixed"]
     assert f"left widget alone: {place} is gone" in done
     assert not machine.exists(place)
     machine.root("mv", f"{place}.aside", place)

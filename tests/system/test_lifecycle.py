@@ -53,7 +53,7 @@ def begin(machine: Machine) -> str:
 
 
 def resources_of(machine: Machine, name: str) -> list[dict[str, Any]]:
-    return list(machine.json("inventory", name)["data"]["holdings"])
+    return list(machine.json("inventory", name)["data"]["resources"])
 
 
 def of_kind(rows: list[dict[str, Any]], *kinds: str) -> set[str]:
@@ -88,7 +88,7 @@ def test_every_bit_is_listed_with_what_it_takes(machine: Machine, widget: str) -
     assert of_kind(rows, "network") == {"chainsaw-widget"}
     present = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
     assert of_kind(rows, "image") <= set(present)
-    (image,) = (row for row in rows if row["kind"] == "image" and row["fate"] == "purge")
+    (image,) = (row for row in rows if row["kind"] == "image" and row["removed_by"] == "purge")
     assert image["name"].startswith("localhost/chainsaw/widget-app:")
     journal = next(row for row in rows if row["kind"] == "journal")
     assert journal["size"] > 100
@@ -96,7 +96,7 @@ def test_every_bit_is_listed_with_what_it_takes(machine: Machine, widget: str) -
 
 def test_what_a_purge_would_free_is_the_sum(machine: Machine, widget: str) -> None:
     done = machine.json("inventory", "widget")["data"]
-    going = sum(row["size"] or 0 for row in done["holdings"] if row["fate"] in ("remove", "purge"))
+    going = sum(row["size"] or 0 for row in done["resources"] if row["removed_by"] in ("remove", "purge"))
     assert done["totals"]["remove"] + done["totals"]["purge"] == going
     assert "remove --purge frees " in machine.chainsaw("inventory", "widget").out
 
@@ -183,7 +183,7 @@ def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
         machine.declare(name, "mirror", f"https://shared.localhost/{name}/")
         machine.chainsaw("apply")
     images = machine.admin("podman", "images", "--format", "{{.Id}}")
-    shared = {row["kind"] for row in resources_of(machine, "one") if row["fate"] == "shared"}
+    shared = {row["kind"] for row in resources_of(machine, "one") if row["removed_by"] == "shared"}
     assert shared == {"generated", "certificate", "static", "image", "recipe"}
     before = machine.invocations()["app@two.service"]
     done = machine.json("remove", "one", "--purge", "--yes")
@@ -193,7 +193,7 @@ def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
     assert answer.status == 200, "its static files are where they were"
     assert "SCRIPT_NAME" in machine.get("https://shared.localhost/two/").body
     assert machine.invocations()["app@two.service"] == before
-    left = {row["kind"] for row in resources_of(machine, "two") if row["fate"] == "shared"}
+    left = {row["kind"] for row in resources_of(machine, "two") if row["removed_by"] == "shared"}
     assert left == {"image"}, "the one that all others stand on"
 
 
@@ -202,7 +202,7 @@ def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine)
     try:
         machine.declare("gizmo", "gadget")
         machine.chainsaw("apply")
-        fates = {row["kind"]: row["fate"] for row in resources_of(machine, "gizmo")}
+        fates = {row["kind"]: row["removed_by"] for row in resources_of(machine, "gizmo")}
         assert (fates["recipe"], fates["image"]) == ("shared", "shared")
         machine.chainsaw("remove", "gizmo", "--purge", "--yes")
         machine.chainsaw("remove", "--orphans")

@@ -40,7 +40,7 @@ def test_each_has_what_is_its_own_and_nothing_of_another(machine: Machine, name:
     for other in set(ALIKE) - {name}:
         assert f"a line of {other}\n" not in said
         assert f"/only-{other} " not in said
-    rows = machine.json("inventory", name)["data"]["holdings"]
+    rows = machine.json("inventory", name)["data"]["resources"]
     listed = [row["path"] or row["name"] for row in rows]
     assert any(name in text for text in listed)
     for other in set(ALIKE) - {name}:

@@ -120,7 +120,7 @@ def test_what_was_edited_by_hand_is_warned_of(admin, seen):
 
 def test_a_unit_that_begins_anew_again_and_again_is_warned_of(admin, seen):
     units = {**seen.units, APP: unit(restarts=2), DB: unit(restarts=7)}
-    assert warned(admin, replace(seen, units=units)) == [f"{DB} has begun anew 7 times: chainsaw logs blog"]
+    assert warned(admin, replace(seen, units=units)) == [f"{DB} restarted 7 times: chainsaw logs blog"]
 
 
 def test_a_directory_that_is_gone_is_warned_of(admin, seen):

@@ -150,7 +150,7 @@ serve: {{http: {{}}}}
 
 def test_all_that_a_recipe_asks_for_is_told_with_its_reason():
     bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": ASKING.encode()}, shared_parts())
-    asked = [(item["component"], item["asks"], item["reason"]) for item in permissions_of(bundle.recipe)]
+    asked = [(item["component"], item["permission"], item["reason"]) for item in permissions_of(bundle.recipe)]
     assert asked[:2] == [
         ("app", "the internet", "It reads the news."),
         ("app", "the capability CHOWN", "It gives files away."),

@@ -140,7 +140,7 @@ def orphans() -> Result:
     rows = [{"kind": item.kind, "name": item.name, "path": item.place, "size": sizes.get(item.place)} for item in found]
     shown = tuple((item.kind, item.name, _size(sizes.get(item.place)), item.reason) for item in found)
     lines = () if rows or unseen else ("nothing is here that belongs to no instance",)
-    table = Table(("what", "name", "size", "mended by"), shown)
+    table = Table(("what", "name", "size", "fix"), shown)
     return Result({"orphans": rows}, lines, tuple(unseen), table=table)
 
 

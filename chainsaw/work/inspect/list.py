@@ -69,7 +69,7 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
     if edited := seen.edited(name):
         yield f"edited by hand: {', '.join(edited)}"
     for unit, restarts in restarted(deployment, seen.units).items():
-        yield f"{unit} has begun anew {restarts} times: chainsaw logs {name}"
+        yield f"{unit} restarted {restarts} times: chainsaw logs {name}"
     for place in missing_directories(deployment):
         yield f"{place} is gone"
 

@@ -40,7 +40,7 @@ def status(name: str) -> Result:
         if any(item.health for item in active) and units.get(API, DOWN).active != "active":
             start_api()
         checks = {item.unit: pool.submit(_check, user, item) for item in active}
-        said = pool.submit(_grave_words, deployment)
+        trouble = pool.submit(_grave_words, deployment)
         # du counts nothing twice: behind the volumes come the directories that they are in, for what else is there.
         places = [*volumes, user.paths.instance(name), f"{user.paths.public}/{name}"]
         sizes = pool.submit(usage.disk_usage, places, user.runtime, 2.0)
@@ -54,7 +54,7 @@ def status(name: str) -> Result:
         data["disk"] = usage.total(places, found)
         data["volumes"] = [{"name": _name_of(path), "path": path, "size": found.get(path)} for path in volumes]
         # Why something does not run, it says in words of its own.
-        data["said"] = _grave_words(deployment, "") if _is_in_trouble(data) else said.result()
+        data["log"] = _grave_words(deployment, "") if _is_in_trouble(data) else trouble.result()
     data["next"] = next(_next_steps(data), None)
     code = Exit.OK if data["state"] in ("running", "asleep") and data["health"] != "unhealthy" else Exit.DEGRADED
     code = Exit.DEGRADED if data["missing"] else code
@@ -83,7 +83,7 @@ def _data(user: facts.Account, seen: Snapshot, deployment: Deployment, parts: li
         "edited": seen.edited(name),
         "changed": name in seen.pending.changed,
         "problems": [item.as_dict() for item in seen.pending.problems],
-        "restless": restarted(deployment, seen.units),
+        "restarted": restarted(deployment, seen.units),
         "missing": missing_directories(deployment),
         "last_backup": None,
         "notes": notes_of(name),
@@ -177,7 +177,7 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
 
 
 def _is_in_trouble(data: dict[str, Any]) -> bool:
-    return data["state"] in ("failed", "starting") or data["health"] == "unhealthy" or bool(data["restless"])
+    return data["state"] in ("failed", "starting") or data["health"] == "unhealthy" or bool(data["restarted"])
 
 
 def _lines(data: dict[str, Any]) -> Iterator[str]:
@@ -197,9 +197,9 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     for timer in data["timers"]:
         yield f"  {'timer':12} {timer['unit']}, {timer['state']}"
     yield from _differences(data)
-    for entry in data["said"]:
+    for entry in data["log"]:
         stamp = time.strftime("%m-%d %H:%M", time.localtime(entry["at"]))
-        yield f"  {'said':12} {stamp} {entry['from']}: {entry['text'][:200]}"
+        yield f"  {'log':12} {stamp} {entry['from']}: {entry['text'][:200]}"
     yield from (f"  {'note':12} {line}" for line in data["notes"])
     if data["next"]:
         yield f"next: {data['next']}"
@@ -210,7 +210,7 @@ def _component_lines(part: dict[str, Any], now: float) -> Iterator[str]:
     health = f", {part['health']}" if part["health"] else ""
     memory = f", {bytes_for_people(part['memory'])} in {part['processes']} processes" if part["processes"] else ""
     count = part["restarts"]
-    again = f", began anew {'once' if count == 1 else f'{count} times'}" if count else ""
+    again = f", restarted {'once' if count == 1 else f'{count} times'}" if count else ""
     yield f"  {part['name']:12} {part['state']}{since}{health}{memory}{again}"
     if part["check"] and part["health"] != "healthy":
         yield f"  {'':12} its check says: {part['check'].splitlines()[-1][:200]}"

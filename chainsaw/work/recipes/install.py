@@ -47,7 +47,7 @@ def install(name: str, agree: Callable[[list[str]], bool], report: Reporter) -> 
     lines.append(
         f"next: chainsaw apply, which updates {', '.join(users)}" if users else f"next: chainsaw new {name} NAME"
     )
-    return Result({"recipe": place.origin, "version": version, "asks": wanted, "updates": users}, tuple(lines))
+    return Result({"recipe": place.origin, "version": version, "permissions": wanted, "updates": users}, tuple(lines))
 
 
 def installed() -> list[str]:

@@ -57,7 +57,7 @@ def _needs(bundle: Bundle) -> Iterator[str]:
         if tested and key in tested.measured:
             yield f"- measured: {meaning} {tested.measured[key]} {'MB' if key.endswith('_mb') else 's'}"
     for item in permissions_of(bundle.recipe):
-        yield f"- `{item['component']}` asks for {item['asks']}: {item['reason']}"
+        yield f"- `{item['component']}` asks for {item['permission']}: {item['reason']}"
     if not permissions_of(bundle.recipe):
         yield "- nothing beyond the defaults: no network, no capability, no root"
     yield ""

@@ -129,10 +129,10 @@ def info(name: str) -> Result:
         mode="json", include={"source", "maintainers", "contribute", "honours", "notes", "subpath"}
     )
     data["level"] = level_of(bundle)
-    data["ground_moved"] = base_changed(bundle)
+    data["base_changed"] = base_changed(bundle)
     data["tested"] = tested.model_dump(mode="json") if tested else None
     data["settings"] = {key: item.model_dump(mode="json") for key, item in recipe.settings.items()}
-    data["asks"] = permissions_of(recipe)
+    data["permissions"] = permissions_of(recipe)
     return Result(data, tuple(_lines(bundle)))
 
 
@@ -142,17 +142,17 @@ def permissions_of(recipe: Recipe) -> list[dict[str, str]]:
     for name, component in recipe.components.items():
         if component.egress:
             need = "the internet" if component.egress.need == "internet" else "the internet, if you allow it"
-            asked.append({"component": name, "asks": need, "reason": component.egress.reason})
+            asked.append({"component": name, "permission": need, "reason": component.egress.reason})
         for waiver in component.capabilities:
-            asked.append({"component": name, "asks": f"the capability {waiver.name}", "reason": waiver.reason})
+            asked.append({"component": name, "permission": f"the capability {waiver.name}", "reason": waiver.reason})
         if component.user == 0:
-            asked.append({"component": name, "asks": "to be root in its container", "reason": "the image wants it"})
+            asked.append({"component": name, "permission": "to be root in its container", "reason": "the image wants it"})
     return asked
 
 
 def permission_lines(recipe: Recipe) -> list[str]:
     """Return what a recipe asks beyond the defaults, a line each."""
-    return [f"{item['component']} asks for {item['asks']}: {item['reason']}" for item in permissions_of(recipe)]
+    return [f"{item['component']} asks for {item['permission']}: {item['reason']}" for item in permissions_of(recipe)]
 
 
 def _lines(bundle: Bundle) -> Iterator[str]:
@@ -186,7 +186,7 @@ def _needs(bundle: Bundle) -> Iterator[str]:
                 unit = "MB" if key.endswith("_mb") else "s"
                 yield f"  {'measured':15} {tested.measured[key]} {unit}, {meaning}"
     for item in permissions_of(recipe):
-        yield f"  {item['component']:15} asks for {item['asks']}: {item['reason']}"
+        yield f"  {item['component']:15} asks for {item['permission']}: {item['reason']}"
     if not permissions_of(recipe):
         yield "  it asks for nothing beyond the defaults: no network, no capability, no root"
     where = "works below a path of a host" if recipe.subpath else "works at the root of a host only"

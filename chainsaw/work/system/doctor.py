@@ -82,8 +82,8 @@ def doctor(fix: bool, report: Reporter) -> Result:
         (check.state, check.name, f"{check.found} -> {check.hint}" if check.hint else check.found)
         for check in in_short(checks)
     )
-    lines = [*fixed, *(["nothing was to be mended"] if fix and not fixed else []), summary(checks)]
-    data = {"checks": [check.as_dict() for check in checks], **({"mended": fixed} if fix else {})}
+    lines = [*fixed, *(["nothing to fix"] if fix and not fixed else []), summary(checks)]
+    data = {"checks": [check.as_dict() for check in checks], **({"fixed": fixed} if fix else {})}
     wrong = any(check.state == "fail" for check in checks)
     table = Table(("state", "what", "found"), rows)
     return Result(data, tuple(lines), exit=Exit.DEGRADED if wrong else Exit.OK, table=table)
