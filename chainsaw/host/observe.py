@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chainsaw.host import certificates, files, store
+from chainsaw.host import certificates, files
+from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.worktree import Worktree
 from chainsaw.model.deployment import Manifest
@@ -19,13 +20,13 @@ def issued_record(paths: Paths, host: str) -> str:
 
 def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
     """Return the state of the host, as far as a plan for the wanted manifest needs it."""
-    number = store.current_number(paths)
-    manifest = store.read_manifest(paths, number)
+    number = generations.current_number(paths)
+    manifest = generations.read_manifest(paths, number)
     return Observed(
         manifest=manifest,
         paths=frozenset(path for path in _asked(paths, wanted) if files.exists(path)),
         units=manager.states(PATTERNS),
-        applied=store.read_applied(paths),
+        applied=records.read_applied(paths),
         links=frozenset(_links(paths)),
         quadlets_linked=files.link_target(paths.quadlet_link) == f"{paths.current}/quadlets",
         certificates=frozenset(
@@ -33,9 +34,9 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
             for host in {item.host for item in wanted.instances.values()}
             if certificates.is_current(issued_record(paths, host))
         ),
-        images=store.read_images(paths),
-        drift=tuple(store.find_drift(paths, manifest)),
-        unfinished=store.is_unfinished(paths),
+        images=records.read_images(paths),
+        drift=tuple(generations.find_drift(paths, manifest)),
+        unfinished=operations.is_unfinished(paths),
         recorded=0 if number else Worktree(paths.own_files).last_mark(),
     )
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from chainsaw.checks.observed import Clock, Files, IdNames, ImageStore, JournalStore, Leftovers, Space
 from chainsaw.errors import ChainsawError
-from chainsaw.host import files, store
+from chainsaw.host import files
+from chainsaw.host.store import generations, operations
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 
@@ -149,7 +150,7 @@ def clock(paths: Paths) -> Clock:
         read = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(state)) >= 0
     except (OSError, AttributeError):
         read = False
-    written = store.written_at(paths, store.current_number(paths))
+    written = generations.written_at(paths, generations.current_number(paths))
     return Clock(time.time(), state.maxerror / 1e6 if read else None, written, in_container())
 
 
@@ -224,13 +225,13 @@ def front_ports(paths: Paths) -> tuple[int, int] | None:
 
 def leftovers(paths: Paths) -> Leftovers:
     """Return what a crash left behind: what is made beside its place is called *.partial until it has its name."""
-    current = store.current_number(paths)
+    current = generations.current_number(paths)
     instances = [paths.instance(name) for name in _names(f"{paths.root}/instances")]
     kept = [f"{place}/{part}" for place in instances for part in ("volumes", "secrets")]
     kept += [f"{paths.public}/{name}" for name in _names(paths.public)]
     return Leftovers(
-        unfinished=store.is_unfinished(paths),
-        newer=tuple(number for number in store.numbers(paths) if number > current),
+        unfinished=operations.is_unfinished(paths),
+        newer=tuple(number for number in generations.numbers(paths) if number > current),
         rubbish=tuple(_partial([*_written_anew(paths), *instances])),
         others=tuple(_partial([*kept, f"{paths.root}/backups", f"{paths.root}/secrets"])),
         holder=_holder(paths.lock),

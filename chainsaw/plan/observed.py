@@ -13,7 +13,7 @@ TARGET = "chainsaw.target"
 
 @dataclass(frozen=True)
 class UnitDetails:
-    """What systemd knows of a unit: its states, since when (seconds since 1970), and how often it restarted by itself."""
+    """What systemd knows of a unit: its states, since when (seconds since 1970), and its restarts by itself."""
 
     active: str
     sub: str

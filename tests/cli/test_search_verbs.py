@@ -73,7 +73,17 @@ def test_info_says_who_what_and_what_for(chainsaw):
 
 def test_info_is_there_for_programs_too(chainsaw):
     data = chainsaw("info", "wordpress", "--json").json["data"]
-    assert data.keys() >= {"name", "version", "license", "maintainers", "level", "tested", "settings", "permissions", "notes"}
+    assert data.keys() >= {
+        "name",
+        "version",
+        "license",
+        "maintainers",
+        "level",
+        "tested",
+        "settings",
+        "permissions",
+        "notes",
+    }
     assert data["settings"]["debug"]["type"] == "boolean"
     assert [item["component"] for item in data["permissions"]] == ["app"]
 

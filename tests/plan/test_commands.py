@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chainsaw.host import store
+from chainsaw.host.store import generations, records
 from chainsaw.model.deployment import Directory, Ids, ImageNeed, SecretFile, StaticExport
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
@@ -114,13 +114,13 @@ def typed(action, paths):
 
 def test_what_is_typed_has_the_effect_of_the_action(paths):
     typed(act.RecordBlock("blog", 589824), paths)
-    assert store.read_blocks(paths) == {"blog": 589824}
+    assert records.read_blocks(paths) == {"blog": 589824}
     assert json.loads(Path(paths.record("blog")).read_text())["name"] == "blog"
     directory = Directory(path=f"{paths.instance('blog')}/secrets", mode=0o711)
     typed(act.CreateDirectory("blog", directory), paths)
     assert os.stat(directory.path).st_mode & 0o7777 == 0o711
     typed(act.Activate("", 7), paths)
-    assert store.current_number(paths) == 7
+    assert generations.current_number(paths) == 7
     typed(act.LinkQuadlets(""), paths)
     assert os.readlink(paths.quadlet_link) == f"{paths.current}/quadlets"
     typed(act.Link("", "app@blog.socket"), paths)

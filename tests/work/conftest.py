@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from chainsaw.host import facts, store
+from chainsaw.host import facts
+from chainsaw.host.files import replace_link
+from chainsaw.host.store import generations
 from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, intent_path
 from chainsaw.model.deployment import Deployment, Manifest, ProbeRequest
 from chainsaw.model.paths import Paths
@@ -60,12 +62,12 @@ class Admin:
 
     def generation(self, *names: str, version: str = "1") -> int:
         """Write a generation of what is declared, or of what was there before and the instances named."""
-        number = store.current_number(self.paths) + 1
+        number = generations.current_number(self.paths) + 1
         texts = {name: self.read(f"instances/{name}.yaml") for name in declared_names(self.paths)}
         chosen = texts if not names else {name: texts[name] for name in names if name in texts}
         kept = {} if not names else {name: item for name, item in self.known.items() if name not in names}
         tree = [Artifact(intent_path(name), text.encode(), name) for name, text in chosen.items()]
-        before = store.read_tree(self.paths, store.read_manifest(self.paths, number - 1))
+        before = generations.read_tree(self.paths, generations.read_manifest(self.paths, number - 1))
         tree += [before[intent_path(name)] for name in kept]
         tree.append(Artifact("nginx/nginx.conf", b""))
         if (self.own / "site.yaml").exists():
@@ -78,12 +80,12 @@ class Admin:
         files = {path: item.digest for path, item in tree.items()}
         owners = {path: item.owner for path, item in tree.items()}
         whole = manifest.model_copy(update={"files": files, "owners": owners})
-        store.write_generation(self.paths, whole, tree)
-        store.files.replace_link(self.paths.current, str(manifest.number))
+        generations.write_generation(self.paths, whole, tree)
+        replace_link(self.paths.current, str(manifest.number))
 
     def arrange(self, *deployments: Deployment) -> Manifest:
         """Write a generation in which these instances are and no others; none of their files is in it."""
-        number = store.current_number(self.paths) + 1
+        number = generations.current_number(self.paths) + 1
         manifest = Manifest(number=number, instances={item.name: item for item in deployments})
         self._put(manifest, {"nginx/nginx.conf": Artifact("nginx/nginx.conf", b"")})
         return manifest
@@ -93,7 +95,7 @@ class Admin:
         before = dict(self.known)
         number = self.generation(*names, version=version)
         changed = {name for name in before | self.known if before.get(name) != self.known.get(name)} | {*failed}
-        outcomes = outcomes_of(store.read_manifest(self.paths, number), changed, {name: [] for name in failed})
+        outcomes = outcomes_of(generations.read_manifest(self.paths, number), changed, {name: [] for name in failed})
         change = ChangeRecord("apply", tuple(sorted(changed)), outcomes, why, "in part" if failed else "done")
         if names:
             files = ("site.yaml", *(path for name in names for path in paths_about(name)))

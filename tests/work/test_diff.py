@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import files, store
+from chainsaw.host import files
+from chainsaw.host.store import generations
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest
 from chainsaw.work.history.diff import declared_now, diff, intent_of
@@ -135,7 +136,7 @@ def test_a_recipe_that_was_installed_anew_is_told(applied):
     paths = applied.paths
     known = applied.known["blog"].model_copy(update={"origin": "chainsaw/wordpress", "digest": "a" * 64})
     manifest = Manifest(number=1, instances={**applied.known, "blog": known})
-    store.write_generation(paths, manifest, {"nginx/nginx.conf": Artifact("nginx/nginx.conf", b"")})
+    generations.write_generation(paths, manifest, {"nginx/nginx.conf": Artifact("nginx/nginx.conf", b"")})
     files.replace_link(paths.recipe_link("chainsaw", "wordpress"), f"wordpress@{'a' * 16}")
     told = "blog: the recipe chainsaw/wordpress is installed in another version than it runs in"
     assert told not in diff(None, None).lines

@@ -16,8 +16,9 @@ from test_host import web_server
 
 from chainsaw.checks.observed import ImageStore, Leftovers, PlainAnswer, Resolved
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import certificates, facts, files, readings, store, web
+from chainsaw.host import certificates, facts, files, readings, web
 from chainsaw.host.parallel import answers
+from chainsaw.host.store import generations, operations, records
 from chainsaw.model.paths import Paths
 from chainsaw.plan.diff import FRONT_SOCKET
 from chainsaw.work.result import Quiet
@@ -34,11 +35,11 @@ def applied(paths, goldens):
     """A home in which a golden case was applied, as generation 3."""
     site = goldens["wordpress"]
     manifest = site.manifest.model_copy(update={"number": 3})
-    store.prepare(paths)
-    store.write_generation(paths, manifest, site.tree)
+    records.prepare(paths)
+    generations.write_generation(paths, manifest, site.tree)
     files.replace_link(paths.current, "3")
-    store.write_journal(paths, "begin", generation=3)
-    store.write_journal(paths, "done", generation=3)
+    operations.write_journal(paths, "begin", generation=3)
+    operations.write_journal(paths, "done", generation=3)
     return manifest
 
 
@@ -79,7 +80,7 @@ def test_where_nothing_was_cut_off_nothing_is_left(paths, applied):
 
 
 def test_what_a_crash_leaves_is_found(paths, applied):
-    store.write_journal(paths, "begin", generation=4)
+    operations.write_journal(paths, "begin", generation=4)
     files.make_directory(f"{paths.generations}/4")
     rubbish = [
         f"{paths.root}/recipes/chainsaw/wiki@1.partial",
@@ -355,8 +356,8 @@ def test_a_look_that_fails_sees_nothing(account, applied, paths, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(facts, "podman_version", full)
-    monkeypatch.setattr(store, "find_drift", full)
-    monkeypatch.setattr(store, "is_unfinished", full)
+    monkeypatch.setattr(generations, "find_drift", full)
+    monkeypatch.setattr(operations, "is_unfinished", full)
     found = states(doctor.examine(account))
     assert found["Podman"] == found["generated files"] == found["last apply"] == found["leftovers"] == "unknown"
 
@@ -402,7 +403,7 @@ def test_leftovers_go_and_what_may_be_data_stays(account, applied, paths):
     ]
     assert told[3].startswith("could not go on: systemd's user manager does not answer")
     assert readings.leftovers(paths) == Leftovers(others=(volume,))
-    assert store.current_number(paths) == 3
+    assert generations.current_number(paths) == 3
     assert files.exists(f"{paths.generations}/3/manifest.json")
 
 
@@ -441,7 +442,7 @@ def at_home(settled, paths):
     """The applied manifest with the paths of this home."""
     text = settled.model_dump_json().replace("/home/admin", paths.home)
     files.write_atomic(f"{paths.current}/manifest.json", text.encode())
-    return store.read_manifest(paths, 3)
+    return generations.read_manifest(paths, 3)
 
 
 @pytest.fixture
@@ -467,13 +468,13 @@ def everything_up(manifest):
 
 
 def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, carried):
-    store.write_journal(paths, "begin", generation=3)
+    operations.write_journal(paths, "begin", generation=3)
     told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
     verbs = {action.verb for action in carried.plan}
     assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
     assert "brought generation 3 to its end" in told
     assert "started app@blog.socket" in told
-    assert not store.is_unfinished(paths)
+    assert not operations.is_unfinished(paths)
 
 
 def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, carried):
@@ -496,12 +497,12 @@ def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
 def test_what_does_not_come_up_is_told(account, at_home, paths, carried):
     from chainsaw.errors import Diagnostic
 
-    store.write_journal(paths, "begin", generation=3)
+    operations.write_journal(paths, "begin", generation=3)
     carried.failures = {"blog": [Diagnostic("not-started", "it did not start", hint="look")]}
     told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
     assert told[-1] == "could not mend blog: it did not start; look"
     assert "started app@blog.socket" not in told
-    assert store.is_unfinished(paths)
+    assert operations.is_unfinished(paths)
 
 
 def test_where_nothing_is_applied_nothing_is_brought_back(account):

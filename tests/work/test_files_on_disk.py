@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import certificates, files, store
+from chainsaw.host import certificates, files
 from chainsaw.host.lock import locked
 from chainsaw.host.step import Steps
+from chainsaw.host.store import generations, operations, records
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
@@ -28,7 +29,7 @@ def written(paths, goldens):
     """A golden case, written as the first generation and made current."""
     site = goldens["one-host"]
     manifest = site.manifest.model_copy(update={"number": 1})
-    store.write_generation(paths, manifest, site.tree)
+    generations.write_generation(paths, manifest, site.tree)
     files.replace_link(paths.current, "1")
     return manifest
 
@@ -89,15 +90,15 @@ def test_a_directory_is_read_and_a_link_in_it_is_refused(tmp_path):
 
 
 def test_a_generation_reads_back_as_it_was_written(paths, written, goldens):
-    assert store.numbers(paths) == [1]
-    assert store.current_number(paths) == 1
-    assert store.read_manifest(paths, 1) == written
-    assert store.read_tree(paths, written) == goldens["one-host"].tree
-    assert store.find_drift(paths, written) == []
+    assert generations.numbers(paths) == [1]
+    assert generations.current_number(paths) == 1
+    assert generations.read_manifest(paths, 1) == written
+    assert generations.read_tree(paths, written) == goldens["one-host"].tree
+    assert generations.find_drift(paths, written) == []
 
 
 def test_what_only_the_admin_may_read_is_closed(paths, written):
-    for name in store.PRIVATE:
+    for name in generations.PRIVATE:
         assert os.stat(f"{paths.generations}/1/{name}").st_mode & 0o777 == 0o700
     assert os.stat(f"{paths.generations}/1/manifest.json").st_mode & 0o777 == 0o600
 
@@ -109,7 +110,7 @@ def test_an_edited_a_lost_and_a_bent_file_are_found_and_shown(paths, written):
         file.write("PublishPort=80\n")
     os.unlink(f"{root}/{lost}")
     files.replace_link(f"{root}/{bent}", "/etc")
-    drift = {item.path: item.diff for item in store.find_drift(paths, written)}
+    drift = {item.path: item.diff for item in generations.find_drift(paths, written)}
     assert set(drift) == {edited, lost, bent}
     assert "\n+PublishPort=80" in drift[edited]
     assert f"--- {edited} as written" in drift[edited]
@@ -118,78 +119,78 @@ def test_an_edited_a_lost_and_a_bent_file_are_found_and_shown(paths, written):
 
 def test_a_generation_that_is_not_there_is_named_with_those_that_are(paths, written):
     with pytest.raises(ChainsawError, match="there is no generation 7; there are: 1"):
-        store.read_manifest(paths, 7)
+        generations.read_manifest(paths, 7)
 
 
 def test_a_manifest_of_another_version_is_refused(paths, written):
     files.write_atomic(f"{paths.generations}/1/manifest.json", b'{"number": 1, "colour": "blue"}')
     with pytest.raises(ChainsawError) as caught:
-        store.read_manifest(paths, 1)
+        generations.read_manifest(paths, 1)
     assert [item.code for item in caught.value.diagnostics] == ["bad-manifest"]
 
 
 def test_the_last_few_generations_are_kept_and_the_current_one_always(paths):
     for number in range(1, 14):
-        store.write_generation(paths, Manifest(number=number), {"a": Artifact("a", b"1")})
+        generations.write_generation(paths, Manifest(number=number), {"a": Artifact("a", b"1")})
     files.replace_link(paths.current, "2")
-    store.prune_generations(paths)
-    assert store.numbers(paths) == [2, *range(4, 14)]
-    store.discard_generation(paths, 2)
-    store.discard_generation(paths, 13)
-    assert store.numbers(paths) == [2, *range(4, 13)]
+    generations.prune_generations(paths)
+    assert generations.numbers(paths) == [2, *range(4, 14)]
+    generations.discard_generation(paths, 2)
+    generations.discard_generation(paths, 13)
+    assert generations.numbers(paths) == [2, *range(4, 13)]
 
 
 def test_blocks_are_recorded_for_good(paths):
-    assert store.read_blocks(paths) == {}
-    store.write_block(paths, "blog", 589824)
-    store.write_block(paths, "front", 524288)
-    assert store.read_blocks(paths) == {"blog": 589824, "front": 524288}
+    assert records.read_blocks(paths) == {}
+    records.write_block(paths, "blog", 589824)
+    records.write_block(paths, "front", 524288)
+    assert records.read_blocks(paths) == {"blog": 589824, "front": 524288}
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", '{"format": 2, "block": 1}', '{"format": 1}', '{"format": 1, "block": "x"}']
 )
 def test_a_record_of_another_version_is_refused(paths, text):
-    store.write_block(paths, "blog", 589824)
+    records.write_block(paths, "blog", 589824)
     files.write_atomic(paths.record("blog"), text.encode())
     with pytest.raises(ChainsawError) as caught:
-        store.read_blocks(paths)
+        records.read_blocks(paths)
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.file) == ("bad-record", paths.record("blog"))
 
 
 def test_what_units_were_started_from_is_remembered(paths):
-    assert store.read_applied(paths) == {}
-    store.write_applied(paths, {"b.service": "2", "a.service": "1"})
-    assert list(store.read_applied(paths).items()) == [("a.service", "1"), ("b.service", "2")]
+    assert records.read_applied(paths) == {}
+    records.write_applied(paths, {"b.service": "2", "a.service": "1"})
+    assert list(records.read_applied(paths).items()) == [("a.service", "1"), ("b.service", "2")]
 
 
 def test_an_image_is_known_only_as_long_as_the_store_lists_it(paths):
     listing = f"{paths.data}/containers/storage/overlay-images/images.json"
-    store.write_images(paths, {"localhost/a:1": ("/data",), "localhost/b:1": ()})
-    assert store.read_images(paths) == {}
+    records.write_images(paths, {"localhost/a:1": ("/data",), "localhost/b:1": ()})
+    assert records.read_images(paths) == {}
     files.write_atomic(listing, json.dumps([{"id": "1", "names": ["localhost/a:1"]}, {"id": "2"}]).encode())
-    assert store.read_images(paths) == {"localhost/a:1": ("/data",)}
+    assert records.read_images(paths) == {"localhost/a:1": ("/data",)}
     files.write_atomic(listing, b"{")
-    assert store.read_images(paths) == {}
+    assert records.read_images(paths) == {}
 
 
 def test_the_journal_tells_whether_something_was_left_unfinished(paths):
-    assert not store.is_unfinished(paths)
-    store.write_journal(paths, "begin", generation=1)
-    assert store.is_unfinished(paths)
+    assert not operations.is_unfinished(paths)
+    operations.write_journal(paths, "begin", generation=1)
+    assert operations.is_unfinished(paths)
     files.append_line(paths.journal, '{"event": "do')
-    assert store.is_unfinished(paths)
-    store.write_journal(paths, "done", generation=1)
-    assert not store.is_unfinished(paths)
+    assert operations.is_unfinished(paths)
+    operations.write_journal(paths, "done", generation=1)
+    assert not operations.is_unfinished(paths)
 
 
 def test_the_journal_does_not_grow_for_ever(paths):
     lines = [json.dumps({"event": "done", "generation": number}) for number in range(1500)]
     files.write_atomic(paths.journal, "\n".join(lines).encode())
-    store.trim_journal(paths)
+    operations.trim_journal(paths)
     kept = (files.read_text(paths.journal) or "").splitlines()
-    assert (len(kept), kept[-1]) == (store.JOURNAL_LINES, lines[-1])
+    assert (len(kept), kept[-1]) == (operations.JOURNAL_LINES, lines[-1])
 
 
 def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):

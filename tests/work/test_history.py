@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chainsaw.host import store
+from chainsaw.host.store import generations
 from chainsaw.work.history.history import ChangeRecord, changed_between, commit_change, history, outcomes_of
 
 DEED = ChangeRecord("apply", ("blog",), ("blog: wordpress 1",))
@@ -331,7 +331,7 @@ def test_before_there_is_a_repository_the_generations_tell_as_well(admin):
 
 def test_what_became_of_each_instance_is_a_line(admin):
     admin.declare("blog")
-    manifest = store.read_manifest(admin.paths, admin.generation(version="6.8"))
+    manifest = generations.read_manifest(admin.paths, admin.generation(version="6.8"))
     assert outcomes_of(manifest, ["club", "blog"], {"blog": []}) == (
         "blog: wordpress 6.8, failed and put back",
         "club: no longer served",
@@ -341,10 +341,10 @@ def test_what_became_of_each_instance_is_a_line(admin):
 def test_instances_that_differ_between_generations_are_named(admin):
     admin.declare("blog")
     admin.declare("club")
-    first = store.read_manifest(admin.paths, admin.generation())
+    first = generations.read_manifest(admin.paths, admin.generation())
     admin.declare("club", "Rowing")
     admin.declare("shop")
-    second = store.read_manifest(admin.paths, admin.generation())
+    second = generations.read_manifest(admin.paths, admin.generation())
     assert changed_between(None, first) == {"blog", "club"}
     assert changed_between(first, second) == {"club", "shop"}
     assert changed_between(second, first) == {"club", "shop"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import store
+from chainsaw.host import files
 from chainsaw.host.journal import Entry
+from chainsaw.host.store import generations
 from chainsaw.model.paths import Paths
 from chainsaw.work.inspect.logs import LogRequest, line, log_query, said, speaker
 
@@ -19,8 +20,8 @@ def paths(tmp_path, monkeypatch, goldens):
         monkeypatch.delenv(variable, raising=False)
     paths = Paths.of(str(tmp_path), {})
     site = goldens["one-host"]
-    store.write_generation(paths, site.manifest.model_copy(update={"number": 1}), site.tree)
-    store.files.replace_link(paths.current, "1")
+    generations.write_generation(paths, site.manifest.model_copy(update={"number": 1}), site.tree)
+    files.replace_link(paths.current, "1")
     return paths
 
 
@@ -80,7 +81,7 @@ def test_a_component_that_there_is_not_is_refused_with_those_that_there_are(path
 
 
 def test_an_instance_that_is_only_declared_says_nothing_yet(paths):
-    store.files.write_atomic(f"{paths.instance_files}/later.yaml", b"recipe: static\n")
+    files.write_atomic(f"{paths.instance_files}/later.yaml", b"recipe: static\n")
     problem, code = refused(LogRequest("later"))
     assert (problem.code, code, problem.hint) == ("not-applied", Exit.MISSING, "chainsaw apply later")
     assert refused(LogRequest("blgo"))[0].message == "no instance 'blgo'; did you mean blog?"

@@ -8,10 +8,11 @@ import os
 import pytest
 
 from chainsaw.errors import ChainsawError
-from chainsaw.host import files, store
+from chainsaw.host import files
+from chainsaw.host.store import records
 from chainsaw.model.paths import Paths
 
-KNOWN = store.Compiled(7, "digest", {"front": 524288}, "recipes", {"/srv/text": "1"}, (5, 4), (80, 443))
+KNOWN = records.Compiled(7, "digest", {"front": 524288}, "recipes", {"/srv/text": "1"}, (5, 4), (80, 443))
 
 
 @pytest.fixture
@@ -70,16 +71,16 @@ def test_a_directory_that_is_not_there_has_a_digest_of_its_own(directory, tmp_pa
 
 
 def test_what_was_compiled_is_read_again_as_it_was_written(paths):
-    assert store.read_compiled(paths) is None
-    store.write_compiled(paths, KNOWN)
-    assert store.read_compiled(paths) == KNOWN
+    assert records.read_compiled(paths) is None
+    records.write_compiled(paths, KNOWN)
+    assert records.read_compiled(paths) == KNOWN
 
 
 def test_what_is_known_already_is_not_written_again(paths):
-    store.write_compiled(paths, KNOWN)
+    records.write_compiled(paths, KNOWN)
     file = f"{paths.state}/chainsaw/compiled.json"
     before = os.stat(file)
-    store.write_compiled(paths, KNOWN)
+    records.write_compiled(paths, KNOWN)
     assert os.stat(file).st_ino == before.st_ino
 
 
@@ -90,16 +91,16 @@ def test_what_is_known_already_is_not_written_again(paths):
 )
 def test_what_another_version_wrote_is_as_good_as_nothing(paths, change):
     file = f"{paths.state}/chainsaw/compiled.json"
-    store.write_compiled(paths, KNOWN)
+    records.write_compiled(paths, KNOWN)
     content = {**json.loads(files.read_text(file)), **change}
     files.write_atomic(file, json.dumps({key: value for key, value in content.items() if value is not None}).encode())
-    assert store.read_compiled(paths) is None
+    assert records.read_compiled(paths) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", "7"])
 def test_what_is_no_record_is_as_good_as_nothing(paths, text):
     files.write_atomic(f"{paths.state}/chainsaw/compiled.json", text.encode())
-    assert store.read_compiled(paths) is None
+    assert records.read_compiled(paths) is None
 
 
 def write_trial(paths, name, content):
@@ -107,10 +108,10 @@ def write_trial(paths, name, content):
 
 
 def test_recipes_that_are_being_tested_are_known_with_their_directories(paths):
-    assert store.read_trials(paths) == {}
+    assert records.read_trials(paths) == {}
     write_trial(paths, "wiki", {"format": 1, "directory": "/srv/wiki"})
     write_trial(paths, "my-feeds", {"format": 1, "directory": "/srv/my-feeds", "marker": "mark1"})
-    assert store.read_trials(paths) == {"my-feeds": "/srv/my-feeds", "wiki": "/srv/wiki"}
+    assert records.read_trials(paths) == {"my-feeds": "/srv/my-feeds", "wiki": "/srv/wiki"}
 
 
 @pytest.mark.parametrize(
@@ -119,11 +120,11 @@ def test_recipes_that_are_being_tested_are_known_with_their_directories(paths):
 def test_a_trial_of_another_version_is_refused(paths, content):
     write_trial(paths, "wiki", content)
     with pytest.raises(ChainsawError) as caught:
-        store.read_trials(paths)
+        records.read_trials(paths)
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.file) == ("bad-record", f"{paths.trials}/wiki.json")
 
 
 def test_a_trial_that_is_just_being_written_is_not_one_yet(paths):
     files.write_atomic(f"{paths.trials}/wiki.json.partial", b'{"format": 1, "dir')
-    assert store.read_trials(paths) == {}
+    assert records.read_trials(paths) == {}

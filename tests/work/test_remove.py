@@ -9,7 +9,8 @@ import pytest
 from another import another_chainsaw
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import files, store
+from chainsaw.host import files
+from chainsaw.host.store import records
 from chainsaw.work.config.new import new
 from chainsaw.work.inspect.inventory import orphans, unused_images_of, unused_recipes, versions_of_rest
 from chainsaw.work.lifecycle.prune import prune
@@ -42,7 +43,7 @@ def data(admin):
     """The data of two instances, of which one is declared, and of the front."""
     admin.declare("blog")
     for name, start in (("blog", 589824), ("club", 655360), ("front", 524288)):
-        store.write_block(admin.paths, name, start)
+        records.write_block(admin.paths, name, start)
         files.write_atomic(f"{admin.paths.instance(name)}/volumes/pages/index", b"walks")
         files.write_atomic(f"{admin.paths.public}/{name}/content/picture", b"sea")
     admin.write("notes/blog.md", "- Kim knows\n")
@@ -106,7 +107,7 @@ def test_a_purge_leaves_nothing_of_an_instance_and_all_of_the_others(data, podma
     left = everything(data)
     assert not [path for path in left if "blog" in path]
     assert before - left == {path for path in before if "blog" in path}
-    assert store.read_blocks(data.paths) == {"club": 655360, "front": 524288}
+    assert records.read_blocks(data.paths) == {"club": 655360, "front": 524288}
 
 
 def test_a_purge_is_remembered_and_so_is_why(data, podman):
@@ -138,7 +139,7 @@ def test_a_purge_that_was_cut_off_can_be_repeated_at_every_step(data, podman, mo
     for number in range(1, 30):
         monkeypatch.setenv("CHAINSAW_FAULT", kind.format(number))
         data.declare("blog")
-        store.write_block(data.paths, "blog", 589824)
+        records.write_block(data.paths, "blog", 589824)
         files.write_atomic(f"{data.paths.instance('blog')}/secrets/key", b"secret")
         data.write("notes/blog.md", "- Kim knows\n")
         try:
@@ -163,7 +164,7 @@ def test_ids_are_kept_until_all_that_belongs_to_them_is_gone(data, podman, monke
     monkeypatch.setenv("CHAINSAW_FAULT", "error:1+")
     with pytest.raises(OSError, match="fault"):
         purge("club", asked("club"), Quiet())
-    assert store.read_blocks(data.paths)["club"] == 655360
+    assert records.read_blocks(data.paths)["club"] == 655360
     assert os.listdir(data.paths.instance("club")) == ["record.json"]
 
 
@@ -252,25 +253,25 @@ def test_what_is_installed_for_its_own_sake_stays(admin, blog):
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     manifest = admin.arrange()
     assert unused_recipes(admin.user, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
-    store.write_chosen(admin.paths, ["chainsaw/wordpress"])
+    records.write_chosen(admin.paths, ["chainsaw/wordpress"])
     assert unused_recipes(admin.user, manifest) == []
 
 
 def test_an_installation_is_taken_back_and_what_nobody_uses_goes(data, podman, blog):
     unused, used = have(data, "a", "b")
     files.replace_link(data.paths.recipe_link("chainsaw", "wordpress"), used.rpartition("/")[2])
-    store.write_chosen(data.paths, ["chainsaw/wordpress", "club/wiki"])
+    records.write_chosen(data.paths, ["chainsaw/wordpress", "club/wiki"])
     data.arrange(version(blog, "shop", "b"))
     done = uninstall("wordpress", Quiet())
     assert done.data["recipe"] == "chainsaw/wordpress"
     assert done.data["used_by"] == ["shop"]
     assert unused in done.data["deleted"]
     assert (files.exists(unused), files.exists(used)) == (False, True)
-    assert store.read_chosen(data.paths) == ("club/wiki",)
+    assert records.read_chosen(data.paths) == ("club/wiki",)
 
 
 def test_what_nobody_installed_cannot_be_taken_back(admin):
-    store.write_chosen(admin.paths, ["chainsaw/wiki", "club/wiki"])
+    records.write_chosen(admin.paths, ["chainsaw/wiki", "club/wiki"])
     for name, message, hint in (
         ("wikki", "wikki was not installed; did you mean wiki?", "installed: chainsaw/wiki, club/wiki"),
         ("wiki", "wiki is from chainsaw/wiki and club/wiki", "chainsaw uninstall chainsaw/wiki"),
@@ -280,7 +281,7 @@ def test_what_nobody_installed_cannot_be_taken_back(admin):
         (problem,) = caught.value.diagnostics
         assert (problem.code, problem.message, problem.hint) == ("not-installed", message, hint)
         assert caught.value.exit is Exit.MISSING
-    assert store.read_chosen(admin.paths) == ("chainsaw/wiki", "club/wiki")
+    assert records.read_chosen(admin.paths) == ("chainsaw/wiki", "club/wiki")
 
 
 def test_what_a_declared_instance_will_need_stays(admin, blog):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import files, store
+from chainsaw.host import files
+from chainsaw.host.store import records
 from chainsaw.work.lifecycle.rename import clone, rename
 from chainsaw.work.result import Quiet, Request
 
@@ -41,7 +42,7 @@ def blog(admin):
     """An instance that is declared and has data, but was never applied."""
     admin.declare("blog")
     admin.write("notes/blog.md", "- Kim knows\n")
-    store.write_block(admin.paths, "blog", 589824)
+    records.write_block(admin.paths, "blog", 589824)
     files.write_atomic(f"{admin.paths.instance('blog')}/volumes/pages/index", b"walks")
     files.write_atomic(f"{admin.paths.public}/blog/content/picture", b"sea")
     admin.git("init", "-q", "-b", "main")

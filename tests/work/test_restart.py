@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import store
+from chainsaw.host.store import generations
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest, Service
 from chainsaw.work.result import Quiet
@@ -21,7 +21,7 @@ def blog(admin):
         admin.apply()
         deployment = admin.known["blog"].model_copy(update=changes)
         tree = {"nginx/nginx.conf": Artifact("nginx/nginx.conf", b"")}
-        store.write_generation(admin.paths, Manifest(number=1, instances={"blog": deployment}), tree)
+        generations.write_generation(admin.paths, Manifest(number=1, instances={"blog": deployment}), tree)
 
     return apply
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import store
 from chainsaw.host.step import Steps
+from chainsaw.host.store import records
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
@@ -141,7 +141,7 @@ def test_what_runs_is_remembered_with_what_it_was_started_from(host, plan, golde
     expected = {
         item.unit: item.digest for one in everything for item in (*one.services, *one.timers, one.socket) if item
     }
-    assert store.read_applied(machine.user.paths) == expected
+    assert records.read_applied(machine.user.paths) == expected
 
 
 def test_an_instance_that_cannot_be_prepared_stops_all_before_anything_is_written(host, plan):
@@ -162,7 +162,7 @@ def test_an_instance_that_does_not_start_leaves_the_others_alone(host, plan):
     assert "journalctl --user -u 'app@club*'" in failures["club"][0].hint
     assert "probe blog" in machine.log
     assert "probe club" not in machine.log
-    applied = store.read_applied(machine.user.paths)
+    applied = records.read_applied(machine.user.paths)
     assert "app@blog.service" in applied
     assert "app@club.service" not in applied
 

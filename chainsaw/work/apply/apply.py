@@ -10,11 +10,12 @@ from chainsaw.compile.context import Shared
 from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.lock import locked
 from chainsaw.host.observe import foreign_files, observe
 from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
+from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.worktree import OWN
 from chainsaw.model.artifact import Artifact
@@ -62,7 +63,7 @@ class Session:
             instances, site, block, self.compiled.host, self.shared, self.compiled.intent.site_text
         )
         observed = observe(paths, manifest, self.manager)
-        recorded = store.read_blocks(paths)
+        recorded = records.read_blocks(paths)
         used = {FRONT, *(name for name, instance in instances.items() if instance.deployment.block is not None)}
         fresh = {
             name: item.start for name, item in self.compiled.blocks.items() if name in used and name not in recorded
@@ -93,7 +94,7 @@ def applied(
         return begin()
     command = " ".join(["chainsaw", request.command, *request.names])
     with locked(user.paths.lock, command, wait=request.wait, waiting=report.note):
-        store.prepare(user.paths)
+        records.prepare(user.paths)
         return begin()
 
 
@@ -109,7 +110,7 @@ def _in_session(
         lacking = facts.missing_from_host(user, ports, podman, manager.version)
         if lacking:
             raise host_lacks(lacking)
-        compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, podman)
+        compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
         return work(Session(user, ranges, catalog, shared_files(), manager, report, compiled, inputs, request))
 
 
@@ -166,7 +167,7 @@ def worker_for(session: Session, manifest: Manifest, tree: dict[str, Artifact]) 
         report=session.report,
         https=session.compiled.intent.site.ports.https,
         node=facts.node(),
-        manifest=manifest.model_copy(update={"number": store.current_number(paths)}),
+        manifest=manifest.model_copy(update={"number": generations.current_number(paths)}),
         tree=tree,
     )
 
@@ -176,7 +177,7 @@ def _commit(
 ) -> list[Diagnostic]:
     """Write down what was brought to its end, and clear away what nobody needs; return what could not be written."""
     paths, request = session.user.paths, session.request
-    number = store.current_number(paths)
+    number = generations.current_number(paths)
     before = {name: instance.deployment for name, instance in former.items()}
     names = {
         name for name in before.keys() | manifest.instances.keys() if before.get(name) != manifest.instances.get(name)
@@ -193,10 +194,10 @@ def _commit(
     with session.steps.step("remember"):
         forgotten = commit_change(session.user, change, number) if request.recorded else []
     with session.steps.step("commit"):
-        store.write_journal(paths, "done", generation=number)
-    store.prune_generations(paths)
-    store.prune_static(paths)
-    store.trim_journal(paths)
+        operations.write_journal(paths, "done", generation=number)
+    generations.prune_generations(paths)
+    generations.prune_static(paths)
+    operations.trim_journal(paths)
     return forgotten
 
 
@@ -204,11 +205,11 @@ def _remember(session: Session) -> None:
     """Write down from what the current generation was compiled, so that a glance tells the next apply if it is idle."""
     paths, ports = session.user.paths, session.compiled.intent.site.ports
     recipes = files.directory_digest(paths.recipes)
-    number, watched, podman = store.current_number(paths), session.compiled.watched, session.compiled.host.podman
-    known = store.Compiled(
-        number, session.inputs, store.read_blocks(paths), recipes, watched, podman, (ports.http, ports.https)
+    number, watched, podman = generations.current_number(paths), session.compiled.watched, session.compiled.host.podman
+    known = records.Compiled(
+        number, session.inputs, records.read_blocks(paths), recipes, watched, podman, (ports.http, ports.https)
     )
-    store.write_compiled(paths, known)
+    records.write_compiled(paths, known)
 
 
 def _refuse(session: Session, observed: Observed, manifest: Manifest) -> None:

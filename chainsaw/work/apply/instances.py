@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import store
+from chainsaw.host.store import generations
 from chainsaw.model.paths import Paths
 from chainsaw.work.config.names import no_instance
 
 
 def former_instances(paths: Paths, number: int | None = None) -> dict[str, CompiledInstance]:
     """Return the pieces of a generation, the current one unless told."""
-    manifest = store.read_manifest(paths, store.current_number(paths) if number is None else number)
-    tree = store.read_tree(paths, manifest)
+    manifest = generations.read_manifest(paths, generations.current_number(paths) if number is None else number)
+    tree = generations.read_tree(paths, manifest)
     return {
         name: CompiledInstance(deployment, tuple(artifact for artifact in tree.values() if artifact.owner == name))
         for name, deployment in manifest.instances.items()

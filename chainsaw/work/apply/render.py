@@ -5,7 +5,8 @@ from __future__ import annotations
 from chainsaw.compile.context import Host, Shared
 from chainsaw.compile.front.site import compile_site
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
+from chainsaw.host.store import records
 from chainsaw.model.block import SIZE, Range
 from chainsaw.work.config.inputs import FRONT, compile_intent, read_intent
 from chainsaw.work.recipes.catalog import catalog_of
@@ -23,7 +24,7 @@ def render(out: str | None) -> Result:
     ranges = facts.ranges_of(user.name, user.uid)
     if sum(item.count for item in ranges.uids) < 2 * SIZE:
         ranges = facts.Ranges([ASSUMED], [ASSUMED])
-    compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, facts.PODMAN_FLOOR)
+    compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, facts.PODMAN_FLOOR)
     shared: Shared = shared_files()
     host: Host = compiled.host
     manifest, tree = compile_site(

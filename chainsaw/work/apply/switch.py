@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import store
+from chainsaw.host.store import records
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
 from chainsaw.work.apply.worker import Worker
@@ -142,7 +142,7 @@ def _start_together(starts: Sequence[act.StartUnit], worker: Worker, failures: F
     with worker.steps.step(f"start {' '.join(item.name for item in starts)}"):
         along = sorted({unit for item in starts for unit, _ in item.digests})
         states = worker.manager.start([(item.name, item.again) for item in starts], timeout + 30.0, along)
-    applied = store.read_applied(worker.user.paths)
+    applied = records.read_applied(worker.user.paths)
     for item in starts:
         down = [unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"]
         if not down:
@@ -153,7 +153,7 @@ def _start_together(starts: Sequence[act.StartUnit], worker: Worker, failures: F
             raise ChainsawError(problem)
         failures.setdefault(item.owner, []).append(problem)
     with worker.steps.step("remember what runs"):
-        store.write_applied(worker.user.paths, applied)
+        records.write_applied(worker.user.paths, applied)
 
 
 def _not_started(name: str, state: str, words: Sequence[str]) -> Diagnostic:

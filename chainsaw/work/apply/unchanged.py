@@ -10,8 +10,9 @@ from dataclasses import replace
 from hashlib import sha256
 
 from chainsaw import __version__
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.observe import foreign_files, observe
+from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.plan.diff import Wanted, make_plan
@@ -29,7 +30,7 @@ def inputs_digest(user: facts.Account) -> str:
         "site": files.read_text(paths.site_file),
         "instances": {name: files.read_text(f"{paths.instance_files}/{name}") for name in names},
         "recipes": [
-            files.directory_digest(place) for place in (shipped("recipes"), *store.read_trials(paths).values())
+            files.directory_digest(place) for place in (shipped("recipes"), *records.read_trials(paths).values())
         ],
         "quadlets": files.directory_digest(shipped("quadlets")),
         "ids": [files.read_text("/etc/subuid"), files.read_text("/etc/subgid")],
@@ -60,11 +61,14 @@ def _apply(request: Request, report: Reporter) -> Result:
     return apply_from_the_start(request, report)
 
 
-def inputs_unchanged(user: facts.Account) -> store.Compiled | None:
+def inputs_unchanged(user: facts.Account) -> records.Compiled | None:
     """Return from what the current generation was compiled, if all of it is as it was; None otherwise."""
     paths = user.paths
-    known = store.read_compiled(paths)
-    if known is None or (known.generation, known.blocks) != (store.current_number(paths), store.read_blocks(paths)):
+    known = records.read_compiled(paths)
+    if known is None or (known.generation, known.blocks) != (
+        generations.current_number(paths),
+        records.read_blocks(paths),
+    ):
         return None
     if known.inputs != inputs_digest(user) or known.recipes != files.directory_digest(paths.recipes):
         return None
@@ -79,7 +83,7 @@ def _unchanged_manifest(user: facts.Account) -> Manifest | None:
     known = inputs_unchanged(user)
     if known is None:
         return None
-    manifest = store.read_manifest(paths, known.generation)
+    manifest = generations.read_manifest(paths, known.generation)
     podman = facts.podman_version(paths)
     with UserManager() as manager:
         if known.podman != podman or facts.missing_from_host(user, known.ports, podman, manager.version):

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import certificates, files, journal, store
+from chainsaw.host import certificates, files, journal
 from chainsaw.host.facts import Account
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Placement, Podman
 from chainsaw.host.probe import probe
 from chainsaw.host.step import Steps
+from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
 from chainsaw.model.artifact import Tree
@@ -50,7 +51,7 @@ class Worker:
 
     def record_block(self, action: act.RecordBlock) -> None:
         """Record a block before anything is made with it."""
-        store.write_block(self.user.paths, action.owner, action.start)
+        records.write_block(self.user.paths, action.owner, action.start)
 
     def install_recipe(self, action: act.InstallRecipe) -> None:
         """Copy a recipe to where installed ones are."""
@@ -121,17 +122,17 @@ class Worker:
     def write_generation(self, action: act.WriteGeneration) -> None:
         """Write all files of a generation, then let Podman's generator and nginx read them."""
         self.manifest = self.manifest.model_copy(update={"number": action.number})
-        store.write_generation(self.user.paths, self.manifest, self.tree)
+        generations.write_generation(self.user.paths, self.manifest, self.tree)
         try:
             validate_generation(self.user.paths, self.manifest, self.podman, self.manager)
         except BaseException:
-            store.discard_generation(self.user.paths, action.number)
+            generations.discard_generation(self.user.paths, action.number)
             raise
 
     def activate(self, action: act.Activate) -> None:
         """Make the generation current."""
         paths = self.user.paths
-        store.write_journal(paths, "begin", generation=action.number, former=store.current_number(paths))
+        operations.write_journal(paths, "begin", generation=action.number, former=generations.current_number(paths))
         files.replace_link(paths.current, str(action.number))
 
     def link_quadlets(self, action: act.LinkQuadlets) -> None:
@@ -171,8 +172,8 @@ class Worker:
 
     def forget(self, names: Mapping[str, str]) -> None:
         """Forget what the named units were started from."""
-        kept = {unit: digest for unit, digest in store.read_applied(self.user.paths).items() if unit not in names}
-        store.write_applied(self.user.paths, kept)
+        kept = {unit: digest for unit, digest in records.read_applied(self.user.paths).items() if unit not in names}
+        records.write_applied(self.user.paths, kept)
 
 
 def _is_serving(process: int) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
+from chainsaw.host.store import generations
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
@@ -33,7 +34,7 @@ def removed_names(paths: Paths) -> list[str]:
 def instance_names() -> list[str]:
     """Return the names of all instances, declared or applied."""
     paths = facts.account().paths
-    applied = store.read_manifest(paths, store.current_number(paths)).instances
+    applied = generations.read_manifest(paths, generations.current_number(paths)).instances
     return sorted(declared_names(paths) | applied.keys())
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.lock import locked
 from chainsaw.host.podman import Placement, Podman
+from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment, SecretFile
@@ -60,7 +61,7 @@ def declared_secrets(catalog: Catalog, deployment: Deployment) -> dict[str, Secr
 def list_secrets(name: str) -> Result:
     """Return the names of an instance's secrets, what they are for and how each is changed; never a value."""
     user = facts.account()
-    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
     deployment = applied_instance(user.paths, manifest, name)
     known = declared_secrets(catalog_of(user.paths), deployment)
     rows = [{"key": key, "help": item.help, "rotate": _way(item.rotate)} for key, item in known.items()]
@@ -82,7 +83,7 @@ def rotate_secret(name: str, key: str, report: Reporter) -> Result:
     """
     user = facts.account()
     with locked(user.paths.lock, f"chainsaw secret rotate {name}", wait=True, waiting=report.note):
-        manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+        manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
         deployment = applied_instance(user.paths, manifest, name)
         known = declared_secrets(catalog_of(user.paths), deployment)
         place = next((item for item in deployment.secrets if item.key == key), None)
@@ -117,10 +118,10 @@ def set_site_secret(key: str, value: str, report: Reporter) -> Result:
     user = facts.account()
     paths, podman = user.paths, podman_of(user)
     with locked(paths.lock, f"chainsaw secret set {key}", wait=True, waiting=report.note):
-        store.prepare(paths)
+        records.prepare(paths)
         files.make_directory(f"{paths.root}/secrets", 0o700)
         files.write_atomic(paths.site_secret(key), value.encode(), 0o600)
-        applied = store.read_manifest(paths, store.current_number(paths)).instances
+        applied = generations.read_manifest(paths, generations.current_number(paths)).instances
         users = {
             name: one for name, item in applied.items() for one in item.secrets if one.source == paths.site_secret(key)
         }

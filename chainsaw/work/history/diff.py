@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator, Mapping
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
+from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.model.artifact import INTENT_OF_SITE, intent_path
 from chainsaw.model.deployment import Deployment, Manifest
@@ -22,15 +23,15 @@ def intent_of(paths: Paths, number: int) -> dict[str, str]:
 
     Of a generation that is no longer on the disk, git has them. Raise ChainsawError when neither has.
     """
-    if number in store.numbers(paths):
-        manifest = store.read_manifest(paths, number)
+    if number in generations.numbers(paths):
+        manifest = generations.read_manifest(paths, number)
         kept = [path for path in manifest.files if path.startswith(PREFIX)]
         texts = {path.removeprefix(PREFIX): files.read_text(f"{paths.generations}/{number}/{path}") for path in kept}
         return {path: text for path, text in texts.items() if text is not None}
     tree = Worktree(paths.own_files)
     commit = tree.marked(number) if is_installed() and tree.exists else None
     if commit is None:
-        known = ", ".join(map(str, store.numbers(paths))) or "none"
+        known = ", ".join(map(str, generations.numbers(paths))) or "none"
         message = f"there is no generation {number}; there are: {known}"
         raise ChainsawError(Diagnostic("no-generation", message, hint="chainsaw history"), Exit.MISSING)
     found = {path: tree.read(commit, path) for path in ("site.yaml", *tree.files(commit, "instances"))}
@@ -48,7 +49,7 @@ def declared_now(paths: Paths) -> dict[str, str]:
 def diff(name: str | None, number: int | None) -> Result:
     """Return how the files of an instance, or all, differ from those that a generation was made of."""
     paths = facts.account().paths
-    current = store.current_number(paths)
+    current = generations.current_number(paths)
     wanted = current if number is None else number
     then = intent_of(paths, wanted) if wanted else {}
     now = declared_now(paths)
@@ -62,7 +63,7 @@ def diff(name: str | None, number: int | None) -> Result:
         for line in _file(path, then, now, wanted)
     ]
     if number is None:
-        lines += list(_recipes(paths, store.read_manifest(paths, current), name))
+        lines += list(_recipes(paths, generations.read_manifest(paths, current), name))
     shown = lines or [f"nothing differs from generation {wanted}"]
     return Result({"instance": name, "generation": wanted, "differs": bool(lines), "diff": lines}, tuple(shown))
 

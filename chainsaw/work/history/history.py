@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, store
+from chainsaw.host import facts
+from chainsaw.host.store import generations
 from chainsaw.host.worktree import OWN, Commit, Worktree, is_installed
 from chainsaw.model.deployment import Manifest
 from chainsaw.work.result import Result
@@ -150,13 +151,13 @@ def _without_git(user: facts.Account, name: str | None, limit: int) -> Result:
     paths = user.paths
     entries: list[dict[str, Any]] = []
     former: Manifest | None = None
-    for number in store.numbers(paths):
-        manifest = store.read_manifest(paths, number)
+    for number in generations.numbers(paths):
+        manifest = generations.read_manifest(paths, number)
         names = changed_between(former, manifest)
         if name is None or name in names:
             details = list(outcomes_of(manifest, names, {}))
             what = f"apply: {', '.join(sorted(names)) or 'the site'}"
-            at = store.written_at(paths, number)
+            at = generations.written_at(paths, number)
             entries.append({"at": at, "who": user.name, "what": what, "details": details, "generation": number})
         former = manifest
     entries = [{"commit": None, "result": None, **entry} for entry in reversed(entries)][:limit]

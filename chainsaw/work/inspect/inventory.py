@@ -10,8 +10,9 @@ from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files, journal, store, usage
+from chainsaw.host import facts, files, journal, usage
 from chainsaw.host.podman import Podman
+from chainsaw.host.store import generations, records
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
@@ -33,7 +34,7 @@ HEADING = ("what", "name", "size", "gone with")
 def inventory(name: str) -> Result:
     """Return every bit that belongs to an instance; raise ChainsawError when there is none of this name."""
     user = facts.account()
-    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
     deployment = applied_instance(user.paths, manifest, name)
     start_api()
     rest = others(user, manifest, name)
@@ -68,12 +69,12 @@ def others(user: facts.Account, manifest: Manifest, name: str) -> InUse:
     """Return what the rest of the site uses."""
     used, parents = _images_in_use(user, manifest, name)
     parents |= _parents(manifest.instances[name].images)
-    return in_use(versions_of_rest(user.paths, manifest, name), used, store.read_chosen(user.paths), parents)
+    return in_use(versions_of_rest(user.paths, manifest, name), used, records.read_chosen(user.paths), parents)
 
 
 def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
     """Return what all but one instance are, and what they were in the generations to which they can return."""
-    former = [store.read_manifest(paths, number) for number in store.numbers(paths)]
+    former = [generations.read_manifest(paths, number) for number in generations.numbers(paths)]
     rest = manifest.instances.keys() - {name}
     return [item for past in (manifest, *former) for other, item in past.instances.items() if other in rest]
 
@@ -83,7 +84,7 @@ def _images_in_use(user: facts.Account, manifest: Manifest, name: str = "") -> t
     needs = [need for item in versions_of_rest(user.paths, manifest, name) for need in item.images]
     needs += manifest.front.images if manifest.front else ()
     catalog, shared = catalog_of(user.paths), shared_files()
-    for origin in store.read_chosen(user.paths):
+    for origin in records.read_chosen(user.paths):
         try:
             needs += image_needs(sample_job(catalog.bundle(origin), shared, paths=user.paths))
         except ChainsawError:
@@ -106,7 +107,7 @@ def _parents(needs: Iterable[ImageNeed]) -> dict[str, str]:
 def unused_images_of(user: facts.Account, manifest: Manifest) -> list[str]:
     """Return the images of ours in the store that nothing that is applied or was installed by hand uses."""
     used, parents = _images_in_use(user, manifest)
-    present = [name for name in store.image_names(user.paths) if name.startswith(OWN_IMAGES)]
+    present = [name for name in records.image_names(user.paths) if name.startswith(OWN_IMAGES)]
     return unused_images(present, used, parents)
 
 
@@ -116,7 +117,7 @@ def _sizes(user: facts.Account, found: Iterable[Resource], deployment: Deploymen
     sizes = usage.disk_usage([item.place for item in listed if item.place], user.runtime, PATIENCE)
     images = [item.name for item in listed if item.kind == "image"]
     known = Podman(user.runtime, (), ()).image_sizes(
-        image for image in images if image in store.image_names(user.paths)
+        image for image in images if image in records.image_names(user.paths)
     )
     sizes |= {f"image {name}": size - known.get(rest.parents.get(name, ""), 0) for name, size in known.items()}
     match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
@@ -128,7 +129,7 @@ def _sizes(user: facts.Account, found: Iterable[Resource], deployment: Deploymen
 def orphans() -> Result:
     """Return what is on this host because of chainsaw and belongs to no instance."""
     user = facts.account()
-    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
     found = list(_orphans(user, manifest))
     unseen: list[Diagnostic] = []
     try:
@@ -206,7 +207,7 @@ def unused_static(paths: Paths, manifest: Manifest) -> list[str]:
 def unused_recipes(user: facts.Account, manifest: Manifest) -> list[str]:
     """Return the directories and links of recipes that no instance runs or declares, and nobody installed by hand."""
     paths = user.paths
-    chosen = store.read_chosen(paths)
+    chosen = records.read_chosen(paths)
     used = {(item.origin, item.digest[:16]) for item in versions_of_rest(paths, manifest)}
     wanted = set(chosen) | {origin for origin, _ in used} | _declared_origins(user)
     found = []

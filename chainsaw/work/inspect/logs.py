@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, journal, store
+from chainsaw.host import facts, journal
 from chainsaw.host.journal import Entry
+from chainsaw.host.store import generations
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment
 from chainsaw.plan.state import processes_of
@@ -50,7 +51,7 @@ class LogQuery:
 def log_query(wish: LogRequest) -> LogQuery:
     """Return how to read what is wished for; raise ChainsawError for names that there are not, and bad patterns."""
     paths = facts.account().paths
-    deployment = applied_instance(paths, store.read_manifest(paths, store.current_number(paths)), wish.name)
+    deployment = applied_instance(paths, generations.read_manifest(paths, generations.current_number(paths)), wish.name)
     matches = [] if wish.access else _own_matches(deployment, wish.component)
     if wish.access or wish.every:
         matches = journal.either([*([matches] if matches else []), [f"CONTAINER_NAME={FRONT}"]])

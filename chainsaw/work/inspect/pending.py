@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, store
+from chainsaw.host import facts
+from chainsaw.host.store import records
 from chainsaw.model.deployment import Manifest
 from chainsaw.work.apply.unchanged import inputs_unchanged
 from chainsaw.work.config.names import declared_names
@@ -38,7 +39,7 @@ def _differing(user: facts.Account, manifest: Manifest) -> frozenset[str]:
     catalog = catalog_of(user.paths)
     ranges, podman = facts.ranges_of(user.name, user.uid), facts.podman_version(user.paths)
     intent = read_intent(user, catalog)
-    compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, podman)
+    compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
     changed = set()
     for name, instance in compiled.instances.items():
         own = {path for path, owner in manifest.owners.items() if owner == name}

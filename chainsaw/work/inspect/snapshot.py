@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError
-from chainsaw.host import facts, store, usage
+from chainsaw.host import facts, usage
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import Podman
+from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.plan.observed import Drift, UnitDetails
@@ -46,7 +47,7 @@ class Snapshot:
 def look(user: facts.Account) -> Snapshot:
     """Return what is to be seen now."""
     paths = user.paths
-    manifest = store.read_manifest(paths, store.current_number(paths))
+    manifest = generations.read_manifest(paths, generations.current_number(paths))
     instances = manifest.instances
     asked = [name for name, item in instances.items() if any(service.polled for service in item.services)]
     with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
@@ -56,7 +57,7 @@ def look(user: facts.Account) -> Snapshot:
             manager.start([(API, False)], 10)
         healths = pool.submit(_healths, user) if asked else None
         memory = {name: usage.memory_of(processes_in(manager, item, units)) for name, item in instances.items()}
-        drift = tuple(store.find_drift(paths, manifest))
+        drift = tuple(generations.find_drift(paths, manifest))
         waiting = pending(user, manifest)
         return Snapshot(
             manifest,
@@ -85,7 +86,7 @@ def snapshot_of(
         manifest,
         units,
         processes={unit: manager.processes(unit) for unit in up},
-        drift=tuple(store.find_drift(user.paths, manifest.model_copy(update={"files": own}))),
+        drift=tuple(generations.find_drift(user.paths, manifest.model_copy(update={"files": own}))),
         pending=pending(user, manifest),
     )
 

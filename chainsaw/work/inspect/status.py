@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import certificates, facts, journal, store, usage
+from chainsaw.host import certificates, facts, journal, usage
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
+from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
@@ -30,7 +31,7 @@ DAY = 86400.0
 def status(name: str) -> Result:
     """Return all that is known of an instance; raise ChainsawError when there is none of this name."""
     user = facts.account()
-    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
     deployment = applied_instance(user.paths, manifest, name)
     volumes = _volumes(user, deployment)
     # What takes long is begun first; meanwhile the rest is looked at.

@@ -11,7 +11,8 @@ from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.images import image_reference, recipe_build, shared_build
 from chainsaw.compile.instance import compile_instance
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
+from chainsaw.host.store import generations, records
 from chainsaw.load.recipe import instance_bundle
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import Deployment
@@ -29,7 +30,7 @@ def eject(name: str, out: str) -> Result:
     Data stays where it is. Raise ChainsawError for an unknown name, and when the directory is not empty.
     """
     user = facts.account()
-    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
     deployment = applied_instance(user.paths, manifest, name)
     out = files.absolute_path(out)
     if files.list_directory(out):
@@ -58,7 +59,7 @@ def _job(user: facts.Account, name: str, out: str) -> tuple[Job, Block]:
     catalog = catalog_of(user.paths)
     intent = read_intent(user, catalog)
     ranges, podman = facts.ranges_of(user.name, user.uid), facts.podman_version(user.paths)
-    compiled = compile_intent(user, intent, catalog, store.read_blocks(user.paths), ranges, podman)
+    compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
     file = intent.instances[name]
     host = replace(compiled.host, paths=replace(user.paths, ejected=out))
     bundle = instance_bundle(catalog.bundle(file.instance.recipe), file.instance)

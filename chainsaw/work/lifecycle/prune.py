@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.lock import locked
 from chainsaw.host.observe import issued_record
 from chainsaw.host.step import Steps
+from chainsaw.host.store import generations
 from chainsaw.model.paths import Paths
 from chainsaw.work.data.secrets import podman_of
 from chainsaw.work.inspect.inventory import unused_images_of, unused_recipes, unused_static
@@ -25,7 +26,7 @@ def prune(report: Reporter) -> Result:
 def prune_unused(user: facts.Account, steps: Steps) -> list[str]:
     """Delete what no instance uses; return what that was."""
     paths = user.paths
-    manifest = store.read_manifest(paths, store.current_number(paths))
+    manifest = generations.read_manifest(paths, generations.current_number(paths))
     used = {item.host for item in manifest.instances.values()}
     hosts = set(files.list_directory(paths.certificates)) - used
     with steps.step("sweep certificates"):
@@ -42,7 +43,7 @@ def prune_unused(user: facts.Account, steps: Steps) -> list[str]:
 
 def drop_certificates(paths: Paths, hosts: set[str]) -> None:
     """Delete the certificates of hosts, but for those that an instance has."""
-    manifest = store.read_manifest(paths, store.current_number(paths))
+    manifest = generations.read_manifest(paths, generations.current_number(paths))
     for host in sorted(hosts - {item.host for item in manifest.instances.values()}):
         files.remove_tree(f"{paths.certificates}/{host}")
         files.remove(issued_record(paths, host))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files, store, usage
+from chainsaw.host import facts, files, usage
 from chainsaw.host.lock import locked
 from chainsaw.host.step import Steps
+from chainsaw.host.store import generations, operations
 from chainsaw.model.names import check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
@@ -34,9 +35,9 @@ def remove(name: str, request: Request, report: Reporter, catalog: Catalog | Non
         files.rename(file, kept)
     result = Result({})
     try:
-        if name in store.read_manifest(paths, store.current_number(paths)).instances:
+        if name in generations.read_manifest(paths, generations.current_number(paths)).instances:
             result = apply(request, report, catalog)
-        elif store.is_unfinished(paths):
+        elif operations.is_unfinished(paths):
             result = applied(request, report, _finish, catalog)
     except ChainsawError:
         if declared:
@@ -65,7 +66,7 @@ def check_known(paths: Paths, name: str) -> list[str]:
     except ValueError as error:
         raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
     places = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
-    current = store.read_manifest(paths, store.current_number(paths)).instances
+    current = generations.read_manifest(paths, generations.current_number(paths)).instances
     left = files.exists(paths.removed_file(name)) or files.exists(paths.notes_file(name))
     if not (places or left or name in current or name in declared_names(paths)):
         known = declared_names(paths) | current.keys() | set(files.list_directory(f"{paths.root}/instances"))
@@ -81,7 +82,7 @@ def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None
     """
     user = facts.account()
     paths, steps = user.paths, Steps()
-    before = store.read_manifest(paths, store.current_number(paths))
+    before = generations.read_manifest(paths, generations.current_number(paths))
     hosts = {before.instances[name].host} if name in before.instances else set()
     removed = remove(name, request, report, catalog)
     if removed.exit is not Exit.OK:
@@ -119,7 +120,7 @@ def deleted_by(name: str) -> Result:
     """Return what a purge would delete, with sizes; raise ChainsawError when there is nothing of this name."""
     user = facts.account()
     places = check_known(user.paths, name)
-    if name in store.read_manifest(user.paths, store.current_number(user.paths)).instances:
+    if name in generations.read_manifest(user.paths, generations.current_number(user.paths)).instances:
         return inventory(name)
     sizes = usage.disk_usage(places, user.runtime, PATIENCE)
     rows = tuple(("data", place, bytes_for_people(sizes.get(place))) for place in places)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.lock import locked
 from chainsaw.host.podman import Placement
 from chainsaw.host.step import Steps
+from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.transfer import copy_tree
 from chainsaw.load.edit import with_key, without_key
@@ -71,8 +72,8 @@ def rename(name: str, new: str, request: Request, report: Reporter) -> Result:
         for old, place in _moves(paths, name, new):
             with steps.step(f"move {old}"):
                 files.rename(old, place)
-        if (block := store.read_blocks(paths).get(new)) is not None:
-            store.write_block(paths, new, block)
+        if (block := records.read_blocks(paths).get(new)) is not None:
+            records.write_block(paths, new, block)
         outcomes = (f"{name}: called {new} now", f"{new}: called {name} before")
         moved = (*paths_about(name), *paths_about(new))
         commit_change(user, ChangeRecord("rename", (name, new), outcomes, request.why, files=moved))
@@ -108,7 +109,7 @@ def clone(name: str, new: str, route: str, request: Request, report: Reporter) -
     """
     user = facts.account()
     paths = user.paths
-    manifest = store.read_manifest(paths, store.current_number(paths))
+    manifest = generations.read_manifest(paths, generations.current_number(paths))
     source = applied_instance(paths, manifest, name)
     _check_new(paths, new)
     declared = target_of(name)
@@ -124,7 +125,7 @@ def clone(name: str, new: str, route: str, request: Request, report: Reporter) -
     if prepared.exit is not Exit.OK:
         files.remove(paths.instance_file(new))
         return prepared
-    manifest = store.read_manifest(paths, store.current_number(paths))
+    manifest = generations.read_manifest(paths, generations.current_number(paths))
     target = manifest.instances[new]
     _while_down(source, lambda: _copy_volumes(user, source, target, report), report)
     _take_secrets(user, source, target)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.lock import locked
+from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.model.artifact import intent_path
 from chainsaw.model.paths import Paths
@@ -58,7 +59,7 @@ def _return_to(
 
 def _carry_out(name: str | None, wanted: int, request: Request, report: Reporter, paths: Paths) -> Result:
     """Bring back the pieces of a generation that is still there; compile the files anew where it is not."""
-    if wanted not in store.numbers(paths):
+    if wanted not in generations.numbers(paths):
         return apply(request, report)
 
     def chosen(session: Session) -> Result:
@@ -105,7 +106,7 @@ def _write(paths: Paths, texts: Texts) -> None:
 def _keep_unapplied(user: facts.Account, texts: Texts, force: bool) -> None:
     """Commit changes that were never applied, before they are overwritten; without git, refuse to lose them."""
     paths = user.paths
-    current = store.current_number(paths)
+    current = generations.current_number(paths)
     last = intent_of(paths, current) if current else {}
     lost = [
         path
@@ -127,12 +128,12 @@ def _keep_unapplied(user: facts.Account, texts: Texts, force: bool) -> None:
 
 def _former_number(paths: Paths, name: str | None) -> int:
     """Return the newest generation that differs from the current one, in an instance or at all."""
-    current = store.current_number(paths)
-    now = store.read_manifest(paths, current)
+    current = generations.current_number(paths)
+    now = generations.read_manifest(paths, current)
     if name is not None and name not in instance_names() and not files.exists(paths.removed_file(name)):
         raise no_instance(name, frozenset(instance_names()))
-    for number in reversed([item for item in store.numbers(paths) if item < current]):
-        then = store.read_manifest(paths, number)
+    for number in reversed([item for item in generations.numbers(paths) if item < current]):
+        then = generations.read_manifest(paths, number)
         if name is None or (name in then.instances and then.instances[name] != now.instances.get(name)):
             return number
     if name is not None and files.exists(paths.removed_file(name)):

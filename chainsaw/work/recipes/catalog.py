@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chainsaw.errors import ChainsawError, Diagnostic, invalid
-from chainsaw.host import files, store
+from chainsaw.host import files
+from chainsaw.host.store import records
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle, load_recipe
 from chainsaw.model.paths import Paths
@@ -174,7 +175,7 @@ def _load(place: Place) -> Bundle:
 
 def catalog_of(paths: Paths, own: Mapping[str, str] | None = None) -> Catalog:
     """Return the recipes that an admin has; those that a test is using, and `own` by directory, come first."""
-    return Catalog(own={**store.read_trials(paths), **(own or {})}, paths=paths)
+    return Catalog(own={**records.read_trials(paths), **(own or {})}, paths=paths)
 
 
 def read_recipe(directory: str, name: str) -> Bundle:

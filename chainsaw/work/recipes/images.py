@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from chainsaw.compile.context import Shared
 from chainsaw.compile.images import Build, recipe_build, shared_build
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, store
+from chainsaw.host import facts
 from chainsaw.host.podman import Podman
+from chainsaw.host.store import records
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.model.paths import Paths
 from chainsaw.work.recipes.catalog import Catalog
@@ -57,11 +58,11 @@ class Images:
 
     def _look(self, references: list[str]) -> None:
         """Learn which images the store has: from what was learnt before, then from Podman."""
-        self.present = store.read_images(self.paths) | self.present
+        self.present = records.read_images(self.paths) | self.present
         unknown = [reference for reference in references if reference not in self.present]
         if unknown:
             self.present |= self.podman.declared_volumes(unknown)
-            store.write_images(self.paths, self.present)
+            records.write_images(self.paths, self.present)
 
     def _levels(self, needs: list[ImageNeed]) -> list[list[Build]]:
         """Return what must be built, each level standing on the one before."""

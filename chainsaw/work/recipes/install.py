@@ -7,10 +7,11 @@ from collections.abc import Callable
 from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import facts, store
+from chainsaw.host import facts
 from chainsaw.host.lock import locked
 from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
+from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
@@ -36,11 +37,11 @@ def install(name: str, agree: Callable[[list[str]], bool], report: Reporter) -> 
     if wanted and not agree(wanted):
         raise ChainsawError(Diagnostic("declined", f"{place.origin} was not installed"))
     with locked(user.paths.lock, f"chainsaw install {name}", wait=True, waiting=report.note):
-        store.prepare(user.paths)
+        records.prepare(user.paths)
         _obtain_images(user, catalog, bundle, report)
         store_recipe(user.paths, bundle)
-        store.write_chosen(user.paths, [*store.read_chosen(user.paths), place.origin])
-    applied = store.read_manifest(user.paths, store.current_number(user.paths)).instances
+        records.write_chosen(user.paths, [*records.read_chosen(user.paths), place.origin])
+    applied = generations.read_manifest(user.paths, generations.current_number(user.paths)).instances
     users = sorted(one for one, item in applied.items() if item.origin == place.origin and item.digest != bundle.digest)
     version = f"{bundle.recipe.version}-{bundle.recipe.revision}"
     lines = [f"{bundle.recipe.name} {version} is installed", *(f"  {wish}" for wish in wanted)]
@@ -52,7 +53,7 @@ def install(name: str, agree: Callable[[list[str]], bool], report: Reporter) -> 
 
 def installed() -> list[str]:
     """Return the origins of the recipes that were installed for their own sake."""
-    return list(store.read_chosen(facts.account().paths))
+    return list(records.read_chosen(facts.account().paths))
 
 
 def uninstall(name: str, report: Reporter) -> Result:
@@ -61,7 +62,7 @@ def uninstall(name: str, report: Reporter) -> Result:
     Raise ChainsawError for a recipe that nobody installed for its own sake.
     """
     user = facts.account()
-    chosen = store.read_chosen(user.paths)
+    chosen = records.read_chosen(user.paths)
     meant = [origin for origin in chosen if name in (origin, origin.rpartition("/")[2])]
     if len(meant) != 1:
         near = nearest(name, [*chosen, *(origin.rpartition("/")[2] for origin in chosen)])
@@ -70,9 +71,9 @@ def uninstall(name: str, report: Reporter) -> Result:
         raise ChainsawError(Diagnostic("not-installed", message, hint=hint), Exit.MISSING)
     with locked(user.paths.lock, f"chainsaw uninstall {name}", wait=True, waiting=report.note):
         report.doing(f"deleting what only {name} used")
-        store.write_chosen(user.paths, [origin for origin in chosen if origin not in meant])
+        records.write_chosen(user.paths, [origin for origin in chosen if origin not in meant])
         pruned = prune_unused(user, Steps())
-    applied = store.read_manifest(user.paths, store.current_number(user.paths)).instances
+    applied = generations.read_manifest(user.paths, generations.current_number(user.paths)).instances
     users = sorted(one for one, item in applied.items() if item.origin in meant)
     lines = [f"{meant[0]} is no longer installed for its own sake", *(f"  deleted {item}" for item in pruned)]
     lines += [f"  {', '.join(users)} still use{'' if users[1:] else 's'} it"] if users else []

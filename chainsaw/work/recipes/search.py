@@ -146,7 +146,9 @@ def permissions_of(recipe: Recipe) -> list[dict[str, str]]:
         for waiver in component.capabilities:
             asked.append({"component": name, "permission": f"the capability {waiver.name}", "reason": waiver.reason})
         if component.user == 0:
-            asked.append({"component": name, "permission": "to be root in its container", "reason": "the image wants it"})
+            asked.append(
+                {"component": name, "permission": "to be root in its container", "reason": "the image wants it"}
+            )
     return asked
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.git import Entry, Repository
 from chainsaw.host.lock import locked
+from chainsaw.host.store import records
 from chainsaw.load.check import check, nearest
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_word
@@ -76,7 +77,7 @@ def add_source(name: str, url: str, key: str | None, report: Reporter) -> Result
     """Fetch a repository and remember it under a name, at the commit that is its head now."""
     paths = facts.account().paths
     with locked(paths.lock, "chainsaw source add", wait=True, waiting=report.note):
-        store.prepare(paths)
+        records.prepare(paths)
         report.doing(f"fetching {url}")
         return _add(paths, name, url, key)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.lock import locked
+from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.yaml import read_yaml
@@ -53,7 +54,7 @@ def _serve(paths: Paths, name: str, serving: str, request: Request, report: Repo
 def restart(name: str, report: Reporter) -> Result:
     """Start the processes of an instance anew; raise ChainsawError when it has none, or does not come up again."""
     user = facts.account()
-    manifest = store.read_manifest(user.paths, store.current_number(user.paths))
+    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
     deployment = applied_instance(user.paths, manifest, name)
     if deployment.serving == "stopped":
         raise invalid(Diagnostic("stopped", f"{name} is stopped", hint=f"chainsaw start {name}"))

@@ -14,9 +14,10 @@ from chainsaw.checks import site as site_checks
 from chainsaw.checks.check import Check, in_short, summary
 from chainsaw.checks.observed import Addresses, PlainAnswer, Resolved, ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import certificates, facts, readings, store, web
+from chainsaw.host import certificates, facts, readings, web
 from chainsaw.host.observe import PATTERNS, issued_record
 from chainsaw.host.parallel import answers
+from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
@@ -121,7 +122,7 @@ def _look(user: facts.Account) -> Seen:
     paths = user.paths
     manifest, unreadable = EMPTY, None
     try:
-        manifest = store.read_manifest(paths, store.current_number(paths))
+        manifest = generations.read_manifest(paths, generations.current_number(paths))
     except ChainsawError as error:
         unreadable = error.diagnostics[0]
     return Seen(user, manifest, readings.front_ports(paths) or _declared_ports(paths), unreadable)
@@ -151,7 +152,7 @@ def _ground(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     yield host_checks.user_manager(systemd.problem)
     yield host_checks.lingering(user.name, readings.lingers(user.name))
     ids = {file: readings.text_or_nothing(file) for file in ("/etc/subuid", "/etc/subgid")}
-    blocks = _tried(lambda: store.read_blocks(paths))
+    blocks = _tried(lambda: records.read_blocks(paths))
     yield host_checks.subordinate_ids(user.name, user.uid, ids, blocks)
     chosen = readings.text_of(f"{paths.config}/containers/storage.conf")
     yield host_checks.storage_driver(
@@ -206,12 +207,12 @@ def _resources(seen: Seen) -> Iterator[Check]:
 
 def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     paths, manifest = seen.paths, seen.manifest
-    number = store.current_number(paths)
-    former = [item for item in store.numbers(paths) if item < number]
+    number = generations.current_number(paths)
+    former = [item for item in generations.numbers(paths) if item < number]
     way_back = f"ln -sfn {former[-1]} {paths.current}; chainsaw apply" if former else ""
     yield site_checks.generation(number, seen.unreadable, way_back, declared_names(paths))
     yield from site_checks.leftovers(_tried(lambda: readings.leftovers(paths)))
-    drift = None if seen.unreadable else _tried(lambda: store.find_drift(paths, manifest))
+    drift = None if seen.unreadable else _tried(lambda: generations.find_drift(paths, manifest))
     yield site_checks.generated_files(None if drift is None else [item.path for item in drift])
     yield site_checks.failed_units(systemd.units)
     yield from site_checks.listening(manifest, systemd.units)

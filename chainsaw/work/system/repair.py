@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from chainsaw.checks.site import API
 from chainsaw.errors import ChainsawError
-from chainsaw.host import facts, files, readings, store
+from chainsaw.host import facts, files, readings
 from chainsaw.host.lock import locked
 from chainsaw.host.observe import PATTERNS, observe
 from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
+from chainsaw.host.store import generations, operations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
@@ -66,7 +67,7 @@ def clear(paths: Paths) -> Iterator[str]:
     """Remove what a crash left and the next apply would write anew."""
     left = readings.leftovers(paths)
     for number in left.newer:
-        store.discard_generation(paths, number)
+        generations.discard_generation(paths, number)
         yield f"removed generation {number}, which never became current"
     for path in left.rubbish:
         try:
@@ -92,7 +93,7 @@ def awaken(manager: UserManager) -> Iterator[str]:
 def finish(user: facts.Account, manager: UserManager, report: Reporter) -> Iterator[str]:
     """Bring the units, links and certificates of the current generation back, in apply's own way."""
     paths = user.paths
-    manifest = store.read_manifest(paths, store.current_number(paths))
+    manifest = generations.read_manifest(paths, generations.current_number(paths))
     if not manifest.number:
         return
     # A file that was edited stays as it is: that is what systemd would start after a reboot, too.
@@ -103,7 +104,7 @@ def finish(user: facts.Account, manager: UserManager, report: Reporter) -> Itera
     chosen = [item for item in plan if item.owner not in gone and not isinstance(item, act.InstallRecipe)]
     failures = carry_out(chosen, _worker(user, manager, report, manifest)) if chosen else {}
     if observed.unfinished and not failures:
-        store.write_journal(paths, "done", generation=manifest.number)
+        operations.write_journal(paths, "done", generation=manifest.number)
         yield f"brought generation {manifest.number} to its end"
     for action in chosen:
         told = action.as_dict()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts, files, process, store
+from chainsaw.host import facts, files, process
+from chainsaw.host.store import records
 from chainsaw.model.block import SIZE
 from chainsaw.model.names import check_instance
 from chainsaw.model.paths import Paths
@@ -212,7 +213,7 @@ def _write_for(target: Target, file: str, text: str) -> None:
 def _userdb_changes(target: Target) -> Iterator[Change]:
     """Yield the names of host users: what `ps` and `ls` print for the ids of each instance."""
     own = set(_own_blocks(target.name, target.uid))
-    for name, start in sorted(store.read_blocks(target.paths).items()):
+    for name, start in sorted(records.read_blocks(target.paths).items()):
         if start not in own or not _is_name(name):
             continue
         people = {

@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any
 
-from chainsaw.host import files, process, store
+from chainsaw.host import files, process
+from chainsaw.host.store import generations
 from chainsaw.model.block import SIZE
 from chainsaw.work.trial.scene import Scene
 
@@ -101,7 +102,7 @@ def leaks(scene: Scene) -> list[str]:
     deployment = scene.deployment(scene.first)
     values = {item.key: scene.secret(scene.first, item.key) for item in deployment.secrets}
     paths = scene.user.paths
-    manifest = store.read_manifest(paths, store.current_number(paths))
+    manifest = generations.read_manifest(paths, generations.current_number(paths))
     open_places = {
         "the arguments of a process": "\0".join(
             files.read_text(f"/proc/{name}/cmdline") or "" for name in files.list_directory("/proc") if name.isdigit()
@@ -109,7 +110,7 @@ def leaks(scene: Scene) -> list[str]:
         "the journal": process.run(["journalctl", "--user", "--boot", "--quiet", "--output=cat"]).text,
         "podman inspect": json.dumps(_containers(scene)),
         "a generated file": "\0".join(
-            item.content.decode(errors="replace") for item in store.read_tree(paths, manifest).values()
+            item.content.decode(errors="replace") for item in generations.read_tree(paths, manifest).values()
         ),
     }
     return [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from chainsaw.compile.images import shared_build
-from chainsaw.host import files, process, store
+from chainsaw.host import files, process
+from chainsaw.host.store import generations, records
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.scene import Scene
 
@@ -51,10 +52,10 @@ def footprint(scene: Scene) -> set[str]:
         paths.unit_links,
     )
     found = {f"{place}/{name}" for place in places for name in files.list_directory(place)}
-    manifest = store.read_manifest(paths, store.current_number(paths))
+    manifest = generations.read_manifest(paths, generations.current_number(paths))
     found |= {f"generation: {path}" for path in manifest.files}
-    found |= {f"started: {unit}" for unit in store.read_applied(paths)}
-    found |= {f"block: {name}" for name in store.read_blocks(paths)}
+    found |= {f"started: {unit}" for unit in records.read_applied(paths)}
+    found |= {f"block: {name}" for name in records.read_blocks(paths)}
     for kind, argv in (("container", ["ps", "--all"]), ("network", ["network", "ls"]), ("volume", ["volume", "ls"])):
         shown = process.run(["podman", *argv, "--format", "{{.Name}}" if kind != "container" else "{{.Names}}"])
         found |= {f"{kind}: {name}" for name in shown.text.splitlines()}

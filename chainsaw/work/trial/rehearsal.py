@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainsaw.errors import ChainsawError
-from chainsaw.host import store
+from chainsaw.host.store import generations
 from chainsaw.plan import actions as act
 from chainsaw.work.apply.apply import Session, applied, worker_for
 from chainsaw.work.apply.instances import former_instances, select
@@ -29,11 +29,11 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
             if action.owner in ("", "front"):
                 _prepare(worker, action)
         worker.place()
-        number = store.current_number(session.user.paths) + 1
+        number = generations.current_number(session.user.paths) + 1
         try:
             worker.write_generation(act.WriteGeneration("", number, (), (), ()))
         finally:
-            store.discard_generation(session.user.paths, number)
+            generations.discard_generation(session.user.paths, number)
         seen["files"] = sorted(path for path, artifact in tree.items() if artifact.owner == name)
         return Result({})
 

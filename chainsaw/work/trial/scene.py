@@ -10,9 +10,10 @@ from typing import Any
 
 from chainsaw.compile.context import Host, Job
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import facts, files, store
+from chainsaw.host import facts, files
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import Podman
+from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Answer, Asked, Front, request
 from chainsaw.load.recipe import Bundle, instance_bundle
@@ -72,7 +73,7 @@ class Scene:
     def front_image(self) -> str:
         """The image of the front, which is on every host and has the tools to look around."""
         paths = self.user.paths
-        front = store.read_manifest(paths, store.current_number(paths)).front
+        front = generations.read_manifest(paths, generations.current_number(paths)).front
         assert front is not None
         return front.images[0].reference
 
@@ -102,7 +103,7 @@ class Scene:
     def deployment(self, name: str) -> Deployment:
         """Return what is applied of an instance."""
         paths = self.user.paths
-        return store.read_manifest(paths, store.current_number(paths)).instances[name]
+        return generations.read_manifest(paths, generations.current_number(paths)).instances[name]
 
     def state(self, name: str) -> State:
         """Return what an instance is doing now."""

@@ -1,0 +1,1 @@
+"""What chainsaw itself writes down and reads back, by kind of record."""

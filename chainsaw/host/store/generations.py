@@ -1,0 +1,118 @@
+"""Generations on disk: written whole, read back, compared with what was written."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import files
+from chainsaw.model.artifact import Artifact, Tree
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.plan.observed import EMPTY, Drift
+
+KEPT = 10
+
+
+PRIVATE = ("quadlets", "units", "config", "intent")
+
+
+def numbers(paths: Paths) -> list[int]:
+    """Return the numbers of the generations on disk, in order."""
+    return sorted(int(name) for name in files.list_directory(paths.generations) if name.isdigit())
+
+
+def current_number(paths: Paths) -> int:
+    """Return the number of the current generation, or 0."""
+    target = files.link_target(paths.current)
+    return int(target) if target and target.isdigit() else 0
+
+
+def written_at(paths: Paths, number: int) -> float:
+    """Return when a generation was written, in seconds since 1970."""
+    return files.changed_at(f"{paths.generations}/{number}/manifest.json")
+
+
+def read_manifest(paths: Paths, number: int) -> Manifest:
+    """Return a generation's manifest, an empty one for 0; raise ChainsawError when it is not there or not readable."""
+    if number == 0:
+        return EMPTY
+    file = f"{paths.generations}/{number}/manifest.json"
+    text = files.read_text(file)
+    if text is None:
+        known = ", ".join(map(str, numbers(paths))) or "none"
+        raise ChainsawError(Diagnostic("no-generation", f"there is no generation {number}; there are: {known}"))
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise ChainsawError(Diagnostic("bad-manifest", f"not a manifest of this version: {error}", file)) from error
+    return manifest
+
+
+def read_tree(paths: Paths, manifest: Manifest) -> dict[str, Artifact]:
+    """Return the files of a generation as artifacts."""
+    root = Path(paths.generations, str(manifest.number))
+    tree = {}
+    for path in manifest.files:
+        place, owner = root / path, manifest.owners.get(path, "")
+        if place.is_symlink():
+            target = files.link_target(str(place)) or ""
+            tree[path] = Artifact(path, target.encode(), owner, 0o777, link=True)
+        elif place.exists():
+            tree[path] = Artifact(path, place.read_bytes(), owner)
+    return tree
+
+
+def find_drift(paths: Paths, manifest: Manifest) -> list[Drift]:
+    """Return the files of a generation that are not as they were written; the diff goes from written to found."""
+    found = read_tree(paths, manifest)
+    edited = [path for path, digest in manifest.files.items() if path not in found or found[path].digest != digest]
+    return [Drift(path, _diff(paths, manifest, path, found.get(path))) for path in edited]
+
+
+def _diff(paths: Paths, manifest: Manifest, path: str, found: Artifact | None) -> str:
+    """Return a diff against the copy that was kept when the generation was written."""
+    original = files.read_text(f"{paths.generations}/{manifest.number}/.written/{path}") or ""
+    now = found.content.decode(errors="replace") if found else ""
+    lines = difflib.unified_diff(
+        original.splitlines(), now.splitlines(), f"{path} as written", f"{path} as found", lineterm=""
+    )
+    return "\n".join(lines)
+
+
+def write_generation(paths: Paths, manifest: Manifest, tree: Tree) -> None:
+    """Write a generation beside the current one; nothing uses it yet."""
+    root = f"{paths.generations}/{manifest.number}"
+    files.remove_tree(root)
+    files.make_directory(paths.generations, 0o755)
+    files.write_tree(root, tree, PRIVATE)
+    kept = {path: item for path, item in tree.items() if not item.link}
+    files.write_tree(f"{root}/.written", kept)
+    files.make_directory(f"{root}/.written", 0o700)
+    files.write_atomic(f"{root}/manifest.json", manifest.model_dump_json().encode(), 0o600)
+
+
+def discard_generation(paths: Paths, number: int) -> None:
+    """Remove a generation that never became current."""
+    if number != current_number(paths):
+        files.remove_tree(f"{paths.generations}/{number}")
+
+
+def prune_generations(paths: Paths) -> None:
+    """Remove all but the current and the last few generations."""
+    keep = {current_number(paths), *numbers(paths)[-KEPT:]}
+    for number in numbers(paths):
+        if number not in keep:
+            files.remove_tree(f"{paths.generations}/{number}")
+
+
+def prune_static(paths: Paths) -> None:
+    """Remove exported static files that no generation on disk refers to."""
+    manifests = [read_manifest(paths, number) for number in numbers(paths)]
+    used = {item.static.key for manifest in manifests for item in manifest.instances.values() if item.static}
+    for name in files.list_directory(paths.static):
+        if name not in used:
+            files.remove_tree(f"{paths.static}/{name}")
