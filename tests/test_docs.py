@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chainsaw.cli.main import EPILOG, VERBS
+from chainsaw.cli.main import EPILOG
+from chainsaw.cli.verbs import FUNCTIONS, VERBS
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.load.site import load_intent
 from chainsaw.model.site import Common, Site
@@ -31,6 +32,15 @@ def test_every_command_that_it_shows_is_there():
     shown = set(re.findall(r"(?:\$ |`|sudo |: )(?:sudo )?chainsaw ([a-z]+)", README))
     assert shown
     assert shown <= set(VERBS)
+
+
+def test_the_table_of_functions_names_the_verbs_that_the_help_lists_there():
+    rows = re.findall(r"^\| ([A-Z][a-z]+) \| (`.+`.*) \| .* \|$", README, re.MULTILINE)
+    assert {name for name, _ in rows} <= set(FUNCTIONS)
+    for name, text in rows:
+        shown = {word for word in re.findall(r"`(?:chainsaw )?([a-z]+)", text)} & set(VERBS)
+        # Whatever is written into a file, apply carries out.
+        assert shown - {"apply"} <= {verb.name for verb in FUNCTIONS[name]}, name
 
 
 def test_the_examples_are_there():

@@ -1,4 +1,4 @@
-"""Arguments that many commands take."""
+"""Arguments and options that many commands take."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+
+from chainsaw.cli.recorded import RecordedArgument, RecordedOption
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -17,24 +20,44 @@ def complete_instance(ctx: click.Context, param: click.Parameter, incomplete: st
     return [name for name in instance_names() if name.startswith(incomplete)]
 
 
+def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the recipes whose name begins so, for the shell."""
+    from chainsaw.work.recipes.search import recipe_names
+
+    return [CompletionItem(name) for name in recipe_names() if name.startswith(incomplete)]
+
+
 def instance_argument(function: Function) -> Function:
     """Add the argument NAME, an instance."""
-    return click.argument("name", shell_complete=complete_instance)(function)
+    return click.argument("name", cls=RecordedArgument, shell_complete=complete_instance)(function)
+
+
+def optional_instance_argument(function: Function) -> Function:
+    """Add the argument [NAME], an instance or none."""
+    return click.argument("name", cls=RecordedArgument, required=False, shell_complete=complete_instance)(function)
 
 
 def instances_argument(function: Function) -> Function:
     """Add the argument [NAME]..., any number of instances."""
-    return click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_instance)(function)
+    return click.argument(
+        "names", cls=RecordedArgument, nargs=-1, metavar="[NAME]...", shell_complete=complete_instance
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    """Add --json to a command that reports."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(function)
 
 
 def why_option(function: Function) -> Function:
     """Add the option -m, for those who read the history."""
-    option = click.option("-m", "--message", "why", default="", metavar="WHY", help="Why, for chainsaw history.")
-    return option(function)
+    return click.option(
+        "-m", "--message", "why", cls=RecordedOption, default="", metavar="WHY", help="Why, for chainsaw history."
+    )(function)
 
 
 def explain_option(function: Function) -> Function:
-    """Add the option --explain, for commands that know best themselves what they stand for."""
+    """Add the option --explain, for commands whose explanation depends on the case at hand."""
     return click.option("--explain", is_flag=True, help="Print the commands that it stands for, and do nothing.")(
         function
     )

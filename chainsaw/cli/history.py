@@ -4,44 +4,46 @@ from __future__ import annotations
 
 import click
 
-from chainsaw.cli.arguments import complete_instance, instance_argument
-from chainsaw.cli.output import json_option, show
+from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument
+from chainsaw.cli.command import command
+from chainsaw.cli.output import show
+from chainsaw.cli.recorded import RecordedArgument
 
 
-@click.command(
-    epilog="\b\nExamples:\n  chainsaw history\n  chainsaw history blog --diff\n  chainsaw history blog -n 3 --json"
-)
-@click.argument("name", required=False, shell_complete=complete_instance)
-@click.option("--diff", "with_diff", is_flag=True, help="Show what each changed in your files.")
+@command("history", "chainsaw history", "chainsaw history blog --diff", "chainsaw history blog -n 3 --json")
+@optional_instance_argument
+@click.option("--diff", "with_diff", is_flag=True, help="Show what each entry changed in your files.")
 @click.option("-n", "--entries", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
 @json_option
 def history(name: str | None, with_diff: bool, entries: int, as_json: bool) -> None:
-    """Show what was applied when, by whom and why, newest first: for the instance NAME, or for all.
+    """The newest entry comes first: for the instance NAME, or for all.
 
     It is the log of the git repository that your files are in; what you commit there by hand is part of it.
     """
-    from chainsaw.work.history.history import history as entries_of
+    from chainsaw.work.history import history
 
-    show("history", entries_of(name, entries, with_diff), as_json)
+    show("history", history.history(name, entries, with_diff), as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  chainsaw diff\n  chainsaw diff blog\n  chainsaw diff blog --generation 12")
-@click.argument("name", required=False, shell_complete=complete_instance)
-@click.option("--generation", "number", type=click.IntRange(1), help="Against this one, not the current one.")
+@command("diff", "chainsaw diff", "chainsaw diff blog", "chainsaw diff blog --generation 12")
+@optional_instance_argument
+@click.option(
+    "--generation", "number", type=click.IntRange(1), metavar="N", help="Compare with this one, not the current one."
+)
 @json_option
 def diff(name: str | None, number: int | None, as_json: bool) -> None:
-    """Show how the file of NAME, or all of your files, differ from what is applied."""
-    from chainsaw.work.history.diff import diff as compare
+    """The file of the instance NAME is compared, or all of your files."""
+    from chainsaw.work.history import diff
 
-    show("diff", compare(name, number), as_json)
+    show("diff", diff.diff(name, number), as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  chainsaw note blog 'Kim knows the password of the mail account'")
+@command("note", "chainsaw note blog 'Kim knows the password of the mail account'")
 @instance_argument
-@click.argument("text")
+@click.argument("text", cls=RecordedArgument)
 @json_option
 def note(name: str, text: str, as_json: bool) -> None:
-    """Keep TEXT, what somebody will want to know of the instance NAME one day; history and status show it."""
-    from chainsaw.work.history.notes import note as keep
+    """`chainsaw history NAME` and `chainsaw status NAME` show it."""
+    from chainsaw.work.history import notes
 
-    show("note", keep(name, text), as_json)
+    show("note", notes.note(name, text), as_json)

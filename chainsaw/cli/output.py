@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
@@ -15,13 +15,6 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.work.result import Result, Table
 
 FORMAT = 1
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def json_option(function: Function) -> Function:
-    """Add --json to a command that reports."""
-    option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-    return option(function)
 
 
 def envelope(command: str, data: Any, diagnostics: Sequence[Diagnostic], code: int) -> str:
@@ -68,7 +61,7 @@ def _print(result: Result) -> None:
         _print_table(result.table)
     for line in result.lines:
         print(line)
-    _complain(result.diagnostics)
+    _print_problems(result.diagnostics)
 
 
 def _print_table(table: Table) -> None:
@@ -80,16 +73,15 @@ def _print_table(table: Table) -> None:
         click.echo(click.style(line, bold=True) if number == 0 else line, color=_colour())
 
 
-def show_error(error: ChainsawError, as_json: bool) -> None:
-    """Print the problems of a command that did not get through."""
+def show_error(error: ChainsawError, command: str, as_json: bool) -> None:
+    """Print the problems of a command that failed."""
     if as_json:
-        words = [word for word in sys.argv[1:] if not word.startswith("-")]
-        print(envelope(words[0] if words else "", {}, error.diagnostics, int(error.exit)))
+        print(envelope(command, {}, error.diagnostics, int(error.exit)))
     else:
-        _complain(error.diagnostics)
+        _print_problems(error.diagnostics)
 
 
-def _complain(diagnostics: Sequence[Diagnostic]) -> None:
+def _print_problems(diagnostics: Sequence[Diagnostic]) -> None:
     for item in diagnostics:
         first, *rest = item.render().splitlines()
         mark = click.style(f"{item.severity}: ", fg="red" if item.severity == "error" else "yellow", bold=True)

@@ -4,54 +4,56 @@ from __future__ import annotations
 
 import click
 
-from chainsaw.cli.arguments import instance_argument, why_option
-from chainsaw.cli.output import json_option, progress, show
+from chainsaw.cli.arguments import instance_argument, json_option, why_option
+from chainsaw.cli.command import command
+from chainsaw.cli.output import progress, show
+from chainsaw.cli.recorded import RecordedArgument
 from chainsaw.work.result import Request
 
 
-def _serve(name: str, serving: str, command: str, why: str, as_json: bool) -> None:
-    from chainsaw.work.service.service import serve
+def _serve(name: str, serving: str, verb: str, why: str, as_json: bool) -> None:
+    from chainsaw.work.service import service
 
     with progress() as report:
-        result = serve(name, serving, Request((name,), command=command, why=why), report)
-    show(command, result, as_json)
+        result = service.serve(name, serving, Request((name,), command=verb, why=why), report)
+    show(verb, result, as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  chainsaw start blog")
+@command("start", "chainsaw start blog")
 @instance_argument
 @why_option
 @json_option
 def start(name: str, why: str, as_json: bool) -> None:
-    """Start the instance NAME; it will be up after the next reboot, too."""
+    """It ends `chainsaw stop`, and the maintenance page."""
     _serve(name, "normal", "start", why, as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  chainsaw stop blog -m 'until the new year'")
+@command("stop", "chainsaw stop blog -m 'until the new year'")
 @instance_argument
 @why_option
 @json_option
 def stop(name: str, why: str, as_json: bool) -> None:
-    """Stop the instance NAME; it stays down, also after a reboot, and visitors find a page that says so."""
+    """It stays down after a reboot, too, and visitors see a page that says so. Its data stays."""
     _serve(name, "stopped", "stop", why, as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  chainsaw restart blog")
+@command("restart", "chainsaw restart blog")
 @instance_argument
 @json_option
 def restart(name: str, as_json: bool) -> None:
-    """Start the processes of the instance NAME anew; visitors wait meanwhile."""
-    from chainsaw.work.service.service import restart as start_anew
+    """Visitors wait meanwhile: no request is refused."""
+    from chainsaw.work.service import service
 
     with progress() as report:
-        result = start_anew(name, report)
+        result = service.restart(name, report)
     show("restart", result, as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  chainsaw maintenance blog on\n  chainsaw maintenance blog off")
+@command("maintenance", "chainsaw maintenance blog on", "chainsaw maintenance blog off")
 @instance_argument
-@click.argument("switch", type=click.Choice(["on", "off"]))
+@click.argument("switch", cls=RecordedArgument, type=click.Choice(["on", "off"]))
 @why_option
 @json_option
 def maintenance(name: str, switch: str, why: str, as_json: bool) -> None:
-    """Show visitors of the instance NAME a page that says that somebody works on it, while it goes on running."""
+    """While it is on, visitors see a page that says so, and the instance keeps running."""
     _serve(name, "maintenance" if switch == "on" else "normal", "maintenance", why, as_json)

@@ -4,45 +4,54 @@ from __future__ import annotations
 
 import click
 
-from chainsaw.cli.output import json_option, progress, show
-from chainsaw.work.system.setup import setup as prepare
+from chainsaw.cli.arguments import json_option
+from chainsaw.cli.command import command
+from chainsaw.cli.output import progress, show
+from chainsaw.cli.recorded import RecordedOption
 
 
-@click.command(
-    epilog="\b\nExamples:\n  sudo chainsaw setup\n  sudo chainsaw setup --user www --dry-run\n"
-    "  sudo chainsaw setup --blocks +64"
-)
-@click.option("--user", metavar="NAME", help="Whom to prepare for; who called sudo when left out.")
+@command("setup", "sudo chainsaw setup", "sudo chainsaw setup --user www --dry-run", "sudo chainsaw setup --blocks +64")
+@click.option("--user", cls=RecordedOption, metavar="NAME", help="The user to prepare for; default: who called sudo.")
 @click.option(
-    "--blocks", metavar="N", default="64", show_default=True, help="How many instances it is for; +N for more."
+    "--blocks",
+    cls=RecordedOption,
+    metavar="N",
+    default="64",
+    show_default=True,
+    help="How many instances to provide ids for; +N for more.",
 )
 @click.option(
-    "--driver", type=click.Choice(["overlay", "fuse-overlayfs"]), help="Storage driver, instead of the fitting one."
+    "--driver",
+    cls=RecordedOption,
+    type=click.Choice(["overlay", "fuse-overlayfs"]),
+    help="The storage driver; default: the one that fits the file system.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be changed, and change nothing.")
 @json_option
 def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, as_json: bool) -> None:
-    """Prepare this host for a user; run as root, and run again, it does only what is missing.
+    """Run again, it does only what is missing.
 
     It provides subordinate ids, services without a login, ports from 80 on, a journal that is kept, a storage driver,
     and names for the ids of instances.
     """
+    from chainsaw.work.system import setup
+
     with progress() as report:
-        result = prepare(user, blocks, driver, dry_run, report)
+        result = setup.setup(user, blocks, driver, dry_run, report)
     show("setup", result, as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  chainsaw doctor\n  chainsaw doctor --fix\n  chainsaw doctor --json")
-@click.option("--fix", is_flag=True, help="Mend first what needs no root and takes no data, and say what was done.")
+@command("doctor", "chainsaw doctor", "chainsaw doctor --fix", "chainsaw doctor --json")
+@click.option("--fix", is_flag=True, help="First fix what needs no root and deletes no data, and say what was done.")
 @json_option
 def doctor(fix: bool, as_json: bool) -> None:
-    """Examine this host: what setup prepares, what is scarce, the front, units, certificates, DNS.
+    """Each line says ok, warn, fail or unknown, what was found, and the command that fixes it.
 
-    Each line says ok, warn, fail or unknown, what was found, and the command that mends it. The exit code is 3 when
+    It checks what setup prepares, memory and disk, the front, units, certificates and DNS. The exit code is 3 when
     something fails; a warning, or what cannot be known, does not change it.
     """
-    from chainsaw.work.system.doctor import doctor as examine
+    from chainsaw.work.system import doctor
 
     with progress() as report:
-        result = examine(fix, report)
+        result = doctor.doctor(fix, report)
     show("doctor", result, as_json)

@@ -132,8 +132,8 @@ def test_words_that_are_missing_or_too_many_are_wrong_usage(chainsaw, blog, word
 
 
 def test_help_is_not_taken_for_an_instance(chainsaw):
-    assert "Show what holds for an instance" in chainsaw("config", "--help").out
-    assert "Show what holds for an instance" in chainsaw("config", "-h").out
+    assert "Show and change the configuration of an instance." in chainsaw("config", "--help").out
+    assert "Show and change the configuration of an instance." in chainsaw("config", "-h").out
 
 
 def test_a_program_gets_every_key_with_its_origin(chainsaw, blog):

@@ -122,7 +122,8 @@ def test_a_failure_prints_on_stderr_alone(chainsaw, instance, words):
     done = chainsaw(*words)
     assert done.code == FAILING[words]
     assert done.out == ""
-    assert re.search(r"^(error: |Error: |Usage: )", done.err, re.MULTILINE)
+    assert done.err.startswith("error: ")
+    assert "Usage: " not in done.err
     assert "Traceback" not in done.err
 
 

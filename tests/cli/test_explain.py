@@ -6,49 +6,37 @@ import re
 import shlex
 from string import Formatter
 
-import click
 import pytest
-from test_help import command_of, verbs
+from test_verbs import command_of
 
-from chainsaw.cli.explain import MEANINGS, explained
-from chainsaw.cli.main import VERBS
+from chainsaw.cli.explain import DIRECTORIES
+from chainsaw.cli.verbs import VERBS, every_path, verb_at
 from chainsaw.errors import Exit
 
 BY_THEMSELVES = {"plan", "apply", "logs", "config show"}
 """The commands whose --explain is made for the case at hand."""
 
 
-def leaf(path):
-    """Return a command as the command line has it, with the option --explain."""
-    words = path.split()
-    command = explained(command_of(words[0]), words[0])
-    for word in words[1:]:
-        command = command.commands[word]
-    return command
+OTHERS = [path for path in every_path() if path not in BY_THEMSELVES]
 
 
-def options(command):
-    return {name for item in command.params for name in item.opts}
+def options(path):
+    return {name for item in command_of(path).params for name in item.opts}
 
 
-def paths():
-    return [" ".join(words) for words in verbs()]
-
-
-@pytest.mark.parametrize("path", paths())
+@pytest.mark.parametrize("path", every_path())
 def test_every_command_has_the_option(path):
-    assert "--explain" in options(leaf(path))
+    assert "--explain" in options(path)
 
 
-def test_a_command_that_knows_best_itself_and_one_that_does_not_are_all_there_are():
-    assert set(MEANINGS) | BY_THEMSELVES == set(paths())
-    assert not set(MEANINGS) & BY_THEMSELVES
+def test_a_command_says_what_it_stands_for_or_knows_best_itself():
+    assert {path for path in every_path() if not verb_at(path).stands_for} == BY_THEMSELVES
 
 
-@pytest.mark.parametrize("path", sorted(set(paths()) - BY_THEMSELVES))
-def test_what_stands_in_braces_is_an_argument_of_the_command(path):
-    known = {item.name for item in leaf(path).params}
-    for line in MEANINGS[path]:
+@pytest.mark.parametrize("path", OTHERS)
+def test_what_stands_in_braces_is_an_argument_of_the_command_or_a_directory(path):
+    known = {item.name for item in command_of(path).params} | set(DIRECTORIES)
+    for line in verb_at(path).stands_for:
         assert {field for _, field, _, _ in Formatter().parse(line) if field is not None} <= known
         assert shlex.split(line.format_map(dict.fromkeys(known, "blog")), comments=True)
 
@@ -65,12 +53,12 @@ def everything(home):
 
 def example(path):
     """Return the first example that the help of a command has, as words."""
-    line = next(line for line in command_of(*path.split()).epilog.splitlines() if f"chainsaw {path}" in line)
+    line = next(line for line in command_of(path).epilog.splitlines() if f"chainsaw {path}" in line)
     words = shlex.split(re.split("[>|]", line)[0])
     return words[words.index("chainsaw") + 1 :]
 
 
-@pytest.mark.parametrize("path", sorted(set(paths()) - BY_THEMSELVES))
+@pytest.mark.parametrize("path", OTHERS)
 def test_a_command_that_is_explained_does_nothing_else(chainsaw, instance, everything, tmp_path, monkeypatch, path):
     (tmp_path / "recipes/wiki").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
@@ -78,7 +66,7 @@ def test_a_command_that_is_explained_does_nothing_else(chainsaw, instance, every
     before = everything()
     done = chainsaw(*example(path), "--explain")
     assert (done.code, done.err) == (Exit.OK, "")
-    assert len(done.out.splitlines()) == len(MEANINGS[path])
+    assert len(done.out.splitlines()) == len(verb_at(path).stands_for)
     assert "{" not in done.out.replace("${", "")
     assert everything() == before
 
@@ -97,6 +85,7 @@ def test_an_argument_that_may_be_left_out_is_its_name_in_capitals(chainsaw):
     assert "instances/blog " in chainsaw("inventory", "blog", "--explain").out
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if isinstance(command_of(verb), click.Group)])
-def test_a_group_is_no_command_and_has_none(chainsaw, verb):
-    assert "--explain" not in {name for item in command_of(verb).params for name in item.opts}
+@pytest.mark.parametrize("name", [verb.name for verb in VERBS.values() if verb.verbs])
+def test_a_group_is_no_command_and_has_none(chainsaw, name):
+    assert "--explain" not in options(name)
+    assert chainsaw(name, "--explain").code == Exit.USAGE

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
 
-import click
 import pytest
+from test_verbs import command_of
 
 from chainsaw import __version__
-from chainsaw.cli.main import EPILOG, SUMMARIES, VERBS
+from chainsaw.cli.main import EPILOG
+from chainsaw.cli.verbs import FUNCTIONS, VERBS, every_path
 from chainsaw.errors import Exit
 
 HEAVY = ("pydantic", "rich", "jinja2", "podman", "pystemd", "ruamel", "cryptography", "requests", "subprocess")
@@ -29,13 +29,33 @@ def test_what_needs_no_work_imports_nothing_heavy(program, words):
     assert not imported & set(HEAVY)
 
 
-def test_help_lists_every_verb_with_its_summary_in_the_order_in_which_one_meets_them(chainsaw):
+def test_help_imports_no_verb(program):
+    done = program("--help", options=("-X", "importtime"))
+    rooms = {verb.target.partition(":")[0] for verb in VERBS.values() if verb.target}
+    assert rooms
+    for room in rooms:
+        assert f" chainsaw.cli.{room}\n" not in done.err
+
+
+def test_help_lists_every_verb_with_its_summary_under_what_it_is_for(chainsaw):
     shown = chainsaw("--help").out
-    listed = re.findall(r"^  ([a-z]+) {2,}\S", shown, re.MULTILINE)
-    assert [word for word in listed if word in VERBS] == list(VERBS) == list(SUMMARIES)
-    flat = " ".join(shown.split())
-    for summary in SUMMARIES.values():
-        assert summary in flat
+    listed = {}
+    for heading in FUNCTIONS:
+        (section,) = re.findall(rf"^{heading}:\n((?:  .*\n)+)", shown, re.MULTILINE)
+        listed[heading] = re.findall(r"^  ([a-z]+) +(\S.*)$", section, re.MULTILINE)
+    assert listed == {heading: [(verb.name, verb.summary) for verb in verbs] for heading, verbs in FUNCTIONS.items()}
+
+
+def test_a_function_without_a_verb_has_no_heading(chainsaw):
+    headings = re.findall(r"^([A-Z][a-z ]+):$", chainsaw("--help").out, re.MULTILINE)
+    assert headings == ["Options", *FUNCTIONS]
+
+
+@pytest.mark.parametrize("words", [(), ("config",), ("source",)], ids=["", "config", "source"])
+def test_who_types_no_command_gets_the_help(chainsaw, words):
+    done = chainsaw(*words)
+    assert (done.code, done.out) == (Exit.USAGE, "")
+    assert done.err == chainsaw(*words, "--help").out
 
 
 def test_help_says_what_to_do_first_and_what_the_exit_codes_mean(chainsaw):
@@ -45,59 +65,35 @@ def test_help_says_what_to_do_first_and_what_the_exit_codes_mean(chainsaw):
     assert codes == [item.value for item in Exit]
 
 
-def command_of(*words):
-    """Return the command that words name, as the parser has it."""
-    module, name = VERBS[words[0]].split(":")
-    command = getattr(importlib.import_module(module), name)
-    for part in words[1:]:
-        command = command.commands[part]
-    return command
+@pytest.mark.parametrize("name", [verb.name for verb in VERBS.values() if verb.verbs])
+def test_the_help_of_a_group_lists_all_that_it_holds(chainsaw, name):
+    shown = chainsaw(name, "--help").out
+    assert f"  {VERBS[name].summary}\n" in shown
+    assert re.findall(r"^  ([a-z]+) +(\S.*)$", shown.split("Commands:\n")[1], re.MULTILINE) == [
+        (verb.name, verb.summary) for verb in VERBS[name].verbs
+    ]
 
 
-def verbs():
-    """Return the words of every command that does something: a group stands for all that it holds."""
-    found, waiting = [], [(verb,) for verb in VERBS]
-    while waiting:
-        words = waiting.pop(0)
-        command = command_of(*words)
-        inner = [(*words, name) for name in command.commands] if isinstance(command, click.Group) else []
-        waiting = [*inner, *waiting]
-        found += [] if inner else [words]
-    return found
-
-
-def groups():
-    return [(verb,) for verb in VERBS if isinstance(command_of(verb), click.Group)]
-
-
-@pytest.mark.parametrize("words", groups(), ids=" ".join)
-def test_the_help_of_a_group_lists_all_that_it_holds(chainsaw, words):
-    shown = chainsaw(*words, "--help").out
-    for name, command in command_of(*words).commands.items():
-        assert re.search(rf"^  {name} +\S", shown, re.MULTILINE)
-        assert command.help
-
-
-@pytest.mark.parametrize("words", verbs(), ids=" ".join)
-def test_the_help_of_a_verb_has_an_example_of_it(chainsaw, words):
-    done = chainsaw(*words, "--help")
+@pytest.mark.parametrize("path", every_path())
+def test_the_help_of_a_verb_has_an_example_of_it(chainsaw, path):
+    done = chainsaw(*path.split(), "--help")
     assert done.code == 0
-    assert f"Usage: chainsaw {' '.join(words)}" in done.out
+    assert f"Usage: chainsaw {path}" in done.out
     examples = done.out.split("Examples:\n")[1]
-    assert re.search(rf"^ +(sudo )?chainsaw {' '.join(words)}", examples, re.MULTILINE)
+    assert re.search(rf"^ +(sudo )?chainsaw {path}", examples, re.MULTILINE)
     assert "--json" in done.out
 
 
-@pytest.mark.parametrize("words", verbs(), ids=" ".join)
-def test_the_examples_of_a_verb_are_taken_by_its_parser(words, tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", every_path())
+def test_the_examples_of_a_verb_are_taken_by_its_parser(path, tmp_path, monkeypatch):
     (tmp_path / "recipes/wiki").mkdir(parents=True)
     (tmp_path / "club.pub").write_text("")
     monkeypatch.chdir(tmp_path)
-    command = command_of(*words)
+    command = command_of(path)
     for line in command.epilog.splitlines():
         if "chainsaw" in line:
             argv = shlex.split(next(part for part in re.split("[>|]", line) if "chainsaw" in part))
-            argv = argv[argv.index("chainsaw") + 1 + len(words) :] if "chainsaw" in argv else []
+            argv = argv[argv.index("chainsaw") + 1 + len(path.split()) :] if "chainsaw" in argv else []
             command.make_context("chainsaw", [*argv])
 
 
@@ -112,8 +108,27 @@ def test_a_mistyped_verb_gets_a_suggestion(chainsaw, typed, meant):
 def test_a_mistyped_option_gets_a_suggestion(chainsaw):
     done = chainsaw("apply", "--dryrun")
     assert done.code == Exit.USAGE
-    assert "--dry-run" in done.err
+    assert done.err == "error: no such option '--dryrun'; did you mean '--dry-run'?\n  hint: chainsaw apply --help\n"
 
 
 def test_a_word_that_resembles_no_verb_gets_none(chainsaw):
     assert "did you mean" not in chainsaw("xyzzy").err
+
+
+def test_a_mistyped_command_of_a_group_gets_a_suggestion(chainsaw):
+    done = chainsaw("secret", "rotat")
+    assert done.err == "error: no command 'rotat'; did you mean rotate?\n  hint: chainsaw secret --help\n"
+
+
+def test_a_verb_is_completed_without_importing_any(program):
+    words = {"_CHAINSAW_COMPLETE": "bash_complete", "COMP_WORDS": "chainsaw re", "COMP_CWORD": "1"}
+    done = program(options=("-X", "importtime"), **words)
+    assert set(done.out.split()) == {"plain," + name for name in VERBS if name.startswith("re")}
+    imported = set(re.findall(r"\| +([A-Za-z0-9_.]+)$", done.err, re.MULTILINE))
+    assert "chainsaw.cli.main" in imported
+    assert not imported & {*HEAVY, "chainsaw.cli.lifecycle"}
+
+
+def test_what_a_group_holds_is_completed(program):
+    done = program(_CHAINSAW_COMPLETE="bash_complete", COMP_WORDS="chainsaw secret ", COMP_CWORD="2")
+    assert done.out.split() == [f"plain,{verb.name}" for verb in VERBS["secret"].verbs]

@@ -1,0 +1,49 @@
+"""What a verb of the command line is: declared once, for help, completion, --explain and the audit record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+LOOKS = ("dry_run", "explain")
+"""The options with which no command changes anything, as parameters."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A word of the command line: what it is for, what carries it out, and whether that changes this host.
+
+    `target` is a module of chainsaw.cli and a function in it; a group has `verbs` instead. A verb that `changes`
+    something is in the audit record; one that `changes_with` an option only when that is given. What is typed after
+    a `confidential` verb may be a secret in the wrong place, so it is in the record only when the command succeeded.
+    """
+
+    name: str
+    target: str
+    summary: str
+    changes: bool = False
+    changes_with: str = ""
+    confidential: bool = False
+    stands_for: tuple[str, ...] = ()
+    verbs: tuple[Verb, ...] = ()
+    default: str = ""
+
+    def standing_for(self, *commands: str) -> Verb:
+        """Return this verb with what --explain prints; a verb without has an --explain of its own."""
+        return replace(self, stands_for=commands)
+
+    def holding(self, *verbs: Verb, default: str = "") -> Verb:
+        """Return this verb as a group of others; `default` is the one that may be left out."""
+        return replace(self, verbs=verbs, default=default)
+
+    def changed(self, params: Mapping[str, Any]) -> bool:
+        """Tell whether it changes something when it is run with these parameters."""
+        if any(params.get(name) for name in LOOKS):
+            return False
+        return self.changes or bool(self.changes_with and params.get(self.changes_with))
+
+
+def group(name: str, summary: str) -> Verb:
+    """Return a verb that only holds others."""
+    return Verb(name, "", summary)
