@@ -38,7 +38,7 @@ def test_the_table_of_functions_names_the_verbs_that_the_help_lists_there():
     rows = re.findall(r"^\| ([A-Z][a-z]+) \| (`.+`.*) \| .* \|$", README, re.MULTILINE)
     assert {name for name, _ in rows} <= set(FUNCTIONS)
     for name, text in rows:
-        shown = {word for word in re.findall(r"`(?:chainsaw )?([a-z]+)", text)} & set(VERBS)
+        shown = set(re.findall(r"`(?:chainsaw )?([a-z]+)", text)) & set(VERBS)
         # Whatever is written into a file, apply carries out.
         assert shown - {"apply"} <= {verb.name for verb in FUNCTIONS[name]}, name
 

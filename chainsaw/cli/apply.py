@@ -17,7 +17,7 @@ from chainsaw.work.result import Request
 @explain_option
 @json_option
 def plan(names: tuple[str, ...], force: bool, explain: bool, as_json: bool) -> None:
-    """All instances are planned, or those named; nothing is changed."""
+    """Without a NAME it covers all instances. Nothing is changed."""
     with progress() as report:
         request = Request(names, dry_run=True, force=force, command="plan", explained=explain)
         result = unchanged.apply(request, report)
@@ -35,7 +35,7 @@ def plan(names: tuple[str, ...], force: bool, explain: bool, as_json: bool) -> N
 def apply(
     names: tuple[str, ...], dry_run: bool, force: bool, no_wait: bool, why: str, explain: bool, as_json: bool
 ) -> None:
-    """All instances are applied, or those named.
+    """Without a NAME it covers all instances.
 
     What is up to date already is not touched. An instance that does not start is put back to what it was, and the
     others go on; the exit code is 3 then.

@@ -25,7 +25,7 @@ def _words(words: tuple[str, ...], site: bool, at_most: int) -> tuple[str | None
     return name, rest
 
 
-site_option = click.option("--site", is_flag=True, help="Use site.yaml, which holds for all instances.")
+site_option = click.option("--site", is_flag=True, help="Use site.yaml, which applies to all instances.")
 
 
 @command(
@@ -40,7 +40,7 @@ site_option = click.option("--site", is_flag=True, help="Use site.yaml, which ho
 @click.option("--explain", "explained", is_flag=True, help="Say what KEY is, what it does and where it is documented.")
 @json_option
 def show_command(words: tuple[str, ...], site: bool, explained: bool, as_json: bool) -> None:
-    """Every key that holds for the instance NAME is shown, or one KEY of them.
+    """All keys of the instance NAME are shown, or the value of one KEY.
 
     `chainsaw config NAME` is short for `chainsaw config show NAME`.
     """
@@ -63,7 +63,7 @@ def show_command(words: tuple[str, ...], site: bool, explained: bool, as_json: b
 @site_option
 @json_option
 def set_command(words: tuple[str, ...], value: str, site: bool, as_json: bool) -> None:
-    """Comments and order stay as they are. Nothing runs before `chainsaw apply`."""
+    """Comments and order in it stay as they are. Nothing else changes before `chainsaw apply`."""
     from chainsaw.work.config import edit
 
     name, rest = _words(words, site, 1)
@@ -77,7 +77,7 @@ def set_command(words: tuple[str, ...], value: str, site: bool, as_json: bool) -
 @site_option
 @json_option
 def unset_command(words: tuple[str, ...], site: bool, as_json: bool) -> None:
-    """Then what is inherited, or the default, holds again. Nothing runs before `chainsaw apply`."""
+    """The value of site.yaml, or the default, applies again. Nothing else changes before `chainsaw apply`."""
     from chainsaw.work.config import edit
 
     name, rest = _words(words, site, 1)
@@ -131,7 +131,7 @@ def _change(text: str, problems: list[str]) -> str | None:
 )
 @json_option
 def new(recipe: str, name: str, route: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
-    """The instance NAME is made of RECIPE. Nothing runs before `chainsaw apply`."""
+    """The instance NAME runs the application of RECIPE. Nothing is started before `chainsaw apply`."""
     from chainsaw.work.config import new
 
     show("new", new.new(recipe, name, route, assignments), as_json)
@@ -141,7 +141,7 @@ def new(recipe: str, name: str, route: str | None, assignments: tuple[str, ...],
 @click.argument("kind", type=click.Choice(["instance", "site", "recipe"]))
 @json_option
 def schema(kind: str, as_json: bool) -> None:
-    """The files are that of an instance, site.yaml, and the recipe.yaml of a recipe."""
+    """They are for instances/NAME.yaml, site.yaml, and the recipe.yaml of a recipe."""
     import json
 
     from chainsaw.work.config import schema

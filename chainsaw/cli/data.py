@@ -56,7 +56,7 @@ def rotate_command(name: str, key: str, as_json: bool) -> None:
 @click.argument("key")
 @json_option
 def show_command(name: str, key: str, as_json: bool) -> None:
-    """`chainsaw secret list NAME` has the KEYs."""
+    """`chainsaw secret list NAME` lists the keys."""
     from chainsaw.work.data import secrets
 
     show("secret", secrets.show_secret(name, key), as_json)

@@ -16,7 +16,7 @@ from chainsaw.cli.recorded import RecordedArgument
 @click.option("-n", "--entries", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
 @json_option
 def history(name: str | None, with_diff: bool, entries: int, as_json: bool) -> None:
-    """The newest entry comes first: for the instance NAME, or for all.
+    """The newest entry comes first. Without a NAME it covers all instances.
 
     It is the log of the git repository that your files are in; what you commit there by hand is part of it.
     """
@@ -32,7 +32,7 @@ def history(name: str | None, with_diff: bool, entries: int, as_json: bool) -> N
 )
 @json_option
 def diff(name: str | None, number: int | None, as_json: bool) -> None:
-    """The file of the instance NAME is compared, or all of your files."""
+    """Without a NAME all of your files are compared."""
     from chainsaw.work.history import diff
 
     show("diff", diff.diff(name, number), as_json)

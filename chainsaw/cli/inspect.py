@@ -46,7 +46,7 @@ def status(name: str, as_json: bool) -> None:
 def top(watched: bool, as_json: bool) -> None:
     """Memory is PSS, which counts what processes share once.
 
-    For an instance that sleeps it shows what that saves: the memory that the test of its recipe has measured.
+    For an instance that is asleep it shows the memory that this saves, as the test of its recipe measured it.
     """
     from chainsaw.work.inspect import top
 
@@ -73,7 +73,7 @@ def top(watched: bool, as_json: bool) -> None:
 @click.option("--explain", is_flag=True, help="Print the command of journalctl that it stands for.")
 @json_option
 def logs(name: str, component: str | None, followed: bool, explain: bool, as_json: bool, **wanted: object) -> None:
-    """All components of the instance NAME are shown, or the one named; the newest line is the last."""
+    """Without a COMPONENT all of them are shown. The newest line is the last."""
     from chainsaw.work.inspect import logs
 
     request = logs.LogRequest(name, component, **wanted)  # type: ignore[arg-type]  # click has checked the kinds

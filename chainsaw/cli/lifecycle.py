@@ -129,7 +129,9 @@ def rollback(
 
 @command("eject", "chainsaw eject blog --out ~/blog-without-chainsaw")
 @instance_argument
-@click.option("--out", metavar="DIR", type=click.Path(), required=True, help="Write the files below DIR; it is empty.")
+@click.option(
+    "--out", metavar="DIR", type=click.Path(), required=True, help="Write the files below DIR, which must be empty."
+)
 @json_option
 def eject(name: str, out: str, as_json: bool) -> None:
     """A page beside them says how to go on. What runs keeps running, and the data stays where it is."""

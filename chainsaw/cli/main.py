@@ -61,7 +61,7 @@ def _write_down(invocation: Invocation, code: int) -> None:
     if (refused_unread and verb.changes) or (params is not None and verb.changed(params)):
         from chainsaw.work.system.audit import record
 
-        # Words in the wrong place mean something else than what they are recorded as.
+        # A word in the wrong place may be a secret.
         misplaced = code == Exit.USAGE or (verb.confidential and code != Exit.OK)
         words = () if misplaced else invocation.words
         record(invocation.path, words, str((params or {}).get("why", "")), code)
@@ -73,8 +73,10 @@ def _run(invocation: Invocation) -> NoReturn:
         code = group.main(standalone_mode=False, prog_name="chainsaw", obj=invocation)
     except click.Abort:
         sys.exit(130)
-    except click.ClickException as error:
+    except click.UsageError as error:
         _fail(_usage(error), invocation)
+    except click.ClickException as error:
+        _fail(ChainsawError(Diagnostic("system", error.format_message())), invocation)
     except ChainsawError as error:
         _fail(error, invocation)
     except BrokenPipeError:
@@ -85,11 +87,10 @@ def _run(invocation: Invocation) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _usage(error: click.ClickException) -> ChainsawError:
+def _usage(error: click.UsageError) -> ChainsawError:
     """Return what click has to say as an error like any other."""
     text = re.sub(r"\.? Did you mean", "; did you mean", " ".join(error.format_message().split())).rstrip(".")
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    hint = f"{context.command_path if context else 'chainsaw'} --help"
+    hint = f"{error.ctx.command_path if error.ctx else 'chainsaw'} --help"
     return ChainsawError(Diagnostic("usage", text[:1].lower() + text[1:], hint=hint), Exit.USAGE)
 
 
@@ -97,7 +98,7 @@ def _fail(error: ChainsawError, invocation: Invocation) -> NoReturn:
     from chainsaw.cli.output import show_error
 
     words = sys.argv[1:]
-    # Of words that click could not take, only they themselves say whether JSON is wanted.
+    # Where the parser gave up, only the words themselves say whether JSON is wanted.
     params = invocation.params
     as_json = bool("--json" in words if params is None else params.get("as_json"))
     show_error(error, next((word for word in words if not word.startswith("-")), ""), as_json)

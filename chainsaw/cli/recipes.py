@@ -21,7 +21,7 @@ DIRECTORY = click.Path(exists=True, file_okay=False)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @json_option
 def search(words: tuple[str, ...], as_json: bool) -> None:
-    """Those in which all WORDs occur are listed, or all."""
+    """With WORDs, only recipes in which all of them occur are listed."""
     from chainsaw.work.recipes import search
 
     show("search", search.search(words), as_json)
@@ -64,7 +64,7 @@ def add(name: str, url: str, key: IO[str] | None, as_json: bool) -> None:
 @command("source list", "chainsaw source list")
 @json_option
 def list_command(as_json: bool) -> None:
-    """The recipes of that commit are the ones that are offered."""
+    """Only the recipes of that commit are offered."""
     from chainsaw.work.recipes import sources
 
     show("source list", sources.list_sources(), as_json)
@@ -74,7 +74,7 @@ def list_command(as_json: bool) -> None:
 @click.argument("names", cls=RecordedArgument, nargs=-1, metavar="[NAME]...")
 @json_option
 def update(names: tuple[str, ...], as_json: bool) -> None:
-    """All are fetched, or those named. Installed recipes stay as they are."""
+    """Without a NAME all are fetched. Installed recipes stay as they are."""
     from chainsaw.work.recipes import sources
 
     with progress() as report:
@@ -99,7 +99,7 @@ def remove(name: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask, whatever permissions the recipe asks for.")
 @json_option
 def install(recipe: str, yes: bool, as_json: bool) -> None:
-    """It makes no instance.
+    """No instance is made; that is what `chainsaw new` is for.
 
     An installed recipe stays as it is. When its source has a newer one, install it again, and the next apply brings
     its instances up to date.
@@ -127,7 +127,7 @@ def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: s
 @click.argument("recipe", cls=RecordedArgument, shell_complete=complete_installed)
 @json_option
 def uninstall(recipe: str, as_json: bool) -> None:
-    """What instances still use stays, and goes with the last of them.
+    """What an instance still uses stays until that instance is deleted.
 
     `chainsaw remove NAME --purge` deletes an instance and what only it used.
     """
@@ -159,7 +159,7 @@ def _range(levels: list[int]) -> str:
     callback=_levels,
     default="1-8",
     show_default=True,
-    help="Which levels to test.",
+    help="Which levels to test: one, or a range.",
 )
 @click.option("--keep", "after", flag_value="keep", help="Leave an instance to look at, until the next test.")
 @click.option("--pause", "after", flag_value="pause", help="Leave an instance for the reboot that level 3 asks for.")
@@ -210,7 +210,7 @@ def new(name: str, kind: str, parent: str, as_json: bool) -> None:
 @click.argument("directory", type=DIRECTORY)
 @json_option
 def docs(directory: str, as_json: bool) -> None:
-    """The recipe is the one in DIRECTORY."""
+    """DIRECTORY is where the recipe is."""
     from chainsaw.work.recipes import author
 
     show("recipe", author.recipe_docs(directory), as_json)

@@ -1,6 +1,6 @@
-"""What of a command line the audit record shows: of an argument or option nothing, unless it says what.
+"""What the audit record shows of a command line: the value of an argument or option only if that says so.
 
-So the value of a new option cannot get into the journal because somebody forgot to think of it.
+A new option is hidden until somebody decides otherwise, so none gets into the journal by mistake.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def recorded_words(ctx: click.Context) -> Iterator[str]:
         value = ctx.params.get(name)
         option = [item.opts[0]] if isinstance(item, click.Option) else []
         if isinstance(item, click.Option) and item.is_flag:
-            yield from option if value and value == item.flag_value else []
+            yield from option if value is True or (value and value == item.flag_value) else []
         elif value is not None and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             for one in value if item.nargs != 1 or getattr(item, "multiple", False) else [value]:
                 yield from [*option, _shown(item, one)]

@@ -41,7 +41,7 @@ def stop(name: str, why: str, as_json: bool) -> None:
 @instance_argument
 @json_option
 def restart(name: str, as_json: bool) -> None:
-    """Visitors wait meanwhile: no request is refused."""
+    """Requests wait until it is up again."""
     from chainsaw.work.service import service
 
     with progress() as report:

@@ -161,7 +161,7 @@ def test_the_site_is_edited_likewise(chainsaw, home, editor):
     assert (home / ".config/chainsaw/site.yaml").read_text() == "timezone: Europe/Vienna\n"
 
 
-def test_a_faulty_edit_is_not_kept_and_all_that_is_wrong_is_told(chainsaw, blog, editor):
+def test_a_faulty_edit_is_not_kept_and_all_that_is_wrong_is_reported(chainsaw, blog, editor):
     editor("name.write_text(name.read_text().replace('title', 'tilte') + '  debug: maybe\\n')")
     done = chainsaw("config", "edit", "blog")
     assert (done.code, done.out) == (Exit.INVALID, "")
@@ -175,5 +175,7 @@ def test_an_editor_that_changes_nothing_or_fails_changes_nothing(chainsaw, blog,
     editor("")
     assert chainsaw("config", "edit", "blog").out == "nothing was changed\n"
     editor("sys.exit(1)")
-    assert chainsaw("config", "edit", "blog").code != 0
+    done = chainsaw("config", "edit", "blog")
+    assert (done.code, done.out) == (Exit.FAILED, "")
+    assert done.err.startswith("error: ")
     assert blog.read_text() == BLOG

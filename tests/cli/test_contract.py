@@ -127,8 +127,26 @@ def test_a_failure_prints_on_stderr_alone(chainsaw, instance, words):
     assert "Traceback" not in done.err
 
 
+WRONG = [words for words, code in FAILING.items() if code == Exit.USAGE]
+
+
+@pytest.mark.parametrize("words", [*WRONG, ("remove",), ("rollback", "--to", "x"), ("source", "ad")], ids=" ".join)
+def test_wrong_usage_is_an_error_like_any_other_with_a_hint(chainsaw, words):
+    first, *_, last = chainsaw(*words).err.splitlines()
+    assert first.startswith("error: ")
+    assert last.startswith("  hint: ")
+    (problem,) = chainsaw(*words, "--json").json["diagnostics"]
+    assert (f"error: {problem['message']}", f"  hint: {problem['hint']}") == (first, last)
+
+
+def test_a_word_that_looks_like_an_option_does_not_ask_for_json(chainsaw):
+    done = chainsaw("note", "blog", "--", "--json")
+    assert (done.code, done.out) == (Exit.MISSING, "")
+    assert done.err.startswith("error: no instance 'blog'")
+
+
 @pytest.mark.parametrize("verb", ["plan", "apply"])
-def test_a_host_that_lacks_something_says_what_and_how_to_mend_it(chainsaw, instance, verb):
+def test_a_host_that_lacks_something_says_what_and_how_to_fix_it(chainsaw, instance, verb):
     instance("blog", BLOG)
     done = chainsaw(verb, "--json")
     assert done.code == Exit.HOST
@@ -144,7 +162,7 @@ def test_a_site_at_which_another_chainsaw_works_is_left_alone(chainsaw, instance
     assert re.search(rf"another chainsaw is at work: chainsaw apply club \(process {os.getpid()}, since ", done.err)
 
 
-def test_all_faults_of_all_files_are_told_at_once(chainsaw, instance):
+def test_all_faults_of_all_files_are_reported_at_once(chainsaw, instance):
     instance("blog", BLOG + "settings: {titel: Walks, debug: 5}\n")
     instance("club", "recipe: wordpress\nroute: https://blog.example.org/\ntimezone: Vienna\n")
     done = chainsaw("apply")

@@ -24,7 +24,7 @@ def test_the_keys_of_a_report(chainsaw):
     assert "fixed" in chainsaw("doctor", "--fix", "--json").json["data"]
 
 
-def test_a_line_for_each_and_the_command_that_mends_it(chainsaw):
+def test_a_line_for_each_and_the_command_that_fixes_it(chainsaw):
     done = chainsaw("doctor")
     assert (done.code, done.err) == (3, "")
     lines = done.out.splitlines()
@@ -35,7 +35,7 @@ def test_a_line_for_each_and_the_command_that_mends_it(chainsaw):
     assert "-> sudo chainsaw setup --user " in storage
 
 
-def test_what_was_mended_is_told(chainsaw, home):
+def test_what_was_fixed_is_reported(chainsaw, home):
     leftover = home / ".config/chainsaw/site.yaml.partial"
     leftover.parent.mkdir(parents=True)
     leftover.write_text("timezo")

@@ -46,7 +46,7 @@ def test_a_note_is_kept_and_is_part_of_the_history(chainsaw, blog, home, git):
     assert shown[1] == "    blog: Kim knows the password of the mail account"
 
 
-def test_what_was_committed_by_hand_is_told_with_its_diff(chainsaw, blog, git):
+def test_what_was_committed_by_hand_is_shown_with_its_diff(chainsaw, blog, git):
     chainsaw("note", "blog", "The first")
     git("add", "instances")
     git("commit", "-q", "-m", "As Kim wants it")

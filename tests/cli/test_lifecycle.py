@@ -37,7 +37,7 @@ def typing(home, text, *words):
     return done
 
 
-def test_a_removed_instance_is_told_how_it_comes_back(chainsaw, www, kept):
+def test_who_removes_an_instance_reads_how_it_comes_back(chainsaw, www, kept):
     done = chainsaw("remove", "www")
     assert done.code == Exit.OK
     assert done.out == (

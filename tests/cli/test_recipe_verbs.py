@@ -88,7 +88,7 @@ def test_what_is_doubtful_is_a_warning_and_what_is_wrong_an_error(chainsaw, wiki
     assert done.err.startswith("error: recipes/wiki/recipe.yaml:7:10: license: ")
 
 
-def test_what_is_no_recipe_is_told_with_its_place(chainsaw, wiki):
+def test_what_is_no_recipe_is_reported_with_its_place(chainsaw, wiki):
     (wiki / "recipe.yaml").write_text("format: [\n")
     for verb in ("lint", "docs"):
         done = chainsaw("recipe", verb, str(wiki))

@@ -39,7 +39,7 @@ def test_words_that_occur_in_different_recipes_find_neither(chainsaw):
     assert names(chainsaw("search", "caldav", "blogs", "--json")) == []
 
 
-def test_what_is_not_found_is_told_with_how_to_list_all(chainsaw):
+def test_what_is_not_found_is_reported_with_how_to_list_all(chainsaw):
     done = chainsaw("search", "xyzzy", "plugh")
     assert done.code == Exit.MISSING
     assert done.out == ""
