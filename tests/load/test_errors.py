@@ -61,7 +61,7 @@ ELSEWHERE = {
     "no-user-manager": "work/test_host.py::test_without_a_user_manager_nothing_is_done",
     "not-empty": "cli/test_render.py::test_a_directory_with_something_in_it_is_refused",
     "not-installed": "work/test_remove.py::test_what_nobody_installed_cannot_be_taken_back",
-    "not-kept": "cli/test_config_verbs.py::test_a_faulty_edit_is_not_kept_and_all_that_is_wrong_is_told",
+    "not-kept": "cli/test_config_verbs.py::test_a_faulty_edit_is_not_kept_and_all_that_is_wrong_is_reported",
     "not-rotated": "work/test_secrets.py::test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has",
     "not-started": "work/test_switch.py::test_an_instance_that_does_not_start_leaves_the_others_alone",
     "note": "work/test_notes.py::test_a_note_is_one_line_of_text",
