@@ -137,7 +137,7 @@ def test_what_is_removed_keeps_its_data_and_comes_back(machine: Machine, widget:
 
 def test_a_purge_that_nobody_confirmed_deletes_nothing(machine: Machine, widget: str) -> None:
     done = machine.chainsaw("remove", "widget", "--purge", code=2)
-    assert "nothing is deleted unasked: --yes" in done.err
+    assert "--yes deletes without asking" in done.err
     assert "volume" in done.err, "what would be deleted is shown"
     assert machine.get(widget).body == "It is a widget\n"
 
