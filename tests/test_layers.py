@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "checks": ("errors", "model", "plan", "checks"),
     "host": ("errors", "model", "plan.observed", "plan.blocks", "checks.observed", "host"),
     "work": ("errors", "model", "load", "compile", "plan", "checks", "host", "work"),
-    "cli": ("errors", "model", "work", "cli"),
+    "cli": ("errors", "model", "host.account", "work", "cli"),
     "__main__": ("cli.main",),
     "__init__": (),
 }
@@ -161,3 +161,13 @@ def test_only_the_command_line_ends_the_process(path):
 
 def test_there_are_no_modules_for_what_has_no_name():
     assert not {path.stem for path in MODULES} & {"utils", "util", "helpers", "common", "manager", "core", "misc"}
+
+
+def test_the_account_is_built_by_the_command_line_alone():
+    users = {
+        package(path)
+        for path in MODULES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "this_account"
+    }
+    assert users == {"cli"}

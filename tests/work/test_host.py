@@ -61,8 +61,7 @@ def codes(call, *arguments, **named):
 
 
 def test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it(paths):
-    nobody = facts.Account("nobody-of-this-name", 1, paths, "/run/user/1")
-    found = facts.missing_from_host(nobody, (-1, 443), (5, 3), 253)
+    found = facts.missing_from_host("nobody-of-this-name", paths, (-1, 443), (5, 3), 253)
     assert [item.code for item in found] == ["old-podman", "old-systemd", "no-linger", "low-ports", "no-storage"]
     assert all(item.hint for item in found)
     assert found[2].hint == "sudo chainsaw setup --user nobody-of-this-name"

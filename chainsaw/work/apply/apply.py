@@ -11,10 +11,9 @@ from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts, files
+from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
 from chainsaw.host.observe import foreign_files, observe
-from chainsaw.host.podman import Podman
-from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.worktree import OWN
@@ -40,8 +39,7 @@ from chainsaw.work.result import Reporter, Request, Result
 class Session:
     """What one apply holds while it runs."""
 
-    user: facts.Account
-    ranges: facts.Ranges
+    user: Account
     catalog: Catalog
     shared: Shared
     manager: UserManager
@@ -49,7 +47,6 @@ class Session:
     compiled: Compiled
     inputs: str
     request: Request
-    steps: Steps = field(default_factory=Steps)
     done: list[act.Action] = field(default_factory=list)
 
     def plan_for(
@@ -71,47 +68,49 @@ class Session:
         return manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed)
 
 
-def apply(request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
+def apply(account: Account, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
     """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
 
     def declared(session: Session) -> Result:
         former = former_instances(session.user.paths)
-        result = settle(session, select(session.compiled.instances, former, request.names), former)
+        result = settle(session, select(session.user.paths, session.compiled.instances, former, request.names), former)
         if result.exit is Exit.OK and not request.names and not request.dry_run:
             _remember(session)
         return result
 
-    return applied(request, report, declared, catalog)
+    return applied(account, request, report, declared, catalog)
 
 
 def applied(
-    request: Request, report: Reporter, work: Callable[[Session], Result], catalog: Catalog | None = None
+    account: Account,
+    request: Request,
+    report: Reporter,
+    work: Callable[[Session], Result],
+    catalog: Catalog | None = None,
 ) -> Result:
     """Return what a piece of work returns that needs a session: under the lock, on a host that lacks nothing."""
-    user = facts.account()
-    begin = partial(_in_session, request, report, user, work, catalog or catalog_of(user.paths))
+    begin = partial(_in_session, account, request, report, work, catalog or catalog_of(account.paths))
     if request.dry_run:
         return begin()
     command = " ".join(["chainsaw", request.command, *request.names])
-    with locked(user.paths.lock, command, wait=request.wait, waiting=report.note):
-        records.prepare(user.paths)
+    with locked(account.paths.lock, command, wait=request.wait, waiting=report.note):
+        records.prepare(account.paths)
         return begin()
 
 
 def _in_session(
-    request: Request, report: Reporter, user: facts.Account, work: Callable[[Session], Result], catalog: Catalog
+    user: Account, request: Request, report: Reporter, work: Callable[[Session], Result], catalog: Catalog
 ) -> Result:
     inputs = inputs_digest(user)
     intent = read_intent(user, catalog)
-    ranges = facts.ranges_of(user.name, user.uid)
     podman = facts.podman_version(user.paths)
     with UserManager() as manager:
         ports = (intent.site.ports.http, intent.site.ports.https)
-        lacking = facts.missing_from_host(user, ports, podman, manager.version)
+        lacking = facts.missing_from_host(user.name, user.paths, ports, podman, manager.version)
         if lacking:
             raise host_lacks(lacking)
-        compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
-        return work(Session(user, ranges, catalog, shared_files(), manager, report, compiled, inputs, request))
+        compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), user.ranges, podman)
+        return work(Session(user, catalog, shared_files(), manager, report, compiled, inputs, request))
 
 
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
@@ -156,14 +155,13 @@ def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tre
 def worker_for(session: Session, manifest: Manifest, tree: dict[str, Artifact]) -> Worker:
     """Return who carries out the plan for a manifest and its tree."""
     user, paths = session.user, session.user.paths
-    podman = Podman(user.runtime, session.ranges.uids, session.ranges.gids)
     return Worker(
         user=user,
         manager=session.manager,
-        podman=podman,
+        podman=user.podman,
         catalog=session.catalog,
-        images=Images(paths, podman, session.catalog, session.shared, session.report),
-        steps=session.steps,
+        images=Images(paths, user.podman, session.catalog, session.shared, session.report),
+        steps=user.steps,
         report=session.report,
         https=session.compiled.intent.site.ports.https,
         node=facts.node(),
@@ -191,9 +189,9 @@ def _commit(
         "in part" if failures else "done",
         ("site.yaml", *(path for name in request.names for path in paths_about(name))) if request.names else OWN,
     )
-    with session.steps.step("remember"):
+    with session.user.steps.step("remember"):
         forgotten = commit_change(session.user, change, number) if request.recorded else []
-    with session.steps.step("commit"):
+    with session.user.steps.step("commit"):
         operations.write_journal(paths, "done", generation=number)
     generations.prune_generations(paths)
     generations.prune_static(paths)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import certificates, files, journal
-from chainsaw.host.facts import Account
+from chainsaw.host.account import Account
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Placement, Podman
 from chainsaw.host.probe import probe

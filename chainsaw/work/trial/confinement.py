@@ -18,7 +18,7 @@ CAPABILITIES = "CapBnd"
 
 def reachable(scene: Scene, one: str, other: str) -> list[str]:
     """Return the ways by which one instance gets at another: files that its root could read, places that it mounts."""
-    paths = scene.user.paths
+    paths = scene.account.paths
     mounts = scene.podman.read_files([f"/proc/{number}/mountinfo" for number in _inside(scene, one)]).decode()
     found = [
         f"{one} mounts {place}"
@@ -101,8 +101,8 @@ def leaks(scene: Scene) -> list[str]:
     """Return where a secret of the first instance stands in the open."""
     deployment = scene.deployment(scene.first)
     values = {item.key: scene.secret(scene.first, item.key) for item in deployment.secrets}
-    paths = scene.user.paths
-    manifest = generations.read_manifest(paths, generations.current_number(paths))
+    paths = scene.account.paths
+    manifest = scene.account.current()
     open_places = {
         "the arguments of a process": "\0".join(
             files.read_text(f"/proc/{name}/cmdline") or "" for name in files.list_directory("/proc") if name.isdigit()

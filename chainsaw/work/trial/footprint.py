@@ -6,7 +6,7 @@ import re
 
 from chainsaw.compile.images import shared_build
 from chainsaw.host import files, process
-from chainsaw.host.store import generations, records
+from chainsaw.host.store import records
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.scene import Scene
 
@@ -40,7 +40,7 @@ def image_sizes(scene: Scene) -> dict[str, float]:
 
 def footprint(scene: Scene) -> set[str]:
     """Return all of the account that an instance could leave behind: files, links, containers, networks, records."""
-    paths = scene.user.paths
+    paths = scene.account.paths
     places = (
         f"{paths.root}/instances",
         f"{paths.root}/secrets",
@@ -52,7 +52,7 @@ def footprint(scene: Scene) -> set[str]:
         paths.unit_links,
     )
     found = {f"{place}/{name}" for place in places for name in files.list_directory(place)}
-    manifest = generations.read_manifest(paths, generations.current_number(paths))
+    manifest = scene.account.current()
     found |= {f"generation: {path}" for path in manifest.files}
     found |= {f"started: {unit}" for unit in records.read_applied(paths)}
     found |= {f"block: {name}" for name in records.read_blocks(paths)}

@@ -19,7 +19,8 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def attempt(session: Session) -> Result:
-        instances = select(session.compiled.instances, former_instances(session.user.paths), (name,))
+        paths = session.user.paths
+        instances = select(paths, session.compiled.instances, former_instances(paths), (name,))
         manifest, tree, _, plan = session.plan_for(instances)
         worker = worker_for(session, manifest, tree)
         fronts = [item for item in plan if item.owner == "front" and isinstance(item, act.ProvideImage)]
@@ -29,15 +30,15 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
             if action.owner in ("", "front"):
                 _prepare(worker, action)
         worker.place()
-        number = generations.current_number(session.user.paths) + 1
+        number = generations.current_number(paths) + 1
         try:
             worker.write_generation(act.WriteGeneration("", number, (), (), ()))
         finally:
-            generations.discard_generation(session.user.paths, number)
+            generations.discard_generation(paths, number)
         seen["files"] = sorted(path for path, artifact in tree.items() if artifact.owner == name)
         return Result({})
 
-    applied(Request((name,), command="recipe test"), scene.report, attempt, scene.catalog)
+    applied(scene.account, Request((name,), command="recipe test"), scene.report, attempt, scene.catalog)
     if not seen["files"]:
         raise ChainsawError([])
     return seen
