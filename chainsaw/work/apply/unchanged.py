@@ -6,6 +6,7 @@ Reading, checking and compiling takes most of the time of an apply that finds no
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from hashlib import sha256
 
@@ -17,7 +18,7 @@ from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.plan.diff import Wanted, make_plan
-from chainsaw.work.apply.report import report_applied, report_plan
+from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.recipes.shipped import shipped
 from chainsaw.work.result import Reporter, Request, Result
 
@@ -51,11 +52,13 @@ def apply(account: Account, request: Request, report: Reporter) -> Result:
 
 def _apply(account: Account, request: Request, report: Reporter) -> Result:
     if not request.names and not request.force:
+        began = time.monotonic()
         manifest = _unchanged_manifest(account)
         if manifest is not None and request.dry_run:
-            return report_plan([], manifest.number)
+            return with_timings(report_plan([], manifest.number), request, account.steps, began)
         if manifest is not None:
-            return report_applied([], {}, manifest, manifest.instances, account.paths)
+            idle = report_applied([], {}, manifest, manifest.instances, account.paths)
+            return with_timings(idle, request, account.steps, began)
     from chainsaw.work.apply.apply import apply as apply_from_the_start
 
     return apply_from_the_start(account, request, report)

@@ -10,6 +10,7 @@ from chainsaw.host import usage
 from chainsaw.host.account import Account
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment
+from chainsaw.model.names import FRONT
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.state import instance_state
 from chainsaw.work.inspect.snapshot import Snapshot, look, processes_in
@@ -20,7 +21,6 @@ from chainsaw.work.result import Result, Table
 INTERVAL = 1.0
 """Seconds over which the use of processors is measured."""
 HEADING = ("name", "state", "memory", "processor", "disk", "processes", "saved")
-FRONT = "front"
 
 
 def top(account: Account) -> Result:
