@@ -22,8 +22,7 @@ def prune(account: Account, report: Reporter) -> Result:
 def prune_unused(account: Account) -> list[str]:
     """Delete what no instance uses; return what that was."""
     paths, manifest = account.paths, account.current()
-    used = {item.host for item in manifest.instances.values()}
-    hosts = set(files.list_directory(paths.certificates)) - used
+    hosts = set(files.list_directory(paths.certificates)) - manifest.hosts
     with account.steps.step("sweep certificates"):
         drop_certificates(account, hosts)
     places = [*unused_static(paths, manifest), *unused_recipes(account, manifest), *files.partial_files(paths.root)]
@@ -39,6 +38,6 @@ def prune_unused(account: Account) -> list[str]:
 def drop_certificates(account: Account, hosts: set[str]) -> None:
     """Delete the certificates of hosts, but for those that an instance has."""
     paths, manifest = account.paths, account.current()
-    for host in sorted(hosts - {item.host for item in manifest.instances.values()}):
+    for host in sorted(hosts - manifest.hosts):
         files.remove_tree(f"{paths.certificates}/{host}")
         files.remove(issued_record(paths, host))

@@ -82,7 +82,7 @@ def purge(account: Account, name: str, request: Request, report: Reporter, catal
     """
     paths, steps = account.paths, account.steps
     before = account.current()
-    hosts = {before.instances[name].host} if name in before.instances else set()
+    hosts = set(before.instances[name].hosts) if name in before.instances else set()
     removed = remove(account, name, request, report, catalog)
     if removed.exit is not Exit.OK:
         raise ChainsawError(list(removed.diagnostics), removed.exit)

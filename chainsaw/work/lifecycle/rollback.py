@@ -132,10 +132,9 @@ def _former_number(account: Account, name: str | None) -> int:
     paths, now = account.paths, account.current()
     if name is not None and name not in instance_names(account) and not files.exists(paths.removed_file(name)):
         raise no_instance(paths, name, frozenset(instance_names(account)))
-    for number in reversed([item for item in generations.numbers(paths) if item < now.number]):
-        then = generations.read_manifest(paths, number)
+    for then in reversed([item for item in generations.former_manifests(paths) if item.number < now.number]):
         if name is None or (name in then.instances and then.instances[name] != now.instances.get(name)):
-            return number
+            return then.number
     if name is not None and files.exists(paths.removed_file(name)):
         return 0
     message = f"there is no earlier generation {f'of {name} ' if name else ''}to return to"

@@ -65,7 +65,7 @@ class Seen:
     @property
     def hosts(self) -> list[str]:
         """The host names that are routed."""
-        return sorted({item.host for item in self.manifest.instances.values()})
+        return sorted(self.manifest.hosts)
 
 
 def doctor(account: Account, fix: bool, report: Reporter) -> Result:
