@@ -5,7 +5,8 @@ from __future__ import annotations
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files
 from chainsaw.host.lock import locked
-from chainsaw.host.podman import Placement, Podman
+from chainsaw.host.podman import Podman
+from chainsaw.host.podman.placement import Placement
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest

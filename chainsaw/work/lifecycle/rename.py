@@ -7,7 +7,7 @@ from collections.abc import Callable
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files
 from chainsaw.host.lock import locked
-from chainsaw.host.podman import Placement
+from chainsaw.host.podman.placement import Placement
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
