@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from chainsaw.model.block import Range, intermediate
-from chainsaw.model.deployment import Ids
+from chainsaw.model.volume import Ids
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, process
 from chainsaw.host.podman.placement import Placement, pack
 from chainsaw.model.block import SIZE, Range
-from chainsaw.model.deployment import Ids
+from chainsaw.model.volume import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
 UNPACK = [*PODMAN, "unshare", "tar", "-x", "-p", "--same-owner", "--numeric-owner"]
