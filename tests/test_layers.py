@@ -37,6 +37,7 @@ EFFECTS = [
     "logging",
     "multiprocessing",
     "os",
+    "podman",
     "pwd",
     "pystemd",
     "random",
@@ -62,7 +63,8 @@ DOORS = {
     "subprocess": ["host/process.py"],
     "pystemd": ["host/systemd.py"],
     "fcntl": ["host/lock.py"],
-    "socket": ["host/api.py", "host/journal.py", "host/web.py"],
+    "podman": ["host/podman/api.py"],
+    "socket": ["host/journal.py", "host/web.py"],
     "rich": ["cli/output.py"],
 }
 """Who may start a process, speak to systemd, to Podman, and so on: one module each."""
@@ -137,6 +139,12 @@ def test_there_is_one_door_to_each_effect(library):
         if any(name == library or name.startswith(f"{library}.") for name in imports(path))
     ]
     assert users == DOORS[library]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_processes_are_started_in_host_alone(path):
+    if package(path) != "host":
+        assert "host.process" not in own_modules(path)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)

@@ -18,6 +18,7 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files
 from chainsaw.host.podman import Podman
+from chainsaw.host.podman.placement import Placement
 from chainsaw.host.probe import probe
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
@@ -202,8 +203,6 @@ def test_an_archive_that_leaves_its_root_is_refused(tmp_path, programs, name):
 
 
 def test_what_belongs_to_blocks_travels_by_standard_input(tmp_path, programs):
-    from chainsaw.host.podman import Placement
-
     place = tmp_path / "secrets"
     place.mkdir()
     programs("podman", f'echo "$@" >> {tmp_path}/argv; shift 2; "$@" --no-same-owner')

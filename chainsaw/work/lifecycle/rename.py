@@ -8,7 +8,7 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
-from chainsaw.host.podman import Placement
+from chainsaw.host.podman.placement import Placement
 from chainsaw.host.store import records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.transfer import copy_tree

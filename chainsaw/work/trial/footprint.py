@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from chainsaw.compile.images import shared_build
-from chainsaw.host import files, process
+from chainsaw.host import files
 from chainsaw.host.store import records
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.scene import Scene
@@ -56,7 +56,6 @@ def footprint(scene: Scene) -> set[str]:
     found |= {f"generation: {path}" for path in manifest.files}
     found |= {f"started: {unit}" for unit in records.read_applied(paths)}
     found |= {f"block: {name}" for name in records.read_blocks(paths)}
-    for kind, argv in (("container", ["ps", "--all"]), ("network", ["network", "ls"]), ("volume", ["volume", "ls"])):
-        shown = process.run(["podman", *argv, "--format", "{{.Name}}" if kind != "container" else "{{.Names}}"])
-        found |= {f"{kind}: {name}" for name in shown.text.splitlines()}
-    return found
+    podman = scene.podman
+    kinds = {"container": podman.containers(), "network": podman.networks(), "volume": podman.volumes()}
+    return found | {f"{kind}: {name}" for kind, names in kinds.items() for name in names}
