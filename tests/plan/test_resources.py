@@ -191,7 +191,7 @@ def test_what_moves_with_a_rename_is_all_that_a_purge_deletes_but_for_certificat
         moved = [place for place, _ in moves(one.items, "other")]
         deleted = [item.place for item in purged(one.items) if item.kind != "certificate"]
         assert not [place for place in deleted if not f"{place}/".startswith(tuple(f"{old}/" for old in moved))]
-        assert moves(one.items, "other")[-1][1] .endswith("/instances/other.yaml"), "declared when all else is there"
+        assert moves(one.items, "other")[-1][1].endswith("/instances/other.yaml"), "declared when all else is there"
 
 
 def test_a_clone_copies_the_volumes_to_where_its_own_are(goldens):

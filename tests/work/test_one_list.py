@@ -49,10 +49,10 @@ def letters(admin):
 
 def test_the_inventory_lists_it(blog, podman, monkeypatch):
     monkeypatch.setattr(inventory, "start_api", lambda: None)
-    (row,) = [row for row in inventory.inventory("blog").data["resources"] if row["kind"] == "letters"]
+    (row,) = [row for row in inventory.inventory(blog.account, "blog").data["resources"] if row["kind"] == "letters"]
     assert (row["name"], row["removed_by"]) == ("letters to blog", "purge")
     assert row["size"] > 0
-    (orphan,) = [row for row in inventory.orphans().data["orphans"] if row["kind"] == "letters"]
+    (orphan,) = [row for row in inventory.orphans(blog.account).data["orphans"] if row["kind"] == "letters"]
     assert orphan["path"] == f"{blog.paths.root}/letters/old"
 
 
@@ -60,24 +60,24 @@ def test_a_purge_deletes_it(blog, podman):
     for name in ("blog", "old"):
         blog.retract("blog") if name == "blog" else None
         blog.arrange()
-        purge(name, Request((name,)), Quiet())
+        purge(blog.account, name, Request((name,)), Quiet())
         assert name not in letters(blog)
     assert letters(blog) == []
 
 
 def test_a_rename_moves_it_and_takes_the_place_of_none(blog):
     with pytest.raises(ChainsawError, match="there is something called old already"):
-        rename.rename("blog", "old", Request(("blog",)), Quiet())
+        rename.rename(blog.account, "blog", "old", Request(("blog",)), Quiet())
     blog.arrange()
     with pytest.raises(ChainsawError, match="is not installed"):
-        rename.rename("blog", "club", Request(("blog",)), Quiet())
+        rename.rename(blog.account, "blog", "club", Request(("blog",)), Quiet())
     assert letters(blog) == ["club", "old"]
 
 
 def test_a_clone_copies_it(blog, podman, monkeypatch):
     copied = []
 
-    def applied(request, report, catalog=None):
+    def applied(account, request, report, catalog=None):
         blog.generation()
         return Result({})
 
@@ -87,5 +87,5 @@ def test_a_clone_copies_it(blog, podman, monkeypatch):
     monkeypatch.setattr(rename, "apply", applied)
     monkeypatch.setattr(rename, "copy_tree", copy_tree)
     monkeypatch.setattr(rename, "_while_down", lambda deployment, work, report: work())
-    rename.clone("blog", "club", "https://club.example.org/", Request(("blog",)), Quiet())
+    rename.clone(blog.account, "blog", "club", "https://club.example.org/", Request(("blog",)), Quiet())
     assert copied == [(f"{blog.paths.root}/letters/blog", f"{blog.paths.root}/letters/club")]

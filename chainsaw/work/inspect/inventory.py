@@ -10,8 +10,8 @@ from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files, journal, usage
-from chainsaw.host.podman import Podman
+from chainsaw.host import files, journal, usage
+from chainsaw.host.account import Account
 from chainsaw.host.store import generations, records
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.names import FRONT
@@ -34,16 +34,15 @@ GONE_WITH = {"remove": "remove", "purge": "remove --purge", "shared": "stays: sh
 HEADING = ("what", "name", "size", "gone with")
 
 
-def inventory(name: str) -> Result:
+def inventory(account: Account, name: str) -> Result:
     """Return every bit that belongs to an instance; raise ChainsawError when there is none of this name."""
-    user = facts.account()
-    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-    if not purged(left_of(user.paths, name)):
-        applied_instance(user.paths, manifest, name)
+    manifest = account.current()
+    if not purged(left_of(account.paths, name)):
+        applied_instance(account.paths, manifest, name)
     start_api()
-    subject = subject_of(user.paths, name, manifest, others(user, manifest, name))
+    subject = subject_of(account.paths, name, manifest, others(account, manifest, name))
     found = innermost([item for item in resources_of(subject) if not item.place or files.exists(item.place)])
-    sizes = _sizes(user, found, subject)
+    sizes = _sizes(account, found, subject)
     rows: list[dict[str, Any]] = [
         {
             "kind": item.kind,
@@ -68,11 +67,11 @@ def _key(item: Resource) -> str:
     return item.place or f"{item.kind} {item.name}"
 
 
-def others(user: facts.Account, manifest: Manifest, name: str) -> InUse:
+def others(account: Account, manifest: Manifest, name: str) -> InUse:
     """Return what the rest of the site uses."""
-    used, parents = _images_in_use(user, manifest, name)
+    used, parents = _images_in_use(account, manifest, name)
     parents |= _parents(manifest.instances[name].images) if name in manifest.instances else {}
-    found = in_use(versions_of_rest(user.paths, manifest, name), used, records.read_chosen(user.paths), parents)
+    found = in_use(versions_of_rest(account.paths, manifest, name), used, records.read_chosen(account.paths), parents)
     # A certificate is issued again when an instance returns to the host that it had.
     now = [item for other, item in manifest.instances.items() if other != name]
     return replace(found, hosts=frozenset(host for item in now for host in item.hosts))
@@ -85,14 +84,14 @@ def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[D
     return [item for past in every for other, item in past.instances.items() if other in rest]
 
 
-def _images_in_use(user: facts.Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
+def _images_in_use(account: Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
     """Return the images that all but one instance use, and for each on which it stands."""
-    needs = [need for item in versions_of_rest(user.paths, manifest, name) for need in item.images]
+    needs = [need for item in versions_of_rest(account.paths, manifest, name) for need in item.images]
     needs += manifest.front.images if manifest.front else ()
-    catalog, shared = catalog_of(user.paths), shared_files()
-    for origin in records.read_chosen(user.paths):
+    catalog, shared = catalog_of(account.paths), shared_files()
+    for origin in records.read_chosen(account.paths):
         try:
-            needs += image_needs(sample_job(catalog.bundle(origin), shared, paths=user.paths))
+            needs += image_needs(sample_job(catalog.bundle(origin), shared, paths=account.paths))
         except ChainsawError:
             continue
     return {need.reference for need in needs}, _parents(needs)
@@ -110,20 +109,18 @@ def _parents(needs: Iterable[ImageNeed]) -> dict[str, str]:
     return {image: parent for image, parent in found.items() if image != parent}
 
 
-def unused_images_of(user: facts.Account, manifest: Manifest) -> list[str]:
+def unused_images_of(account: Account, manifest: Manifest) -> list[str]:
     """Return the images of ours in the store that nothing that is applied or was installed by hand uses."""
-    used, parents = _images_in_use(user, manifest)
-    present = [name for name in records.image_names(user.paths) if name.startswith(OWN_IMAGES)]
+    used, parents = _images_in_use(account, manifest)
+    present = [name for name in records.image_names(account.paths) if name.startswith(OWN_IMAGES)]
     return unused_images(present, used, parents)
 
 
-def _sizes(user: facts.Account, listed: Sequence[Resource], subject: Subject) -> dict[str, int]:
+def _sizes(account: Account, listed: Sequence[Resource], subject: Subject) -> dict[str, int]:
     """Return the bytes of resources, by their place or kind and name; of an image, what it adds to its parent."""
-    sizes = usage.disk_usage([item.place for item in listed if item.place], user.runtime, PATIENCE)
+    sizes = usage.disk_usage([item.place for item in listed if item.place], account.runtime, PATIENCE)
     images = [item.name for item in listed if item.kind == "image"]
-    known = Podman(user.runtime, (), ()).image_sizes(
-        image for image in images if image in records.image_names(user.paths)
-    )
+    known = account.podman.image_sizes(image for image in images if image in records.image_names(account.paths))
     sizes |= {
         f"image {name}": size - known.get(subject.others.parents.get(name, ""), 0) for name, size in known.items()
     }
@@ -134,18 +131,17 @@ def _sizes(user: facts.Account, listed: Sequence[Resource], subject: Subject) ->
     return sizes
 
 
-def orphans() -> Result:
+def orphans(account: Account) -> Result:
     """Return what is on this host because of chainsaw and belongs to no instance."""
-    user = facts.account()
-    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-    found = list(_orphans(user, manifest))
+    manifest = account.current()
+    found = list(_orphans(account, manifest))
     unseen: list[Diagnostic] = []
     try:
         start_api()
-        found += _strays(user, manifest)
+        found += _strays(account, manifest)
     except ChainsawError as error:
         unseen = [replace(item, severity="warning") for item in error.diagnostics]
-    sizes = usage.disk_usage([item.place for item in found if item.place], user.runtime, PATIENCE)
+    sizes = usage.disk_usage([item.place for item in found if item.place], account.runtime, PATIENCE)
     rows = [{"kind": item.kind, "name": item.name, "path": item.place, "size": sizes.get(item.place)} for item in found]
     shown = tuple((item.kind, item.name, _size(sizes.get(item.place)), item.reason) for item in found)
     lines = () if rows or unseen else ("nothing is here that belongs to no instance",)
@@ -153,18 +149,18 @@ def orphans() -> Result:
     return Result({"orphans": rows}, lines, tuple(unseen), table=table)
 
 
-def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
-    paths = user.paths
+def _orphans(account: Account, manifest: Manifest) -> Iterator[Resource]:
+    paths = account.paths
     for name in sorted(names_on_disk(paths) - manifest.instances.keys() - declared_names(paths)):
         left = left_of(paths, name)
         roots = outermost(item.place for item in left)
         yield from (replace(item, reason=f"chainsaw remove {name} --purge") for item in left if item.place in roots)
-    yield from (replace(item, reason="chainsaw remove --orphans") for item in unused_resources(user, manifest))
+    yield from (replace(item, reason="chainsaw remove --orphans") for item in unused_resources(account, manifest))
 
 
-def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
+def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
     """Yield containers, networks and sockets that are of no instance that is applied."""
-    paths, podman = user.paths, Podman(user.runtime, (), ())
+    paths, podman = account.paths, account.podman
     names = {*manifest.instances, FRONT}
     for container, instance in sorted(podman.labelled().items()):
         if instance not in names:
@@ -177,14 +173,15 @@ def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
             yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
 
 
-def unused_resources(user: facts.Account, manifest: Manifest) -> list[Resource]:
+def unused_resources(account: Account, manifest: Manifest) -> list[Resource]:
     """Return what no instance uses and holds no data: certificates, recipes, images and leftovers."""
-    paths = user.paths
+    paths = account.paths
     hosts = [host for host in files.list_directory(paths.certificates) if host not in manifest.hosts]
     certificates = [item for host in hosts for item in certificates_of(host, paths) if files.exists(item.place)]
     static = [("static", place.rpartition("/")[2], place) for place in unused_static(paths, manifest)]
-    recipes = [("recipe", place.removeprefix(f"{paths.recipes}/"), place) for place in unused_recipes(user, manifest)]
-    images = [("image", reference, "") for reference in unused_images_of(user, manifest)]
+    below = f"{paths.recipes}/"
+    recipes = [("recipe", place.removeprefix(below), place) for place in unused_recipes(account, manifest)]
+    images = [("image", reference, "") for reference in unused_images_of(account, manifest)]
     leftovers = [("leftover", place.rpartition("/")[2], place) for place in files.partial_files(paths.root)]
     rest: list[tuple[str, str, str]] = [*static, *recipes, *images, *leftovers]
     return [*certificates, *(Resource(kind, name, "purge", place) for kind, name, place in rest)]
@@ -197,12 +194,12 @@ def unused_static(paths: Paths, manifest: Manifest) -> list[str]:
     return [f"{paths.static}/{name}" for name in names if name not in used]
 
 
-def unused_recipes(user: facts.Account, manifest: Manifest) -> list[str]:
+def unused_recipes(account: Account, manifest: Manifest) -> list[str]:
     """Return the directories and links of recipes that no instance runs or declares, and nobody installed by hand."""
-    paths = user.paths
+    paths = account.paths
     chosen = records.read_chosen(paths)
     used = {(item.origin, item.digest[:16]) for item in versions_of_rest(paths, manifest)}
-    wanted = set(chosen) | {origin for origin, _ in used} | _declared_origins(user)
+    wanted = set(chosen) | {origin for origin, _ in used} | _declared_origins(account)
     found = []
     for source in files.list_directory(paths.recipes):
         for entry in files.list_directory(f"{paths.recipes}/{source}"):
@@ -214,15 +211,15 @@ def unused_recipes(user: facts.Account, manifest: Manifest) -> list[str]:
     return found
 
 
-def _declared_origins(user: facts.Account) -> set[str]:
+def _declared_origins(account: Account) -> set[str]:
     """Return the origins of the recipes that instances declare, applied or not."""
     from chainsaw.load.yaml import read_yaml
 
-    catalog = catalog_of(user.paths)
+    catalog = catalog_of(account.paths)
     found: set[str] = set()
-    for name in declared_names(user.paths):
+    for name in declared_names(account.paths):
         try:
-            value: Any = read_yaml(name, files.read_text(user.paths.instance_file(name)) or "").value
+            value: Any = read_yaml(name, files.read_text(account.paths.instance_file(name)) or "").value
             place = catalog.place(str(value.get("recipe")))
         except (ChainsawError, AttributeError):
             continue
