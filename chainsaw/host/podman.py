@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import files, process
+from chainsaw.host import disk, files, process
 from chainsaw.host.api import Api
 from chainsaw.model.block import SIZE, Range, intermediate
 from chainsaw.model.deployment import Ids
@@ -114,10 +114,8 @@ class Podman:
             for item in items:
                 self._add(tar, item)
         process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=archive.getvalue())
-        for item in items:
-            if item.content is None and files.exists(item.path):
-                continue
-            files.rename(f"{item.path}.partial", item.path)
+        made = [item for item in items if item.content is not None or not files.exists(item.path)]
+        files.publish(*((f"{item.path}.partial", item.path) for item in made))
 
     def check(self, container: str, argv: Sequence[str]) -> tuple[bool, str]:
         """Run a program in a container over the API; return whether all is well, and what it printed."""
@@ -161,6 +159,8 @@ class Podman:
         present = [path for path in paths if files.exists(path)]
         if present:
             process.run([*PODMAN, "unshare", "rm", "-rf", "--", *present])
+            # Before their ids are given to another, they are gone from the disk as well.
+            disk.sync_file_system(os.path.dirname(present[0]))
 
     def read_files(self, paths: Sequence[str]) -> bytes:
         """Return the contents of files one after the other, whoever owns them; those not there are left out."""

@@ -205,9 +205,12 @@ def _reflinks(target: Target) -> bool:
 
 def _write_for(target: Target, file: str, text: str) -> None:
     """Write a file below the user's home, as the user, so that no link there leads root astray."""
-    directory = file.rsplit("/", 1)[0]
+    directory, partial = file.rsplit("/", 1)[0], f"{file}{files.PARTIAL}"
     _as_user(target, ["mkdir", "-p", directory])
-    process.run(["runuser", "-u", target.name, "--", "tee", file], stdin=text.encode())
+    process.run(["runuser", "-u", target.name, "--", "tee", partial], stdin=text.encode())
+    _as_user(target, ["sync", partial])
+    _as_user(target, ["mv", "-T", partial, file])
+    _as_user(target, ["sync", directory])
 
 
 def _userdb_changes(target: Target) -> Iterator[Change]:
