@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -16,10 +16,11 @@ from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
 from chainsaw.model.artifact import Artifact, Tree, as_tree
-from chainsaw.model.deployment import Ids, Manifest
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET
-from chainsaw.plan.state import FRONT
+from chainsaw.plan.state import FRONT_SERVICE
 from chainsaw.work.apply.validate import validate_generation
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
@@ -51,7 +52,7 @@ class Worker:
 
     def record_block(self, action: act.RecordBlock) -> None:
         """Record a block before anything is made with it."""
-        records.write_block(self.user.paths, action.owner, action.start)
+        records.write_block(self.user.paths, action.name, action.start)
 
     def install_recipe(self, action: act.InstallRecipe) -> None:
         """Copy a recipe to where installed ones are."""
@@ -65,7 +66,7 @@ class Worker:
         """Make a directory; a new volume with a seed gets a copy of it. One of a block's is made with all others."""
         directory = action.directory
         seed: dict[str, bytes] = {}
-        if directory.seed:
+        if isinstance(directory, Volume) and directory.seed:
             recipe, below = directory.seed
             seed = self.catalog.bundle(recipe).below(below)
         if directory.ids is not None:
@@ -89,6 +90,7 @@ class Worker:
     def export_static(self, action: act.ExportStatic) -> None:
         """Export static files beside their place, then rename them into it; several instances may ask for the same."""
         export = action.export
+        assert action.owner is not None
         block = self.manifest.instances[action.owner].block
         assert block is not None
         target = f"{self.user.paths.static}/{export.key}"
@@ -151,14 +153,15 @@ class Worker:
 
     def reload_front(self, action: act.ReloadFront) -> None:
         """Let the front read its files, and wait until no worker answers from the former ones."""
-        self.manager.reload_unit(FRONT, RELOAD_TIMEOUT, _is_serving)
+        self.manager.reload_unit(FRONT_SERVICE, RELOAD_TIMEOUT, _is_serving)
 
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
+        assert action.owner is not None
         deployment = self.manifest.instances[action.owner]
         front = Front(self.https, f"{self.user.paths.authority}/ca.pem")
         patience = min(60, deployment.start_timeout) if deployment.services else 15
-        problem = probe(deployment.host, front, deployment.probe, patience)
+        problem = probe(deployment.route.host, front, deployment.probe, patience)
         if problem:
             raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
 
@@ -169,7 +172,7 @@ class Worker:
         container = next((service.container for service in own if service.unit == unit), "")
         return journal.last_words(unit, container, since)
 
-    def forget(self, names: Mapping[str, str]) -> None:
+    def forget(self, names: Collection[str]) -> None:
         """Forget what the named units were started from."""
         kept = {unit: digest for unit, digest in records.read_applied(self.user.paths).items() if unit not in names}
         records.write_applied(self.user.paths, kept)

@@ -14,6 +14,7 @@ from chainsaw.host import facts, files, journal, usage
 from chainsaw.host.podman import Podman
 from chainsaw.host.store import generations, records
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
+from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.resources import InUse, Resource, in_use, resources_of, unused_images
@@ -74,9 +75,9 @@ def others(user: facts.Account, manifest: Manifest, name: str) -> InUse:
 
 def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
     """Return what all but one instance are, and what they were in the generations to which they can return."""
-    former = [generations.read_manifest(paths, number) for number in generations.numbers(paths)]
     rest = manifest.instances.keys() - {name}
-    return [item for past in (manifest, *former) for other, item in past.instances.items() if other in rest]
+    every = (manifest, *generations.former_manifests(paths))
+    return [item for past in every for other, item in past.instances.items() if other in rest]
 
 
 def _images_in_use(user: facts.Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
@@ -150,7 +151,7 @@ def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
     names = manifest.instances.keys() | declared_names(paths)
     for directory in (f"{paths.root}/instances", paths.public):
         for name in files.list_directory(directory):
-            if name not in names and name != "front" and not name.endswith(files.PARTIAL):
+            if name not in names and name != FRONT and not name.endswith(files.PARTIAL):
                 yield Resource("data", name, "purge", f"{directory}/{name}", f"chainsaw remove {name} --purge")
     for name in files.list_directory(f"{paths.own_files}/removed"):
         plain = name.removesuffix(".yaml")
@@ -159,13 +160,13 @@ def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
         plain = name.removesuffix(".md")
         if plain not in names and not files.exists(paths.removed_file(plain)):
             yield Resource("note", name, "purge", f"{paths.own_files}/notes/{name}", f"chainsaw remove {plain} --purge")
-    yield from _unused_by(user, manifest, _used_hosts(manifest))
+    yield from _unused_by(user, manifest, manifest.hosts)
 
 
 def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
     """Yield containers, networks and sockets that are of no instance that is applied."""
     paths, podman = user.paths, Podman(user.runtime, (), ())
-    names = {*manifest.instances, "front"}
+    names = {*manifest.instances, FRONT}
     for container, instance in sorted(podman.labelled().items()):
         if instance not in names:
             yield Resource("container", container, "purge", "", f"podman rm --force {container}")
@@ -175,10 +176,6 @@ def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
     for file in files.list_directory(paths.sockets):
         if file.removesuffix(".sock") not in names:
             yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
-
-
-def _used_hosts(manifest: Manifest) -> frozenset[str]:
-    return frozenset(item.host for item in manifest.instances.values())
 
 
 def _unused_by(user: facts.Account, manifest: Manifest, hosts: frozenset[str]) -> Iterator[Resource]:
