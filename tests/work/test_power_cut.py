@@ -161,16 +161,17 @@ def test_an_instance_that_was_half_deleted_has_no_block(paths):
 
 
 def test_what_belongs_to_blocks_is_placed_after_one_sync(tmp_path, written, monkeypatch):
-    from chainsaw.host import podman
+    from chainsaw.host.podman import program
+    from chainsaw.host.podman.placement import Placement
     from chainsaw.model.block import Range
 
     def unpack(argv, stdin):
         for name in ("one", "two"):
             (tmp_path / f"{name}.partial").write_text("secret")
 
-    monkeypatch.setattr(podman.process, "run", unpack)
+    monkeypatch.setattr(program.process, "run", unpack)
     ranges = [Range("admin", 524288, 65536)]
-    user = podman.Podman(str(tmp_path), ranges, ranges)
+    user = program.Program(ranges, ranges)
     ids = Ids(uid=524288, gid=524288)
-    user.place([podman.Placement(str(tmp_path / name), 0o400, ids, b"secret") for name in ("one", "two")])
+    user.place([Placement(str(tmp_path / name), 0o400, ids, b"secret") for name in ("one", "two")])
     assert written == ["sync everything", "name one", "name two", "sync ."]

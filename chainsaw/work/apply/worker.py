@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import certificates, files, journal
-from chainsaw.host.facts import Account
+from chainsaw.host.account import Account
 from chainsaw.host.observe import issued_record
-from chainsaw.host.podman import Placement, Podman
+from chainsaw.host.podman import Podman
+from chainsaw.host.podman.placement import Placement
 from chainsaw.host.probe import probe
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
