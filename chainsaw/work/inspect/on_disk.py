@@ -37,4 +37,4 @@ def names_on_disk(paths: Paths) -> set[str]:
         for entry in files.list_directory(directory)
         if entry.endswith(ending)
     }
-    return found - {FRONT}
+    return {name for name in found if name != FRONT and not name.endswith(files.PARTIAL)}
