@@ -108,7 +108,7 @@ def test_what_a_crash_leaves_is_found(paths, applied):
 
 
 def test_whoever_is_at_work_is_named(paths, applied):
-    with another_chainsaw(paths.lock, "chainsaw apply"):
+    with another_chainsaw(paths.site_lock, "chainsaw apply"):
         assert readings.leftovers(paths).holder.startswith("chainsaw apply (process ")
     assert readings.leftovers(paths).holder == "", "its note outlives it, the lock does not"
 

@@ -115,7 +115,7 @@ def test_an_instance_that_cannot_be_stopped_keeps_its_name(blog):
     assert refused(renamed, "blog", "club")[1] is Exit.HOST
     left = everything(blog)
     assert {path: left.get(path) for path in before} == before
-    assert {path.rpartition("/")[2] for path in left.keys() - before.keys()} <= {"lock", "renaming", "podman.json"}
+    assert {path.rpartition("/")[2] for path in left.keys() - before.keys()} <= {"site", "renaming", "podman.json"}
 
 
 def moved(admin):
@@ -194,4 +194,4 @@ def test_a_clone_that_cannot_be_made_leaves_nothing(blog):
     assert refused(cloned, "blog", "club")[1] is Exit.HOST
     left = everything(blog)
     assert {path: left.get(path) for path in before} == before
-    assert {path.rpartition("/")[2] for path in left.keys() - before.keys()} <= {"lock", "podman.json"}
+    assert {path.rpartition("/")[2] for path in left.keys() - before.keys()} <= {"site", "podman.json"}
