@@ -16,7 +16,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, process
 from chainsaw.host.api import Api
 from chainsaw.model.block import SIZE, Range, intermediate
-from chainsaw.model.deployment import Ids
+from chainsaw.model.volume import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
 LABEL = "chainsaw.instance"

@@ -16,6 +16,7 @@ from chainsaw.host.store import generations
 from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, intent_path
 from chainsaw.model.deployment import Deployment, Manifest, ProbeRequest
 from chainsaw.model.paths import Paths
+from chainsaw.model.route import Route
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.history.history import ChangeRecord, commit_change, outcomes_of, paths_about
 
@@ -123,7 +124,13 @@ def deployment(name: str, text: str, version: str) -> Deployment:
     host = f"{name}.example.org"
     probe = ProbeRequest(path="/", status=200)
     return Deployment(
-        name=name, recipe="wordpress", version=version, digest=digest, host=host, path="/", block=None, probe=probe
+        name=name,
+        recipe="wordpress",
+        version=version,
+        digest=digest,
+        routes=(Route(host=host, path="/"),),
+        block=None,
+        probe=probe,
     )
 
 

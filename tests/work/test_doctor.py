@@ -277,7 +277,7 @@ def test_of_an_applied_site_whose_manager_is_silent(account, applied):
     assert found["instance of blog"] == "fail", "its directories are not there"
     assert found["generated files"] == "ok"
     assert found["nginx"] == "unknown"
-    host = next(iter(applied.instances.values())).host
+    host = next(iter(applied.instances.values())).route.host
     assert f"certificate of {host}" in found
     assert f"DNS of {host}" in found
 
@@ -430,7 +430,7 @@ def test_failed_units_are_forgotten_and_the_api_starts_again():
 def settled(account, applied, paths):
     """All that is applied is in place, but for units."""
     for deployment in (applied.front, *applied.instances.values()):
-        for directory in deployment.directories:
+        for directory in deployment.places:
             files.make_directory(directory.path.replace("/home/admin", paths.home))
         for secret in deployment.secrets:
             files.write_atomic(secret.path.replace("/home/admin", paths.home), b"x")
@@ -487,7 +487,7 @@ def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, car
 
 
 def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
-    lost = next(item.path for item in at_home.instances["blog"].directories if "/volumes/" in item.path)
+    lost = at_home.instances["blog"].volumes[0].path
     files.remove_tree(lost)
     told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
     assert f"left blog alone: {lost} is gone" in told

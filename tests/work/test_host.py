@@ -22,8 +22,9 @@ from chainsaw.host.probe import probe
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
 from chainsaw.model.block import SIZE, Range
-from chainsaw.model.deployment import Ids, ProbeRequest
+from chainsaw.model.deployment import ProbeRequest
 from chainsaw.model.paths import Paths
+from chainsaw.model.volume import Ids
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
 from chainsaw.work.apply.apply import Plan, settle

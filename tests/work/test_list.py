@@ -27,10 +27,13 @@ def seen(goldens, admin):
     """A blog that runs, all of whose directories are there."""
     manifest = goldens["wordpress"].manifest
     blog = manifest.instances["blog"]
-    places = [item.model_copy(update={"path": f"{admin.paths.home}{item.path}"}) for item in blog.directories]
-    for place in places:
+
+    def at_home(items):
+        return tuple(item.model_copy(update={"path": f"{admin.paths.home}{item.path}"}) for item in items)
+
+    blog = blog.model_copy(update={"directories": at_home(blog.directories), "volumes": at_home(blog.volumes)})
+    for place in blog.places:
         Path(place.path).mkdir(parents=True, exist_ok=True)
-    blog = blog.model_copy(update={"directories": tuple(places)})
     units = {APP: unit(), DB: unit(since=300), SOCKET: unit(since=400)}
     return Snapshot(
         manifest.model_copy(update={"instances": {"blog": blog}}),
@@ -124,7 +127,7 @@ def test_a_unit_that_begins_anew_again_and_again_is_warned_of(admin, seen):
 
 
 def test_a_directory_that_is_gone_is_warned_of(admin, seen):
-    place = seen.manifest.instances["blog"].directories[-1].path
+    place = seen.manifest.instances["blog"].volumes[-1].path
     Path(place).rmdir()
     assert warned(admin, seen) == [f"{place} is gone"]
 

@@ -11,6 +11,7 @@ from another import another_chainsaw
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.store import records
+from chainsaw.model.route import Route
 from chainsaw.work.config.new import new
 from chainsaw.work.inspect.inventory import orphans, unused_images_of, unused_recipes, versions_of_rest
 from chainsaw.work.lifecycle.prune import prune
@@ -224,7 +225,13 @@ def version(deployment, name, digest):
     need = deployment.images[0].model_copy(update={"reference": f"localhost/chainsaw/wordpress-app:{digest}"})
     host = f"{name}.example.org"
     return deployment.model_copy(
-        update={"name": name, "digest": digest * 64, "images": (need,), "host": host, "static": None}
+        update={
+            "name": name,
+            "digest": digest * 64,
+            "images": (need,),
+            "routes": (Route(host=host, path="/"),),
+            "static": None,
+        }
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.store import generations
 from chainsaw.model.artifact import Artifact
-from chainsaw.model.deployment import Manifest, Service
+from chainsaw.model.deployment import ComponentService, Manifest
 from chainsaw.work.result import Quiet
 from chainsaw.work.service.service import restart
 
@@ -49,7 +49,7 @@ def test_files_alone_have_nothing_to_restart(blog):
 
 
 def test_without_a_user_manager_nothing_is_restarted(blog):
-    blog(services=(Service(unit="app@blog.service", digest="1", container="blog.app"),))
+    blog(services=(ComponentService(unit="app@blog.service", digest="1", container="blog.app", component="app"),))
     problem, code = refused("blog")
     assert (problem.code, code) == ("no-user-manager", Exit.HOST)
 

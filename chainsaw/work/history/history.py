@@ -151,8 +151,8 @@ def _without_git(user: facts.Account, name: str | None, limit: int) -> Result:
     paths = user.paths
     entries: list[dict[str, Any]] = []
     former: Manifest | None = None
-    for number in generations.numbers(paths):
-        manifest = generations.read_manifest(paths, number)
+    for manifest in generations.former_manifests(paths):
+        number = manifest.number
         names = changed_between(former, manifest)
         if name is None or name in names:
             details = list(outcomes_of(manifest, names, {}))

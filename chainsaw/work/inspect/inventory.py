@@ -75,9 +75,9 @@ def others(user: facts.Account, manifest: Manifest, name: str) -> InUse:
 
 def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
     """Return what all but one instance are, and what they were in the generations to which they can return."""
-    former = [generations.read_manifest(paths, number) for number in generations.numbers(paths)]
     rest = manifest.instances.keys() - {name}
-    return [item for past in (manifest, *former) for other, item in past.instances.items() if other in rest]
+    every = (manifest, *generations.former_manifests(paths))
+    return [item for past in every for other, item in past.instances.items() if other in rest]
 
 
 def _images_in_use(user: facts.Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
@@ -160,7 +160,7 @@ def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
         plain = name.removesuffix(".md")
         if plain not in names and not files.exists(paths.removed_file(plain)):
             yield Resource("note", name, "purge", f"{paths.own_files}/notes/{name}", f"chainsaw remove {plain} --purge")
-    yield from _unused_by(user, manifest, _used_hosts(manifest))
+    yield from _unused_by(user, manifest, manifest.hosts)
 
 
 def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
@@ -176,10 +176,6 @@ def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
     for file in files.list_directory(paths.sockets):
         if file.removesuffix(".sock") not in names:
             yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
-
-
-def _used_hosts(manifest: Manifest) -> frozenset[str]:
-    return frozenset(item.host for item in manifest.instances.values())
 
 
 def _unused_by(user: facts.Account, manifest: Manifest, hosts: frozenset[str]) -> Iterator[Resource]:

@@ -76,7 +76,7 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
 
 def missing_directories(deployment: Deployment) -> list[str]:
     """Return the directories of an instance that are not there."""
-    return [item.path for item in deployment.directories if not files.exists(item.path)]
+    return [item.path for item in deployment.places if not files.exists(item.path)]
 
 
 def _declared(user: facts.Account, name: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def status(name: str) -> Result:
     user = facts.account()
     manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
     deployment = applied_instance(user.paths, manifest, name)
-    volumes = _volumes(user, deployment)
+    volumes = [item.path for item in deployment.volumes]
     # What takes long is begun first; meanwhile the rest is looked at.
     with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
         units = units_around(manager, name)
@@ -53,7 +53,9 @@ def status(name: str) -> Result:
         data = _data(user, seen, deployment, parts)
         found = sizes.result()
         data["disk"] = usage.total(places, found)
-        data["volumes"] = [{"name": _name_of(path), "path": path, "size": found.get(path)} for path in volumes]
+        data["volumes"] = [
+            {"name": item.name, "path": item.path, "size": found.get(item.path)} for item in deployment.volumes
+        ]
         # Why something does not run, it says in words of its own.
         data["log"] = _grave_words(deployment, "") if _is_in_trouble(data) else trouble.result()
     data["next"] = next(_next_steps(data), None)
@@ -80,7 +82,7 @@ def _data(user: facts.Account, seen: Snapshot, deployment: Deployment, parts: li
         "components": parts,
         "socket": _unit(seen, deployment.socket),
         "timers": [_unit(seen, timer) for timer in deployment.timers],
-        "certificate": _certificate(user, deployment.host),
+        "certificate": _certificate(user, deployment.route.host),
         "edited": seen.edited(name),
         "changed": name in seen.pending.changed,
         "problems": [item.as_dict() for item in seen.pending.problems],
@@ -132,16 +134,6 @@ def _check(user: facts.Account, service: Service) -> tuple[str | None, str]:
     except ChainsawError as error:
         return None, f"it could not be asked: {error.diagnostics[0].message}"
     return "healthy" if well else "unhealthy", printed
-
-
-def _volumes(user: facts.Account, deployment: Deployment) -> list[str]:
-    paths = user.paths
-    own = (f"{paths.instance(deployment.name)}/volumes/", f"{paths.public}/{deployment.name}/")
-    return [item.path for item in deployment.directories if item.path.startswith(own)]
-
-
-def _name_of(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def _grave_words(deployment: Deployment, pattern: str = TROUBLE) -> list[dict[str, Any]]:

@@ -17,7 +17,6 @@ from chainsaw.load.recipe import instance_bundle
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import FRONT
-from chainsaw.model.paths import Paths
 from chainsaw.work.config.inputs import compile_intent, read_intent
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.recipes.catalog import catalog_of
@@ -106,9 +105,10 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield "It starts again after a reboot, as long as `chainsaw.target` is in"
     yield f"`{paths.unit_links}/default.target.wants` and `loginctl enable-linger` holds.\n"
     yield "## Its data\n"
-    yield from (f"- `{item.path}`" for item in deployment.directories if _is_data(paths, deployment, item.path))
+    yield from (f"- `{item.path}`" for item in deployment.volumes)
     yield from (f"- `{item.path}` (secret)" for item in deployment.secrets)
-    yield f"- `{paths.certificates}/{deployment.host}`: the certificate; put another one there with the same names\n"
+    yield from (f"- `{paths.certificates}/{host}`: the certificate" for host in deployment.hosts)
+    yield "\nPut another certificate where one is, with the same names of files.\n"
     yield "## Its images\n"
     yield "They are in the store already. To build them again, in this order:\n"
     for reference, base in builds:
@@ -116,7 +116,3 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield "\n## See what it does\n"
     yield f"    systemctl --user status 'app@{name}*' chainsaw-front"
     yield f"    journalctl --user -u 'app@{name}*'"
-
-
-def _is_data(paths: Paths, deployment: Deployment, place: str) -> bool:
-    return place.startswith((f"{paths.instance(deployment.name)}/volumes/", f"{paths.public}/{deployment.name}/"))

@@ -27,8 +27,7 @@ def prune_unused(user: facts.Account, steps: Steps) -> list[str]:
     """Delete what no instance uses; return what that was."""
     paths = user.paths
     manifest = generations.read_manifest(paths, generations.current_number(paths))
-    used = {item.host for item in manifest.instances.values()}
-    hosts = set(files.list_directory(paths.certificates)) - used
+    hosts = set(files.list_directory(paths.certificates)) - manifest.hosts
     with steps.step("sweep certificates"):
         drop_certificates(paths, hosts)
     places = [*unused_static(paths, manifest), *unused_recipes(user, manifest), *files.partial_files(paths.root)]
@@ -44,6 +43,6 @@ def prune_unused(user: facts.Account, steps: Steps) -> list[str]:
 def drop_certificates(paths: Paths, hosts: set[str]) -> None:
     """Delete the certificates of hosts, but for those that an instance has."""
     manifest = generations.read_manifest(paths, generations.current_number(paths))
-    for host in sorted(hosts - {item.host for item in manifest.instances.values()}):
+    for host in sorted(hosts - manifest.hosts):
         files.remove_tree(f"{paths.certificates}/{host}")
         files.remove(issued_record(paths, host))

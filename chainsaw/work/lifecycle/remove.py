@@ -83,7 +83,7 @@ def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None
     user = facts.account()
     paths, steps = user.paths, Steps()
     before = generations.read_manifest(paths, generations.current_number(paths))
-    hosts = {before.instances[name].host} if name in before.instances else set()
+    hosts = set(before.instances[name].hosts) if name in before.instances else set()
     removed = remove(name, request, report, catalog)
     if removed.exit is not Exit.OK:
         raise ChainsawError(list(removed.diagnostics), removed.exit)

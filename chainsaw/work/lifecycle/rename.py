@@ -156,14 +156,12 @@ def _while_down(deployment: Deployment, work: Callable[[], None], report: Report
 
 
 def _copy_volumes(user: facts.Account, source: Deployment, target: Deployment, report: Reporter) -> None:
-    paths, podman = user.paths, podman_of(user)
-    own = (f"{paths.instance(source.name)}/volumes/", f"{paths.public}/{source.name}/")
-    places = {item.path.rpartition("/")[2]: item.path for item in target.directories}
-    for directory in source.directories:
-        volume = directory.path.rpartition("/")[2]
-        if directory.path.startswith(own) and volume in places and files.exists(directory.path):
-            report.doing(f"copying {volume}")
-            copy_tree(podman, directory.path, places[volume], source.block, target.block)
+    podman = podman_of(user)
+    places = {item.name: item.path for item in target.volumes}
+    for volume in source.volumes:
+        if volume.name in places and files.exists(volume.path):
+            report.doing(f"copying {volume.name}")
+            copy_tree(podman, volume.path, places[volume.name], source.block, target.block)
 
 
 def _take_secrets(user: facts.Account, source: Deployment, target: Deployment) -> None:

@@ -132,10 +132,9 @@ def _former_number(paths: Paths, name: str | None) -> int:
     now = generations.read_manifest(paths, current)
     if name is not None and name not in instance_names() and not files.exists(paths.removed_file(name)):
         raise no_instance(name, frozenset(instance_names()))
-    for number in reversed([item for item in generations.numbers(paths) if item < current]):
-        then = generations.read_manifest(paths, number)
+    for then in reversed([item for item in generations.former_manifests(paths) if item.number < current]):
         if name is None or (name in then.instances and then.instances[name] != now.instances.get(name)):
-            return number
+            return then.number
     if name is not None and files.exists(paths.removed_file(name)):
         return 0
     message = f"there is no earlier generation {f'of {name} ' if name else ''}to return to"

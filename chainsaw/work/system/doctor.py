@@ -64,7 +64,7 @@ class Seen:
     @property
     def hosts(self) -> list[str]:
         """The host names that are routed."""
-        return sorted({item.host for item in self.manifest.instances.values()})
+        return sorted(self.manifest.hosts)
 
 
 def doctor(fix: bool, report: Reporter) -> Result:

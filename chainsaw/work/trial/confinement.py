@@ -26,9 +26,7 @@ def reachable(scene: Scene, one: str, other: str) -> list[str]:
         if f"{place.removeprefix(paths.home)}" in mounts
     ]
     block = scene.deployment(one).block
-    own = [
-        item for item in scene.deployment(other).directories if item.ids is not None and not item.path.endswith("/run")
-    ]
+    own = [item for item in scene.deployment(other).volumes if item.ids is not None]
     closed = [*(item.path for item in own), *(item.path for item in scene.deployment(other).secrets)]
     if block is None or not closed:
         return found

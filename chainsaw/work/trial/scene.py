@@ -112,7 +112,7 @@ class Scene:
 
     def get(self, name: str, path: str) -> Answer:
         """Return the answer of an instance's host to a path."""
-        return request(self.front, Asked(self.deployment(name).host, path), REQUEST_TIMEOUT)
+        return request(self.front, Asked(self.deployment(name).route.host, path), REQUEST_TIMEOUT)
 
     def secret(self, name: str, key: str) -> str:
         """Return a secret of an instance."""
