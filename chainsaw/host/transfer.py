@@ -6,7 +6,8 @@ import tarfile
 from typing import IO
 
 from chainsaw.host import files, process
-from chainsaw.host.podman import PODMAN, UNPACK, Podman
+from chainsaw.host.podman import Podman
+from chainsaw.host.podman.program import PODMAN, UNPACK
 from chainsaw.model.block import SIZE, intermediate
 
 
@@ -41,4 +42,4 @@ def copy_tree(podman: Podman, source: str, target: str, start: int | None, new_s
     pack = [*PODMAN, "unshare", "tar", "-C", source, "--format=pax", "--xattrs", "--numeric-owner", "-cf", "-", "."]
     process.pump(pack, [*UNPACK, "--xattrs", "-C", partial, "-f", "-"], renumber)
     podman.remove_trees([target])
-    files.rename(partial, target)
+    files.publish((partial, target))

@@ -7,9 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
+from acting import acting
 
 from chainsaw.host.store import generations
-from chainsaw.work.history.history import ChangeRecord, changed_between, commit_change, history, outcomes_of
+from chainsaw.host.worktree import Worktree
+from chainsaw.work.history import history as past
+from chainsaw.work.history.history import ChangeRecord, changed_between, commit_change, outcomes_of
+
+history = acting(past.history)
 
 DEED = ChangeRecord("apply", ("blog",), ("blog: wordpress 1",))
 
@@ -91,7 +96,7 @@ def test_a_generation_of_the_same_files_is_remembered_too(admin):
     ]
     assert admin.git("rev-parse", "refs/chainsaw/2", "HEAD").split()[0] == admin.git("rev-parse", "HEAD").strip()
     before = admin.git("rev-parse", "HEAD")
-    assert commit_change(admin.user, DEED, 2) == []
+    assert commit_change(admin.account, DEED, 2) == []
     assert admin.git("rev-parse", "HEAD") == before, "what only starts a unit again makes no generation"
 
 
@@ -117,7 +122,7 @@ def test_while_a_merge_is_under_way_nothing_is_committed(admin):
     admin.apply()
     conflict(admin)
     before = everything(admin)
-    (warning,) = commit_change(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.severity) == ("git-busy", "warning")
     assert warning.message == f"a merge is under way in {admin.own}, so what was applied is not committed"
     assert everything(admin) == before
@@ -135,7 +140,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
     tip = admin.git("rev-parse", branch)
     admin.git("switch", "-q", "--detach")
     admin.declare("blog", "Walks by the sea")
-    (warning,) = commit_change(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.account, DEED, 2)
     commit = admin.git("rev-parse", "HEAD").strip()
     assert (warning.code, warning.severity) == ("git-detached", "warning")
     assert warning.message.endswith(f"what was applied is commit {commit[:12]}")
@@ -146,7 +151,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
 
 def test_without_git_the_admin_is_told(admin, gitless):
     admin.declare("blog")
-    (warning,) = commit_change(admin.user, DEED, 1)
+    (warning,) = commit_change(admin.account, DEED, 1)
     assert (warning.code, warning.severity, warning.hint) == ("no-git", "warning", "sudo apt install git")
     assert not (admin.own / ".git").exists()
 
@@ -155,39 +160,88 @@ def locked(admin):
     admin.write(".git/index.lock", "")
 
 
-def broken(admin):
-    (admin.own / ".git/HEAD").unlink()
-
-
-def hollow(admin):
-    (admin.own / ".git").rename(admin.own / "kept.git")
-    (admin.own / ".git").mkdir()
-
-
 def lost(admin):
     (admin.own / ".git").rename(admin.own / "kept.git")
     admin.write(".git", "gitdir: /nowhere\n")
 
 
-def full(admin):
-    """Let there be no place for another object, as on a full disk."""
-    objects = admin.own / ".git/objects"
-    objects.rename(admin.own / ".git/kept")
-    objects.write_text("")
+FULL = """#!/bin/sh
+for word; do
+    case $word in add|commit) echo "fatal: unable to write new index file: No space left on device" >&2; exit 128;; esac
+done
+exec /usr/bin/git "$@"
+"""
 
 
-@pytest.mark.parametrize("mishap", [locked, broken, hollow, lost, full])
+@pytest.fixture
+def full_disk(tmp_path, monkeypatch) -> None:
+    """A disk on which git finds no place for another object."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(FULL)
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+
+
+@pytest.mark.parametrize("mishap", [locked, lost])
 def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin, mishap):
     admin.declare("blog")
     admin.apply()
     admin.declare("blog", "Walks by the sea")
     mishap(admin)
     before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
-    (warning,) = commit_change(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
     assert warning.message.startswith("what was applied is not committed: ")
     assert warning.hint == f"git -C {admin.own} status"
     assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
+
+
+def test_a_full_disk_damages_no_repository(admin, full_disk):
+    admin.declare("blog")
+    admin.write(".gitignore", "")
+    Worktree(str(admin.own)).create()
+    before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
+    (warning,) = commit_change(admin.account, DEED, 2)
+    assert warning.code == "git-refused"
+    assert warning.message.endswith("No space left on device")
+    assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
+
+
+def cut_off(admin):
+    """Leave what a power cut leaves of a commit that was not brought to the disk."""
+    head = admin.git("rev-parse", "HEAD").strip()
+    (admin.own / f".git/objects/{head[:2]}/{head[2:]}").chmod(0o644)
+    (admin.own / f".git/objects/{head[:2]}/{head[2:]}").write_bytes(b"")
+
+
+def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
+    admin.declare("blog")
+    admin.apply()
+    admin.declare("blog", "Walks in the hills")
+    admin.apply()
+    cut_off(admin)
+    admin.declare("blog", "Walks by the sea")
+    (warning,) = commit_change(admin.account, DEED, 3)
+    assert (warning.code, warning.severity) == ("git-repaired", "warning")
+    assert warning.message.startswith(f"the history in {admin.own} was damaged; it goes on from commit ")
+    assert admin.subjects()[1:] == ["apply: blog"]
+    assert admin.git("status", "--porcelain", "--", "instances") == ""
+    assert [entry["generation"] for entry in told().data["entries"]] == [3, 1]
+    assert commit_change(admin.account, DEED, 3) == []
+
+
+def test_what_holds_a_lock_no_more_holds_nobody_up(admin):
+    admin.declare("blog")
+    admin.apply()
+    admin.declare("blog", "Walks by the sea")
+    locked(admin)
+    os.utime(admin.own / ".git/index.lock", (0, 0))
+    (warning,) = commit_change(admin.account, DEED, 2)
+    assert (warning.code, warning.message) == (
+        "git-repaired",
+        f"removed {admin.own}/.git/index.lock, the lock of a git that is gone",
+    )
+    assert len(admin.subjects()) == 2
 
 
 def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
@@ -195,7 +249,7 @@ def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
         path.rmdir()
     admin.own.rmdir()
     os.symlink("/proc/self", admin.own)
-    (warning,) = commit_change(admin.user, DEED, 1)
+    (warning,) = commit_change(admin.account, DEED, 1)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
 
 
@@ -210,7 +264,7 @@ def test_the_newest_is_told_first_and_no_more_than_is_wanted(admin):
     assert len(told("blog", limit=1).data["entries"]) == 1
     assert set(entries[0]) == {"at", "who", "what", "details", "commit", "generation", "result"}
     assert abs(entries[0]["at"] - time.time()) < 60
-    assert (entries[0]["who"], entries[0]["result"]) == (admin.user.name, "done")
+    assert (entries[0]["who"], entries[0]["result"]) == (admin.account.name, "done")
 
 
 def test_an_entry_is_read_in_lines(admin):
@@ -219,7 +273,7 @@ def test_an_entry_is_read_in_lines(admin):
     stamp = time.strftime("%Y-%m-%d")
     first, *others = told().lines
     assert first.startswith(stamp)
-    assert first.endswith(f"  {admin.user.name}  generation 1  apply: blog, in part")
+    assert first.endswith(f"  {admin.account.name}  generation 1  apply: blog, in part")
     assert others == ["    blog: wordpress 1, failed and put back", "    For the winter"]
 
 
@@ -243,8 +297,8 @@ def test_what_chainsaw_commits_without_a_generation_was_not_made_by_hand(admin):
     admin.declare("blog")
     admin.apply()
     admin.write("notes/blog.md", "- the first\n")
-    commit_change(admin.user, ChangeRecord("note", ("blog",), ("blog: the first",), files=("notes",)))
-    assert told().lines[0].endswith(f"  {admin.user.name}  note: blog")
+    commit_change(admin.account, ChangeRecord("note", ("blog",), ("blog: the first",), files=("notes",)))
+    assert told().lines[0].endswith(f"  {admin.account.name}  note: blog")
 
 
 def test_names_that_begin_alike_are_told_apart(admin):

@@ -46,7 +46,7 @@ def seen(goldens, admin):
 
 def told(admin, seen):
     """Return the one row, as data and as it is shown."""
-    result = report_on(admin.user, seen)
+    result = report_on(admin.account, seen)
     (row,), (shown,) = result.data["instances"], result.table.rows
     return row, dict(zip(HEADING, shown, strict=True)), result
 
@@ -163,10 +163,10 @@ def test_a_file_that_cannot_be_read_is_told_with_what_is_wrong(admin):
 def test_instances_stand_in_the_order_of_their_names(admin, seen):
     for name in ("zoo", "attic"):
         admin.declare(name)
-    result = report_on(admin.user, changed(seen, declared=frozenset(["zoo", "blog", "attic"])))
+    result = report_on(admin.account, changed(seen, declared=frozenset(["zoo", "blog", "attic"])))
     assert [row["name"] for row in result.data["instances"]] == ["attic", "blog", "zoo"]
 
 
 def test_where_there_is_no_instance_the_first_step_is_shown(admin):
-    result = report_on(admin.user, Snapshot(EMPTY))
+    result = report_on(admin.account, Snapshot(EMPTY))
     assert (result.data, result.lines) == ({"instances": []}, ("no instance is declared: chainsaw new RECIPE NAME",))

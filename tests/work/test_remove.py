@@ -6,18 +6,24 @@ import os
 from pathlib import Path
 
 import pytest
+from acting import acting
 from another import another_chainsaw
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.store import records
 from chainsaw.model.route import Route
-from chainsaw.work.config.new import new
-from chainsaw.work.inspect.inventory import orphans, unused_images_of, unused_recipes, versions_of_rest
-from chainsaw.work.lifecycle.prune import prune
-from chainsaw.work.lifecycle.remove import deleted_by, purge, remove
-from chainsaw.work.recipes.install import uninstall
+from chainsaw.work.config.new import new as declare
+from chainsaw.work.inspect import inventory
+from chainsaw.work.inspect.inventory import unused_images_of, unused_recipes, versions_of_rest
+from chainsaw.work.lifecycle import prune as pruning
+from chainsaw.work.lifecycle import remove as removing
+from chainsaw.work.recipes import install
 from chainsaw.work.result import Quiet, Request
+
+remove, purge, deleted_by = acting(removing.remove), acting(removing.purge), acting(removing.deleted_by)
+prune, orphans = acting(pruning.prune), acting(inventory.orphans)
+new, uninstall = acting(declare), acting(install.uninstall)
 
 NO_NAMES = ["", ".", "..", "../instances", "../../chainsaw", "front", "Blog", "blog/volumes", "blog\n", "-blog", "all"]
 
@@ -187,10 +193,12 @@ def test_a_new_instance_does_not_get_the_data_of_one_that_was_removed(data):
 def test_what_would_be_deleted_is_shown_before(data, podman):
     rows = deleted_by("blog").table.rows
     assert [row[:2] for row in rows] == [
+        ("file", data.paths.instance_file("blog")),
         ("data", data.paths.instance("blog")),
         ("data", f"{data.paths.public}/blog"),
+        ("note", data.paths.notes_file("blog")),
     ]
-    assert all(row[2].endswith("kB") for row in rows)
+    assert [row[2].endswith("kB") for row in rows] == [False, True, True, False]
 
 
 class Impatient(Quiet):
@@ -251,17 +259,17 @@ def test_images_and_recipes_stay_to_which_an_instance_could_return(admin, blog):
     admin.arrange(version(blog, "blog", "a"), version(blog, "club", "c"))
     manifest = admin.arrange(version(blog, "blog", "b"))
     assert [item.digest[0] for item in versions_of_rest(admin.paths, manifest)] == ["b", "a", "b"]
-    assert unused_recipes(admin.user, manifest) == places[2:], "nobody returns to what was removed"
-    assert unused_images_of(admin.user, manifest) == ["localhost/chainsaw/wordpress-app:c"]
+    assert unused_recipes(admin.account, manifest) == places[2:], "nobody returns to what was removed"
+    assert unused_images_of(admin.account, manifest) == ["localhost/chainsaw/wordpress-app:c"]
 
 
 def test_what_is_installed_for_its_own_sake_stays(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     manifest = admin.arrange()
-    assert unused_recipes(admin.user, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
+    assert unused_recipes(admin.account, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
     records.write_chosen(admin.paths, ["chainsaw/wordpress"])
-    assert unused_recipes(admin.user, manifest) == []
+    assert unused_recipes(admin.account, manifest) == []
 
 
 def test_an_installation_is_taken_back_and_what_nobody_uses_goes(data, podman, blog):
@@ -295,7 +303,7 @@ def test_what_a_declared_instance_will_need_stays(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     admin.declare("blog")
-    assert unused_recipes(admin.user, admin.arrange()) == []
+    assert unused_recipes(admin.account, admin.arrange()) == []
 
 
 def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
@@ -311,8 +319,8 @@ def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
     found = [(item["kind"], item["name"]) for item in orphans().data["orphans"]]
     assert found == [
         ("data", "club"),
-        ("data", "club"),
-        ("file", "old.yaml"),
+        ("data", "public/club"),
+        ("file", "removed/old.yaml"),
         ("note", "older.md"),
         ("certificate", "old.example.org"),
         ("static", "wiki-1"),

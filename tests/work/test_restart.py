@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.store import generations
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import ComponentService, Manifest
 from chainsaw.work.result import Quiet
-from chainsaw.work.service.service import restart
+from chainsaw.work.service import service
+
+restart = acting(service.restart)
 
 
 @pytest.fixture

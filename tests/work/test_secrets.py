@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from acting import acting
 from identity import identity
 
 from chainsaw.errors import ChainsawError, Exit
@@ -15,10 +16,14 @@ from chainsaw.model.deployment import Deployment, ProbeRequest, SecretFile
 from chainsaw.model.recipe import Rotation
 from chainsaw.model.route import Route
 from chainsaw.model.volume import Ids
-from chainsaw.work.data.secrets import bring_in, list_secrets, rotate_secret, show_secret
+from chainsaw.work.data import secrets
+from chainsaw.work.data.secrets import bring_in
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.result import Quiet
+
+list_secrets, show_secret = acting(secrets.list_secrets), acting(secrets.show_secret)
+rotate_secret = acting(secrets.rotate_secret)
 
 IDS = Ids(uid=590824, gid=590824)
 RECIPE = """

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts
+from chainsaw.host import facts, gitrepair
+from chainsaw.host.account import Account
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import OWN, Commit, Worktree, is_installed
 from chainsaw.model.deployment import Manifest
@@ -38,30 +41,53 @@ class ChangeRecord:
     files: tuple[str, ...] = OWN
 
 
-def commit_change(user: facts.Account, change: ChangeRecord, generation: int | None = None) -> list[Diagnostic]:
+def commit_change(account: Account, change: ChangeRecord, generation: int | None = None) -> list[Diagnostic]:
     """Commit the admin's files as they are, which a generation is made of; return, as warnings, what prevents it."""
-    tree = Worktree(user.paths.own_files)
+    tree = Worktree(account.paths.own_files)
     if not is_installed():
         return [NO_GIT]
-    try:
-        if not tree.exists:
-            tree.create()
-        if busy := tree.obstacle():
-            message = f"{busy} is under way in {tree.path}, so what was applied is not committed"
-            return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
-        # Another version of a recipe makes another generation of the same files.
-        is_news = generation is not None and tree.marked(generation) is None
-        commit = tree.commit(_message(change, generation), author_of(user), change.files, is_news)
-        if commit is None:
-            return []
-        if generation is not None:
-            tree.mark(commit, generation)
-        if tree.is_detached():
-            message = f"{tree.path} is on no branch; what was applied is commit {commit[:12]}"
-            return [_warning("git-detached", message, f"git -C {tree.path} switch -c NAME keeps it")]
-    except ChainsawError as error:
-        message = f"what was applied is not committed: {error.diagnostics[0].message}"
-        return [_warning("git-refused", message, f"git -C {tree.path} status")]
+    repairs = [partial(gitrepair.release_locks, tree), partial(gitrepair.repair, tree)]
+    repaired: list[Diagnostic] = []
+    while True:
+        try:
+            return [*repaired, *_commit(tree, account, change, generation)]
+        except (ChainsawError, OSError) as error:
+            done = _repair(repairs)
+            if not done:
+                return [*repaired, _refused(tree, error)]
+            repaired += [_warning("git-repaired", message, f"git -C {tree.path} log") for message in done]
+
+
+def _repair(repairs: list[partial[list[str]]]) -> list[str]:
+    """Try one repair after the other until one finds something to do; return what it did."""
+    while repairs:
+        with suppress(ChainsawError, OSError):
+            if done := repairs.pop(0)():
+                return done
+    return []
+
+
+def _refused(tree: Worktree, error: ChainsawError | OSError) -> Diagnostic:
+    reason = error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
+    return _warning("git-refused", f"what was applied is not committed: {reason}", f"git -C {tree.path} status")
+
+
+def _commit(tree: Worktree, account: Account, change: ChangeRecord, generation: int | None) -> list[Diagnostic]:
+    if not tree.exists:
+        tree.create()
+    if busy := tree.obstacle():
+        message = f"{busy} is under way in {tree.path}, so what was applied is not committed"
+        return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
+    # Another version of a recipe makes another generation of the same files.
+    is_news = generation is not None and tree.marked(generation) is None
+    commit = tree.commit(_message(change, generation), author_of(account), change.files, is_news)
+    if commit is None:
+        return []
+    if generation is not None:
+        tree.mark(commit, generation)
+    if tree.is_detached():
+        message = f"{tree.path} is on no branch; what was applied is commit {commit[:12]}"
+        return [_warning("git-detached", message, f"git -C {tree.path} switch -c NAME keeps it")]
     return []
 
 
@@ -69,9 +95,9 @@ def _warning(code: str, message: str, hint: str) -> Diagnostic:
     return Diagnostic(code, message, hint=hint, severity="warning")
 
 
-def author_of(user: facts.Account) -> str:
+def author_of(account: Account) -> str:
     """Return who does this, as git writes it."""
-    return f"{user.name} <{user.name}@{facts.node()}>"
+    return f"{account.name} <{account.name}@{facts.node()}>"
 
 
 def _message(change: ChangeRecord, generation: int | None) -> str:
@@ -92,12 +118,11 @@ def outcomes_of(manifest: Manifest, names: Iterable[str], failed: Mapping[str, o
     return tuple(found)
 
 
-def history(name: str | None, limit: int, with_diff: bool) -> Result:
+def history(account: Account, name: str | None, limit: int, with_diff: bool) -> Result:
     """Return what was done to an instance or to all, newest first."""
-    user = facts.account()
-    tree = Worktree(user.paths.own_files)
+    tree = Worktree(account.paths.own_files)
     if not (is_installed() and tree.exists):
-        return _without_git(user, name, limit)
+        return _without_git(account, name, limit)
     commits = _commits_about(tree, name)[:limit] if name else tree.log([], limit)
     paths = paths_about(name) if name else []
     entries = [_entry(item, tree.diff(item.id, paths) if with_diff else None) for item in commits]
@@ -146,9 +171,9 @@ def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"    {line}" for line in entry.get("diff", "").splitlines())
 
 
-def _without_git(user: facts.Account, name: str | None, limit: int) -> Result:
+def _without_git(account: Account, name: str | None, limit: int) -> Result:
     """Return what the generations on disk tell."""
-    paths = user.paths
+    paths = account.paths
     entries: list[dict[str, Any]] = []
     former: Manifest | None = None
     for manifest in generations.former_manifests(paths):
@@ -158,7 +183,7 @@ def _without_git(user: facts.Account, name: str | None, limit: int) -> Result:
             details = list(outcomes_of(manifest, names, {}))
             what = f"apply: {', '.join(sorted(names)) or 'the site'}"
             at = generations.written_at(paths, number)
-            entries.append({"at": at, "who": user.name, "what": what, "details": details, "generation": number})
+            entries.append({"at": at, "who": account.name, "what": what, "details": details, "generation": number})
         former = manifest
     entries = [{"commit": None, "result": None, **entry} for entry in reversed(entries)][:limit]
     lines = [line for entry in entries for line in _lines(entry)] or [_nothing(name)]
