@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import pytest
@@ -12,11 +11,10 @@ import pytest
 from .inhabitant import difference, look, named
 from .machine import CONFIG, DATA, HOME, QUADLETS, UNITS, Machine, wait
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WIDGET = "https://widget.localhost/"
 NAMES = ("widget", "gizmo", "cal", "one", "two")
-KILLED = -9
 BLOCK = 65536
 
 
@@ -214,31 +212,6 @@ def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine)
     assert "localhost/chainsaw/gadget-app" not in machine.admin("podman", "images")
 
 
-@pytest.mark.parametrize("state", ["running", "removed"])
-def test_a_purge_that_was_killed_is_finished_by_the_next(machine: Machine, state: str) -> None:
-    """The first half stops it as an apply does, the second deletes: each is struck at each of its steps."""
-    before = [row for row in orphans(machine) if row["kind"] != "data"]
-    for number in count(1):
-        begin(machine)
-        if state == "removed":
-            machine.chainsaw("remove", "widget")
-        words = ("remove", "widget", "--purge", "--yes")
-        done = machine.chainsaw(*words, code=None, fault=f"kill:{number}")
-        assert done.code in (0, KILLED), str(done)
-        if done.code == 0:
-            break
-        again = machine.chainsaw(*words, code=None)
-        assert again.code == 0, f"after kill:{number}: {again}"
-        assert named(machine, "widget") == set(), f"after kill:{number}"
-        assert machine.units("*widget*") == []
-        assert machine.admin("podman", "ps", "-aq", "--filter", "name=widget") == ""
-        assert "widget" not in machine.admin("podman", "network", "ls") + machine.admin("podman", "images")
-        assert [row for row in orphans(machine) if row["kind"] != "data"] == before
-        assert machine.plan() == []
-        assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == "", f"after kill:{number}"
-    assert number > 6, "there are more steps than that"
-
-
 # rename
 
 
@@ -259,29 +232,6 @@ def test_a_renamed_instance_is_what_it_was_under_another_name(machine: Machine, 
     assert "it is no widget" in told
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
     assert "no instance 'widget'" in machine.chainsaw("status", "widget", code=4).err
-
-
-@pytest.mark.parametrize("state", ["running", "removed"])
-def test_a_rename_that_was_killed_goes_on(machine: Machine, widget: str, state: str) -> None:
-    block, names = machine.block("widget"), ("widget", "gizmo")
-    for number in count(1):
-        name, new = names if number % 2 else names[::-1]
-        if state == "removed":
-            machine.chainsaw("remove", name)
-            machine.admin("mv", f"{CONFIG}/removed/{name}.yaml", f"{CONFIG}/instances/{name}.yaml")
-        done = machine.chainsaw("rename", name, new, code=None, fault=f"kill:{number}")
-        assert done.code in (0, KILLED), str(done)
-        if done.code:
-            again = machine.chainsaw("rename", name, new, code=None)
-            assert again.code == 0, f"after kill:{number}: {again}"
-        machine.serves(widget, "It is a widget")
-        assert machine.inside(f"{new}.app", "cat", "/srv/data/kept") == "walks\n"
-        assert machine.block(new) == block
-        assert machine.units(f"app@{name}*") == []
-        assert machine.plan() == []
-        if done.code == 0:
-            break
-    assert number > 6, "there are more steps than that"
 
 
 # clone
