@@ -10,6 +10,7 @@ from chainsaw.checks.check import Check, some
 from chainsaw.checks.observed import Files, IdNames, ImageStore, JournalStore
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.model.block import SIZE, Range
+from chainsaw.model.names import FRONT
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.blocks import allocate, free_blocks, overlapping, parse_ranges
 
@@ -61,7 +62,7 @@ def subordinate_ids(user: str, uid: int, texts: Mapping[str, str | None], record
     uids, gids = own
     if not problems:
         try:
-            allocate(["front"], recorded, uids, gids, user)
+            allocate([FRONT], recorded, uids, gids, user)
         except ChainsawError as error:
             problems = error.diagnostics
     if problems:

@@ -10,7 +10,7 @@ from chainsaw.errors import Diagnostic
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.plan.diff import FRONT_SOCKET
 from chainsaw.plan.observed import UnitDetails
-from chainsaw.plan.state import FRONT, instance_state, restarted
+from chainsaw.plan.state import FRONT_SERVICE, instance_state, restarted
 
 API = "podman.socket"
 FIX = "chainsaw doctor --fix"
@@ -138,8 +138,10 @@ def front(manifest: Manifest, units: Units | None) -> Iterator[Check]:
     if units is None:
         yield Check("front", "unknown", UNKNOWN_UNITS)
         return
-    state = units[FRONT].active if FRONT in units else "inactive"
+    state = units[FRONT_SERVICE].active if FRONT_SERVICE in units else "inactive"
     if state in ("active", "reloading"):
         yield Check("front", "ok", "runs")
     else:
-        yield Check("front", "fail", f"{FRONT} is {state}", f"journalctl --user -u {FRONT} -n 30, then {FIX}")
+        yield Check(
+            "front", "fail", f"{FRONT_SERVICE} is {state}", f"journalctl --user -u {FRONT_SERVICE} -n 30, then {FIX}"
+        )

@@ -29,11 +29,19 @@ def plan(names: tuple[str, ...], force: bool, explain: bool, as_json: bool) -> N
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--force", is_flag=True, help="Overwrite generated files that were edited by hand.")
 @click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is at work.")
+@click.option("--timings", is_flag=True, help="Show how many seconds each step took.")
 @why_option
 @explain_option
 @json_option
 def apply(
-    names: tuple[str, ...], dry_run: bool, force: bool, no_wait: bool, why: str, explain: bool, as_json: bool
+    names: tuple[str, ...],
+    dry_run: bool,
+    force: bool,
+    no_wait: bool,
+    timings: bool,
+    why: str,
+    explain: bool,
+    as_json: bool,
 ) -> None:
     """Without a NAME it covers all instances.
 
@@ -41,7 +49,7 @@ def apply(
     others go on; the exit code is 3 then.
     """
     with progress() as report:
-        request = Request(names, dry_run or explain, force, not no_wait, why=why, explained=explain)
+        request = Request(names, dry_run or explain, force, not no_wait, why=why, explained=explain, timings=timings)
         result = unchanged.apply(request, report)
     show("plan" if request.dry_run else "apply", result, as_json)
 

@@ -1,9 +1,10 @@
-"""The one gate through which every effect of a plan passes, so that a test can stop it at each."""
+"""The one gate through which every effect of a command passes, so that a test can stop it at each."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,7 +16,7 @@ _counted: dict[str, list[str]] = {}
 
 
 class Steps:
-    """Counts and names the effects of one command.
+    """Counts, names and times the effects of one command.
 
     For tests, the variable CHAINSAW_FAULT holds `kill:N` or `error:N`: the process is killed, or an OSError is raised,
     right before step N (1-based) takes effect; `kill:N+` and `error:N+` mean right after it. Steps are counted over
@@ -32,17 +33,28 @@ class Steps:
         if fault is None and asked not in _counted:
             _counted.clear()
         self.done: list[str] = _counted.setdefault(asked, []) if fault is None and asked else []
+        self.timings: list[tuple[str, float]] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Run one effect; its name is listed in `done`, in order."""
+        """Run one effect; its name is listed in `done`, in order, and its seconds in `timings`."""
         self.done.append(name)
         if self.list:
             with open(self.list, "a") as file:
                 file.write(f"{name}\n")
         self._strike(after=False)
-        yield
+        with self.timed(name):
+            yield
         self._strike(after=True)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Note how many seconds something takes that is no effect."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.timings.append((name, time.monotonic() - began))
 
     def _strike(self, after: bool) -> None:
         if len(self.done) != self.place or after != self.after:

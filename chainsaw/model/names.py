@@ -22,7 +22,9 @@ _TIMEZONE = re.compile(r"UTC|[A-Z][A-Za-z_+-]+(/[A-Z][A-Za-z0-9_+-]+){1,2}")
 _HEADER = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _CAPABILITY = re.compile(r"[A-Z][A-Z_]{2,30}")
 
-RESERVED = frozenset({"front", "chainsaw", "all", "combined"})
+FRONT = "front"
+"""The front's name where instances have theirs."""
+RESERVED = frozenset({FRONT, "chainsaw", "all", "combined"})
 """combined is a log format of nginx's own; chainsaw-NAME-root is the host user of NAME's root."""
 SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 SPAN_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

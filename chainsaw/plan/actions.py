@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -12,9 +13,9 @@ from chainsaw.model.deployment import Directory, ImageNeed, SecretFile, StaticEx
 
 @dataclass(frozen=True)
 class Action:
-    """One effect on the host; `owner` is the instance that it is for, or '' for the site."""
+    """One effect on the host; `owner` is the instance that it is for, or None for the site, its front included."""
 
-    owner: str
+    owner: str | None
     verb: ClassVar[str] = ""
     shows: ClassVar[str] = ""
     phase: ClassVar[int] = 0
@@ -25,13 +26,14 @@ class Action:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the action for the JSON envelope."""
-        return {"action": self.verb, "subject": self.subject(), "instance": self.owner or None}
+        return {"action": self.verb, "subject": self.subject(), "instance": self.owner}
 
 
 @dataclass(frozen=True)
 class RecordBlock(Action):
-    """Write down which block belongs to an instance."""
+    """Write down which block belongs to an instance, or to the front."""
 
+    name: str
     start: int
     verb = "record-block"
     shows = "ids"
@@ -151,7 +153,7 @@ class LinkQuadlets(Action):
 
 @dataclass(frozen=True)
 class StopUnit(Action):
-    """Stop a unit that goes, or that has to start anew."""
+    """Stop a unit that is removed, or that must restart."""
 
     name: str
     verb = "stop"
@@ -160,10 +162,12 @@ class StopUnit(Action):
 
 
 @dataclass(frozen=True)
-class Unlink(Link):
-    """Take the link of a unit away that is no longer there."""
+class Unlink(Action):
+    """Remove the link of a unit that is no longer there."""
 
+    name: str
     verb = "unlink"
+    shows = "name"
     phase = 110
 
 
@@ -177,7 +181,7 @@ class ReloadSystemd(Action):
 
 @dataclass(frozen=True)
 class StartUnit(Action):
-    """Start or restart a unit, and remember the digests that it is started from."""
+    """Start or restart a unit, and record the digests that it is started from."""
 
     name: str
     again: bool
@@ -208,6 +212,18 @@ class ProbeInstance(Action):
     phase = 150
 
 
-def summary(actions: list[Action]) -> list[dict[str, Any]]:
+Preparing = (
+    RecordBlock | InstallRecipe | ProvideImage | CreateDirectory | CreateSecret | ExportStatic | IssueCertificate
+)
+"""What is done before anything that runs is touched."""
+Switching = (
+    WriteGeneration | Activate | Link | LinkQuadlets | StopUnit | Unlink | ReloadSystemd | StartUnit | ReloadFront
+)
+"""What makes the host run the new generation."""
+Step = Preparing | Switching | ProbeInstance
+"""Any action of a plan."""
+
+
+def summary(actions: Sequence[Action]) -> list[dict[str, Any]]:
     """Return the actions for the JSON envelope, in order."""
     return [action.as_dict() for action in actions]

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from shlex import quote
-from typing import Any
+from typing import assert_never
 
 from chainsaw.model.deployment import Ids
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 
 
-def command_of(action: act.Action, paths: Paths) -> str:
+def command_of(action: act.Step, paths: Paths) -> str:
     """Return a line for a shell, with programs of podman, systemd and everyday, that does what an action does."""
-    return _COMMANDS[type(action)](action, _quoted(paths))
+    quoted = _quoted(paths)
+    match action:
+        case act.RecordBlock():
+            return _record_block(action, quoted)
+        case act.InstallRecipe():
+            return _install_recipe(action, quoted)
+        case act.ProvideImage():
+            return _provide_image(action, quoted)
+        case act.CreateDirectory():
+            return _create_directory(action, quoted)
+        case act.CreateSecret():
+            return _create_secret(action, quoted)
+        case act.ExportStatic():
+            return _export_static(action, quoted)
+        case act.IssueCertificate():
+            return _issue_certificate(action, quoted)
+        case act.WriteGeneration():
+            return _write_generation(action, quoted)
+        case act.Activate():
+            return _activate(action, quoted)
+        case act.Link():
+            return _link(action, quoted)
+        case act.LinkQuadlets():
+            return _link_quadlets(action, quoted)
+        case act.Unlink():
+            return _unlink(action, quoted)
+        case act.ReloadSystemd():
+            return _reload_systemd(action, quoted)
+        case act.StopUnit():
+            return _stop_unit(action, quoted)
+        case act.StartUnit():
+            return _start_unit(action, quoted)
+        case act.ReloadFront():
+            return _reload_front(action, quoted)
+        case act.ProbeInstance():
+            return _probe(action, quoted)
+        case _:
+            assert_never(action)
 
 
 def _quoted(paths: Paths) -> Paths:
@@ -28,8 +64,8 @@ def _owner(ids: Ids) -> str:
 
 
 def _record_block(action: act.RecordBlock, paths: Paths) -> str:
-    record = f'{{"format": 1, "name": "{action.owner}", "block": {action.start}}}'
-    return f"mkdir -p {paths.instance(action.owner)}; echo '{record}' > {paths.record(action.owner)}"
+    record = f'{{"format": 1, "name": "{action.name}", "block": {action.start}}}'
+    return f"mkdir -p {paths.instance(action.name)}; echo '{record}' > {paths.record(action.name)}"
 
 
 def _install_recipe(action: act.InstallRecipe, paths: Paths) -> str:
@@ -114,24 +150,3 @@ def _reload_front(action: act.ReloadFront, paths: Paths) -> str:
 
 def _probe(action: act.ProbeInstance, paths: Paths) -> str:
     return f"curl --cacert {paths.authority}/ca.pem URL-OF-{action.owner}"
-
-
-_COMMANDS: dict[type[act.Action], Callable[[Any, Paths], str]] = {
-    act.RecordBlock: _record_block,
-    act.InstallRecipe: _install_recipe,
-    act.ProvideImage: _provide_image,
-    act.CreateDirectory: _create_directory,
-    act.CreateSecret: _create_secret,
-    act.ExportStatic: _export_static,
-    act.IssueCertificate: _issue_certificate,
-    act.WriteGeneration: _write_generation,
-    act.Activate: _activate,
-    act.Link: _link,
-    act.LinkQuadlets: _link_quadlets,
-    act.Unlink: _unlink,
-    act.ReloadSystemd: _reload_systemd,
-    act.StopUnit: _stop_unit,
-    act.StartUnit: _start_unit,
-    act.ReloadFront: _reload_front,
-    act.ProbeInstance: _probe,
-}

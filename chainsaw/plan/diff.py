@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET, Observed
@@ -23,11 +24,16 @@ class Wanted:
     paths: Paths
 
 
-def make_plan(wanted: Wanted, observed: Observed) -> list[act.Action]:
+def make_plan(wanted: Wanted, observed: Observed) -> list[act.Step]:
     """Return the actions in the order in which they must be done."""
     changes = _file_changes(wanted, observed)
     found = list(_actions(wanted, observed, changes))
     return sorted(found, key=lambda action: action.phase)
+
+
+def _owner(name: str) -> str | None:
+    """Return the instance of a deployment; the front is the site's."""
+    return None if name == FRONT else name
 
 
 @dataclass(frozen=True)
@@ -53,27 +59,27 @@ def _file_changes(wanted: Wanted, observed: Observed) -> _Changes:
     )
 
 
-def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[act.Action]:
+def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[act.Step]:
     manifest = wanted.manifest
     for name, start in sorted(wanted.fresh_blocks.items()):
-        yield act.RecordBlock(name, start)
+        yield act.RecordBlock(_owner(name), name, start)
     deployments = [*([manifest.front] if manifest.front else []), *manifest.instances.values()]
     for deployment in deployments:
         yield from _preparations(deployment, observed, wanted.paths)
     for host in sorted({item.host for item in manifest.instances.values()} - observed.certificates):
-        yield act.IssueCertificate("", host)
+        yield act.IssueCertificate(None, host)
     manifest_differs = _applied_differs(manifest, observed.manifest)
     if changes or manifest_differs:
         number = observed.next_number
-        yield act.WriteGeneration("", number, changes.added, changes.changed, changes.removed)
-        yield act.Activate("", number)
+        yield act.WriteGeneration(None, number, changes.added, changes.changed, changes.removed)
+        yield act.Activate(None, number)
     units = {path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")}
     for name in sorted(units - observed.links):
-        yield act.Link("", name)
+        yield act.Link(None, name)
     if not observed.quadlets_linked:
-        yield act.LinkQuadlets("")
+        yield act.LinkQuadlets(None)
     for name in sorted(observed.links - units):
-        yield act.Unlink("", name)
+        yield act.Unlink(None, name)
     if (
         changes.touch("units/")
         or changes.touch("quadlets/")
@@ -81,7 +87,7 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
         or units != observed.links
         or not observed.quadlets_linked
     ):
-        yield act.ReloadSystemd("")
+        yield act.ReloadSystemd(None)
     yield from _unit_actions(wanted, observed, changes)
 
 
@@ -89,8 +95,8 @@ def _applied_differs(new: Manifest, old: Manifest) -> bool:
     return (new.instances, new.front) != (old.instances, old.front)
 
 
-def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> Iterator[act.Action]:
-    owner = deployment.name
+def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> Iterator[act.Step]:
+    owner = _owner(deployment.name)
     recipe = paths.installed(deployment.origin, deployment.digest)
     if deployment.origin and recipe not in observed.paths:
         yield act.InstallRecipe(owner, deployment.origin, recipe)
@@ -117,7 +123,7 @@ def _is_stale(unit: str, digest: str, observed: Observed, sleep: int | None = No
     return not up or observed.applied.get(unit) != digest
 
 
-def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[act.Action]:
+def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[act.Step]:
     manifest = wanted.manifest
     yield from _stops(wanted, observed)
     for name, deployment in manifest.instances.items():
@@ -132,21 +138,21 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
     yield from front
     renewed = {item.host for item in manifest.instances.values()} - observed.certificates
     if not front and (changes.touch("nginx/") or renewed or observed.unfinished):
-        yield act.ReloadFront("")
+        yield act.ReloadFront(None)
 
 
-def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Action]:
+def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Step]:
     """Yield the stop of each unit that runs because of us, or is one of ours and somebody started it, unwanted."""
     kept, former = _units(wanted.manifest), _units(observed.manifest, also_stopped=True)
     for unit, state in sorted(observed.units.items()):
         ours = unit in former or unit in observed.applied
         if ours and unit not in kept and state != "inactive":
-            yield act.StopUnit(former.get(unit, ""), unit)
+            yield act.StopUnit(former.get(unit), unit)
 
 
-def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
+def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
     """Yield what brings a deployment's units up to date: its services start as one, through the last of them."""
-    name = "" if deployment.name == "front" else deployment.name
+    name = _owner(deployment.name)
     socket, services = deployment.socket, deployment.services
     stale_socket = socket is not None and _is_stale(socket.unit, socket.digest, observed)
     processes = processes_of(deployment)
@@ -165,7 +171,7 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Action]:
 
 def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Iterator[act.StartUnit]:
     """Yield the starts of the units that pull all others of a deployment in; a gate pulls in the app behind it."""
-    owner = "" if deployment.name == "front" else deployment.name
+    owner = _owner(deployment.name)
     started = (*deployment.services, *([deployment.network] if deployment.network else []))
     digests = tuple((service.unit, service.digest) for service in started)
     units = [service.unit for service in deployment.services]
@@ -180,9 +186,9 @@ def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Ite
         yield act.StartUnit(owner, own[0], again, (*digests, own))
 
 
-def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str]:
+def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str | None]:
     """Return every unit of a manifest that should be up, with its owner; or all that it has."""
-    units = {TARGET: ""}
+    units: dict[str, str | None] = {TARGET: None}
     for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
         if deployment.serving == "stopped" and not also_stopped:
             continue
@@ -196,5 +202,5 @@ def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str]:
         )
         for service in own:
             if service:
-                units[service.unit] = deployment.name
+                units[service.unit] = _owner(deployment.name)
     return units

@@ -20,7 +20,7 @@ State = Literal[
     "no longer declared",
 ]
 Health = Literal["healthy", "starting", "unhealthy"]
-FRONT = "chainsaw-front.service"
+FRONT_SERVICE = "chainsaw-front.service"
 MANY = 3
 """So many restarts since a unit was started by somebody are worth a word."""
 
@@ -28,7 +28,7 @@ MANY = 3
 def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
     """Return the state of an applied instance; `units` are active states by unit, as systemd names them."""
     own = [service.unit for service in processes_of(deployment)]
-    needed = own if deployment.socket else [*own, FRONT]
+    needed = own if deployment.socket else [*own, FRONT_SERVICE]
     states = {units.get(unit, "inactive") for unit in needed}
     if deployment.serving == "stopped" and {units.get(unit, "inactive") for unit in own} <= {"inactive", "failed"}:
         return "stopped"

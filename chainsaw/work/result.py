@@ -31,8 +31,8 @@ class Result:
 class Request:
     """What was asked for: some instances or all, a dry run, edited files overwritten, waiting for the lock.
 
-    `why` is for those who read the history; what is not `remembered` leaves no trace there. A dry run that is
-    `explained` tells the commands that it stands for.
+    `why` is for those who read the history; what is not `recorded` leaves no trace there. A dry run that is
+    `explained` shows the commands that it stands for; `timings` shows the seconds of each step.
     """
 
     names: tuple[str, ...] = ()
@@ -43,6 +43,7 @@ class Request:
     why: str = ""
     recorded: bool = True
     explained: bool = False
+    timings: bool = False
 
 
 class Reporter(Protocol):

@@ -20,7 +20,7 @@ PROGRAMS = ["chainsaw", "cp", "curl", "install", "ln", "mkdir", "openssl", "podm
 IDS = Ids(uid=590824, gid=590825)
 ODD = Paths.of("/home/o'brien & sons", {})
 EVERY = [
-    act.RecordBlock("blog", 589824),
+    act.RecordBlock("blog", "blog", 589824),
     act.InstallRecipe("blog", "chainsaw/wiki", f"{ODD.recipes}/chainsaw/wiki@0123"),
     act.ProvideImage("blog", ImageNeed(reference="docker.io/library/debian:trixie")),
     act.ProvideImage("blog", ImageNeed(reference="localhost/chainsaw/wiki-app:1", base="php")),
@@ -32,17 +32,17 @@ EVERY = [
         "blog", SecretFile(path=ODD.secret("blog", "smtp"), key="smtp", length=0, ids=IDS, source=f"{ODD.root}/smtp")
     ),
     act.ExportStatic("blog", StaticExport(key="wiki-1", reference="localhost/a:1", root="/srv/app", scripts=())),
-    act.IssueCertificate("", "blog.example.org"),
-    act.WriteGeneration("", 7, (), (), ()),
-    act.Activate("", 7),
-    act.Link("", "app@blog.socket"),
-    act.LinkQuadlets(""),
-    act.Unlink("", "app@blog.socket"),
-    act.ReloadSystemd(""),
+    act.IssueCertificate(None, "blog.example.org"),
+    act.WriteGeneration(None, 7, (), (), ()),
+    act.Activate(None, 7),
+    act.Link(None, "app@blog.socket"),
+    act.LinkQuadlets(None),
+    act.Unlink(None, "app@blog.socket"),
+    act.ReloadSystemd(None),
     act.StopUnit("blog", "app@blog.service"),
     act.StartUnit("blog", "app@blog.service", False, ()),
     act.StartUnit("blog", "app@blog.service", True, ()),
-    act.ReloadFront(""),
+    act.ReloadFront(None),
     act.ProbeInstance("blog"),
 ]
 
@@ -113,19 +113,19 @@ def typed(action, paths):
 
 
 def test_what_is_typed_has_the_effect_of_the_action(paths):
-    typed(act.RecordBlock("blog", 589824), paths)
+    typed(act.RecordBlock("blog", "blog", 589824), paths)
     assert records.read_blocks(paths) == {"blog": 589824}
     assert json.loads(Path(paths.record("blog")).read_text())["name"] == "blog"
     directory = Directory(path=f"{paths.instance('blog')}/secrets", mode=0o711)
     typed(act.CreateDirectory("blog", directory), paths)
     assert os.stat(directory.path).st_mode & 0o7777 == 0o711
-    typed(act.Activate("", 7), paths)
+    typed(act.Activate(None, 7), paths)
     assert generations.current_number(paths) == 7
-    typed(act.LinkQuadlets(""), paths)
+    typed(act.LinkQuadlets(None), paths)
     assert os.readlink(paths.quadlet_link) == f"{paths.current}/quadlets"
-    typed(act.Link("", "app@blog.socket"), paths)
+    typed(act.Link(None, "app@blog.socket"), paths)
     assert os.readlink(f"{paths.unit_links}/app@blog.socket") == f"{paths.current}/units/app@blog.socket"
-    typed(act.Unlink("", "app@blog.socket"), paths)
+    typed(act.Unlink(None, "app@blog.socket"), paths)
     assert os.listdir(paths.unit_links) == []
 
 
@@ -133,7 +133,7 @@ def test_a_certificate_that_is_made_by_hand_is_one_of_the_local_authority(paths)
     from chainsaw.host.certificates import make_authority
 
     make_authority(paths.authority, "shed")
-    typed(act.IssueCertificate("", "blog.example.org"), paths)
+    typed(act.IssueCertificate(None, "blog.example.org"), paths)
     chain = f"{paths.certificates}/blog.example.org/chain.pem"
     verify = ["openssl", "verify", "-verify_hostname", "blog.example.org", "-CAfile", f"{paths.authority}/ca.pem"]
     assert subprocess.run([*verify, chain], check=True, capture_output=True, text=True).stdout.endswith(": OK\n")

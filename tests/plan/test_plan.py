@@ -124,7 +124,7 @@ def test_nothing_on_the_host_means_that_all_is_made_once(goldens):
         verify(plan, BARE)
         made = [action.directory.path for action in plan if isinstance(action, act.CreateDirectory)]
         assert len(set(made)) == len(made)
-        blocks = {action.owner: action.start for action in plan if isinstance(action, act.RecordBlock)}
+        blocks = {action.name: action.start for action in plan if isinstance(action, act.RecordBlock)}
         assert blocks == site.blocks
 
 
@@ -232,7 +232,7 @@ def test_a_certificate_that_is_due_is_issued_and_read(goldens):
     issue, reload = only(
         make_plan(target(goldens["wordpress"], observed), observed), act.IssueCertificate, act.ReloadFront
     )
-    assert (issue.host, reload.owner) == ("blog.example.org", "")
+    assert (issue.host, reload.owner) == ("blog.example.org", None)
 
 
 def test_an_edited_file_is_written_anew(goldens):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainsaw.plan.observed import UnitDetails
-from chainsaw.plan.state import FRONT, instance_health, instance_state, restarted, state_since
+from chainsaw.plan.state import FRONT_SERVICE, instance_health, instance_state, restarted, state_since
 
 APP, GATE, SOCKET = "app@feeds.service", "app@feeds.gate.service", "app@feeds.socket"
 STATES = ["active", "reloading", "activating", "deactivating", "inactive", "failed", None]
@@ -68,7 +68,7 @@ def test_asleep_means_that_no_process_runs(feeds):
 def test_an_instance_without_processes_is_what_the_front_is(goldens):
     pages = goldens["static"].manifest.instances["www"]
     assert (pages.services, pages.socket) == ((), None)
-    states = {state: instance_state(pages, {FRONT: state}) for state in STATES if state}
+    states = {state: instance_state(pages, {FRONT_SERVICE: state}) for state in STATES if state}
     assert states == {
         "active": "running",
         "reloading": "starting",
@@ -83,13 +83,15 @@ def test_an_instance_without_processes_is_what_the_front_is(goldens):
 def test_what_was_made_once_is_running_as_long_as_the_front_is(goldens):
     pages = goldens["once"].manifest.instances["www"]
     build = "app@www.build.service"
-    assert instance_state(pages, {FRONT: "active", build: "active"}) == "running"
-    assert instance_state(pages, {FRONT: "active", build: "activating"}) == "starting"
-    assert instance_state(pages, {FRONT: "active", build: "failed"}) == "failed"
+    assert instance_state(pages, {FRONT_SERVICE: "active", build: "active"}) == "running"
+    assert instance_state(pages, {FRONT_SERVICE: "active", build: "activating"}) == "starting"
+    assert instance_state(pages, {FRONT_SERVICE: "active", build: "failed"}) == "failed"
 
 
 @given(
-    st.dictionaries(st.sampled_from(["app@other.service", FRONT, "app@feeds2.service"]), st.sampled_from(STATES[:-1]))
+    st.dictionaries(
+        st.sampled_from(["app@other.service", FRONT_SERVICE, "app@feeds2.service"]), st.sampled_from(STATES[:-1])
+    )
 )
 def test_the_units_of_others_change_nothing(goldens, others):
     feeds = goldens["asleep"].manifest.instances["feeds"]
@@ -136,8 +138,8 @@ def test_in_maintenance_is_what_would_run_or_sleep(feeds):
 
 def test_files_alone_are_closed_without_a_process(goldens):
     pages = goldens["static"].manifest.instances["www"]
-    assert instance_state(closed(pages, "stopped"), {FRONT: "active"}) == "stopped"
-    assert instance_state(closed(pages, "maintenance"), {FRONT: "active"}) == "maintenance"
+    assert instance_state(closed(pages, "stopped"), {FRONT_SERVICE: "active"}) == "stopped"
+    assert instance_state(closed(pages, "maintenance"), {FRONT_SERVICE: "active"}) == "maintenance"
 
 
 def details(since=0.0, restarts=0):

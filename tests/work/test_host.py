@@ -26,7 +26,7 @@ from chainsaw.model.deployment import Ids, ProbeRequest
 from chainsaw.model.paths import Paths
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
-from chainsaw.work.apply.apply import settle
+from chainsaw.work.apply.apply import Plan, settle
 from chainsaw.work.recipes.catalog import shipped
 from chainsaw.work.result import Quiet, Request
 
@@ -118,13 +118,13 @@ def session(goldens, paths):
         manifest = site.manifest
 
         def plan_for(instances):
-            return manifest, site.tree, observed, make_plan(Wanted(manifest, {}, site.paths), observed)
+            return Plan(manifest, site.tree, observed, make_plan(Wanted(manifest, {}, site.paths), observed))
 
         compiled = SimpleNamespace(intent=SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2))))
         request = Request((), dry_run, force)
         user = SimpleNamespace(paths=paths)
         return SimpleNamespace(
-            plan_for=plan_for, request=request, user=user, compiled=compiled, done=[], report=Quiet()
+            plan_for=plan_for, request=request, user=user, compiled=compiled, overwrites=force, done=[], report=Quiet()
         )
 
     return make

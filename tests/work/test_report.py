@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.host.step import Steps
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
 from chainsaw.work.apply.instances import select
-from chainsaw.work.apply.report import report_applied, report_plan
+from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.config.names import no_instance
+from chainsaw.work.result import Request, Result
 
 
 @pytest.fixture
@@ -105,3 +109,23 @@ def test_an_instance_that_was_removed_is_told_with_what_brings_it_back(admin):
     (problem,) = no_instance("blog", frozenset({"www"})).diagnostics
     assert (problem.code, problem.message) == ("no-instance", "blog was removed, its data is kept")
     assert problem.hint == "chainsaw rollback blog"
+
+
+def test_with_timings_each_step_is_shown_with_its_seconds_and_the_rest_is_not_hidden():
+    steps = Steps("")
+    with steps.step("activate 7"), steps.timed("look at the host"):
+        pass
+    began = time.monotonic() - 2.0
+    assert with_timings(Result({}), Request(), steps, began) == Result({})
+    result = with_timings(Result({}, ("done",)), Request(timings=True), steps, began)
+    assert [item["step"] for item in result.data["timings"]] == [
+        "look at the host",
+        "activate 7",
+        "everything else",
+        "in all",
+    ]
+    *parts, whole = [item["seconds"] for item in result.data["timings"]]
+    assert whole >= 2.0
+    assert sum(parts) >= whole - 0.01
+    assert result.lines[0] == "done"
+    assert result.lines[-1].endswith(" s  in all")

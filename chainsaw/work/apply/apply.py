@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from chainsaw.compile.context import Shared
 from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.instance import CompiledInstance
-from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts, files
+from chainsaw.errors import ChainsawError, Exit, host_lacks
+from chainsaw.host import facts
 from chainsaw.host.lock import locked
-from chainsaw.host.observe import foreign_files, observe
+from chainsaw.host.observe import observe
 from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
-from chainsaw.host.store import generations, operations, records
+from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
-from chainsaw.host.worktree import OWN
-from chainsaw.model.artifact import Artifact
+from chainsaw.model.artifact import Tree
 from chainsaw.model.deployment import Manifest
+from chainsaw.model.names import FRONT
 from chainsaw.plan import actions as act
-from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
+from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
 from chainsaw.work.apply.instances import former_instances, select
-from chainsaw.work.apply.report import report_applied, report_plan
-from chainsaw.work.apply.switch import Failures, carry_out
+from chainsaw.work.apply.obstacles import refuse
+from chainsaw.work.apply.phases import Failures, carry_out
+from chainsaw.work.apply.record import Outcome, record, record_inputs
+from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.apply.unchanged import inputs_digest
 from chainsaw.work.apply.worker import Worker
-from chainsaw.work.config.inputs import FRONT, Compiled, compile_intent, read_intent
-from chainsaw.work.history.history import ChangeRecord, commit_change, outcomes_of, paths_about
+from chainsaw.work.config.inputs import Compiled, compile_intent, read_intent
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Request, Result
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be current, what is on the host, and the actions that lie between."""
+
+    manifest: Manifest
+    tree: Tree
+    observed: Observed
+    actions: list[act.Step]
 
 
 @dataclass
@@ -49,26 +61,30 @@ class Session:
     compiled: Compiled
     inputs: str
     request: Request
-    steps: Steps = field(default_factory=Steps)
-    done: list[act.Action] = field(default_factory=list)
+    steps: Steps
+    done: list[act.Step] = field(default_factory=list)
 
-    def plan_for(
-        self, instances: Mapping[str, CompiledInstance]
-    ) -> tuple[Manifest, dict[str, Artifact], Observed, list[act.Action]]:
-        """Return the manifest and tree of some pieces, what is on the host, and what lies between."""
-        paths = self.user.paths
-        site = self.compiled.intent.site
+    @property
+    def overwrites(self) -> bool:
+        """Whether edited files are overwritten: when that was asked for, and once this apply has written some."""
+        return self.request.force or bool(self.done)
+
+    def plan_for(self, instances: Mapping[str, CompiledInstance]) -> Plan:
+        """Return what lies between the host as it is and some compiled instances."""
+        paths, site = self.user.paths, self.compiled.intent.site
         block = self.compiled.blocks[FRONT]
-        manifest, tree = compile_site(
-            instances, site, block, self.compiled.host, self.shared, self.compiled.intent.site_text
-        )
-        observed = observe(paths, manifest, self.manager)
+        with self.steps.timed("compile the site"):
+            manifest, tree = compile_site(
+                instances, site, block, self.compiled.host, self.shared, self.compiled.intent.site_text
+            )
+        with self.steps.timed("look at the host"):
+            observed = observe(paths, manifest, self.manager)
         recorded = records.read_blocks(paths)
         used = {FRONT, *(name for name, instance in instances.items() if instance.deployment.block is not None)}
         fresh = {
             name: item.start for name, item in self.compiled.blocks.items() if name in used and name not in recorded
         }
-        return manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed)
+        return Plan(manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed))
 
 
 def apply(request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
@@ -78,7 +94,8 @@ def apply(request: Request, report: Reporter, catalog: Catalog | None = None) ->
         former = former_instances(session.user.paths)
         result = settle(session, select(session.compiled.instances, former, request.names), former)
         if result.exit is Exit.OK and not request.names and not request.dry_run:
-            _remember(session)
+            with session.steps.step("record what was compiled"):
+                record_inputs(session.user.paths, session.compiled, session.inputs)
         return result
 
     return applied(request, report, declared, catalog)
@@ -88,21 +105,29 @@ def applied(
     request: Request, report: Reporter, work: Callable[[Session], Result], catalog: Catalog | None = None
 ) -> Result:
     """Return what a piece of work returns that needs a session: under the lock, on a host that lacks nothing."""
-    user = facts.account()
-    begin = partial(_in_session, request, report, user, work, catalog or catalog_of(user.paths))
+    user, steps = facts.account(), Steps()
+    begin = partial(_in_session, request, report, user, work, catalog or catalog_of(user.paths), steps)
+    began = time.monotonic()
     if request.dry_run:
-        return begin()
+        return with_timings(begin(), request, steps, began)
     command = " ".join(["chainsaw", request.command, *request.names])
     with locked(user.paths.lock, command, wait=request.wait, waiting=report.note):
-        records.prepare(user.paths)
-        return begin()
+        with steps.step("make the state directory"):
+            records.prepare(user.paths)
+        return with_timings(begin(), request, steps, began)
 
 
 def _in_session(
-    request: Request, report: Reporter, user: facts.Account, work: Callable[[Session], Result], catalog: Catalog
+    request: Request,
+    report: Reporter,
+    user: facts.Account,
+    work: Callable[[Session], Result],
+    catalog: Catalog,
+    steps: Steps,
 ) -> Result:
-    inputs = inputs_digest(user)
-    intent = read_intent(user, catalog)
+    with steps.timed("read your files"):
+        inputs = inputs_digest(user)
+        intent = read_intent(user, catalog)
     ranges = facts.ranges_of(user.name, user.uid)
     podman = facts.podman_version(user.paths)
     with UserManager() as manager:
@@ -110,25 +135,23 @@ def _in_session(
         lacking = facts.missing_from_host(user, ports, podman, manager.version)
         if lacking:
             raise host_lacks(lacking)
-        compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
-        return work(Session(user, ranges, catalog, shared_files(), manager, report, compiled, inputs, request))
+        with steps.timed("compile the instances"):
+            compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
+        return work(Session(user, ranges, catalog, shared_files(), manager, report, compiled, inputs, request, steps))
 
 
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
-    """Carry pieces out; an instance that fails is put back to its former piece, and the others go on."""
+    """Bring the host to some compiled instances; one that fails becomes again what it was, and the others go on."""
     failures: Failures = {}
     while True:
-        manifest, tree, observed, plan = session.plan_for(instances)
-        _refuse(session, observed, manifest)
+        plan = session.plan_for(instances)
+        ports = session.compiled.intent.site.ports
+        refuse(session.user.paths, ports, plan.manifest, plan.observed, session.overwrites)
         if session.request.dry_run:
             explaining = session.user.paths if session.request.explained else None
-            return report_plan(plan, observed.manifest.number, explaining)
-        try:
-            failed = _carry_out(session, plan, manifest, tree)
-        except ChainsawError as error:
-            earlier = [problem for problems in failures.values() for problem in problems]
-            raise ChainsawError([*earlier, *error.diagnostics], error.exit) from error
-        session.done += plan
+            return report_plan(plan.actions, plan.observed.manifest.number, explaining)
+        failed = _carry_out(session, plan, failures)
+        session.done += plan.actions
         again = {name: problems for name, problems in failed.items() if name not in failures}
         for name, problems in failed.items():
             failures.setdefault(name, []).extend(problems)
@@ -140,20 +163,26 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
             if name in former:
                 instances[name] = former[name]
     deployments = {name: instance.deployment for name, instance in former.items()}
-    told = report_applied(session.done, failures, manifest, deployments, session.user.paths)
-    forgotten = _commit(session, manifest, former, failures) if session.done else []
-    return replace(told, diagnostics=(*told.diagnostics, *forgotten))
+    report = report_applied(session.done, failures, plan.manifest, deployments, session.user.paths)
+    outcome = Outcome(plan.manifest, deployments, failures)
+    problems = record(session.user, session.request, outcome, session.steps) if session.done else []
+    return replace(report, diagnostics=(*report.diagnostics, *problems))
 
 
-def _carry_out(session: Session, plan: list[act.Action], manifest: Manifest, tree: dict[str, Artifact]) -> Failures:
-    if not plan:
+def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
+    if not plan.actions:
         return {}
-    if any(isinstance(action, act.ProvideImage) for action in plan):
-        session.manager.start([("podman.socket", False)], 10)
-    return carry_out(plan, worker_for(session, manifest, tree))
+    if any(isinstance(action, act.ProvideImage) for action in plan.actions):
+        with session.steps.timed("start Podman's API"):
+            session.manager.start([("podman.socket", False)], 10)
+    try:
+        return carry_out(plan.actions, worker_for(session, plan.manifest, plan.tree))
+    except ChainsawError as error:
+        before = [problem for problems in earlier.values() for problem in problems]
+        raise ChainsawError([*before, *error.diagnostics], error.exit) from error
 
 
-def worker_for(session: Session, manifest: Manifest, tree: dict[str, Artifact]) -> Worker:
+def worker_for(session: Session, manifest: Manifest, tree: Tree) -> Worker:
     """Return who carries out the plan for a manifest and its tree."""
     user, paths = session.user, session.user.paths
     podman = Podman(user.runtime, session.ranges.uids, session.ranges.gids)
@@ -170,78 +199,3 @@ def worker_for(session: Session, manifest: Manifest, tree: dict[str, Artifact]) 
         manifest=manifest.model_copy(update={"number": generations.current_number(paths)}),
         tree=tree,
     )
-
-
-def _commit(
-    session: Session, manifest: Manifest, former: Mapping[str, CompiledInstance], failures: Failures
-) -> list[Diagnostic]:
-    """Write down what was brought to its end, and clear away what nobody needs; return what could not be written."""
-    paths, request = session.user.paths, session.request
-    number = generations.current_number(paths)
-    before = {name: instance.deployment for name, instance in former.items()}
-    names = {
-        name for name in before.keys() | manifest.instances.keys() if before.get(name) != manifest.instances.get(name)
-    }
-    names |= failures.keys()
-    change = ChangeRecord(
-        request.command,
-        tuple(sorted(names)),
-        outcomes_of(manifest, names, failures),
-        request.why,
-        "in part" if failures else "done",
-        ("site.yaml", *(path for name in request.names for path in paths_about(name))) if request.names else OWN,
-    )
-    with session.steps.step("remember"):
-        forgotten = commit_change(session.user, change, number) if request.recorded else []
-    with session.steps.step("commit"):
-        operations.write_journal(paths, "done", generation=number)
-    generations.prune_generations(paths)
-    generations.prune_static(paths)
-    operations.trim_journal(paths)
-    return forgotten
-
-
-def _remember(session: Session) -> None:
-    """Write down from what the current generation was compiled, so that a glance tells the next apply if it is idle."""
-    paths, ports = session.user.paths, session.compiled.intent.site.ports
-    recipes = files.directory_digest(paths.recipes)
-    number, watched, podman = generations.current_number(paths), session.compiled.watched, session.compiled.host.podman
-    known = records.Compiled(
-        number, session.inputs, records.read_blocks(paths), recipes, watched, podman, (ports.http, ports.https)
-    )
-    records.write_compiled(paths, known)
-
-
-def _refuse(session: Session, observed: Observed, manifest: Manifest) -> None:
-    """Raise ChainsawError for what stands in the way, before any effect."""
-    paths = session.user.paths
-    problems: list[Diagnostic] = []
-    if observed.drift and not session.request.force and not session.done:
-        for item in observed.drift:
-            file = f"{paths.generations}/{observed.manifest.number}/{item.path}"
-            hint = "put the change into the instance's file or a drop-in; --force discards it"
-            problems.append(Diagnostic("edited", f"edited by hand:\n{item.diff}", file, hint=hint))
-    for place in foreign_files(paths, manifest):
-        problems.append(
-            Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=f"mv {place} {place}.old")
-        )
-    if problems:
-        raise ChainsawError(problems)
-    problems = _occupied(session, observed)
-    if problems:
-        raise host_lacks(problems)
-
-
-def _occupied(session: Session, observed: Observed) -> list[Diagnostic]:
-    if observed.runs(FRONT_SOCKET):
-        return []
-    ports = session.compiled.intent.site.ports
-    taken: Sequence[int] = sorted({ports.http, ports.https} & facts.listeners())
-    return [
-        Diagnostic(
-            "port-occupied",
-            f"another program listens on port {port}",
-            hint=f"sudo ss -ltnp 'sport = :{port}' shows which; or set ports: in site.yaml",
-        )
-        for port in taken
-    ]

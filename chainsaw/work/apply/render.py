@@ -8,7 +8,8 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts, files
 from chainsaw.host.store import records
 from chainsaw.model.block import SIZE, Range
-from chainsaw.work.config.inputs import FRONT, compile_intent, read_intent
+from chainsaw.model.names import FRONT
+from chainsaw.work.config.inputs import compile_intent, read_intent
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Result

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chainsaw.errors import Diagnostic, Exit
 from chainsaw.host import files
+from chainsaw.host.step import Steps
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.commands import command_of
-from chainsaw.work.result import Result
+from chainsaw.work.result import Request, Result
 
 NOTHING = "nothing to do"
 
 
-def report_plan(plan: Sequence[act.Action], generation: int, explaining: Paths | None = None) -> Result:
+def report_plan(plan: Sequence[act.Step], generation: int, explaining: Paths | None = None) -> Result:
     """Return what apply would do, or with an admin's paths with which commands somebody would do the same."""
     lines = [command_of(action, explaining) if explaining else _line(action) for action in plan] or [NOTHING]
     data = {"actions": act.summary(list(plan)), "generation": generation}
@@ -33,7 +36,7 @@ def _line(action: act.Action) -> str:
 
 
 def report_applied(
-    done: Sequence[act.Action],
+    done: Sequence[act.Step],
     failures: Mapping[str, Sequence[Diagnostic]],
     manifest: Manifest,
     former: Mapping[str, Deployment],
@@ -51,7 +54,7 @@ def report_applied(
     fresh = [name for name, item in manifest.instances.items() if name not in former and item.block is not None]
     if not all(files.exists(f"/etc/userdb/chainsaw-{name}.user") for name in fresh):
         lines.append("ps and ls show numbers for the ids of new instances until you run: sudo chainsaw setup")
-    changed = sorted({action.owner for action in done if action.owner and action.owner != "front"} & former.keys())
+    changed = sorted({action.owner for action in done if action.owner} & former.keys())
     lines += [
         f"{name} is brought up to date" for name in changed if name in manifest.instances and name not in failures
     ]
@@ -87,3 +90,15 @@ def _welcome(name: str, deployment: Deployment) -> list[str]:
     if deployment.notes:
         lines.append(f"  {deployment.notes}")
     return lines
+
+
+def with_timings(result: Result, request: Request, steps: Steps, began: float) -> Result:
+    """Return a result with the seconds of each step, if they are wanted; `began` is on the monotonic clock."""
+    if not request.timings:
+        return result
+    total = time.monotonic() - began
+    rest = total - sum(seconds for _, seconds in steps.timings)
+    timings = [*steps.timings, ("everything else", rest), ("in all", total)]
+    data = {**result.data, "timings": [{"step": name, "seconds": round(seconds, 4)} for name, seconds in timings]}
+    lines = (*result.lines, *(f"{seconds:8.3f} s  {name}" for name, seconds in timings))
+    return replace(result, data=data, lines=lines)

@@ -6,17 +6,19 @@ Reading, checking and compiling takes most of the time of an apply that finds no
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from hashlib import sha256
 
 from chainsaw import __version__
 from chainsaw.host import facts, files
 from chainsaw.host.observe import foreign_files, observe
+from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.plan.diff import Wanted, make_plan
-from chainsaw.work.apply.report import report_applied, report_plan
+from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.recipes.shipped import shipped
 from chainsaw.work.result import Reporter, Request, Result
 
@@ -50,12 +52,13 @@ def apply(request: Request, report: Reporter) -> Result:
 
 def _apply(request: Request, report: Reporter) -> Result:
     if not request.names and not request.force:
-        user = facts.account()
+        user, steps, began = facts.account(), Steps(), time.monotonic()
         manifest = _unchanged_manifest(user)
         if manifest is not None and request.dry_run:
-            return report_plan([], manifest.number)
+            return with_timings(report_plan([], manifest.number), request, steps, began)
         if manifest is not None:
-            return report_applied([], {}, manifest, manifest.instances, user.paths)
+            idle = report_applied([], {}, manifest, manifest.instances, user.paths)
+            return with_timings(idle, request, steps, began)
     from chainsaw.work.apply.apply import apply as apply_from_the_start
 
     return apply_from_the_start(request, report)

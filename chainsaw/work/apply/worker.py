@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -19,7 +19,7 @@ from chainsaw.model.artifact import Tree
 from chainsaw.model.deployment import Ids, Manifest
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET
-from chainsaw.plan.state import FRONT
+from chainsaw.plan.state import FRONT_SERVICE
 from chainsaw.work.apply.validate import validate_generation
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
@@ -51,7 +51,7 @@ class Worker:
 
     def record_block(self, action: act.RecordBlock) -> None:
         """Record a block before anything is made with it."""
-        records.write_block(self.user.paths, action.owner, action.start)
+        records.write_block(self.user.paths, action.name, action.start)
 
     def install_recipe(self, action: act.InstallRecipe) -> None:
         """Copy a recipe to where installed ones are."""
@@ -90,6 +90,7 @@ class Worker:
     def export_static(self, action: act.ExportStatic) -> None:
         """Export static files beside their place, then rename them into it; several instances may ask for the same."""
         export = action.export
+        assert action.owner is not None
         block = self.manifest.instances[action.owner].block
         assert block is not None
         target = f"{self.user.paths.static}/{export.key}"
@@ -152,10 +153,11 @@ class Worker:
 
     def reload_front(self, action: act.ReloadFront) -> None:
         """Let the front read its files, and wait until no worker answers from the former ones."""
-        self.manager.reload_unit(FRONT, RELOAD_TIMEOUT, _is_serving)
+        self.manager.reload_unit(FRONT_SERVICE, RELOAD_TIMEOUT, _is_serving)
 
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
+        assert action.owner is not None
         deployment = self.manifest.instances[action.owner]
         front = Front(self.https, f"{self.user.paths.authority}/ca.pem")
         patience = min(60, deployment.start_timeout) if deployment.services else 15
@@ -170,7 +172,7 @@ class Worker:
         container = next((service.container for service in own if service.unit == unit), "")
         return journal.last_words(unit, container, since)
 
-    def forget(self, names: Mapping[str, str]) -> None:
+    def forget(self, names: Collection[str]) -> None:
         """Forget what the named units were started from."""
         kept = {unit: digest for unit, digest in records.read_applied(self.user.paths).items() if unit not in names}
         records.write_applied(self.user.paths, kept)

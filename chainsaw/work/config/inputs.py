@@ -16,12 +16,11 @@ from chainsaw.load.recipe import Bundle, instance_bundle
 from chainsaw.load.site import Intent, load_intent
 from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
+from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
 from chainsaw.plan.blocks import allocate
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.shipped import shared_files
-
-FRONT = "front"
 
 
 @dataclass(frozen=True)

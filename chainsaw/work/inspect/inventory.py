@@ -14,6 +14,7 @@ from chainsaw.host import facts, files, journal, usage
 from chainsaw.host.podman import Podman
 from chainsaw.host.store import generations, records
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
+from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.resources import InUse, Resource, in_use, resources_of, unused_images
@@ -150,7 +151,7 @@ def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
     names = manifest.instances.keys() | declared_names(paths)
     for directory in (f"{paths.root}/instances", paths.public):
         for name in files.list_directory(directory):
-            if name not in names and name != "front":
+            if name not in names and name != FRONT:
                 yield Resource("data", name, "purge", f"{directory}/{name}", f"chainsaw remove {name} --purge")
     for name in files.list_directory(f"{paths.own_files}/removed"):
         plain = name.removesuffix(".yaml")
@@ -165,7 +166,7 @@ def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
 def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
     """Yield containers, networks and sockets that are of no instance that is applied."""
     paths, podman = user.paths, Podman(user.runtime, (), ())
-    names = {*manifest.instances, "front"}
+    names = {*manifest.instances, FRONT}
     for container, instance in sorted(podman.labelled().items()):
         if instance not in names:
             yield Resource("container", container, "purge", "", f"podman rm --force {container}")

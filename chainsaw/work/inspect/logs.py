@@ -18,7 +18,7 @@ from chainsaw.plan.state import processes_of
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.result import Result
 
-FRONT = "chainsaw-front"
+FRONT_CONTAINER = "chainsaw-front"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def log_query(wish: LogRequest) -> LogQuery:
     deployment = applied_instance(paths, generations.read_manifest(paths, generations.current_number(paths)), wish.name)
     matches = [] if wish.access else _own_matches(deployment, wish.component)
     if wish.access or wish.every:
-        matches = journal.either([*([matches] if matches else []), [f"CONTAINER_NAME={FRONT}"]])
+        matches = journal.either([*([matches] if matches else []), [f"CONTAINER_NAME={FRONT_CONTAINER}"]])
     options = [f"--since={wish.since}"] if wish.since else []
     if wish.access:
         # The journal has one name for all sites that the front serves; each line begins with its instance's.
@@ -79,7 +79,7 @@ def _accepting(wish: LogRequest) -> Callable[[Entry], bool]:
         raise invalid(Diagnostic("pattern", f"not a regular expression: {error}", key=wish.grep or "")) from None
 
     def accept(entry: Entry) -> bool:
-        if entry.container == FRONT and not entry.text.startswith(f"{wish.name} "):
+        if entry.container == FRONT_CONTAINER and not entry.text.startswith(f"{wish.name} "):
             return False
         return bool(pattern.search(said(entry, wish.name)))
 
@@ -88,12 +88,12 @@ def _accepting(wish: LogRequest) -> Callable[[Entry], bool]:
 
 def said(entry: Entry, name: str) -> str:
     """Return what an entry says, without the name that the front puts before it."""
-    return entry.text.removeprefix(f"{name} ") if entry.container == FRONT else entry.text
+    return entry.text.removeprefix(f"{name} ") if entry.container == FRONT_CONTAINER else entry.text
 
 
 def speaker(entry: Entry, name: str) -> str:
     """Return who says it: a component, the front as `visitor`, or systemd."""
-    if entry.container == FRONT:
+    if entry.container == FRONT_CONTAINER:
         return "visitor"
     return entry.container.removeprefix(f"{name}.") or "systemd"
 

@@ -14,7 +14,7 @@ from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.plan.observed import Drift, UnitDetails
-from chainsaw.plan.state import FRONT, processes_of
+from chainsaw.plan.state import FRONT_SERVICE, processes_of
 from chainsaw.work.inspect.pending import Pending, pending
 
 PATIENCE = 1.0
@@ -72,7 +72,7 @@ def look(user: facts.Account) -> Snapshot:
 
 def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:
     """Return what systemd knows of an instance's units, and of those that it needs."""
-    return manager.details((f"app@{name}.*", f"app@{name}-network.service", FRONT, API))
+    return manager.details((f"app@{name}.*", f"app@{name}-network.service", FRONT_SERVICE, API))
 
 
 def snapshot_of(

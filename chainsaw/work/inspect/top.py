@@ -9,6 +9,7 @@ from typing import Any
 from chainsaw.host import facts, usage
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment
+from chainsaw.model.names import FRONT
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.state import instance_state
 from chainsaw.work.inspect.snapshot import Snapshot, look, processes_in
@@ -19,7 +20,6 @@ from chainsaw.work.result import Result, Table
 INTERVAL = 1.0
 """Seconds over which the use of processors is measured."""
 HEADING = ("name", "state", "memory", "processor", "disk", "processes", "saved")
-FRONT = "front"
 
 
 def top() -> Result:

@@ -16,8 +16,9 @@ from chainsaw.host.store import generations, records
 from chainsaw.load.recipe import instance_bundle
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import Deployment
+from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
-from chainsaw.work.config.inputs import FRONT, compile_intent, read_intent
+from chainsaw.work.config.inputs import compile_intent, read_intent
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.shipped import shared_files

@@ -7,7 +7,7 @@ from chainsaw.host import facts, files, usage
 from chainsaw.host.lock import locked
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations
-from chainsaw.model.names import check_instance
+from chainsaw.model.names import FRONT, check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.work.apply.apply import Session, applied, apply, settle
@@ -70,7 +70,7 @@ def check_known(paths: Paths, name: str) -> list[str]:
     left = files.exists(paths.removed_file(name)) or files.exists(paths.notes_file(name))
     if not (places or left or name in current or name in declared_names(paths)):
         known = declared_names(paths) | current.keys() | set(files.list_directory(f"{paths.root}/instances"))
-        raise no_instance(name, known - {"front"})
+        raise no_instance(name, known - {FRONT})
     return places
 
 

@@ -18,7 +18,7 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
-from chainsaw.work.apply.switch import carry_out
+from chainsaw.work.apply.phases import carry_out
 from chainsaw.work.apply.worker import Worker
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.images import Images
@@ -99,7 +99,7 @@ def finish(user: facts.Account, manager: UserManager, report: Reporter) -> Itera
     # A file that was edited stays as it is: that is what systemd would start after a reboot, too.
     observed = replace(observe(paths, manifest, manager), drift=())
     plan = make_plan(Wanted(manifest, {}, paths), observed)
-    gone = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner != "front"}
+    gone = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
     yield from (f"left {name} alone: {place} is gone" for name, place in gone.items())
     chosen = [item for item in plan if item.owner not in gone and not isinstance(item, act.InstallRecipe)]
     failures = carry_out(chosen, _worker(user, manager, report, manifest)) if chosen else {}

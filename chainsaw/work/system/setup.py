@@ -12,7 +12,7 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts, files, process
 from chainsaw.host.store import records
 from chainsaw.model.block import SIZE
-from chainsaw.model.names import check_instance
+from chainsaw.model.names import FRONT, check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.plan.blocks import free_blocks, parse_ranges
 from chainsaw.work.result import Reporter, Result
@@ -218,7 +218,7 @@ def _userdb_changes(target: Target) -> Iterator[Change]:
             continue
         people = {
             f"chainsaw-{name}-root": start,
-            f"chainsaw-{name}": start + (FRONT_WORKER if name == "front" else 1000),
+            f"chainsaw-{name}": start + (FRONT_WORKER if name == FRONT else 1000),
         }
         fresh = {user: uid for user, uid in people.items() if not _is_published(user, uid)}
         if fresh:
@@ -230,7 +230,7 @@ def _userdb_changes(target: Target) -> Iterator[Change]:
 
 def _is_name(name: str) -> bool:
     try:
-        return name == "front" or bool(check_instance(name))
+        return name == FRONT or bool(check_instance(name))
     except ValueError:
         return False
 

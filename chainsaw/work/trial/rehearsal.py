@@ -20,21 +20,21 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
 
     def attempt(session: Session) -> Result:
         instances = select(session.compiled.instances, former_instances(session.user.paths), (name,))
-        manifest, tree, _, plan = session.plan_for(instances)
-        worker = worker_for(session, manifest, tree)
-        fronts = [item for item in plan if item.owner == "front" and isinstance(item, act.ProvideImage)]
+        plan = session.plan_for(instances)
+        worker = worker_for(session, plan.manifest, plan.tree)
+        fronts = [item for item in plan.actions if item.owner is None and isinstance(item, act.ProvideImage)]
         session.manager.start([("podman.socket", False)], 10)
         worker.images.obtain([item.need for item in fronts])
-        for action in plan:
-            if action.owner in ("", "front"):
+        for action in plan.actions:
+            if action.owner is None:
                 _prepare(worker, action)
         worker.place()
         number = generations.current_number(session.user.paths) + 1
         try:
-            worker.write_generation(act.WriteGeneration("", number, (), (), ()))
+            worker.write_generation(act.WriteGeneration(None, number, (), (), ()))
         finally:
             generations.discard_generation(session.user.paths, number)
-        seen["files"] = sorted(path for path, artifact in tree.items() if artifact.owner == name)
+        seen["files"] = sorted(path for path, artifact in plan.tree.items() if artifact.owner == name)
         return Result({})
 
     applied(Request((name,), command="recipe test"), scene.report, attempt, scene.catalog)

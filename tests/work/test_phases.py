@@ -14,7 +14,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
-from chainsaw.work.apply.switch import carry_out
+from chainsaw.work.apply.phases import carry_out
 from chainsaw.work.result import Quiet
 
 
@@ -50,7 +50,7 @@ class Host:
     manager: Manager
     steps: Steps
     log: list[str]
-    faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
+    faults: dict[tuple[str, str | None], Exception] = field(default_factory=dict)
     report: Quiet = field(default_factory=Quiet)
     pending: tuple[str, ...] = ("a secret",)
 
@@ -173,7 +173,7 @@ def test_an_instance_whose_page_is_wrong_leaves_the_others_alone(host, plan):
     assert "probe club" in machine.log
 
 
-@pytest.mark.parametrize("fault", [("write-generation", ""), ("activate", ""), ("issue-certificate", "")])
+@pytest.mark.parametrize("fault", [("write-generation", None), ("activate", None), ("issue-certificate", None)])
 def test_what_fails_for_the_site_is_raised(host, plan, fault):
     machine = host({fault: REFUSED})
     with pytest.raises(ChainsawError) as caught:
@@ -183,7 +183,7 @@ def test_what_fails_for_the_site_is_raised(host, plan, fault):
 
 
 def test_a_front_that_does_not_start_is_raised(host, plan):
-    said = r"it is failed, and said:\n  chainsaw-front\.service cannot open its file"
+    said = r"it is failed; its log:\n  chainsaw-front\.service cannot open its file"
     with pytest.raises(ChainsawError, match=rf"chainsaw-front\.service did not start: {said}"):
         carry_out(plan, host(broken={"chainsaw-front.service"}))
 

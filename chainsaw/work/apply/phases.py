@@ -1,0 +1,203 @@
+"""Carry a plan out: prepare, switch, prove. What fails for one instance stops that instance alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from typing import assert_never
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host.store import records
+from chainsaw.model.deployment import ImageNeed
+from chainsaw.plan import actions as act
+from chainsaw.work.apply.worker import Worker
+
+STOP_TIMEOUT = 120.0
+NETWORK = "-network.service"
+Failures = dict[str, list[Diagnostic]]
+"""What went wrong, by instance."""
+
+
+def carry_out(plan: Sequence[act.Step], worker: Worker) -> Failures:
+    """Do what a plan says and return the problems by instance.
+
+    Problems of preparation are returned before anything is written. Raise ChainsawError for what concerns the site.
+    """
+    failures = prepare([item for item in plan if isinstance(item, act.Preparing)], worker)
+    if failures:
+        return failures
+    failures = switch([item for item in plan if isinstance(item, act.Switching)], worker)
+    prove([item for item in plan if isinstance(item, act.ProbeInstance)], worker, failures)
+    return failures
+
+
+def prepare(plan: Sequence[act.Preparing], worker: Worker) -> Failures:
+    """Make what the new generation needs: images, directories, secrets, certificates. Nothing that runs is touched."""
+    failures: Failures = {}
+    needs = [action.need for action in plan if isinstance(action, act.ProvideImage)]
+    if needs:
+        _for_site(partial(_obtain, worker, needs))
+    for action in plan:
+        _guarded(action, failures, partial(_do, action, worker, partial(_prepare, action, worker)))
+    if not failures:
+        _for_site(partial(_place, worker))
+    return failures
+
+
+def switch(plan: Sequence[act.Switching], worker: Worker) -> Failures:
+    """Make the new generation current, and run it: stop, start and reload what differs."""
+    failures: Failures = {}
+    for phase, group in groupby(plan, key=lambda action: action.phase):
+        together = list(group)
+        if phase == act.StopUnit.phase:
+            _for_site(partial(_stop, [item for item in together if isinstance(item, act.StopUnit)], worker))
+        elif phase == act.StartUnit.phase:
+            starts = [item for item in together if isinstance(item, act.StartUnit)]
+            _for_site(partial(_start, starts, worker, failures))
+        else:
+            for action in together:
+                _guarded(action, failures, partial(_do, action, worker, partial(_switch, action, worker)))
+    return failures
+
+
+def prove(plan: Sequence[act.ProbeInstance], worker: Worker, failures: Failures) -> None:
+    """Ask each changed instance for its page, through the front."""
+    for action in plan:
+        _guarded(action, failures, partial(_do, action, worker, partial(worker.probe_instance, action)))
+
+
+def _prepare(action: act.Preparing, worker: Worker) -> None:
+    match action:
+        case act.RecordBlock():
+            worker.record_block(action)
+        case act.InstallRecipe():
+            worker.install_recipe(action)
+        case act.ProvideImage():
+            worker.provide_image(action)
+        case act.CreateDirectory():
+            worker.create_directory(action)
+        case act.CreateSecret():
+            worker.create_secret(action)
+        case act.ExportStatic():
+            worker.export_static(action)
+        case act.IssueCertificate():
+            worker.issue_certificate(action)
+        case _:
+            assert_never(action)
+
+
+def _switch(action: act.Switching, worker: Worker) -> None:
+    match action:
+        case act.WriteGeneration():
+            worker.write_generation(action)
+        case act.Activate():
+            worker.activate(action)
+        case act.Link():
+            worker.link(action)
+        case act.LinkQuadlets():
+            worker.link_quadlets(action)
+        case act.Unlink():
+            worker.unlink(action)
+        case act.ReloadSystemd():
+            worker.manager.reload()
+        case act.ReloadFront():
+            worker.reload_front(action)
+        case act.StopUnit() | act.StartUnit():
+            raise AssertionError("units are stopped and started all at once")
+        case _:
+            assert_never(action)
+
+
+def _do(action: act.Step, worker: Worker, effect: Callable[[], None]) -> None:
+    worker.report.doing(f"{action.verb.replace('-', ' ')} {action.subject()}".strip())
+    with worker.steps.step(f"{action.verb} {action.subject()}".strip()):
+        effect()
+
+
+def _guarded(action: act.Step, failures: Failures, effect: Callable[[], None]) -> None:
+    """Run an effect; what goes wrong for one instance is noted, what goes wrong for the site is raised."""
+    if action.owner in failures:
+        return
+    try:
+        effect()
+    except ChainsawError as error:
+        if action.owner is None:
+            raise
+        failures.setdefault(action.owner, []).extend(error.diagnostics)
+    except OSError as error:
+        problem = Diagnostic("system", f"{action.verb} {action.subject()}: {error}", hint=_hint(error))
+        if action.owner is None:
+            raise ChainsawError(problem) from error
+        failures.setdefault(action.owner, []).append(problem)
+
+
+def _for_site(effect: Callable[[], None]) -> None:
+    """Run an effect that concerns the site; raise ChainsawError for what the system refuses."""
+    try:
+        effect()
+    except OSError as error:
+        raise ChainsawError(Diagnostic("system", str(error), hint=_hint(error) or "chainsaw apply")) from error
+
+
+def _hint(error: OSError) -> str:
+    return "free some space: podman image prune; journalctl --user --vacuum-size=100M" if error.errno == 28 else ""
+
+
+def _obtain(worker: Worker, needs: Sequence[ImageNeed]) -> None:
+    with worker.steps.step("obtain images"):
+        worker.images.obtain(needs)
+
+
+def _place(worker: Worker) -> None:
+    if worker.pending:
+        with worker.steps.step("place what belongs to blocks"):
+            worker.place()
+
+
+def _stop(actions: Sequence[act.StopUnit], worker: Worker) -> None:
+    names = [action.name for action in actions]
+    worker.report.doing(f"stopping {', '.join(names)}")
+    with worker.steps.step(f"stop {' '.join(names)}"):
+        worker.manager.stop(names, STOP_TIMEOUT)
+        worker.podman.remove_networks([name.removesuffix(NETWORK) for name in names if name.endswith(NETWORK)])
+    # Only now: a unit that is forgotten while it still runs would never be stopped again.
+    with worker.steps.step("record what was stopped"):
+        worker.forget(names)
+
+
+def _start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures) -> None:
+    """Start all sockets, then all services, each kind at once; record what they were started from."""
+    sockets = [action for action in starts if action.name.endswith(".socket")]
+    for together in (sockets, [action for action in starts if action not in sockets]):
+        if together:
+            _start_together(together, worker, failures)
+
+
+def _start_together(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures) -> None:
+    deployments = worker.manifest.instances
+    timeout = max(deployments[item.owner].start_timeout if item.owner in deployments else 90 for item in starts)
+    worker.report.doing(f"starting {', '.join(item.name for item in starts)}")
+    began = time.time()
+    with worker.steps.step(f"start {' '.join(item.name for item in starts)}"):
+        along = sorted({unit for item in starts for unit, _ in item.digests})
+        states = worker.manager.start([(item.name, item.again) for item in starts], timeout + 30.0, along)
+    applied = records.read_applied(worker.user.paths)
+    for item in starts:
+        down = [unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"]
+        if not down:
+            applied |= dict(item.digests)
+            continue
+        problem = _not_started(down[0], states[down[0]], worker.last_words(down[0], began))
+        if item.owner is None:
+            raise ChainsawError(problem)
+        failures.setdefault(item.owner, []).append(problem)
+    with worker.steps.step("record what runs"):
+        records.write_applied(worker.user.paths, applied)
+
+
+def _not_started(name: str, state: str, words: Sequence[str]) -> Diagnostic:
+    log = "".join(f"\n  {line}" for line in words)
+    message = f"{name} did not start: it is {state}{'; its log:' if log else ''}{log}"
+    return Diagnostic("not-started", message, hint=f"journalctl --user -u '{name.removesuffix('.service')}*' -n 30")

@@ -1,0 +1,72 @@
+"""Record what apply did: the change in the history, the end of the operation, and from what all was compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chainsaw.errors import Diagnostic
+from chainsaw.host import facts, files
+from chainsaw.host.step import Steps
+from chainsaw.host.store import generations, operations, records
+from chainsaw.host.worktree import OWN
+from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.paths import Paths
+from chainsaw.work.config.inputs import Compiled
+from chainsaw.work.history.history import ChangeRecord, commit_change, outcomes_of, paths_about
+from chainsaw.work.result import Request
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an apply: what is current, what was before, and what failed, by instance."""
+
+    manifest: Manifest
+    former: Mapping[str, Deployment]
+    failures: Mapping[str, Sequence[Diagnostic]]
+
+    @property
+    def changed(self) -> set[str]:
+        """The instances that differ, and those that failed."""
+        now, before = self.manifest.instances, self.former
+        return {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)} | set(self.failures)
+
+
+def record(user: facts.Account, request: Request, outcome: Outcome, steps: Steps) -> list[Diagnostic]:
+    """Write down what was done, and prune what nobody needs; return what could not be written."""
+    paths, number = user.paths, generations.current_number(user.paths)
+    problems: list[Diagnostic] = []
+    if request.recorded:
+        with steps.step("commit the change"):
+            problems = commit_change(user, _change(request, outcome), number)
+    with steps.step("record that it is done"):
+        operations.write_journal(paths, "done", generation=number)
+    with steps.step("prune generations"):
+        generations.prune_generations(paths)
+        generations.prune_static(paths)
+        operations.trim_journal(paths)
+    return problems
+
+
+def _change(request: Request, outcome: Outcome) -> ChangeRecord:
+    names = outcome.changed
+    own = ("site.yaml", *(path for name in request.names for path in paths_about(name))) if request.names else OWN
+    return ChangeRecord(
+        request.command,
+        tuple(sorted(names)),
+        outcomes_of(outcome.manifest, names, outcome.failures),
+        request.why,
+        "in part" if outcome.failures else "done",
+        own,
+    )
+
+
+def record_inputs(paths: Paths, compiled: Compiled, inputs: str) -> None:
+    """Write down from what the current generation was compiled, so that the next apply sees at once if it is idle."""
+    ports = compiled.intent.site.ports
+    recipes = files.directory_digest(paths.recipes)
+    number, blocks = generations.current_number(paths), records.read_blocks(paths)
+    known = records.Compiled(
+        number, inputs, blocks, recipes, compiled.watched, compiled.host.podman, (ports.http, ports.https)
+    )
+    records.write_compiled(paths, known)
