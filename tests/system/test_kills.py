@@ -80,7 +80,7 @@ def test_the_steps_of_a_purge(machine: Machine, running: None, update: bool) -> 
     check("purge", steps_of(machine, *PURGE), update=update)
 
 
-@pytest.mark.parametrize("fault", kills("purge", "kills: purge"))
+@pytest.mark.parametrize("fault", kills("purge", "kills: purge", without="purge-removed"))
 def test_a_purge_is_finished_by_the_next(machine: Machine, running: None, fault: Fault) -> None:
     struck_purge(machine, fault)
 
@@ -152,7 +152,7 @@ def test_a_rename_goes_on(machine: Machine, renamed: Callable[[], tuple[str, str
     struck_rename(machine, *renamed(), fault)
 
 
-@pytest.mark.parametrize("fault", kills("rename-removed", "kills: rename"))
+@pytest.mark.parametrize("fault", kills("rename-removed", "kills: rename", without="rename"))
 def test_a_rename_of_what_does_not_run_goes_on(
     machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault
 ) -> None:
