@@ -163,6 +163,15 @@ def test_a_rename_of_what_does_not_run_goes_on(
 
 # doctor --fix
 
+WHOLE = (
+    "before all",
+    "make the state directory",
+    "record that it is done",
+    "prune generations",
+    "record what was compiled",
+)
+"""The steps after which an apply has not begun to change anything, or has done all."""
+
 
 @pytest.fixture
 def changed(machine: Machine, www: str) -> str:
@@ -189,9 +198,8 @@ def test_the_steps_of_a_change(machine: Machine, changed: str, update: bool) -> 
 def test_doctor_brings_an_apply_to_its_end(machine: Machine, changed: str, fault: Fault) -> None:
     """And the next apply brings what was declared."""
     fault.strike(machine, "apply")
-    state = last_apply(machine, code=None)
+    assert last_apply(machine, code=None) == ("ok" if fault.name in WHOLE else "fail")
     machine.json("doctor", "--fix")
     assert last_apply(machine) == "ok"
     machine.chainsaw("apply")
     assert machine.get("https://gizmo.localhost/").body == f"{changed}\n"
-    assert state in ("ok", "fail")
