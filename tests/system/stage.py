@@ -22,6 +22,11 @@ OWN_RECIPES = Path(__file__).resolve().parent / "recipes"
 FEW = ("wordpress", "dokuwiki", "radicale", "gadget", "mirror", "widget")
 LISTENERS = "/root/listeners"
 """The file in which stands who listened before there was any front."""
+TAG_ALL = """
+    podman images --format '{{.Repository}}:{{.Tag}}' | grep "^$0$2" | while read -r name; do
+        podman tag "$name" "$1${name#"$0"}"
+    done
+"""
 IMAGES = ("recipes", "quadlets", "tests/system/recipes", "tests/nspawn/images.py")
 CODE = ("chainsaw", ".deb", "tests/nspawn", "tests/system/stage.py")
 """What decides what a stage holds."""
@@ -116,12 +121,25 @@ def _images(machine: Machine) -> None:
         machine.chainsaw("install", recipe, "--yes")
     machine.retract("pages")
     machine.chainsaw("apply")
+    _keep(machine)
 
 
 def _all_images(machine: Machine) -> None:
     _prepare(machine)
     for recipe in runnable():
         machine.chainsaw("install", recipe, "--yes")
+    _keep(machine)
+
+
+def _keep(machine: Machine) -> None:
+    """Give each image a second name, under which it stays when chainsaw sweeps what no instance uses."""
+    machine.admin("sh", "-c", TAG_ALL, "localhost/chainsaw/", "localhost/kept/", "")
+
+
+def bring_back(machine: Machine, *names: str) -> None:
+    """Give images that a purge has taken their names again, so that they are not built anew."""
+    for name in names:
+        machine.admin("sh", "-c", TAG_ALL, "localhost/kept/", "localhost/chainsaw/", f"{name}:")
 
 
 def _www(machine: Machine) -> None:

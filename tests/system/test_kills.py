@@ -10,30 +10,24 @@ import pytest
 from .inhabitant import named
 from .kills import Fault, check, kills, steps_of
 from .machine import CONFIG, Machine
+from .stage import bring_back
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WIDGET = "https://widget.localhost/"
 PURGE = ("remove", "widget", "--purge", "--yes")
-KEPT = "localhost/kept/widget"
 NUMBERS = count(10)
 
 
-@pytest.fixture(scope="module")
-def image(machine: Machine, www: str) -> str:
-    """Return the reference of the widget's image, which is kept under another name: a purge removes this one."""
+@pytest.fixture(scope="module", autouse=True)
+def pruned(machine: Machine, www: str) -> None:
+    """Nothing is here that nobody uses."""
     machine.chainsaw("remove", "--orphans")
-    machine.declare("widget", "widget")
-    machine.chainsaw("apply")
-    present = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
-    (reference,) = (name for name in present if name.startswith("localhost/chainsaw/widget-app:"))
-    machine.admin("podman", "tag", reference, KEPT)
-    machine.chainsaw(*PURGE)
-    return reference
 
 
 def begin(machine: Machine, name: str = "widget") -> None:
     """Make an instance with everything that an instance may have: a network, a note, data."""
+    bring_back(machine, "widget-app")
     machine.declare(name, "widget", WIDGET, text="It is a widget")
     machine.append(name, "egress: internet")
     machine.chainsaw("apply", name)
@@ -45,8 +39,7 @@ def begin(machine: Machine, name: str = "widget") -> None:
 
 
 @pytest.fixture
-def running(machine: Machine, image: str) -> None:
-    machine.admin("podman", "tag", KEPT, image)
+def running(machine: Machine) -> None:
     begin(machine)
 
 
@@ -58,7 +51,7 @@ def removed(machine: Machine, running: None) -> None:
 def orphans(machine: Machine) -> list[object]:
     """Return what nobody uses, but for data."""
     rows = machine.json("inventory", "--orphans")["data"]["orphans"]
-    return [row for row in rows if row["kind"] != "data" and not row["name"].startswith(KEPT)]
+    return [row for row in rows if row["kind"] != "data"]
 
 
 def struck_purge(machine: Machine, fault: Fault) -> None:
@@ -69,8 +62,8 @@ def struck_purge(machine: Machine, fault: Fault) -> None:
     assert named(machine, "widget") == set()
     assert machine.units("*widget*") == []
     assert machine.admin("podman", "ps", "-aq", "--filter", "name=widget") == ""
-    images = machine.admin("podman", "images").replace(KEPT, "")
-    assert "widget" not in machine.admin("podman", "network", "ls") + images
+    assert "widget" not in machine.admin("podman", "network", "ls")
+    assert "localhost/chainsaw/widget" not in machine.admin("podman", "images")
     assert orphans(machine) == []
     assert machine.plan() == []
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
@@ -176,6 +169,7 @@ WHOLE = (
 @pytest.fixture
 def changed(machine: Machine, www: str) -> str:
     """Declare another text, and return it."""
+    bring_back(machine, "widget-app")
     text = f"Text {next(NUMBERS)}"
     machine.declare("gizmo", "widget", text="The first text")
     machine.chainsaw("apply")

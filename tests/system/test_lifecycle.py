@@ -10,6 +10,7 @@ import pytest
 
 from .inhabitant import difference, look, named
 from .machine import CONFIG, DATA, HOME, QUADLETS, UNITS, Machine, wait
+from .stage import bring_back
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
@@ -42,6 +43,7 @@ def widget(machine: Machine) -> str:
 
 
 def begin(machine: Machine) -> str:
+    bring_back(machine, "widget-app")
     machine.declare("widget", "widget", text="It is a widget")
     machine.append("widget", "egress: internet")
     machine.chainsaw("apply", "widget")
@@ -152,6 +154,7 @@ def test_a_name_whose_data_is_left_is_nobody_elses(machine: Machine, widget: str
 @pytest.mark.parametrize("recipe", ["widget", "dokuwiki"])
 def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: str) -> None:
     def once() -> None:
+        bring_back(machine, f"{recipe}-app", "php")
         machine.chainsaw("new", recipe, "gizmo")
         egress = [] if recipe == "dokuwiki" else ["egress: internet"]
         for line in egress:
@@ -163,6 +166,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
         machine.chainsaw("remove", "gizmo", "--purge", "--yes", "-m", "it was only tried")
 
     # Podman makes some files of its own the first time that it has a use for them.
+    bring_back(machine, "widget-app")
     machine.chainsaw("new", "widget", "one")
     machine.append("one", "egress: internet")
     machine.chainsaw("apply")
@@ -177,6 +181,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
 
 
 def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
+    bring_back(machine, "mirror-app", "php")
     for name in ("one", "two"):
         machine.declare(name, "mirror", f"https://shared.localhost/{name}/")
         machine.chainsaw("apply")
@@ -196,6 +201,7 @@ def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
 
 
 def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine) -> None:
+    bring_back(machine, "gadget-app", "gate")
     machine.chainsaw("install", "gadget", "--yes")
     try:
         machine.declare("gizmo", "gadget")
@@ -293,6 +299,7 @@ def test_neither_reads_or_changes_what_is_the_others(machine: Machine, widget: s
 
 
 def test_what_sleeps_can_be_copied_and_sleeps_on(machine: Machine) -> None:
+    bring_back(machine, "gadget-app", "gate")
     machine.declare("gizmo", "gadget")
     machine.append("gizmo", "sleep: 4s")
     machine.chainsaw("apply")
@@ -370,6 +377,7 @@ def test_a_secret_that_the_application_does_not_take_stays(machine: Machine, wid
 
 
 def test_a_secret_of_what_sleeps_can_be_changed(machine: Machine) -> None:
+    bring_back(machine, "widget-app")
     machine.declare("widget", "widget")
     machine.append("widget", "sleep: 4s")
     machine.chainsaw("apply")
@@ -416,6 +424,7 @@ def test_what_was_done_as_root_names_who_asked_for_it(machine: Machine) -> None:
 
 
 def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widget: str) -> None:
+    bring_back(machine, "radicale-app", "python", "gate")
     machine.declare("cal", "radicale")
     machine.append("cal", "sleep: 4s")
     machine.chainsaw("apply")
@@ -439,6 +448,7 @@ def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widge
 
 
 def test_what_a_plan_stands_for_can_be_done_by_hand(machine: Machine) -> None:
+    bring_back(machine, "widget-app")
     machine.declare("widget", "widget")
     lines = machine.chainsaw("plan", "--explain").out.splitlines()
     kinds = ("mkdir", "install", "sudo install", "tr -dc")
