@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "checks": ("errors", "model", "plan", "checks"),
     "host": ("errors", "model", "plan.observed", "plan.blocks", "checks.observed", "host"),
     "work": ("errors", "model", "load", "compile", "plan", "checks", "host", "work"),
-    "cli": ("errors", "model", "work", "cli"),
+    "cli": ("errors", "model", "host.account", "work", "cli"),
     "__main__": ("cli.main",),
     "__init__": (),
 }
@@ -37,6 +37,7 @@ EFFECTS = [
     "logging",
     "multiprocessing",
     "os",
+    "podman",
     "pwd",
     "pystemd",
     "random",
@@ -62,7 +63,8 @@ DOORS = {
     "subprocess": ["host/process.py"],
     "pystemd": ["host/systemd.py"],
     "fcntl": ["host/lock.py"],
-    "socket": ["host/api.py", "host/journal.py", "host/web.py"],
+    "podman": ["host/podman/api.py"],
+    "socket": ["host/journal.py", "host/web.py"],
     "rich": ["cli/output.py"],
 }
 """Who may start a process, speak to systemd, to Podman, and so on: one module each."""
@@ -140,6 +142,12 @@ def test_there_is_one_door_to_each_effect(library):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_processes_are_started_in_host_alone(path):
+    if package(path) != "host":
+        assert "host.process" not in own_modules(path)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
 def test_only_the_output_module_prints_and_nobody_uses_a_shell(path):
     for node in ast.walk(tree_of(path)):
         if not isinstance(node, ast.Call):
@@ -161,3 +169,13 @@ def test_only_the_command_line_ends_the_process(path):
 
 def test_there_are_no_modules_for_what_has_no_name():
     assert not {path.stem for path in MODULES} & {"utils", "util", "helpers", "common", "manager", "core", "misc"}
+
+
+def test_the_account_is_built_by_the_command_line_alone():
+    users = {
+        package(path)
+        for path in MODULES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "this_account"
+    }
+    assert users == {"cli"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chainsaw.cli.arguments import explain_option, instances_argument, json_option, why_option
@@ -10,17 +12,20 @@ from chainsaw.cli.output import progress, show
 from chainsaw.work.apply import unchanged
 from chainsaw.work.result import Request
 
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
+
 
 @command("plan", "chainsaw plan", "chainsaw plan blog --json")
 @instances_argument
 @click.option("--force", is_flag=True, help="Plan to overwrite generated files that were edited by hand.")
 @explain_option
 @json_option
-def plan(names: tuple[str, ...], force: bool, explain: bool, as_json: bool) -> None:
+def plan(account: Account, names: tuple[str, ...], force: bool, explain: bool, as_json: bool) -> None:
     """Without a NAME it covers all instances. Nothing is changed."""
     with progress() as report:
         request = Request(names, dry_run=True, force=force, command="plan", explained=explain)
-        result = unchanged.apply(request, report)
+        result = unchanged.apply(account, request, report)
     show("plan", result, as_json)
 
 
@@ -34,6 +39,7 @@ def plan(names: tuple[str, ...], force: bool, explain: bool, as_json: bool) -> N
 @explain_option
 @json_option
 def apply(
+    account: Account,
     names: tuple[str, ...],
     dry_run: bool,
     force: bool,
@@ -50,15 +56,15 @@ def apply(
     """
     with progress() as report:
         request = Request(names, dry_run or explain, force, not no_wait, why=why, explained=explain, timings=timings)
-        result = unchanged.apply(request, report)
+        result = unchanged.apply(account, request, report)
     show("plan" if request.dry_run else "apply", result, as_json)
 
 
 @command("render", "chainsaw render", "chainsaw render --out /tmp/units")
 @click.option("--out", metavar="DIR", type=click.Path(), help="Write the files below DIR, which must be empty.")
 @json_option
-def render(out: str | None, as_json: bool) -> None:
+def render(account: Account, out: str | None, as_json: bool) -> None:
     """Without --out they are only listed. It needs neither Podman nor systemd."""
     from chainsaw.work.apply import render
 
-    show("render", render.render(out), as_json)
+    show("render", render.render(account, out), as_json)

@@ -15,16 +15,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def complete_instance(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the instances whose name begins so, for the shell."""
+    from chainsaw.host.account import this_account
     from chainsaw.work.config.names import instance_names
 
-    return [name for name in instance_names() if name.startswith(incomplete)]
+    return [name for name in instance_names(this_account()) if name.startswith(incomplete)]
 
 
 def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the recipes whose name begins so, for the shell."""
+    from chainsaw.host.account import this_account
     from chainsaw.work.recipes.search import recipe_names
 
-    return [CompletionItem(name) for name in recipe_names() if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in recipe_names(this_account()) if name.startswith(incomplete)]
 
 
 def instance_argument(function: Function) -> Function:

@@ -39,6 +39,7 @@ class Command(click.Command):
         """Take the verb beside what click takes."""
         super().__init__(name, **attributes)
         self.verb = verb
+        self.takes_account = _parameters(self.callback)[:1] == ["account"]
         if verb.stands_for:
             self.params.append(
                 click.Option(["--explain"], is_flag=True, help="Print what it stands for, and do nothing.")
@@ -58,11 +59,23 @@ class Command(click.Command):
         """Carry the command out, or explain it."""
         if self.verb.stands_for and ctx.params.pop("explain"):
             return explain(self.verb, ctx.params)
-        return super().invoke(ctx)
+        if not self.takes_account:
+            return super().invoke(ctx)
+        from chainsaw.host.account import this_account
+
+        assert self.callback is not None
+        return ctx.invoke(self.callback, this_account(), **ctx.params)
+
+
+def _parameters(function: Callable[..., None] | None) -> list[str]:
+    return list(inspect.signature(function).parameters) if function else []
 
 
 def command(path: str, *examples: str) -> Callable[[Callable[..., None]], Command]:
-    """Make a function the command of a verb; its help is the verb's summary, the function's docstring, the examples."""
+    """Make a function the command of a verb; its help is the verb's summary, the function's docstring, the examples.
+
+    A function whose first parameter is called `account` is given the account as which the command runs.
+    """
     verb = verb_at(path)
     epilog = "\n  ".join(["\b\nExamples:", *examples])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from chainsaw.cli.output import note, show
 from chainsaw.cli.recorded import RecordedArgument, RecordedOption, key_alone
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.work.result import Result
+
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
 
 
 def _words(words: tuple[str, ...], site: bool, at_most: int) -> tuple[str | None, list[str]]:
@@ -39,7 +43,7 @@ site_option = click.option("--site", is_flag=True, help="Use site.yaml, which ap
 @site_option
 @click.option("--explain", "explained", is_flag=True, help="Say what KEY is, what it does and where it is documented.")
 @json_option
-def show_command(words: tuple[str, ...], site: bool, explained: bool, as_json: bool) -> None:
+def show_command(account: Account, words: tuple[str, ...], site: bool, explained: bool, as_json: bool) -> None:
     """All keys of the instance NAME are shown, or the value of one KEY.
 
     `chainsaw config NAME` is short for `chainsaw config show NAME`.
@@ -50,7 +54,11 @@ def show_command(words: tuple[str, ...], site: bool, explained: bool, as_json: b
     if explained and not rest:
         raise click.UsageError("--explain needs a KEY")
     key = rest[0] if rest else None
-    show("config", effective.explain(name, rest[0]) if explained else effective.show(name, key), as_json)
+    show(
+        "config",
+        effective.explain(account, name, rest[0]) if explained else effective.show(account, name, key),
+        as_json,
+    )
 
 
 @command(
@@ -62,40 +70,40 @@ def show_command(words: tuple[str, ...], site: bool, explained: bool, as_json: b
 @click.argument("value")
 @site_option
 @json_option
-def set_command(words: tuple[str, ...], value: str, site: bool, as_json: bool) -> None:
+def set_command(account: Account, words: tuple[str, ...], value: str, site: bool, as_json: bool) -> None:
     """Comments and order in it stay as they are. Nothing else changes before `chainsaw apply`."""
     from chainsaw.work.config import edit
 
     name, rest = _words(words, site, 1)
     if not rest:
         raise click.UsageError("a KEY and a VALUE are needed")
-    show("config", edit.set_key(name, rest[0], value), as_json)
+    show("config", edit.set_key(account, name, rest[0], value), as_json)
 
 
 @command("config unset", "chainsaw config unset blog title")
 @click.argument("words", cls=RecordedArgument, nargs=-1, metavar="NAME KEY", shell_complete=complete_instance)
 @site_option
 @json_option
-def unset_command(words: tuple[str, ...], site: bool, as_json: bool) -> None:
+def unset_command(account: Account, words: tuple[str, ...], site: bool, as_json: bool) -> None:
     """The value of site.yaml, or the default, applies again. Nothing else changes before `chainsaw apply`."""
     from chainsaw.work.config import edit
 
     name, rest = _words(words, site, 1)
     if not rest:
         raise click.UsageError("a KEY is needed")
-    show("config", edit.unset_key(name, rest[0]), as_json)
+    show("config", edit.unset_key(account, name, rest[0]), as_json)
 
 
 @command("config edit", "chainsaw config edit blog", "EDITOR=nano chainsaw config edit --site")
 @click.argument("words", cls=RecordedArgument, nargs=-1, metavar="NAME", shell_complete=complete_instance)
 @site_option
 @json_option
-def edit_command(words: tuple[str, ...], site: bool, as_json: bool) -> None:
+def edit_command(account: Account, words: tuple[str, ...], site: bool, as_json: bool) -> None:
     """It is checked when you close your editor, and kept only if nothing is wrong with it."""
     from chainsaw.work.config import edit
 
     name, _ = _words(words, site, 0)
-    show("config", edit.edit(name, _change), as_json)
+    show("config", edit.edit(account, name, _change), as_json)
 
 
 def _change(text: str, problems: list[str]) -> str | None:
@@ -130,11 +138,13 @@ def _change(text: str, problems: list[str]) -> str | None:
     help="A setting of the recipe; may be given more than once.",
 )
 @json_option
-def new(recipe: str, name: str, route: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+def new(
+    account: Account, recipe: str, name: str, route: str | None, assignments: tuple[str, ...], as_json: bool
+) -> None:
     """The instance NAME runs the application of RECIPE. Nothing is started before `chainsaw apply`."""
     from chainsaw.work.config import new
 
-    show("new", new.new(recipe, name, route, assignments), as_json)
+    show("new", new.new(account, recipe, name, route, assignments), as_json)
 
 
 @command("schema", "chainsaw schema instance > instance.json")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument
 from chainsaw.cli.command import command
 from chainsaw.cli.output import say, show, watch
+
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
 
 watch_option = click.option("--watch", "watched", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
 
@@ -14,7 +19,7 @@ watch_option = click.option("--watch", "watched", is_flag=True, help="Show it ag
 @command("list", "chainsaw list", "chainsaw list --watch", "chainsaw list --json")
 @watch_option
 @json_option
-def list_command(watched: bool, as_json: bool) -> None:
+def list_command(account: Account, watched: bool, as_json: bool) -> None:
     """The states: running, asleep, starting, stopping, failed, stopped, not applied, no longer declared.
 
     Memory is what its processes use now, disk what its data uses.
@@ -22,14 +27,14 @@ def list_command(watched: bool, as_json: bool) -> None:
     from chainsaw.work.inspect.list import overview
 
     if watched:
-        watch(overview)
-    show("list", overview(), as_json)
+        watch(lambda: overview(account))
+    show("list", overview(account), as_json)
 
 
 @command("status", "chainsaw status blog", "chainsaw status blog --json")
 @instance_argument
 @json_option
-def status(name: str, as_json: bool) -> None:
+def status(account: Account, name: str, as_json: bool) -> None:
     """Every component is asked for its health now, unless Podman has asked it lately.
 
     The exit code is 0 when the instance is healthy and open to visitors, 3 when it is not, 4 when there is none of
@@ -37,13 +42,13 @@ def status(name: str, as_json: bool) -> None:
     """
     from chainsaw.work.inspect import status
 
-    show("status", status.status(name), as_json)
+    show("status", status.status(account, name), as_json)
 
 
 @command("top", "chainsaw top", "chainsaw top --watch", "chainsaw top --json")
 @watch_option
 @json_option
-def top(watched: bool, as_json: bool) -> None:
+def top(account: Account, watched: bool, as_json: bool) -> None:
     """Memory is PSS, which counts what processes share once.
 
     For an instance that is asleep it shows the memory that this saves, as the test of its recipe measured it.
@@ -51,8 +56,8 @@ def top(watched: bool, as_json: bool) -> None:
     from chainsaw.work.inspect import top
 
     if watched:
-        watch(top.top)
-    show("top", top.top(), as_json)
+        watch(lambda: top.top(account))
+    show("top", top.top(account), as_json)
 
 
 @command(
@@ -72,24 +77,26 @@ def top(watched: bool, as_json: bool) -> None:
 @click.option("-n", "--lines", type=click.IntRange(1), default=100, show_default=True, help="How many lines at most.")
 @click.option("--explain", is_flag=True, help="Print the command of journalctl that it stands for.")
 @json_option
-def logs(name: str, component: str | None, followed: bool, explain: bool, as_json: bool, **wanted: object) -> None:
+def logs(
+    account: Account, name: str, component: str | None, followed: bool, explain: bool, as_json: bool, **wanted: object
+) -> None:
     """Without a COMPONENT all of them are shown. The newest line is the last."""
     from chainsaw.work.inspect import logs
 
     request = logs.LogRequest(name, component, **wanted)  # type: ignore[arg-type]  # click has checked the kinds
     if explain:
-        say(logs.log_query(request).command)
+        say(logs.log_query(account, request).command)
     elif followed:
-        logs.follow(request, say)
+        logs.follow(account, request, say)
     else:
-        show("logs", logs.recent(request), as_json)
+        show("logs", logs.recent(account, request), as_json)
 
 
 @command("inventory", "chainsaw inventory blog", "chainsaw inventory --orphans --json")
 @optional_instance_argument
 @click.option("--orphans", is_flag=True, help="List what chainsaw made and no instance uses.")
 @json_option
-def inventory(name: str | None, orphans: bool, as_json: bool) -> None:
+def inventory(account: Account, name: str | None, orphans: bool, as_json: bool) -> None:
     """Each item is listed with its size, and with the command that deletes it.
 
     `remove` stops the instance and deletes its units; `remove --purge` deletes its data, too; what others use stays.
@@ -98,4 +105,4 @@ def inventory(name: str | None, orphans: bool, as_json: bool) -> None:
 
     if orphans == (name is not None):
         raise click.UsageError("give either a NAME or --orphans")
-    show("inventory", inventory.orphans() if name is None else inventory.inventory(name), as_json)
+    show("inventory", inventory.orphans(account) if name is None else inventory.inventory(account, name), as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from chainsaw.cli.output import progress, show, show_aside
 from chainsaw.cli.recorded import RecordedArgument, RecordedOption
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.work.result import Request
+
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
 
 
 @command(
@@ -29,7 +33,7 @@ from chainsaw.work.result import Request
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @why_option
 @json_option
-def remove(name: str | None, purged: bool, orphans: bool, yes: bool, why: str, as_json: bool) -> None:
+def remove(account: Account, name: str | None, purged: bool, orphans: bool, yes: bool, why: str, as_json: bool) -> None:
     """The data of the instance NAME stays until you purge it.
 
     `chainsaw rollback NAME` brings back what was removed; what was purged is gone.
@@ -39,22 +43,22 @@ def remove(name: str | None, purged: bool, orphans: bool, yes: bool, why: str, a
     if orphans == (name is not None) or (orphans and purged):
         raise click.UsageError("give either a NAME or --orphans")
     if name is not None and purged and not yes:
-        _ask(name)
+        _ask(account, name)
     with progress() as report:
         if name is None:
-            result = prune.prune(report)
+            result = prune.prune(account, report)
         elif purged:
-            result = remove.purge(name, Request((name,), command="purge", why=why), report)
+            result = remove.purge(account, name, Request((name,), command="purge", why=why), report)
         else:
-            result = remove.remove(name, Request((name,), command="remove", why=why), report)
+            result = remove.remove(account, name, Request((name,), command="remove", why=why), report)
     show("remove", result, as_json)
 
 
-def _ask(name: str) -> None:
+def _ask(account: Account, name: str) -> None:
     """Show what would be deleted, and go on only when the name is typed."""
     from chainsaw.work.lifecycle import remove
 
-    show_aside(remove.deleted_by(name))
+    show_aside(remove.deleted_by(account, name))
     if not sys.stdin.isatty():
         hint = "--yes deletes without asking"
         raise ChainsawError(Diagnostic("usage", "there is no terminal to ask on", hint=hint), Exit.USAGE)
@@ -67,12 +71,12 @@ def _ask(name: str) -> None:
 @click.argument("new", cls=RecordedArgument)
 @why_option
 @json_option
-def rename(name: str, new: str, why: str, as_json: bool) -> None:
+def rename(account: Account, name: str, new: str, why: str, as_json: bool) -> None:
     """The instance NAME is called NEW from now on; its data, its ids, its secrets and its route stay."""
     from chainsaw.work.lifecycle import rename
 
     with progress() as report:
-        result = rename.rename(name, new, Request((name,), command="rename", why=why), report)
+        result = rename.rename(account, name, new, Request((name,), command="rename", why=why), report)
     show("rename", result, as_json)
 
 
@@ -84,7 +88,7 @@ def rename(name: str, new: str, why: str, as_json: bool) -> None:
 )
 @why_option
 @json_option
-def clone(name: str, new: str, route: str | None, why: str, as_json: bool) -> None:
+def clone(account: Account, name: str, new: str, route: str | None, why: str, as_json: bool) -> None:
     """NEW gets the configuration and the data of NAME, which is down while its data is copied.
 
     It gets ids of its own, and secrets of its own where the recipe says how they are changed.
@@ -93,7 +97,7 @@ def clone(name: str, new: str, route: str | None, why: str, as_json: bool) -> No
 
     with progress() as report:
         request = Request((name,), command="clone", why=why)
-        result = rename.clone(name, new, route or f"https://{new}.localhost/", request, report)
+        result = rename.clone(account, name, new, route or f"https://{new}.localhost/", request, report)
     show("clone", result, as_json)
 
 
@@ -113,7 +117,14 @@ def clone(name: str, new: str, route: str | None, why: str, as_json: bool) -> No
 @why_option
 @json_option
 def rollback(
-    name: str | None, number: int | None, dry_run: bool, force: bool, no_wait: bool, why: str, as_json: bool
+    account: Account,
+    name: str | None,
+    number: int | None,
+    dry_run: bool,
+    force: bool,
+    no_wait: bool,
+    why: str,
+    as_json: bool,
 ) -> None:
     """Units, routes and your files become what they were then; data stays as it is.
 
@@ -123,7 +134,7 @@ def rollback(
 
     with progress() as report:
         request = Request((name,) if name else (), dry_run, force, not no_wait, "rollback", why)
-        result = rollback.rollback(name, number, request, report)
+        result = rollback.rollback(account, name, number, request, report)
     show("rollback", result, as_json)
 
 
@@ -133,8 +144,8 @@ def rollback(
     "--out", metavar="DIR", type=click.Path(), required=True, help="Write the files below DIR, which must be empty."
 )
 @json_option
-def eject(name: str, out: str, as_json: bool) -> None:
+def eject(account: Account, name: str, out: str, as_json: bool) -> None:
     """A page beside them says how to go on. What runs keeps running, and the data stays where it is."""
     from chainsaw.work.lifecycle import eject
 
-    show("eject", eject.eject(name, out), as_json)
+    show("eject", eject.eject(account, name, out), as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,27 +14,30 @@ from chainsaw.cli.command import command
 from chainsaw.cli.output import note, progress, show
 from chainsaw.cli.recorded import RecordedArgument, RecordedOption, file_name, without_password
 
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
+
 DIRECTORY = click.Path(exists=True, file_okay=False)
 
 
 @command("search", "chainsaw search", "chainsaw search calendar", "chainsaw search wiki --json")
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @json_option
-def search(words: tuple[str, ...], as_json: bool) -> None:
+def search(account: Account, words: tuple[str, ...], as_json: bool) -> None:
     """With WORDs, only recipes in which all of them occur are listed."""
     from chainsaw.work.recipes import search
 
-    show("search", search.search(words), as_json)
+    show("search", search.search(account, words), as_json)
 
 
 @command("info", "chainsaw info wordpress", "chainsaw info radicale --json")
 @click.argument("recipe", shell_complete=complete_recipe)
 @json_option
-def info(recipe: str, as_json: bool) -> None:
+def info(account: Account, recipe: str, as_json: bool) -> None:
     """It names who is responsible for RECIPE, which tests it has passed, and all of its settings."""
     from chainsaw.work.recipes import search
 
-    show("info", search.info(recipe), as_json)
+    show("info", search.info(account, recipe), as_json)
 
 
 @command(
@@ -52,45 +55,45 @@ def info(recipe: str, as_json: bool) -> None:
     help="Take only commits signed with this public key (OpenSSH or OpenPGP).",
 )
 @json_option
-def add(name: str, url: str, key: IO[str] | None, as_json: bool) -> None:
+def add(account: Account, name: str, url: str, key: IO[str] | None, as_json: bool) -> None:
     """The recipes in the newest commit at URL are offered as NAME/RECIPE."""
     from chainsaw.work.recipes import sources
 
     with progress() as report:
-        result = sources.add_source(name, url, key.read() if key else None, report)
+        result = sources.add_source(account, name, url, key.read() if key else None, report)
     show("source add", result, as_json)
 
 
 @command("source list", "chainsaw source list")
 @json_option
-def list_command(as_json: bool) -> None:
+def list_command(account: Account, as_json: bool) -> None:
     """Only the recipes of that commit are offered."""
     from chainsaw.work.recipes import sources
 
-    show("source list", sources.list_sources(), as_json)
+    show("source list", sources.list_sources(account), as_json)
 
 
 @command("source update", "chainsaw source update", "chainsaw source update club")
 @click.argument("names", cls=RecordedArgument, nargs=-1, metavar="[NAME]...")
 @json_option
-def update(names: tuple[str, ...], as_json: bool) -> None:
+def update(account: Account, names: tuple[str, ...], as_json: bool) -> None:
     """Without a NAME all are fetched. Installed recipes stay as they are."""
     from chainsaw.work.recipes import sources
 
     with progress() as report:
-        result = sources.update_sources(names, report)
+        result = sources.update_sources(account, names, report)
     show("source update", result, as_json)
 
 
 @command("source remove", "chainsaw source remove club")
 @click.argument("name", cls=RecordedArgument)
 @json_option
-def remove(name: str, as_json: bool) -> None:
+def remove(account: Account, name: str, as_json: bool) -> None:
     """Recipes that are installed from it stay."""
     from chainsaw.work.recipes import sources
 
     with progress() as report:
-        result = sources.remove_source(name, report)
+        result = sources.remove_source(account, name, report)
     show("source remove", result, as_json)
 
 
@@ -98,7 +101,7 @@ def remove(name: str, as_json: bool) -> None:
 @click.argument("recipe", cls=RecordedArgument, shell_complete=complete_recipe)
 @click.option("--yes", is_flag=True, help="Do not ask, whatever permissions the recipe asks for.")
 @json_option
-def install(recipe: str, yes: bool, as_json: bool) -> None:
+def install(account: Account, recipe: str, yes: bool, as_json: bool) -> None:
     """No instance is made; that is what `chainsaw new` is for.
 
     An installed recipe stays as it is. When its source has a newer one, install it again, and the next apply brings
@@ -112,21 +115,22 @@ def install(recipe: str, yes: bool, as_json: bool) -> None:
         return yes or not sys.stdin.isatty() or click.confirm("Install it?", err=True)
 
     with progress(shown=yes or not sys.stdin.isatty()) as report:
-        result = install.install(recipe, agree, report)
+        result = install.install(account, recipe, agree, report)
     show("install", result, as_json)
 
 
 def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the recipes that were installed by name, for the shell."""
+    from chainsaw.host.account import this_account
     from chainsaw.work.recipes import install
 
-    return [CompletionItem(name) for name in install.installed() if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in install.installed(this_account()) if name.startswith(incomplete)]
 
 
 @command("uninstall", "chainsaw uninstall wordpress", "chainsaw uninstall club/wiki --json")
 @click.argument("recipe", cls=RecordedArgument, shell_complete=complete_installed)
 @json_option
-def uninstall(recipe: str, as_json: bool) -> None:
+def uninstall(account: Account, recipe: str, as_json: bool) -> None:
     """What an instance still uses stays until that instance is deleted.
 
     `chainsaw remove NAME --purge` deletes an instance and what only it used.
@@ -134,7 +138,7 @@ def uninstall(recipe: str, as_json: bool) -> None:
     from chainsaw.work.recipes import install
 
     with progress() as report:
-        result = install.uninstall(recipe, report)
+        result = install.uninstall(account, recipe, report)
     show("uninstall", result, as_json)
 
 
@@ -165,7 +169,7 @@ def _range(levels: list[int]) -> str:
 @click.option("--pause", "after", flag_value="pause", help="Leave an instance for the reboot that level 3 asks for.")
 @click.option("--resume", "after", flag_value="resume", help="Go on after that reboot.")
 @json_option
-def test(directory: str, levels: list[int], after: str | None, as_json: bool) -> None:
+def test(account: Account, directory: str, levels: list[int], after: str | None, as_json: bool) -> None:
     """The result is written to tested.json beside the recipe in DIRECTORY.
 
     The test makes instances called try-RECIPE and try-RECIPE-2, and deletes them at its end unless you say otherwise.
@@ -173,7 +177,7 @@ def test(directory: str, levels: list[int], after: str | None, as_json: bool) ->
     from chainsaw.work.trial import run
 
     with progress() as report:
-        result = run.run_trial(directory, levels, after or "", report)
+        result = run.run_trial(account, directory, levels, after or "", report)
     show("recipe", result, as_json)
 
 

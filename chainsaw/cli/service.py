@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chainsaw.cli.arguments import instance_argument, json_option, why_option
@@ -10,12 +12,15 @@ from chainsaw.cli.output import progress, show
 from chainsaw.cli.recorded import RecordedArgument
 from chainsaw.work.result import Request
 
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
 
-def _serve(name: str, serving: str, verb: str, why: str, as_json: bool) -> None:
+
+def _serve(account: Account, name: str, serving: str, verb: str, why: str, as_json: bool) -> None:
     from chainsaw.work.service import service
 
     with progress() as report:
-        result = service.serve(name, serving, Request((name,), command=verb, why=why), report)
+        result = service.serve(account, name, serving, Request((name,), command=verb, why=why), report)
     show(verb, result, as_json)
 
 
@@ -23,29 +28,29 @@ def _serve(name: str, serving: str, verb: str, why: str, as_json: bool) -> None:
 @instance_argument
 @why_option
 @json_option
-def start(name: str, why: str, as_json: bool) -> None:
+def start(account: Account, name: str, why: str, as_json: bool) -> None:
     """It ends `chainsaw stop`, and the maintenance page."""
-    _serve(name, "normal", "start", why, as_json)
+    _serve(account, name, "normal", "start", why, as_json)
 
 
 @command("stop", "chainsaw stop blog -m 'until the new year'")
 @instance_argument
 @why_option
 @json_option
-def stop(name: str, why: str, as_json: bool) -> None:
+def stop(account: Account, name: str, why: str, as_json: bool) -> None:
     """It stays down after a reboot, too, and visitors see a page that says so. Its data stays."""
-    _serve(name, "stopped", "stop", why, as_json)
+    _serve(account, name, "stopped", "stop", why, as_json)
 
 
 @command("restart", "chainsaw restart blog")
 @instance_argument
 @json_option
-def restart(name: str, as_json: bool) -> None:
+def restart(account: Account, name: str, as_json: bool) -> None:
     """Requests wait until it is up again."""
     from chainsaw.work.service import service
 
     with progress() as report:
-        result = service.restart(name, report)
+        result = service.restart(account, name, report)
     show("restart", result, as_json)
 
 
@@ -54,6 +59,6 @@ def restart(name: str, as_json: bool) -> None:
 @click.argument("switch", cls=RecordedArgument, type=click.Choice(["on", "off"]))
 @why_option
 @json_option
-def maintenance(name: str, switch: str, why: str, as_json: bool) -> None:
+def maintenance(account: Account, name: str, switch: str, why: str, as_json: bool) -> None:
     """While it is on, visitors see a page that says so, and the instance keeps running."""
-    _serve(name, "maintenance" if switch == "on" else "normal", "maintenance", why, as_json)
+    _serve(account, name, "maintenance" if switch == "on" else "normal", "maintenance", why, as_json)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chainsaw.cli.arguments import json_option
 from chainsaw.cli.command import command
 from chainsaw.cli.output import progress, show
 from chainsaw.cli.recorded import RecordedOption
+
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
 
 
 @command("setup", "sudo chainsaw setup", "sudo chainsaw setup --user www --dry-run", "sudo chainsaw setup --blocks +64")
@@ -44,7 +49,7 @@ def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, as_j
 @command("doctor", "chainsaw doctor", "chainsaw doctor --fix", "chainsaw doctor --json")
 @click.option("--fix", is_flag=True, help="First fix what needs no root and deletes no data, and say what was done.")
 @json_option
-def doctor(fix: bool, as_json: bool) -> None:
+def doctor(account: Account, fix: bool, as_json: bool) -> None:
     """Each line says ok, warn, fail or unknown, what was found, and the command that fixes it.
 
     It checks what setup prepares, memory and disk, the front, units, certificates and DNS. The exit code is 3 when
@@ -53,5 +58,5 @@ def doctor(fix: bool, as_json: bool) -> None:
     from chainsaw.work.system import doctor
 
     with progress() as report:
-        result = doctor.doctor(fix, report)
+        result = doctor.doctor(account, fix, report)
     show("doctor", result, as_json)

@@ -10,9 +10,8 @@ from chainsaw.compile.images import image_reference, shared_build
 from chainsaw.compile.mail import mail_secret
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import (
+    ComponentService,
     Deployment,
-    Directory,
-    Ids,
     ImageNeed,
     ProbeRequest,
     SecretFile,
@@ -20,10 +19,12 @@ from chainsaw.model.deployment import (
     StaticExport,
 )
 from chainsaw.model.names import span_in_seconds
+from chainsaw.model.route import Route
 from chainsaw.model.sources import TRIED
+from chainsaw.model.volume import Directory, Ids, Volume
 
 
-def deployment_of(job: Job, services: list[Service], units: list[Artifact]) -> Deployment:
+def deployment_of(job: Job, services: list[ComponentService], units: list[Artifact]) -> Deployment:
     """Return what an instance asks of the host, from its components' services and all of its other units."""
     recipe, instance = job.bundle.recipe, job.file.instance
     probe, login, url = recipe.probe, recipe.login, instance.url(job.site.ports)
@@ -33,13 +34,13 @@ def deployment_of(job: Job, services: list[Service], units: list[Artifact]) -> D
         version=f"{recipe.version}-{recipe.revision}",
         origin="" if job.bundle.origin.startswith(f"{TRIED}/") else job.bundle.origin,
         digest=job.bundle.digest,
-        host=instance.host,
-        path=instance.path,
+        routes=(Route(host=instance.host, path=instance.path),),
         url=url,
         serving=instance.serving,
         block=job.block.start if job.block else None,
         images=tuple(image_needs(job)),
         directories=tuple(_directories(job)),
+        volumes=tuple(_volumes(job)),
         secrets=tuple(_secrets(job)),
         static=_static(job),
         services=tuple(services),
@@ -80,15 +81,21 @@ def _network(job: Job, units: list[Artifact]) -> Service | None:
     return found.model_copy(update={"unit": f"chainsaw-{job.name}-network.service"}) if found else None
 
 
-def service_of(job: Job, component: str, quadlet: Artifact) -> Service:
+def service_of(job: Job, component: str, quadlet: Artifact) -> ComponentService:
     """Return the service that Podman makes of a component's quadlet."""
     declared = job.bundle.recipe.components[component]
-    return Service(
+    return ComponentService(
         unit=job.unit(component),
         digest=quadlet.digest,
         container=job.container(component),
         health=declared.health.command if declared.health and not declared.once else (),
         polled=declared.ready == "healthy" and not declared.once,
+        component=component,
+        once=declared.once,
+        stop_signal=declared.stop.signal,
+        stop_timeout=span_in_seconds(declared.stop.timeout),
+        dump=declared.dump,
+        restore=declared.restore,
     )
 
 
@@ -126,13 +133,25 @@ def _directories(job: Job) -> Iterator[Directory]:
         yield Directory(path=f"{paths.instance(job.name)}/volumes", mode=0o711)
     if any(volume.public is not None for volume in recipe.volumes.values()):
         yield Directory(path=f"{paths.public}/{job.name}", mode=0o755)
+
+
+def _volumes(job: Job) -> Iterator[Volume]:
+    recipe = job.bundle.recipe
     for name, volume in sorted(recipe.volumes.items()):
-        users = [item for item in recipe.components.values() if name in item.volumes]
-        ids = _owner(job, users[0].user, users[0].group) if users and not volume.admin else None
+        users = {key: item for key, item in recipe.components.items() if name in item.volumes}
+        first = next(iter(users.values()), None)
+        ids = _owner(job, first.user, first.group) if first and not volume.admin else None
         public = volume.public is not None
-        seed = (job.bundle.origin, volume.seed) if volume.seed else None
-        mode = 0o755 if public or volume.admin else 0o700
-        yield Directory(path=paths.volume(job.name, name, public), mode=mode, ids=ids, seed=seed)
+        yield Volume(
+            name=name,
+            path=job.host.paths.volume(job.name, name, public),
+            mode=0o755 if public or volume.admin else 0o700,
+            ids=ids,
+            owner="application" if ids else "admin",
+            public=volume.public,
+            seed=(job.bundle.origin, volume.seed) if volume.seed else None,
+            components=tuple(sorted(users)),
+        )
 
 
 def _secrets(job: Job) -> Iterator[SecretFile]:

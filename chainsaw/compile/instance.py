@@ -13,9 +13,7 @@ from chainsaw.compile.images import shared_build
 from chainsaw.compile.mail import mail_units
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.model.artifact import Artifact, intent_path
-from chainsaw.model.deployment import (
-    Deployment,
-)
+from chainsaw.model.deployment import ComponentService, Deployment
 from chainsaw.model.names import span_in_seconds
 
 
@@ -30,7 +28,7 @@ class CompiledInstance:
 def compile_instance(job: Job) -> CompiledInstance:
     """Return the piece of one instance; raise ChainsawError for a template or key that does not work."""
     artifacts: list[Artifact] = []
-    services = []
+    services: list[ComponentService] = []
     for component in _start_order(job):
         files = config_files(job, component)
         quadlet = component_quadlet(job, component, files)

@@ -8,7 +8,8 @@ from typing import Any
 from chainsaw.compile.context import SHARED_DIRECTORY, Job
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.model.artifact import Artifact
-from chainsaw.model.deployment import Ids, SecretFile
+from chainsaw.model.deployment import SecretFile
+from chainsaw.model.volume import Ids
 
 SOCKET = f"{SHARED_DIRECTORY}/mail.sock"
 

@@ -23,25 +23,6 @@ PORT_START = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 
 @dataclass(frozen=True)
-class Account:
-    """The user as whom chainsaw runs."""
-
-    name: str
-    uid: int
-    paths: Paths
-    runtime: str
-
-
-def account() -> Account:
-    """Return who runs this."""
-    entry = pwd.getpwuid(os.getuid())
-    home = os.environ.get("HOME") or entry.pw_dir
-    runtime = f"/run/user/{entry.pw_uid}"
-    os.environ.setdefault("XDG_RUNTIME_DIR", runtime)
-    return Account(entry.pw_name, entry.pw_uid, Paths.of(home, dict(os.environ)), os.environ["XDG_RUNTIME_DIR"])
-
-
-@dataclass(frozen=True)
 class Ranges:
     """The subordinate ids of one user."""
 
@@ -135,23 +116,23 @@ def podman_version(paths: Paths) -> Version:
     return (major, minor)
 
 
-def missing_from_host(user: Account, ports: Sequence[int], podman: Version, systemd: int) -> list[Diagnostic]:
+def missing_from_host(user: str, paths: Paths, ports: Sequence[int], podman: Version, systemd: int) -> list[Diagnostic]:
     """Return what this host lacks for chainsaw, each with the command that mends it."""
-    setup = f"sudo chainsaw setup --user {user.name}"
+    setup = f"sudo chainsaw setup --user {user}"
     found = []
     if podman < PODMAN_FLOOR:
         shown = ".".join(map(str, podman))
         found.append(Diagnostic("old-podman", f"Podman {shown} is older than 5.4", hint="upgrade to Debian 13"))
     if systemd < SYSTEMD_FLOOR:
         found.append(Diagnostic("old-systemd", f"systemd {systemd} is older than 254", hint="upgrade to Debian 13"))
-    if not files.exists(f"/var/lib/systemd/linger/{user.name}"):
-        message = f"{user.name}'s services end at logout: lingering is off"
+    if not files.exists(f"/var/lib/systemd/linger/{user}"):
+        message = f"{user}'s services end at logout: lingering is off"
         found.append(Diagnostic("no-linger", message, hint=setup))
     lowest = int((files.read_text(PORT_START) or "1024").strip())
     if min(ports) < lowest:
         message = f"an ordinary user may not listen on port {min(ports)}, only from {lowest} on"
         found.append(Diagnostic("low-ports", message, PORT_START, hint=setup))
-    if not files.exists(f"{user.paths.config}/containers/storage.conf"):
+    if not files.exists(f"{paths.config}/containers/storage.conf"):
         message = "no storage driver was chosen, and Podman's default would copy each image for each instance"
         found.append(Diagnostic("no-storage", message, hint=setup))
     return found

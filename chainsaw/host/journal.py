@@ -82,6 +82,17 @@ def size_of(options: Sequence[str]) -> int:
     return process.pipe(["journalctl", "--user", "--quiet", "--output=short", *options], consume, CUT_OFF)
 
 
+def text_since_boot() -> str:
+    """Return all that units and containers of the admin said since the host was started."""
+    return process.run(["journalctl", "--user", "--boot", "--quiet", "--output=cat"]).text
+
+
+def restart() -> None:
+    """Let the journal read its settings again, and move to the disk what it kept in memory; only root can."""
+    process.run(["systemctl", "restart", "systemd-journald"])
+    process.run(["journalctl", "--flush"])
+
+
 def follow(options: Sequence[str], after: float, tell: Callable[[Entry], None]) -> None:
     """Tell of each entry after a time, in seconds since 1970, and of each new one until somebody interrupts."""
 

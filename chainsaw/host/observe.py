@@ -29,11 +29,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
         applied=records.read_applied(paths),
         links=frozenset(_links(paths)),
         quadlets_linked=files.link_target(paths.quadlet_link) == f"{paths.current}/quadlets",
-        certificates=frozenset(
-            host
-            for host in {item.host for item in wanted.instances.values()}
-            if certificates.is_current(issued_record(paths, host))
-        ),
+        certificates=frozenset(host for host in wanted.hosts if certificates.is_current(issued_record(paths, host))),
         images=records.read_images(paths),
         drift=tuple(generations.find_drift(paths, manifest)),
         unfinished=operations.is_unfinished(paths),
@@ -43,7 +39,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
 
 def _asked(paths: Paths, wanted: Manifest) -> list[str]:
     deployments = [*([wanted.front] if wanted.front else []), *wanted.instances.values()]
-    asked = [directory.path for deployment in deployments for directory in deployment.directories]
+    asked = [directory.path for deployment in deployments for directory in deployment.places]
     asked += [secret.path for deployment in deployments for secret in deployment.secrets]
     asked += [f"{paths.static}/{item.static.key}" for item in deployments if item.static]
     asked += [paths.installed(item.origin, item.digest) for item in deployments if item.origin]

@@ -6,7 +6,8 @@ import tarfile
 from typing import IO
 
 from chainsaw.host import files, process
-from chainsaw.host.podman import PODMAN, UNPACK, Podman
+from chainsaw.host.podman import Podman
+from chainsaw.host.podman.program import PODMAN, UNPACK
 from chainsaw.model.block import SIZE, intermediate
 
 

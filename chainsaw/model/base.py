@@ -1,4 +1,4 @@
-"""The base of every model that is read from a file: frozen, strict, and closed to unknown keys."""
+"""The bases of models: of what the admin and recipes write, and of what chainsaw itself writes down."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A value read from a file."""
+    """A value read from a file: frozen, strict, and closed to unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+
+class Recorded(BaseModel):
+    """A value that chainsaw itself writes and reads back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

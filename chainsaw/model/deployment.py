@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from chainsaw.model.base import Recorded
+from chainsaw.model.route import Route
+from chainsaw.model.volume import Directory, Ids, Volume
 
-class Recorded(BaseModel):
-    """A value that chainsaw itself writes and reads back."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class Ids(Recorded):
-    """Who owns a path: ids of the host; None for the admin."""
-
-    uid: int
-    gid: int
-
-
-class Directory(Recorded):
-    """A directory that must exist; an absolute path, an octal mode."""
-
-    path: str
-    mode: int
-    ids: Ids | None = None
-    seed: tuple[str, str] | None = None
+FORMAT = 2
+"""The format of a generation's manifest."""
 
 
 class SecretFile(Recorded):
@@ -71,6 +56,20 @@ class Service(Recorded):
     polled: bool = False
 
 
+class ComponentService(Service):
+    """The service of a component, with how it stops and how its data is taken out and in while it runs.
+
+    `stop_timeout` is in seconds. `dump` writes all of its data to standard output, and `restore` reads that.
+    """
+
+    component: str
+    once: bool = False
+    stop_signal: str = "SIGTERM"
+    stop_timeout: int = 10
+    dump: tuple[str, ...] = ()
+    restore: tuple[str, ...] = ()
+
+
 class ProbeRequest(Recorded):
     """The request that proves an instance through the front."""
 
@@ -87,16 +86,16 @@ class Deployment(Recorded):
     version: str
     origin: str = ""
     digest: str = ""
-    host: str
-    path: str
+    routes: tuple[Route, ...] = ()
     url: str = ""
     serving: str = "normal"
     block: int | None
     images: tuple[ImageNeed, ...] = ()
     directories: tuple[Directory, ...] = ()
+    volumes: tuple[Volume, ...] = ()
     secrets: tuple[SecretFile, ...] = ()
     static: StaticExport | None = None
-    services: tuple[Service, ...] = ()
+    services: tuple[ComponentService, ...] = ()
     socket: Service | None = None
     gate: Service | None = None
     sleep: int | None = None
@@ -108,13 +107,33 @@ class Deployment(Recorded):
     login: tuple[str, str, str] | None = None
     notes: str = ""
 
+    @property
+    def route(self) -> Route:
+        """The canonical route of an instance; the front has none."""
+        return self.routes[0]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of all routes."""
+        return tuple(host for route in self.routes for host in route.hosts)
+
+    @property
+    def places(self) -> tuple[Directory | Volume, ...]:
+        """Every directory that must exist, each behind the one that it is in."""
+        return (*self.directories, *self.volumes)
+
 
 class Manifest(Recorded):
     """What a generation is: its instances, the front's units, and the digest of every file."""
 
-    format: int = 1
+    format: int = FORMAT
     number: int
     front: Deployment | None = None
-    instances: dict[str, Deployment] = {}
-    files: dict[str, str] = {}
-    owners: dict[str, str] = {}
+    instances: dict[str, Deployment] = Field({})
+    files: dict[str, str] = Field({})
+    owners: dict[str, str] = Field({})
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts of all instances."""
+        return frozenset(host for item in self.instances.values() for host in item.hosts)

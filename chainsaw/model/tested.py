@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from chainsaw.model.deployment import Recorded
+from chainsaw.model.base import Recorded
 
 LEVELS = {
     1: "it is well-formed: lint, Podman's generator and nginx take it",

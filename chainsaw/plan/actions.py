@@ -8,7 +8,8 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 from chainsaw.model.block import Block
-from chainsaw.model.deployment import Directory, ImageNeed, SecretFile, StaticExport
+from chainsaw.model.deployment import ImageNeed, SecretFile, StaticExport
+from chainsaw.model.volume import Directory, Volume
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class ProvideImage(Action):
 class CreateDirectory(Action):
     """Make a directory with its owner and mode."""
 
-    directory: Directory
+    directory: Directory | Volume
     verb = "create-directory"
     shows = "directory.path"
     phase = 30

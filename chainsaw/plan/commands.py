@@ -6,8 +6,8 @@ from dataclasses import replace
 from shlex import quote
 from typing import assert_never
 
-from chainsaw.model.deployment import Ids
 from chainsaw.model.paths import Paths
+from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
 
 
@@ -84,7 +84,7 @@ def _create_directory(action: act.CreateDirectory, paths: Paths) -> str:
     if not item.ids:
         return f"install -d -m {item.mode:04o} {place}"
     made = f"sudo install -d -m {item.mode:04o} {_owner(item.ids)} {place}"
-    if not item.seed:
+    if not isinstance(item, Volume) or not item.seed:
         return made
     owner = f"{item.ids.uid}:{item.ids.gid}"
     return f"{made}; sudo cp -r RECIPE/{item.seed[1]}/. {place}; sudo chown -R {owner} {place}"

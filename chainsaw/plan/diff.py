@@ -66,7 +66,7 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
     deployments = [*([manifest.front] if manifest.front else []), *manifest.instances.values()]
     for deployment in deployments:
         yield from _preparations(deployment, observed, wanted.paths)
-    for host in sorted({item.host for item in manifest.instances.values()} - observed.certificates):
+    for host in sorted(manifest.hosts - observed.certificates):
         yield act.IssueCertificate(None, host)
     manifest_differs = _applied_differs(manifest, observed.manifest)
     if changes or manifest_differs:
@@ -107,7 +107,7 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
         for need in deployment.images:
             if set(observed.images.get(need.reference, ("unknown",))) - set(need.mounted):
                 yield act.ProvideImage(owner, need)
-    for directory in deployment.directories:
+    for directory in deployment.places:
         if directory.path not in observed.paths:
             yield act.CreateDirectory(owner, directory)
     for secret in deployment.secrets:
@@ -136,7 +136,7 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
             yield act.ProbeInstance(name)
     front = list(_starts(manifest.front, observed)) if manifest.front else []
     yield from front
-    renewed = {item.host for item in manifest.instances.values()} - observed.certificates
+    renewed = manifest.hosts - observed.certificates
     if not front and (changes.touch("nginx/") or renewed or observed.unfinished):
         yield act.ReloadFront(None)
 

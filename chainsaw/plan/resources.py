@@ -49,7 +49,7 @@ def in_use(
     """Return what the other instances use; `images` are references, `chosen` recipes that were installed by hand."""
     stands_on = parents or {}
     return InUse(
-        hosts=frozenset(item.host for item in rest),
+        hosts=frozenset(host for item in rest for host in item.hosts),
         static=frozenset(item.static.key for item in rest if item.static),
         recipes=frozenset((item.origin, item.digest) for item in rest) | frozenset((origin, "") for origin in chosen),
         images=frozenset(item for image in images for item in _with_parents(image, stands_on)),
@@ -106,10 +106,8 @@ def _generated(manifest: Manifest, name: str, paths: Paths) -> Iterator[Resource
 
 def _data(deployment: Deployment, paths: Paths) -> Iterator[Resource]:
     name = deployment.name
-    own = (f"{paths.instance(name)}/volumes/", f"{paths.public}/{name}/")
-    for directory in deployment.directories:
-        if directory.path.startswith(own):
-            yield Resource("volume", directory.path.rpartition("/")[2], "purge", directory.path)
+    for volume in deployment.volumes:
+        yield Resource("volume", volume.name, "purge", volume.path)
     for secret in deployment.secrets:
         yield Resource("secret", secret.key, "purge", secret.path)
     if deployment.services:
@@ -120,14 +118,14 @@ def _data(deployment: Deployment, paths: Paths) -> Iterator[Resource]:
 
 
 def _host(manifest: Manifest, deployment: Deployment, paths: Paths, others: InUse) -> Iterator[Resource]:
-    host, used = deployment.host, deployment.host in others.hosts
-    server = f"nginx/hosts/{host}.conf"
-    if server in manifest.files:
-        place = f"{paths.generations}/{manifest.number}/{server}"
-        yield Resource("generated", server, "shared" if used else "remove", place)
-    removed_by: RemovedBy = "shared" if used else "purge"
-    yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}")
-    yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json")
+    for host in deployment.hosts:
+        used, server = host in others.hosts, f"nginx/hosts/{host}.conf"
+        if server in manifest.files:
+            place = f"{paths.generations}/{manifest.number}/{server}"
+            yield Resource("generated", server, "shared" if used else "remove", place)
+        removed_by: RemovedBy = "shared" if used else "purge"
+        yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}")
+        yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json")
 
 
 def _used(deployment: Deployment, paths: Paths, others: InUse) -> Iterator[Resource]:

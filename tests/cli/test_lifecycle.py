@@ -131,3 +131,34 @@ def test_nothing_that_belongs_to_nobody(chainsaw):
     done = chainsaw("inventory", "--orphans", "--json")
     assert (done.code, done.json["data"]) == (Exit.OK, {"orphans": []})
     assert chainsaw("remove", "--orphans").out == "nothing is here that nobody uses\n"
+
+
+VERBS_THAT_READ_THE_GENERATION = [
+    ("apply",),
+    ("list",),
+    ("status", "www"),
+    ("inventory", "www"),
+    ("inventory", "--orphans"),
+    ("remove", "www"),
+    ("remove", "www", "--purge", "--yes"),
+    ("remove", "--orphans"),
+    ("rename", "www", "web"),
+    ("clone", "www", "web"),
+    ("rollback", "www"),
+    ("diff",),
+    ("secret", "rotate", "www", "key"),
+    ("doctor",),
+]
+
+
+@pytest.mark.parametrize("words", VERBS_THAT_READ_THE_GENERATION, ids=" ".join)
+def test_a_generation_of_another_version_is_one_clear_message(chainsaw, www, home, words):
+    generations = home / ".local/state/chainsaw/generations"
+    (generations / "1").mkdir(parents=True)
+    (generations / "1/manifest.json").write_text('{"format": 1, "number": 1, "instances": {}}')
+    (generations / "current").symlink_to("1")
+    done = chainsaw(*words)
+    assert "Traceback" not in done.err + done.out
+    if words not in (("apply",), ("doctor",)):
+        assert "this version of chainsaw reads 2" in done.err
+        assert f"rm {generations}/current && chainsaw apply" in done.err

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.work.recipes.install import install
+from chainsaw.work.recipes import install
 from chainsaw.work.result import Quiet
 
 
@@ -115,7 +116,7 @@ def test_what_a_recipe_asks_for_is_shown_and_may_be_declined(home):
         return False
 
     with pytest.raises(ChainsawError) as caught:
-        install("wordpress", decline, Quiet())
+        acting(install.install)("wordpress", decline, Quiet())
     assert [item.code for item in caught.value.diagnostics] == ["declined"]
     assert "the internet, if you allow it" in asked[0]
     assert list(home.rglob("recipe.yaml")) == []

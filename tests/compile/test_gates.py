@@ -147,11 +147,7 @@ def test_what_runs_once_stays_done_and_is_not_started_again_by_itself(goldens):
 def test_what_is_the_admins_is_only_read(applied):
     seen = 0
     for site, one in applied:
-        admins = [
-            item.path
-            for item in one.directories
-            if item.ids is None and re.search(r"/(volumes|public/\w+)/", item.path)
-        ]
+        admins = [item.path for item in one.volumes if item.owner == "admin"]
         for service in one.services:
             for mount in values(quadlet(site, service.unit), "Volume"):
                 if mount.split(":")[0] in admins:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from chainsaw.host.store import generations, records
-from chainsaw.model.deployment import Directory, Ids, ImageNeed, SecretFile, StaticExport
+from chainsaw.model.deployment import ImageNeed, SecretFile, StaticExport
 from chainsaw.model.paths import Paths
+from chainsaw.model.volume import Directory, Ids, Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.commands import command_of
 
@@ -26,7 +27,9 @@ EVERY = [
     act.ProvideImage("blog", ImageNeed(reference="localhost/chainsaw/wiki-app:1", base="php")),
     act.CreateDirectory("blog", Directory(path=f"{ODD.instance('blog')}/secrets", mode=0o711)),
     act.CreateDirectory("blog", Directory(path=f"{ODD.instance('blog')}/run", mode=0o1777, ids=IDS)),
-    act.CreateDirectory("blog", Directory(path=ODD.public, mode=0o755, ids=IDS, seed=("chainsaw/wiki", "pages"))),
+    act.CreateDirectory(
+        "blog", Volume(name="pages", path=ODD.public, mode=0o755, ids=IDS, seed=("chainsaw/wiki", "pages"))
+    ),
     act.CreateSecret("blog", SecretFile(path=ODD.secret("blog", "salt"), key="salt", length=64, ids=IDS)),
     act.CreateSecret(
         "blog", SecretFile(path=ODD.secret("blog", "smtp"), key="smtp", length=0, ids=IDS, source=f"{ODD.root}/smtp")
@@ -80,7 +83,7 @@ def test_a_command_is_words_whatever_the_home_is_called(action):
 def test_a_plan_says_the_same_with_the_paths_of_the_admin(goldens):
     site = goldens["wordpress"]
     deployment = site.manifest.instances["blog"]
-    places = {item.path: command_of(act.CreateDirectory("blog", item), site.paths) for item in deployment.directories}
+    places = {item.path: command_of(act.CreateDirectory("blog", item), site.paths) for item in deployment.places}
     own, database = f"{site.paths.instance('blog')}/secrets", f"{site.paths.instance('blog')}/volumes/database"
     assert places[own] == f"install -d -m 0711 {own}"
     assert places[database] == f"sudo install -d -m 0700 -o 590824 -g 590824 {database}"

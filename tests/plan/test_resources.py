@@ -58,7 +58,7 @@ def test_every_file_of_an_instance_is_in_the_list_and_goes_with_it(goldens):
     for site, name, one in every(goldens):
         owned = [path for path, owner in site.manifest.owners.items() if owner == name]
         assert owned, name
-        host = f"nginx/hosts/{site.manifest.instances[name].host}.conf"
+        host = f"nginx/hosts/{site.manifest.instances[name].route.host}.conf"
         assert host in site.manifest.files
         assert sorted(one.names("generated")) == sorted([*owned, host])
         assert set(owned) <= set(one.names("generated", "remove"))
@@ -80,7 +80,7 @@ def test_every_directory_and_secret_of_an_instance_goes_with_a_purge(goldens):
         deployment, paths = site.manifest.instances[name], site.paths
         top = {paths.instance(name), f"{paths.public}/{name}"}
         above = top | {f"{paths.instance(name)}/{part}" for part in ("secrets", "volumes")}
-        assert {item.path for item in deployment.directories} - above <= one.places("purge"), name
+        assert {item.path for item in deployment.places} - above <= one.places("purge"), name
         assert {item.path for item in deployment.secrets} <= one.places("purge"), name
         data = [item.place for item in one.items if item.kind in ("volume", "secret", "directory", "block")]
         assert all(place.startswith(tuple(f"{item}/" for item in top)) for place in data)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from test_plan import carried_out, reached, target, verify
 
-from chainsaw.model.deployment import ImageNeed, Service
+from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 
@@ -30,7 +30,7 @@ def with_changes(site, name, **changes):
 
 
 def with_other(service):
-    return Service(unit=service.unit, digest="another")
+    return service.model_copy(update={"digest": "another"})
 
 
 def planned(site, observed):

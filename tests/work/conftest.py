@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from chainsaw.host import facts
+from chainsaw.host.account import Account, this_account
 from chainsaw.host.files import replace_link
 from chainsaw.host.store import generations
 from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, intent_path
 from chainsaw.model.deployment import Deployment, Manifest, ProbeRequest
 from chainsaw.model.paths import Paths
+from chainsaw.model.route import Route
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.history.history import ChangeRecord, commit_change, outcomes_of, paths_about
 
@@ -26,12 +28,12 @@ KIM = ("-c", "user.name=Kim", "-c", "user.email=kim@example.org", "-c", "commit.
 class Admin:
     """The account, its files, and what was applied."""
 
-    user: facts.Account
+    account: Account
     known: dict[str, Deployment] = field(default_factory=dict)
 
     @property
     def paths(self) -> Paths:
-        return self.user.paths
+        return self.account.paths
 
     @property
     def own(self) -> Path:
@@ -39,7 +41,7 @@ class Admin:
 
     @property
     def author(self) -> str:
-        return f"{self.user.name} <{self.user.name}@{facts.node()}>"
+        return f"{self.account.name} <{self.account.name}@{facts.node()}>"
 
     def write(self, path: str, text: str) -> Path:
         place = self.own / path
@@ -100,7 +102,7 @@ class Admin:
         if names:
             files = ("site.yaml", *(path for name in names for path in paths_about(name)))
             change = ChangeRecord(change.command, change.names, outcomes, why, change.result, files)
-        return [item.code for item in commit_change(self.user, change, number)]
+        return [item.code for item in commit_change(self.account, change, number)]
 
     def git(self, *words: str, check: bool = True, stdin: str = "") -> str:
         """Let the admin use git in the directory of the files; return what it prints."""
@@ -123,7 +125,13 @@ def deployment(name: str, text: str, version: str) -> Deployment:
     host = f"{name}.example.org"
     probe = ProbeRequest(path="/", status=200)
     return Deployment(
-        name=name, recipe="wordpress", version=version, digest=digest, host=host, path="/", block=None, probe=probe
+        name=name,
+        recipe="wordpress",
+        version=version,
+        digest=digest,
+        routes=(Route(host=host, path="/"),),
+        block=None,
+        probe=probe,
     )
 
 
@@ -136,7 +144,7 @@ def admin(tmp_path, monkeypatch) -> Admin:
     for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS"):
         monkeypatch.delenv(variable, raising=False)
     (tmp_path / "home/.config/chainsaw/instances").mkdir(parents=True)
-    return Admin(facts.account())
+    return Admin(this_account())
 
 
 PODMAN = """#!/bin/sh

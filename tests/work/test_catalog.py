@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from acting import acting
 from identity import identity
 
 from chainsaw.errors import ChainsawError, Exit
@@ -16,6 +17,9 @@ from chainsaw.model.paths import Paths
 from chainsaw.work.recipes import sources
 from chainsaw.work.recipes.catalog import Catalog, read_recipe
 from chainsaw.work.recipes.installed import store_recipe
+
+add_source, update_sources = acting(sources.add_source), acting(sources.update_sources)
+remove_source = acting(sources.remove_source)
 
 SERVED = "volumes: {site: {public: /}}\nserve: {files: {volume: site}}\n"
 
@@ -68,7 +72,7 @@ class Silent:
 
 
 def add(paths: Paths, repository: Path, key: str | None = None) -> None:
-    sources.add_source("club", str(repository), key, Silent())
+    add_source("club", str(repository), key, Silent())
 
 
 def refused(function, *arguments) -> list[str]:
@@ -152,24 +156,24 @@ def test_a_source_moves_on_only_to_what_follows(paths, club):
     add(paths, club)
     first = sources.read_sources(paths)["club"].commit
     git(club, "commit", "-q", "--allow-empty", "-m", "Go on")
-    sources.update_sources((), Silent())
+    update_sources((), Silent())
     second = sources.read_sources(paths)["club"].commit
     assert first != second
     git(club, "commit", "-q", "--amend", "--allow-empty", "-m", "Another past")
-    assert refused(sources.update_sources, ("club",), Silent()) == ["source-rewritten"]
+    assert refused(update_sources, ("club",), Silent()) == ["source-rewritten"]
     assert sources.read_sources(paths)["club"].commit == second
 
 
 def test_what_a_source_may_be(paths, club, tmp_path):
     add(paths, club)
-    assert refused(sources.add_source, "club", str(club), None, Silent()) == ["source"]
-    assert refused(sources.add_source, "chainsaw", str(club), None, Silent()) == ["source"]
-    assert refused(sources.add_source, "Other", "ext::sh -c true", None, Silent()) == ["source", "source"]
-    assert refused(sources.add_source, "gone", str(tmp_path / "gone"), None, Silent()) == ["source-unreachable"]
+    assert refused(add_source, "club", str(club), None, Silent()) == ["source"]
+    assert refused(add_source, "chainsaw", str(club), None, Silent()) == ["source"]
+    assert refused(add_source, "Other", "ext::sh -c true", None, Silent()) == ["source", "source"]
+    assert refused(add_source, "gone", str(tmp_path / "gone"), None, Silent()) == ["source-unreachable"]
     empty = tmp_path / "empty"
     git(tmp_path, "init", "--quiet", "--initial-branch=main", str(empty))
     git(empty, "commit", "-q", "--allow-empty", "-m", "Nothing")
-    assert refused(sources.add_source, "empty", str(empty), None, Silent()) == ["no-recipes"]
+    assert refused(add_source, "empty", str(empty), None, Silent()) == ["no-recipes"]
     assert list(sources.read_sources(paths)) == ["club"]
     assert files.list_directory(f"{paths.root}/sources") == ["club.git"]
 
@@ -177,7 +181,7 @@ def test_what_a_source_may_be(paths, club, tmp_path):
 def test_a_name_of_no_source_is_not_found(paths, club):
     add(paths, club)
     with pytest.raises(ChainsawError) as caught:
-        sources.remove_source("clbu", Silent())
+        remove_source("clbu", Silent())
     assert caught.value.exit is Exit.MISSING
     assert "did you mean club?" in str(caught.value)
 
@@ -186,7 +190,7 @@ def test_what_was_fetched_and_is_gone_comes_again(paths, club, shipped):
     add(paths, club)
     files.remove_tree(paths.source("club"))
     assert refused(lambda: Catalog(str(shipped), paths=paths).names) == ["source-gone"]
-    sources.update_sources((), Silent())
+    update_sources((), Silent())
     assert "wiki" in Catalog(str(shipped), paths=paths)
 
 
@@ -205,9 +209,9 @@ def test_a_key_lets_only_signed_commits_in(paths, club, signer):
     git(club, *sign, "commit", "-q", "--allow-empty", "-S", "-m", "Signed")
     add(paths, club, key)
     git(club, "commit", "-q", "--allow-empty", "-m", "Not signed")
-    assert refused(sources.update_sources, (), Silent()) == ["source-unsigned"]
+    assert refused(update_sources, (), Silent()) == ["source-unsigned"]
     files.remove(paths.source_key("club"))
-    assert refused(sources.update_sources, (), Silent()) == ["source-key"]
+    assert refused(update_sources, (), Silent()) == ["source-key"]
 
 
 def test_a_key_of_somebody_else_lets_nothing_in(paths, club, signer, tmp_path):
@@ -223,7 +227,7 @@ def test_a_version_is_found_wherever_it_is(paths, club, shipped):
     store_recipe(paths, first)
     write(club / "recipes", "wiki", "A wiki, and more")
     git(club, "commit", "-q", "-a", "-m", "More")
-    sources.update_sources((), Silent())
+    update_sources((), Silent())
     catalog = Catalog(str(shipped), paths=paths)
     assert catalog.bundle("wiki").digest == first.digest
     second = catalog.read(catalog.offer("wiki"))

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.work.config.edit import edit, set_key, target_of, unset_key
-from chainsaw.work.config.effective import explain, show
+from chainsaw.work.config import edit as editing
+from chainsaw.work.config import effective
+
+edit, set_key, unset_key = acting(editing.edit), acting(editing.set_key), acting(editing.unset_key)
+target_of = acting(editing.target_of)
+explain, show = acting(effective.explain), acting(effective.show)
 
 BLOG = """\
 # Ours since 2019.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.store import generations
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest
-from chainsaw.work.history.diff import declared_now, diff, intent_of
+from chainsaw.work.history import diff as comparing
+from chainsaw.work.history.diff import declared_now, intent_of
+
+diff = acting(comparing.diff)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from test_host import web_server
 from chainsaw.checks.observed import ImageStore, Leftovers, PlainAnswer, Resolved
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files, readings, web
+from chainsaw.host.account import Account
 from chainsaw.host.parallel import answers
 from chainsaw.host.store import generations, operations, records
 from chainsaw.model.paths import Paths
@@ -48,7 +49,7 @@ def account(paths, monkeypatch):
     """An admin who has that home, and no user manager."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", f"{paths.home}/run")
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-    return facts.Account("admin", 1000, paths, f"{paths.home}/run")
+    return Account("admin", 1000, paths, f"{paths.home}/run")
 
 
 # What is seen
@@ -277,7 +278,7 @@ def test_of_an_applied_site_whose_manager_is_silent(account, applied):
     assert found["instance of blog"] == "fail", "its directories are not there"
     assert found["generated files"] == "ok"
     assert found["nginx"] == "unknown"
-    host = next(iter(applied.instances.values())).host
+    host = next(iter(applied.instances.values())).route.host
     assert f"certificate of {host}" in found
     assert f"DNS of {host}" in found
 
@@ -317,12 +318,13 @@ def test_a_file_that_was_edited_is_told(account, applied, paths):
 
 @pytest.fixture
 def as_user(account, monkeypatch):
+    """The account of an ordinary user."""
     monkeypatch.setattr(facts, "is_root", lambda: False)
-    monkeypatch.setattr(facts, "account", lambda: account)
+    return account
 
 
 def test_the_report(as_user):
-    result = doctor.doctor(False, Quiet())
+    result = doctor.doctor(as_user, False, Quiet())
     assert result.exit is Exit.DEGRADED
     assert set(result.data) == {"checks"}
     assert all(set(check) == {"name", "state", "found", "hint"} for check in result.data["checks"])
@@ -338,15 +340,15 @@ def test_warnings_and_what_is_unknown_do_not_change_the_exit_code(as_user, monke
 
     checks = [Check("a", "ok", "x"), Check("b", "warn", "y", "z"), Check("c", "unknown", "y")]
     monkeypatch.setattr(doctor, "examine", lambda user: checks)
-    assert doctor.doctor(False, Quiet()).exit is Exit.OK
+    assert doctor.doctor(as_user, False, Quiet()).exit is Exit.OK
     monkeypatch.setattr(doctor, "examine", lambda user: [*checks, Check("d", "fail", "y")])
-    assert doctor.doctor(False, Quiet()).exit is Exit.DEGRADED
+    assert doctor.doctor(as_user, False, Quiet()).exit is Exit.DEGRADED
 
 
-def test_root_has_no_instances_to_examine(monkeypatch):
+def test_root_has_no_instances_to_examine(account, monkeypatch):
     monkeypatch.setattr(facts, "is_root", lambda: True)
     with pytest.raises(ChainsawError) as caught:
-        doctor.doctor(False, Quiet())
+        doctor.doctor(account, False, Quiet())
     assert caught.value.exit is Exit.USAGE
     assert [item.code for item in caught.value.diagnostics] == ["root-user"]
 
@@ -430,7 +432,7 @@ def test_failed_units_are_forgotten_and_the_api_starts_again():
 def settled(account, applied, paths):
     """All that is applied is in place, but for units."""
     for deployment in (applied.front, *applied.instances.values()):
-        for directory in deployment.directories:
+        for directory in deployment.places:
             files.make_directory(directory.path.replace("/home/admin", paths.home))
         for secret in deployment.secrets:
             files.write_atomic(secret.path.replace("/home/admin", paths.home), b"x")
@@ -487,7 +489,7 @@ def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, car
 
 
 def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
-    lost = next(item.path for item in at_home.instances["blog"].directories if "/volumes/" in item.path)
+    lost = at_home.instances["blog"].volumes[0].path
     files.remove_tree(lost)
     told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
     assert f"left blog alone: {lost} is gone" in told

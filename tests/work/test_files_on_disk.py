@@ -123,10 +123,27 @@ def test_a_generation_that_is_not_there_is_named_with_those_that_are(paths, writ
 
 
 def test_a_manifest_of_another_version_is_refused(paths, written):
-    files.write_atomic(f"{paths.generations}/1/manifest.json", b'{"number": 1, "colour": "blue"}')
+    for content in (
+        b'{"format": 1, "number": 1}',
+        b'{"format": 2, "number": 1, "colour": "blue"}',
+        b'{"number": 1}',
+        b"[]",
+        b"",
+    ):
+        files.write_atomic(f"{paths.generations}/1/manifest.json", content)
+        files.remove(paths.current)
+        assert refused(paths) == ("bad-manifest", f"rm -r {paths.generations}/1")
+        files.replace_link(paths.current, "1")
+        assert refused(paths) == ("bad-manifest", f"rm {paths.current} && chainsaw apply")
+        assert generations.former_manifests(paths) == []
+
+
+def refused(paths):
+    """Return the code and the hint with which the manifest of generation 1 is refused."""
     with pytest.raises(ChainsawError) as caught:
         generations.read_manifest(paths, 1)
-    assert [item.code for item in caught.value.diagnostics] == ["bad-manifest"]
+    (problem,) = caught.value.diagnostics
+    return problem.code, problem.hint
 
 
 def test_the_last_few_generations_are_kept_and_the_current_one_always(paths):

@@ -7,9 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+from acting import acting
 
 from chainsaw.host.store import generations
-from chainsaw.work.history.history import ChangeRecord, changed_between, commit_change, history, outcomes_of
+from chainsaw.work.history import history as past
+from chainsaw.work.history.history import ChangeRecord, changed_between, commit_change, outcomes_of
+
+history = acting(past.history)
 
 DEED = ChangeRecord("apply", ("blog",), ("blog: wordpress 1",))
 
@@ -91,7 +95,7 @@ def test_a_generation_of_the_same_files_is_remembered_too(admin):
     ]
     assert admin.git("rev-parse", "refs/chainsaw/2", "HEAD").split()[0] == admin.git("rev-parse", "HEAD").strip()
     before = admin.git("rev-parse", "HEAD")
-    assert commit_change(admin.user, DEED, 2) == []
+    assert commit_change(admin.account, DEED, 2) == []
     assert admin.git("rev-parse", "HEAD") == before, "what only starts a unit again makes no generation"
 
 
@@ -117,7 +121,7 @@ def test_while_a_merge_is_under_way_nothing_is_committed(admin):
     admin.apply()
     conflict(admin)
     before = everything(admin)
-    (warning,) = commit_change(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.severity) == ("git-busy", "warning")
     assert warning.message == f"a merge is under way in {admin.own}, so what was applied is not committed"
     assert everything(admin) == before
@@ -135,7 +139,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
     tip = admin.git("rev-parse", branch)
     admin.git("switch", "-q", "--detach")
     admin.declare("blog", "Walks by the sea")
-    (warning,) = commit_change(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.account, DEED, 2)
     commit = admin.git("rev-parse", "HEAD").strip()
     assert (warning.code, warning.severity) == ("git-detached", "warning")
     assert warning.message.endswith(f"what was applied is commit {commit[:12]}")
@@ -146,7 +150,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
 
 def test_without_git_the_admin_is_told(admin, gitless):
     admin.declare("blog")
-    (warning,) = commit_change(admin.user, DEED, 1)
+    (warning,) = commit_change(admin.account, DEED, 1)
     assert (warning.code, warning.severity, warning.hint) == ("no-git", "warning", "sudo apt install git")
     assert not (admin.own / ".git").exists()
 
@@ -183,7 +187,7 @@ def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin,
     admin.declare("blog", "Walks by the sea")
     mishap(admin)
     before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
-    (warning,) = commit_change(admin.user, DEED, 2)
+    (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
     assert warning.message.startswith("what was applied is not committed: ")
     assert warning.hint == f"git -C {admin.own} status"
@@ -195,7 +199,7 @@ def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
         path.rmdir()
     admin.own.rmdir()
     os.symlink("/proc/self", admin.own)
-    (warning,) = commit_change(admin.user, DEED, 1)
+    (warning,) = commit_change(admin.account, DEED, 1)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
 
 
@@ -210,7 +214,7 @@ def test_the_newest_is_told_first_and_no_more_than_is_wanted(admin):
     assert len(told("blog", limit=1).data["entries"]) == 1
     assert set(entries[0]) == {"at", "who", "what", "details", "commit", "generation", "result"}
     assert abs(entries[0]["at"] - time.time()) < 60
-    assert (entries[0]["who"], entries[0]["result"]) == (admin.user.name, "done")
+    assert (entries[0]["who"], entries[0]["result"]) == (admin.account.name, "done")
 
 
 def test_an_entry_is_read_in_lines(admin):
@@ -219,7 +223,7 @@ def test_an_entry_is_read_in_lines(admin):
     stamp = time.strftime("%Y-%m-%d")
     first, *others = told().lines
     assert first.startswith(stamp)
-    assert first.endswith(f"  {admin.user.name}  generation 1  apply: blog, in part")
+    assert first.endswith(f"  {admin.account.name}  generation 1  apply: blog, in part")
     assert others == ["    blog: wordpress 1, failed and put back", "    For the winter"]
 
 
@@ -243,8 +247,8 @@ def test_what_chainsaw_commits_without_a_generation_was_not_made_by_hand(admin):
     admin.declare("blog")
     admin.apply()
     admin.write("notes/blog.md", "- the first\n")
-    commit_change(admin.user, ChangeRecord("note", ("blog",), ("blog: the first",), files=("notes",)))
-    assert told().lines[0].endswith(f"  {admin.user.name}  note: blog")
+    commit_change(admin.account, ChangeRecord("note", ("blog",), ("blog: the first",), files=("notes",)))
+    assert told().lines[0].endswith(f"  {admin.account.name}  note: blog")
 
 
 def test_names_that_begin_alike_are_told_apart(admin):

@@ -18,12 +18,14 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files
 from chainsaw.host.podman import Podman
+from chainsaw.host.podman.placement import Placement
 from chainsaw.host.probe import probe
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
 from chainsaw.model.block import SIZE, Range
-from chainsaw.model.deployment import Ids, ProbeRequest
+from chainsaw.model.deployment import ProbeRequest
 from chainsaw.model.paths import Paths
+from chainsaw.model.volume import Ids
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
 from chainsaw.work.apply.apply import Plan, settle
@@ -61,8 +63,7 @@ def codes(call, *arguments, **named):
 
 
 def test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it(paths):
-    nobody = facts.Account("nobody-of-this-name", 1, paths, "/run/user/1")
-    found = facts.missing_from_host(nobody, (-1, 443), (5, 3), 253)
+    found = facts.missing_from_host("nobody-of-this-name", paths, (-1, 443), (5, 3), 253)
     assert [item.code for item in found] == ["old-podman", "old-systemd", "no-linger", "low-ports", "no-storage"]
     assert all(item.hint for item in found)
     assert found[2].hint == "sudo chainsaw setup --user nobody-of-this-name"
@@ -202,8 +203,6 @@ def test_an_archive_that_leaves_its_root_is_refused(tmp_path, programs, name):
 
 
 def test_what_belongs_to_blocks_travels_by_standard_input(tmp_path, programs):
-    from chainsaw.host.podman import Placement
-
     place = tmp_path / "secrets"
     place.mkdir()
     programs("podman", f'echo "$@" >> {tmp_path}/argv; shift 2; "$@" --no-same-owner')

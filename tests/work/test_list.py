@@ -27,10 +27,13 @@ def seen(goldens, admin):
     """A blog that runs, all of whose directories are there."""
     manifest = goldens["wordpress"].manifest
     blog = manifest.instances["blog"]
-    places = [item.model_copy(update={"path": f"{admin.paths.home}{item.path}"}) for item in blog.directories]
-    for place in places:
+
+    def at_home(items):
+        return tuple(item.model_copy(update={"path": f"{admin.paths.home}{item.path}"}) for item in items)
+
+    blog = blog.model_copy(update={"directories": at_home(blog.directories), "volumes": at_home(blog.volumes)})
+    for place in blog.places:
         Path(place.path).mkdir(parents=True, exist_ok=True)
-    blog = blog.model_copy(update={"directories": tuple(places)})
     units = {APP: unit(), DB: unit(since=300), SOCKET: unit(since=400)}
     return Snapshot(
         manifest.model_copy(update={"instances": {"blog": blog}}),
@@ -43,7 +46,7 @@ def seen(goldens, admin):
 
 def told(admin, seen):
     """Return the one row, as data and as it is shown."""
-    result = report_on(admin.user, seen)
+    result = report_on(admin.account, seen)
     (row,), (shown,) = result.data["instances"], result.table.rows
     return row, dict(zip(HEADING, shown, strict=True)), result
 
@@ -124,7 +127,7 @@ def test_a_unit_that_begins_anew_again_and_again_is_warned_of(admin, seen):
 
 
 def test_a_directory_that_is_gone_is_warned_of(admin, seen):
-    place = seen.manifest.instances["blog"].directories[-1].path
+    place = seen.manifest.instances["blog"].volumes[-1].path
     Path(place).rmdir()
     assert warned(admin, seen) == [f"{place} is gone"]
 
@@ -160,10 +163,10 @@ def test_a_file_that_cannot_be_read_is_told_with_what_is_wrong(admin):
 def test_instances_stand_in_the_order_of_their_names(admin, seen):
     for name in ("zoo", "attic"):
         admin.declare(name)
-    result = report_on(admin.user, changed(seen, declared=frozenset(["zoo", "blog", "attic"])))
+    result = report_on(admin.account, changed(seen, declared=frozenset(["zoo", "blog", "attic"])))
     assert [row["name"] for row in result.data["instances"]] == ["attic", "blog", "zoo"]
 
 
 def test_where_there_is_no_instance_the_first_step_is_shown(admin):
-    result = report_on(admin.user, Snapshot(EMPTY))
+    result = report_on(admin.account, Snapshot(EMPTY))
     assert (result.data, result.lines) == ({"instances": []}, ("no instance is declared: chainsaw new RECIPE NAME",))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.journal import Entry
 from chainsaw.host.store import generations
 from chainsaw.model.paths import Paths
-from chainsaw.work.inspect.logs import LogRequest, line, log_query, said, speaker
+from chainsaw.work.inspect import logs
+from chainsaw.work.inspect.logs import LogRequest, line, said, speaker
+
+log_query = acting(logs.log_query)
 
 
 @pytest.fixture

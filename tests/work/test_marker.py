@@ -17,8 +17,10 @@ from chainsaw.errors import ChainsawError
 from chainsaw.host import certificates, files
 from chainsaw.host.process import Outcome
 from chainsaw.host.web import Front
-from chainsaw.model.deployment import Deployment, Directory, Ids, ProbeRequest, SecretFile
+from chainsaw.model.deployment import Deployment, ProbeRequest, SecretFile
+from chainsaw.model.route import Route
 from chainsaw.model.serve import Put, Request, Run, Step
+from chainsaw.model.volume import Ids, Volume
 from chainsaw.work.trial.marker import Player
 
 HOST = "notes.example.org"
@@ -102,12 +104,11 @@ def scene(tmp_path):
         name="notes",
         recipe="notes",
         version="1-1",
-        host=HOST,
-        path="/app/",
+        routes=(Route(host=HOST, path="/app/"),),
         block=524288,
-        directories=(
-            Directory(path=f"{tmp_path}/instances/notes/volumes/data", mode=0o700, ids=own),
-            Directory(path=f"{tmp_path}/public/notes/site", mode=0o755),
+        volumes=(
+            Volume(name="data", path=f"{tmp_path}/instances/notes/volumes/data", mode=0o700, ids=own),
+            Volume(name="site", path=f"{tmp_path}/public/notes/site", mode=0o755, owner="admin", public="/"),
         ),
         secrets=(SecretFile(path=f"{tmp_path}/secrets/password", key="password", length=24, ids=own),),
         probe=ProbeRequest(path="/app/", status=200),
@@ -211,7 +212,7 @@ def test_a_file_is_put_as_the_owner_of_the_volume_would(scene, tmp_path):
     put = Step(put=Put(volume="data", path="a/b.txt", content="{{ marker }}"))
     player.play((put,), "mark1")
     assert podman.asked == [
-        (f"{tmp_path}/instances/notes/volumes/data/a/b.txt", b"mark1", player.deployment.directories[0].ids)
+        (f"{tmp_path}/instances/notes/volumes/data/a/b.txt", b"mark1", player.deployment.volumes[0].ids)
     ]
     player.play((Step(put=Put(volume="site", path="b.txt", content="{{ marker }}")),), "mark2")
     assert Path(tmp_path, "public/notes/site/b.txt").read_text() == "mark2"

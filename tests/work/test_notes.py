@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.work.history.history import history
-from chainsaw.work.history.notes import note, notes_of
+from chainsaw.work.history import history as past
+from chainsaw.work.history import notes
+
+note, notes_of, history = acting(notes.note), acting(notes.notes_of), acting(past.history)
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def test_a_note_is_kept_with_who_wrote_it_and_when(blog):
     assert done.data["path"] == str(blog.own / "notes/blog.md")
     (line,) = notes_of("blog")
     assert re.fullmatch(
-        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d {blog.user.name}: Kim knows the password of the mail account", line
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d {blog.account.name}: Kim knows the password of the mail account", line
     )
     assert blog.read("notes/blog.md") == f"- {line}\n"
 

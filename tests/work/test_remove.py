@@ -6,17 +6,24 @@ import os
 from pathlib import Path
 
 import pytest
+from acting import acting
 from another import another_chainsaw
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.store import records
-from chainsaw.work.config.new import new
-from chainsaw.work.inspect.inventory import orphans, unused_images_of, unused_recipes, versions_of_rest
-from chainsaw.work.lifecycle.prune import prune
-from chainsaw.work.lifecycle.remove import deleted_by, purge, remove
-from chainsaw.work.recipes.install import uninstall
+from chainsaw.model.route import Route
+from chainsaw.work.config.new import new as declare
+from chainsaw.work.inspect import inventory
+from chainsaw.work.inspect.inventory import unused_images_of, unused_recipes, versions_of_rest
+from chainsaw.work.lifecycle import prune as pruning
+from chainsaw.work.lifecycle import remove as removing
+from chainsaw.work.recipes import install
 from chainsaw.work.result import Quiet, Request
+
+remove, purge, deleted_by = acting(removing.remove), acting(removing.purge), acting(removing.deleted_by)
+prune, orphans = acting(pruning.prune), acting(inventory.orphans)
+new, uninstall = acting(declare), acting(install.uninstall)
 
 NO_NAMES = ["", ".", "..", "../instances", "../../chainsaw", "front", "Blog", "blog/volumes", "blog\n", "-blog", "all"]
 
@@ -224,7 +231,13 @@ def version(deployment, name, digest):
     need = deployment.images[0].model_copy(update={"reference": f"localhost/chainsaw/wordpress-app:{digest}"})
     host = f"{name}.example.org"
     return deployment.model_copy(
-        update={"name": name, "digest": digest * 64, "images": (need,), "host": host, "static": None}
+        update={
+            "name": name,
+            "digest": digest * 64,
+            "images": (need,),
+            "routes": (Route(host=host, path="/"),),
+            "static": None,
+        }
     )
 
 
@@ -244,17 +257,17 @@ def test_images_and_recipes_stay_to_which_an_instance_could_return(admin, blog):
     admin.arrange(version(blog, "blog", "a"), version(blog, "club", "c"))
     manifest = admin.arrange(version(blog, "blog", "b"))
     assert [item.digest[0] for item in versions_of_rest(admin.paths, manifest)] == ["b", "a", "b"]
-    assert unused_recipes(admin.user, manifest) == places[2:], "nobody returns to what was removed"
-    assert unused_images_of(admin.user, manifest) == ["localhost/chainsaw/wordpress-app:c"]
+    assert unused_recipes(admin.account, manifest) == places[2:], "nobody returns to what was removed"
+    assert unused_images_of(admin.account, manifest) == ["localhost/chainsaw/wordpress-app:c"]
 
 
 def test_what_is_installed_for_its_own_sake_stays(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     manifest = admin.arrange()
-    assert unused_recipes(admin.user, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
+    assert unused_recipes(admin.account, manifest) == [admin.paths.recipe_link("chainsaw", "wordpress"), place]
     records.write_chosen(admin.paths, ["chainsaw/wordpress"])
-    assert unused_recipes(admin.user, manifest) == []
+    assert unused_recipes(admin.account, manifest) == []
 
 
 def test_an_installation_is_taken_back_and_what_nobody_uses_goes(data, podman, blog):
@@ -288,7 +301,7 @@ def test_what_a_declared_instance_will_need_stays(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     admin.declare("blog")
-    assert unused_recipes(admin.user, admin.arrange()) == []
+    assert unused_recipes(admin.account, admin.arrange()) == []
 
 
 def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):

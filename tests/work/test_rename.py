@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.store import records
-from chainsaw.work.lifecycle.rename import clone, rename
+from chainsaw.work.lifecycle import rename as renaming
 from chainsaw.work.result import Quiet, Request
+
+rename, clone = acting(renaming.rename), acting(renaming.clone)
 
 NEXT = "https://next.example.org/"
 

@@ -76,11 +76,11 @@ def test_a_failure_is_told_with_what_became_of_the_instance(site, instances, pla
     assert "it was not installed" in told.diagnostics[3].message
 
 
-def test_without_names_all_that_is_declared_is_chosen(instances):
-    assert select(instances, {}, ()) == instances
+def test_without_names_all_that_is_declared_is_chosen(admin, instances):
+    assert select(admin.paths, instances, {}, ()) == instances
 
 
-def test_with_names_the_others_stay_as_they_were(instances):
+def test_with_names_the_others_stay_as_they_were(admin, instances):
     fresh, former = (
         instances,
         {
@@ -88,15 +88,15 @@ def test_with_names_the_others_stay_as_they_were(instances):
             "old": CompiledInstance(instances["club"].deployment, ()),
         },
     )
-    chosen = select(fresh, former, ("club",))
+    chosen = select(admin.paths, fresh, former, ("club",))
     assert set(chosen) == {"blog", "old", "club"}
     assert chosen["blog"] is former["blog"]
-    assert set(select(fresh, former, ("old",))) == {"blog"}
+    assert set(select(admin.paths, fresh, former, ("old",))) == {"blog"}
 
 
-def test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion(instances):
+def test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion(admin, instances):
     with pytest.raises(ChainsawError) as caught:
-        select(instances, {}, ("blgo", "xyzzy"))
+        select(admin.paths, instances, {}, ("blgo", "xyzzy"))
     assert caught.value.exit is Exit.MISSING
     first, second = caught.value.diagnostics
     assert first.message == "no instance 'blgo'; did you mean blog?"
@@ -106,7 +106,7 @@ def test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion(
 
 def test_an_instance_that_was_removed_is_told_with_what_brings_it_back(admin):
     admin.write("removed/blog.yaml", "recipe: static\n")
-    (problem,) = no_instance("blog", frozenset({"www"})).diagnostics
+    (problem,) = no_instance(admin.paths, "blog", frozenset({"www"})).diagnostics
     assert (problem.code, problem.message) == ("no-instance", "blog was removed, its data is kept")
     assert problem.hint == "chainsaw rollback blog"
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.store import generations
 from chainsaw.model.artifact import Artifact
-from chainsaw.model.deployment import Manifest, Service
+from chainsaw.model.deployment import ComponentService, Manifest
 from chainsaw.work.result import Quiet
-from chainsaw.work.service.service import restart
+from chainsaw.work.service import service
+
+restart = acting(service.restart)
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_files_alone_have_nothing_to_restart(blog):
 
 
 def test_without_a_user_manager_nothing_is_restarted(blog):
-    blog(services=(Service(unit="app@blog.service", digest="1", container="blog.app"),))
+    blog(services=(ComponentService(unit="app@blog.service", digest="1", container="blog.app", component="app"),))
     problem, code = refused("blog")
     assert (problem.code, code) == ("no-user-manager", Exit.HOST)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
-from chainsaw.work.lifecycle.rollback import rollback
+from chainsaw.work.lifecycle import rollback as returning
 from chainsaw.work.result import Quiet, Request
+
+rollback = acting(returning.rollback)
 
 
 def dry(name=None, number=None):

@@ -6,17 +6,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from acting import acting
 from identity import identity
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.process import Outcome
-from chainsaw.model.deployment import Deployment, Ids, ProbeRequest, SecretFile
+from chainsaw.model.deployment import Deployment, ProbeRequest, SecretFile
 from chainsaw.model.recipe import Rotation
-from chainsaw.work.data.secrets import bring_in, list_secrets, rotate_secret, show_secret
+from chainsaw.model.route import Route
+from chainsaw.model.volume import Ids
+from chainsaw.work.data import secrets
+from chainsaw.work.data.secrets import bring_in
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.result import Quiet
+
+list_secrets, show_secret = acting(secrets.list_secrets), acting(secrets.show_secret)
+rotate_secret = acting(secrets.rotate_secret)
 
 IDS = Ids(uid=590824, gid=590824)
 RECIPE = """
@@ -54,8 +61,7 @@ def blog(admin, tmp_path):
         version="1-1",
         origin="chainsaw/wiki",
         digest=bundle.digest,
-        host="blog.example.org",
-        path="/",
+        routes=(Route(host="blog.example.org", path="/"),),
         block=589824,
         secrets=tuple(secret(admin, key) for key in keys),
         probe=ProbeRequest(path="/", status=200),

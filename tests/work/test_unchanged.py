@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chainsaw.host import facts, files
+from chainsaw.host.account import Account
 from chainsaw.model.paths import Paths
 from chainsaw.work.apply import unchanged
 from chainsaw.work.apply.unchanged import inputs_digest
@@ -38,7 +39,7 @@ def place(tmp_path, monkeypatch):
 def look(place):
     """Return the function that takes a digest of all inputs."""
     paths = Paths(str(place), str(place / "config"), str(place / "data"), str(place / "state"))
-    return lambda: inputs_digest(facts.Account("admin", 1000, paths, "/run/user/1000"))
+    return lambda: inputs_digest(Account("admin", 1000, paths, "/run/user/1000"))
 
 
 def test_what_did_not_change_has_the_digest_that_it_had(look):

@@ -13,8 +13,10 @@ from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
 from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, as_tree
 from chainsaw.model.block import Block
-from chainsaw.model.deployment import Deployment, Directory, ImageNeed, Manifest, ProbeRequest, Service
+from chainsaw.model.deployment import ComponentService, Deployment, ImageNeed, Manifest, ProbeRequest, Service
+from chainsaw.model.route import Route
 from chainsaw.model.site import Site
+from chainsaw.model.volume import Directory
 
 ORIGIN = "site.yaml and instances/"
 
@@ -85,9 +87,10 @@ def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Share
 
 
 def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
-    hosts: dict[str, list[Deployment]] = {}
-    for _, instance in sorted(instances.items()):
-        hosts.setdefault(instance.deployment.host, []).append(instance.deployment)
+    hosts: dict[str, list[tuple[str, Route]]] = {}
+    for instance_name, instance in sorted(instances.items()):
+        for route in instance.deployment.routes:
+            hosts.setdefault(route.host, []).append((instance_name, route))
     listen = {
         "http": site.ports.http,
         "https": site.ports.https,
@@ -99,11 +102,11 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     yield _nginx_file("nginx.conf", "nginx.conf.j2", {"workers": workers, **listen}, shared)
     for page in ("503", "maintenance"):
         yield Artifact(f"nginx/pages/.chainsaw/{page}.html", shared.templates[f"nginx/{page}.html"].encode())
-    for name, deployments in sorted(hosts.items()):
+    for name, routes in sorted(hosts.items()):
         context = {
             "host": name,
-            "names": [item.name for item in deployments],
-            "rooted": any(item.path == "/" for item in deployments),
+            "names": [instance_name for instance_name, _ in routes],
+            "rooted": any(route.path == "/" for _, route in routes),
             **listen,
         }
         yield _nginx_file(f"hosts/{name}.conf", "host.conf.j2", context, shared)
@@ -121,8 +124,6 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
         name="front",
         recipe="front",
         version="",
-        host="",
-        path="/",
         block=block.start,
         images=(ImageNeed(reference=shared_build("nginx", shared.images).reference, base="nginx"),),
         directories=(
@@ -132,7 +133,11 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
             Directory(path=paths.authority, mode=0o700),
             Directory(path=paths.certificates, mode=0o711),
         ),
-        services=(Service(unit="chainsaw-front.service", digest=digests["chainsaw-front.container"]),),
+        services=(
+            ComponentService(
+                unit="chainsaw-front.service", digest=digests["chainsaw-front.container"], component="front"
+            ),
+        ),
         socket=Service(unit="chainsaw-front.socket", digest=digests["chainsaw-front.socket"]),
         probe=ProbeRequest(path="/", status=200),
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import json
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.model.artifact import Artifact, Tree
-from chainsaw.model.deployment import Manifest
+from chainsaw.model.deployment import FORMAT, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan.observed import EMPTY, Drift
 
@@ -45,11 +44,29 @@ def read_manifest(paths: Paths, number: int) -> Manifest:
     if text is None:
         known = ", ".join(map(str, numbers(paths))) or "none"
         raise ChainsawError(Diagnostic("no-generation", f"there is no generation {number}; there are: {known}"))
+    current = number == current_number(paths)
+    hint = f"rm {paths.current} && chainsaw apply" if current else f"rm -r {paths.generations}/{number}"
     try:
-        manifest = Manifest.model_validate_json(text)
-    except ValidationError as error:
-        raise ChainsawError(Diagnostic("bad-manifest", f"not a manifest of this version: {error}", file)) from error
-    return manifest
+        if (found := json.loads(text)["format"]) != FORMAT:
+            raise ValueError(f"its format is {found}, and this version of chainsaw reads {FORMAT}")
+        return Manifest.model_validate_json(text)
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"not a manifest of this version: {error}"
+        raise ChainsawError(Diagnostic("bad-manifest", message, file, hint=hint)) from error
+
+
+def former_manifests(paths: Paths) -> list[Manifest]:
+    """Return the manifests of the generations on disk to which the site can return, in order.
+
+    What another version wrote is left out: nobody can return to it.
+    """
+    found = []
+    for number in numbers(paths):
+        try:
+            found.append(read_manifest(paths, number))
+        except ChainsawError:
+            continue
+    return found
 
 
 def read_tree(paths: Paths, manifest: Manifest) -> dict[str, Artifact]:
@@ -111,8 +128,8 @@ def prune_generations(paths: Paths) -> None:
 
 def prune_static(paths: Paths) -> None:
     """Remove exported static files that no generation on disk refers to."""
-    manifests = [read_manifest(paths, number) for number in numbers(paths)]
-    used = {item.static.key for manifest in manifests for item in manifest.instances.values() if item.static}
+    known = [item for manifest in former_manifests(paths) for item in manifest.instances.values()]
+    used = {item.static.key for item in known if item.static}
     for name in files.list_directory(paths.static):
         if name not in used:
             files.remove_tree(f"{paths.static}/{name}")

@@ -12,9 +12,9 @@ from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Exit, host_lacks
 from chainsaw.host import facts
+from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
 from chainsaw.host.observe import observe
-from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
@@ -52,8 +52,7 @@ class Plan:
 class Session:
     """What one apply holds while it runs."""
 
-    user: facts.Account
-    ranges: facts.Ranges
+    user: Account
     catalog: Catalog
     shared: Shared
     manager: UserManager
@@ -61,8 +60,12 @@ class Session:
     compiled: Compiled
     inputs: str
     request: Request
-    steps: Steps
     done: list[act.Step] = field(default_factory=list)
+
+    @property
+    def steps(self) -> Steps:
+        """The steps of the command."""
+        return self.user.steps
 
     @property
     def overwrites(self) -> bool:
@@ -87,57 +90,55 @@ class Session:
         return Plan(manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed))
 
 
-def apply(request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
+def apply(account: Account, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
     """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
 
     def declared(session: Session) -> Result:
         former = former_instances(session.user.paths)
-        result = settle(session, select(session.compiled.instances, former, request.names), former)
+        result = settle(session, select(session.user.paths, session.compiled.instances, former, request.names), former)
         if result.exit is Exit.OK and not request.names and not request.dry_run:
             with session.steps.step("record what was compiled"):
                 record_inputs(session.user.paths, session.compiled, session.inputs)
         return result
 
-    return applied(request, report, declared, catalog)
+    return applied(account, request, report, declared, catalog)
 
 
 def applied(
-    request: Request, report: Reporter, work: Callable[[Session], Result], catalog: Catalog | None = None
+    account: Account,
+    request: Request,
+    report: Reporter,
+    work: Callable[[Session], Result],
+    catalog: Catalog | None = None,
 ) -> Result:
     """Return what a piece of work returns that needs a session: under the lock, on a host that lacks nothing."""
-    user, steps = facts.account(), Steps()
-    begin = partial(_in_session, request, report, user, work, catalog or catalog_of(user.paths), steps)
+    steps = account.steps
+    begin = partial(_in_session, account, request, report, work, catalog or catalog_of(account.paths))
     began = time.monotonic()
     if request.dry_run:
         return with_timings(begin(), request, steps, began)
     command = " ".join(["chainsaw", request.command, *request.names])
-    with locked(user.paths.lock, command, wait=request.wait, waiting=report.note):
+    with locked(account.paths.lock, command, wait=request.wait, waiting=report.note):
         with steps.step("make the state directory"):
-            records.prepare(user.paths)
+            records.prepare(account.paths)
         return with_timings(begin(), request, steps, began)
 
 
 def _in_session(
-    request: Request,
-    report: Reporter,
-    user: facts.Account,
-    work: Callable[[Session], Result],
-    catalog: Catalog,
-    steps: Steps,
+    user: Account, request: Request, report: Reporter, work: Callable[[Session], Result], catalog: Catalog
 ) -> Result:
-    with steps.timed("read your files"):
+    with user.steps.timed("read your files"):
         inputs = inputs_digest(user)
         intent = read_intent(user, catalog)
-    ranges = facts.ranges_of(user.name, user.uid)
     podman = facts.podman_version(user.paths)
     with UserManager() as manager:
         ports = (intent.site.ports.http, intent.site.ports.https)
-        lacking = facts.missing_from_host(user, ports, podman, manager.version)
+        lacking = facts.missing_from_host(user.name, user.paths, ports, podman, manager.version)
         if lacking:
             raise host_lacks(lacking)
-        with steps.timed("compile the instances"):
-            compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
-        return work(Session(user, ranges, catalog, shared_files(), manager, report, compiled, inputs, request, steps))
+        with user.steps.timed("compile the instances"):
+            compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), user.ranges, podman)
+        return work(Session(user, catalog, shared_files(), manager, report, compiled, inputs, request))
 
 
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
@@ -185,13 +186,12 @@ def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
 def worker_for(session: Session, manifest: Manifest, tree: Tree) -> Worker:
     """Return who carries out the plan for a manifest and its tree."""
     user, paths = session.user, session.user.paths
-    podman = Podman(user.runtime, session.ranges.uids, session.ranges.gids)
     return Worker(
         user=user,
         manager=session.manager,
-        podman=podman,
+        podman=user.podman,
         catalog=session.catalog,
-        images=Images(paths, podman, session.catalog, session.shared, session.report),
+        images=Images(paths, user.podman, session.catalog, session.shared, session.report),
         steps=session.steps,
         report=session.report,
         https=session.compiled.intent.site.ports.https,

@@ -22,13 +22,18 @@ def former_instances(paths: Paths, number: int | None = None) -> dict[str, Compi
 
 
 def select(
-    fresh: Mapping[str, CompiledInstance], former: Mapping[str, CompiledInstance], names: tuple[str, ...]
+    paths: Paths,
+    fresh: Mapping[str, CompiledInstance],
+    former: Mapping[str, CompiledInstance],
+    names: tuple[str, ...],
 ) -> dict[str, CompiledInstance]:
     """Return the fresh pieces, or with names the former ones but for those; raise ChainsawError for unknown names."""
     if not names:
         return dict(fresh)
     known = frozenset(fresh.keys() | former.keys())
-    unknown = [problem for name in names if name not in known for problem in no_instance(name, known).diagnostics]
+    unknown = [
+        problem for name in names if name not in known for problem in no_instance(paths, name, known).diagnostics
+    ]
     if unknown:
         raise ChainsawError(unknown, Exit.MISSING)
     chosen = {name: instance for name, instance in former.items() if name not in names}

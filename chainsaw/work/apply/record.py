@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chainsaw.errors import Diagnostic
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.worktree import OWN
@@ -32,7 +33,7 @@ class Outcome:
         return {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)} | set(self.failures)
 
 
-def record(user: facts.Account, request: Request, outcome: Outcome, steps: Steps) -> list[Diagnostic]:
+def record(user: Account, request: Request, outcome: Outcome, steps: Steps) -> list[Diagnostic]:
     """Write down what was done, and prune what nobody needs; return what could not be written."""
     paths, number = user.paths, generations.current_number(user.paths)
     problems: list[Diagnostic] = []

@@ -6,6 +6,7 @@ from chainsaw.compile.context import Host, Shared
 from chainsaw.compile.front.site import compile_site
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts, files
+from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.names import FRONT
@@ -17,15 +18,14 @@ from chainsaw.work.result import Result
 ASSUMED = Range("", 196608, 64 * SIZE)
 
 
-def render(out: str | None) -> Result:
+def render(account: Account, out: str | None) -> Result:
     """Compile what is declared and write it below a directory, or list it; without ranges, with assumed ids."""
-    user = facts.account()
-    catalog = catalog_of(user.paths)
-    intent = read_intent(user, catalog)
-    ranges = facts.ranges_of(user.name, user.uid)
+    catalog = catalog_of(account.paths)
+    intent = read_intent(account, catalog)
+    ranges = account.ranges
     if sum(item.count for item in ranges.uids) < 2 * SIZE:
         ranges = facts.Ranges([ASSUMED], [ASSUMED])
-    compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, facts.PODMAN_FLOOR)
+    compiled = compile_intent(account, intent, catalog, records.read_blocks(account.paths), ranges, facts.PODMAN_FLOOR)
     shared: Shared = shared_files()
     host: Host = compiled.host
     manifest, tree = compile_site(

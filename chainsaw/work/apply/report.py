@@ -85,8 +85,8 @@ def _welcome(name: str, deployment: Deployment) -> list[str]:
         page, user, secret = deployment.login
         person = f" as {user}" if user else ""
         lines.append(f"  log in at {page}{person}; the password: chainsaw secret show {name} {secret}")
-    own = [item.path for item in deployment.directories if item.ids is None and "/public/" in item.path]
-    lines += [f"  its files: {path}" for path in own if not path.endswith(f"/public/{name}")]
+    own = [item for item in deployment.volumes if item.owner == "admin" and item.public is not None]
+    lines += [f"  its files: {item.path}" for item in own]
     if deployment.notes:
         lines.append(f"  {deployment.notes}")
     return lines

@@ -12,8 +12,8 @@ from hashlib import sha256
 
 from chainsaw import __version__
 from chainsaw.host import facts, files
+from chainsaw.host.account import Account
 from chainsaw.host.observe import foreign_files, observe
-from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
@@ -23,9 +23,9 @@ from chainsaw.work.recipes.shipped import shipped
 from chainsaw.work.result import Reporter, Request, Result
 
 
-def inputs_digest(user: facts.Account) -> str:
+def inputs_digest(account: Account) -> str:
     """Return a digest of all that a compilation reads, but for blocks, installed recipes and Podman."""
-    paths = user.paths
+    paths = account.paths
     names = [name for name in files.list_directory(paths.instance_files) if name.endswith(".yaml")]
     parts = {
         "version": __version__,
@@ -41,55 +41,55 @@ def inputs_digest(user: facts.Account) -> str:
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def apply(request: Request, report: Reporter) -> Result:
+def apply(account: Account, request: Request, report: Reporter) -> Result:
     """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
-    result = _apply(request, report)
+    result = _apply(account, request, report)
     if request.why and not request.dry_run and result.data["actions"] == []:
         line = "so the reason is not kept either: chainsaw note NAME keeps one"
         return replace(result, lines=(*result.lines, line))
     return result
 
 
-def _apply(request: Request, report: Reporter) -> Result:
+def _apply(account: Account, request: Request, report: Reporter) -> Result:
     if not request.names and not request.force:
-        user, steps, began = facts.account(), Steps(), time.monotonic()
-        manifest = _unchanged_manifest(user)
+        began = time.monotonic()
+        manifest = _unchanged_manifest(account)
         if manifest is not None and request.dry_run:
-            return with_timings(report_plan([], manifest.number), request, steps, began)
+            return with_timings(report_plan([], manifest.number), request, account.steps, began)
         if manifest is not None:
-            idle = report_applied([], {}, manifest, manifest.instances, user.paths)
-            return with_timings(idle, request, steps, began)
+            idle = report_applied([], {}, manifest, manifest.instances, account.paths)
+            return with_timings(idle, request, account.steps, began)
     from chainsaw.work.apply.apply import apply as apply_from_the_start
 
-    return apply_from_the_start(request, report)
+    return apply_from_the_start(account, request, report)
 
 
-def inputs_unchanged(user: facts.Account) -> records.Compiled | None:
+def inputs_unchanged(account: Account) -> records.Compiled | None:
     """Return from what the current generation was compiled, if all of it is as it was; None otherwise."""
-    paths = user.paths
+    paths = account.paths
     known = records.read_compiled(paths)
     if known is None or (known.generation, known.blocks) != (
         generations.current_number(paths),
         records.read_blocks(paths),
     ):
         return None
-    if known.inputs != inputs_digest(user) or known.recipes != files.directory_digest(paths.recipes):
+    if known.inputs != inputs_digest(account) or known.recipes != files.directory_digest(paths.recipes):
         return None
     if any(files.directory_digest(path) != digest for path, digest in known.watched.items()):
         return None
     return known
 
 
-def _unchanged_manifest(user: facts.Account) -> Manifest | None:
+def _unchanged_manifest(account: Account) -> Manifest | None:
     """Return the current manifest if it is still what is declared and all of it is in place, or None."""
-    paths = user.paths
-    known = inputs_unchanged(user)
+    paths = account.paths
+    known = inputs_unchanged(account)
     if known is None:
         return None
     manifest = generations.read_manifest(paths, known.generation)
     podman = facts.podman_version(paths)
     with UserManager() as manager:
-        if known.podman != podman or facts.missing_from_host(user, known.ports, podman, manager.version):
+        if known.podman != podman or facts.missing_from_host(account.name, paths, known.ports, podman, manager.version):
             return None
         observed = observe(paths, manifest, manager)
     idle = not (observed.drift or foreign_files(paths, manifest) or make_plan(Wanted(manifest, {}, paths), observed))

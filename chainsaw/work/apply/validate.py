@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import files, process
+from chainsaw.host import files
 from chainsaw.host.podman import Podman
+from chainsaw.host.quadlet import check_quadlets
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 
-GENERATORS = ("/usr/lib/systemd/user-generators/podman-user-generator", "/usr/libexec/podman/quadlet")
-
 
 def validate_generation(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:
     """Raise ChainsawError when the generator or nginx does not take a generation."""
-    _validate_quadlets(f"{paths.generations}/{manifest.number}/quadlets")
+    check_quadlets(f"{paths.generations}/{manifest.number}/quadlets")
     _validate_front(paths, manifest, podman, manager)
-
-
-def _validate_quadlets(directory: str) -> None:
-    """Let Podman's own generator convert the quadlets: a bad one would vanish without a word (podman#18778)."""
-    generator = next((item for item in GENERATORS if files.exists(item)), GENERATORS[0])
-    outcome = process.run([generator, "-user", "-dryrun"], check=False, extra_env={"QUADLET_UNIT_DIRS": directory})
-    if outcome.code:
-        raise ChainsawError(
-            Diagnostic("quadlet", f"Podman does not take these quadlets:\n{outcome.complaint}", directory)
-        )
 
 
 def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:

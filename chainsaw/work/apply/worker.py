@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import certificates, files, journal
-from chainsaw.host.facts import Account
+from chainsaw.host.account import Account
 from chainsaw.host.observe import issued_record
-from chainsaw.host.podman import Placement, Podman
+from chainsaw.host.podman import Podman
+from chainsaw.host.podman.placement import Placement
 from chainsaw.host.probe import probe
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
 from chainsaw.model.artifact import Tree
-from chainsaw.model.deployment import Ids, Manifest
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET
 from chainsaw.plan.state import FRONT_SERVICE
@@ -65,7 +67,7 @@ class Worker:
         """Make a directory; a new volume with a seed gets a copy of it. One of a block's is made with all others."""
         directory = action.directory
         seed: dict[str, bytes] = {}
-        if directory.seed:
+        if isinstance(directory, Volume) and directory.seed:
             recipe, below = directory.seed
             seed = self.catalog.bundle(recipe).below(below)
         if directory.ids is not None:
@@ -161,7 +163,7 @@ class Worker:
         deployment = self.manifest.instances[action.owner]
         front = Front(self.https, f"{self.user.paths.authority}/ca.pem")
         patience = min(60, deployment.start_timeout) if deployment.services else 15
-        problem = probe(deployment.host, front, deployment.probe, patience)
+        problem = probe(deployment.route.host, front, deployment.probe, patience)
         if problem:
             raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
 

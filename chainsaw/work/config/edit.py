@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.load.check import known_keys, nearest
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.recipe import Bundle
@@ -46,12 +47,12 @@ class Target:
         return self.bundle.recipe if self.bundle else None
 
 
-def target_of(name: str | None) -> Target:
+def target_of(account: Account, name: str | None) -> Target:
     """Return an instance's file, or site.yaml without a name; raise ChainsawError when there is none.
 
     What is wrong in it is no reason not to have it.
     """
-    paths = facts.account().paths
+    paths = account.paths
     if name is None:
         return Target(None, paths.site_file, files.read_text(paths.site_file) or "")
     target = Target(name, paths.instance_file(name), declared_text(paths, name))
@@ -62,9 +63,9 @@ def target_of(name: str | None) -> Target:
     return target
 
 
-def _editable(name: str | None) -> Target:
+def _editable(account: Account, name: str | None) -> Target:
     """Return a file in which a key can be set; raise ChainsawError for one that is no YAML."""
-    target = target_of(name)
+    target = target_of(account, name)
     read_yaml(target.shown, target.text)
     return target
 
@@ -92,9 +93,9 @@ def key_path(target: Target, key: str) -> tuple[str, ...]:
     raise ChainsawError(Diagnostic("no-key", f"no key {key!r}{suggestion}", hint=hint), Exit.MISSING)
 
 
-def set_key(name: str | None, key: str, text: str) -> Result:
+def set_key(account: Account, name: str | None, key: str, text: str) -> Result:
     """Give a key a value in the admin's file; raise ChainsawError, and change nothing, for what apply would refuse."""
-    target = _editable(name)
+    target = _editable(account, name)
     path = key_path(target, key)
     refused: list[list[Diagnostic]] = []
     for value in _readings(target, path, text):
@@ -102,7 +103,7 @@ def set_key(name: str | None, key: str, text: str) -> Result:
             changed = with_key(target.text, path, value)
         except ValueError as error:
             raise invalid(Diagnostic("no-key", str(error), target.shown, key=key)) from None
-        problems = _problems(target, changed)
+        problems = _problems(account, target, changed)
         if not problems:
             return _written(target, changed, f"{'.'.join(path)} is {text}")
         refused.append(problems)
@@ -123,27 +124,27 @@ def _readings(target: Target, path: tuple[str, ...], text: str) -> Iterator[Valu
         yield FLAGS[text]
 
 
-def unset_key(name: str | None, key: str) -> Result:
+def unset_key(account: Account, name: str | None, key: str) -> Result:
     """Take a key out of the admin's file, so that what is inherited or the default holds again."""
-    target = _editable(name)
+    target = _editable(account, name)
     path = key_path(target, key)
     changed = without_key(target.text, path)
     if changed == target.text:
         return Result({"instance": name, "path": target.path, "changed": False}, (f"{'.'.join(path)} is not set here",))
-    if problems := _problems(target, changed):
+    if problems := _problems(account, target, changed):
         raise invalid(problems)
     return _written(target, changed, f"{'.'.join(path)} is no longer set here")
 
 
-def edit(name: str | None, change: Callable[[str, list[str]], str | None]) -> Result:
+def edit(account: Account, name: str | None, change: Callable[[str, list[str]], str | None]) -> Result:
     """Let the admin change a whole file; `change` gets the text and what was wrong with it, and returns it or None."""
-    target = target_of(name)
+    target = target_of(account, name)
     text, shown = target.text, list[str]()
     while True:
         changed = change(text, shown)
         if changed is None or changed == target.text:
             return Result({"instance": name, "path": target.path, "changed": False}, ("nothing was changed",))
-        problems = _problems(target, changed)
+        problems = _problems(account, target, changed)
         if not problems:
             return _written(target, changed, f"{target.shown} is changed")
         text, shown = changed, [item.render() for item in problems]
@@ -155,9 +156,9 @@ def _written(target: Target, text: str, done: str) -> Result:
     return Result(data, (done, f"next: chainsaw apply{f' {target.name}' if target.name else ''}"))
 
 
-def _problems(target: Target, text: str) -> list[Diagnostic]:
+def _problems(account: Account, target: Target, text: str) -> list[Diagnostic]:
     """Return what apply would refuse in a text, if it were the file's."""
-    paths = facts.account().paths
+    paths = account.paths
     catalog = catalog_of(paths)
     try:
         if target.name is None:

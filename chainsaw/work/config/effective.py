@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.load.site import load_instance, load_site
 from chainsaw.load.source import Source
 from chainsaw.load.yaml import read_yaml
@@ -35,12 +36,12 @@ class Held:
         return {name: getattr(self, name) for name in names}
 
 
-def effective_keys(target: Target) -> Iterator[Held]:
+def effective_keys(account: Account, target: Target) -> Iterator[Held]:
     """Yield every key that holds for an instance or the site, with its value and where that comes from."""
     source = read_yaml(target.shown, target.text)
     own: dict[str, Any] = source.value or {}
     recipe = target.recipe
-    site = load_site("site.yaml", files.read_text(facts.account().paths.site_file)) if target.name else None
+    site = load_site("site.yaml", files.read_text(account.paths.site_file)) if target.name else None
     for name, field in (Instance if target.name else Site).model_fields.items():
         unheard = recipe and name in Common.model_fields and name not in recipe.honours and name not in own
         if name == "settings" or unheard:
@@ -74,21 +75,21 @@ def _plain(value: Any) -> Any:
     return value.model_dump() if isinstance(value, Model) else value
 
 
-def _readable(name: str | None) -> Target:
+def _readable(account: Account, name: str | None) -> Target:
     """Return a file of which can be told what holds; raise ChainsawError with the problems of one that cannot."""
-    target = target_of(name)
+    target = target_of(account, name)
     if name:
         instance = load_instance(target.shown, target.text).instance
-        catalog_of(facts.account().paths).bundle(instance.recipe)
+        catalog_of(account.paths).bundle(instance.recipe)
     else:
         load_site(target.shown, target.text)
     return target
 
 
-def show(name: str | None, key: str | None) -> Result:
+def show(account: Account, name: str | None, key: str | None) -> Result:
     """Return what holds for an instance or the site: every key, or one of them."""
-    target = _readable(name)
-    held = list(effective_keys(target))
+    target = _readable(account, name)
+    held = list(effective_keys(account, target))
     if key is None:
         rows = tuple((item.key, _shown(item.value), item.origin) for item in held)
         data = {"instance": name, "path": target.path, "keys": [item.as_dict() for item in held]}
@@ -97,10 +98,10 @@ def show(name: str | None, key: str | None) -> Result:
     return Result({"instance": name, "path": target.path, "keys": [one.as_dict()]}, (_shown(one.value),))
 
 
-def explain(name: str | None, key: str) -> Result:
+def explain(account: Account, name: str | None, key: str) -> Result:
     """Return what a key is: its kind, its default, what it does, what it is mapped to, and where that is documented."""
-    target = _readable(name)
-    one = _one(target, list(effective_keys(target)), key)
+    target = _readable(account, name)
+    one = _one(target, list(effective_keys(account, target)), key)
     lines = [f"{one.key}: {one.help}", f"  value          {_shown(one.value)}", f"  from           {one.origin}"]
     lines += [f"  kind           {one.kind}"] if one.kind else []
     lines += [f"  documentation  {one.documentation}"] if one.documentation else []

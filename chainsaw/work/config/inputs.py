@@ -11,7 +11,8 @@ from chainsaw.compile.context import Host, Job
 from chainsaw.compile.instance import CompiledInstance, compile_instance
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.host import files
-from chainsaw.host.facts import Account, Ranges, has_ipv6, processors
+from chainsaw.host.account import Account
+from chainsaw.host.facts import Ranges, has_ipv6, processors
 from chainsaw.load.recipe import Bundle, instance_bundle
 from chainsaw.load.site import Intent, load_intent
 from chainsaw.model.block import Block
@@ -34,9 +35,9 @@ class Compiled:
     watched: Mapping[str, str]
 
 
-def read_intent(user: Account, catalog: Catalog) -> Intent:
+def read_intent(account: Account, catalog: Catalog) -> Intent:
     """Return what the admin declared; raise ChainsawError with every problem of every file."""
-    paths = user.paths
+    paths = account.paths
     base = f"{paths.config}/chainsaw/"
     texts = {}
     for name in files.list_directory(paths.instance_files):
@@ -81,23 +82,23 @@ def _missing_secrets(name: str, instance: CompiledInstance) -> list[Diagnostic]:
 
 
 def compile_intent(
-    user: Account, intent: Intent, catalog: Catalog, recorded: Mapping[str, int], ranges: Ranges, podman: Version
+    account: Account, intent: Intent, catalog: Catalog, recorded: Mapping[str, int], ranges: Ranges, podman: Version
 ) -> Compiled:
     """Return the compiled intent; raise ChainsawError for ids that run out and for templates that do not work."""
-    host = Host(user.paths, podman, processors(), has_ipv6())
+    host = Host(account.paths, podman, processors(), has_ipv6())
     shared = shared_files()
     bundles = {
         name: instance_bundle(catalog.bundle(file.instance.recipe), file.instance)
         for name, file in sorted(intent.instances.items())
     }
     needy = [name for name, bundle in bundles.items() if bundle.recipe.components]
-    blocks = allocate([FRONT, *needy], recorded, ranges.uids, ranges.gids, user.name)
+    blocks = allocate([FRONT, *needy], recorded, ranges.uids, ranges.gids, account.name)
     instances: dict[str, CompiledInstance] = {}
     watched: dict[str, str] = {}
     problems: list[Diagnostic] = []
     for name, file in sorted(intent.instances.items()):
         bundle, block = bundles[name], blocks.get(name)
-        sources = _sources(user.paths, name, bundle)
+        sources = _sources(account.paths, name, bundle)
         watched |= {place: files.directory_digest(place) for place in sources.values()}
         digests = {volume: _source_digest(place, bundle, volume) for volume, place in sources.items()}
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import facts, files
-from chainsaw.host.store import generations
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
@@ -21,7 +21,7 @@ def declared_text(paths: Paths, name: str) -> str:
     known = declared_names(paths)
     text = files.read_text(paths.instance_file(name)) if name in known else None
     if text is None:
-        raise no_instance(name, known)
+        raise no_instance(paths, name, known)
     return text
 
 
@@ -31,11 +31,9 @@ def removed_names(paths: Paths) -> list[str]:
     return [name for name in kept if name not in declared_names(paths)]
 
 
-def instance_names() -> list[str]:
+def instance_names(account: Account) -> list[str]:
     """Return the names of all instances, declared or applied."""
-    paths = facts.account().paths
-    applied = generations.read_manifest(paths, generations.current_number(paths)).instances
-    return sorted(declared_names(paths) | applied.keys())
+    return sorted(declared_names(account.paths) | account.current().instances.keys())
 
 
 def applied_instance(paths: Paths, manifest: Manifest, name: str) -> Deployment:
@@ -45,12 +43,12 @@ def applied_instance(paths: Paths, manifest: Manifest, name: str) -> Deployment:
     if name in declared_names(paths):
         found = Diagnostic("not-applied", f"{name} is declared, but not applied", hint=f"chainsaw apply {name}")
         raise ChainsawError(found, Exit.MISSING)
-    raise no_instance(name, declared_names(paths) | manifest.instances.keys())
+    raise no_instance(paths, name, declared_names(paths) | manifest.instances.keys())
 
 
-def no_instance(name: str, known: frozenset[str]) -> ChainsawError:
+def no_instance(paths: Paths, name: str, known: frozenset[str]) -> ChainsawError:
     """Return the error for a name that no instance has, or has no longer."""
-    if name in removed_names(facts.account().paths):
+    if name in removed_names(paths):
         gone = Diagnostic("no-instance", f"{name} was removed, its data is kept", hint=f"chainsaw rollback {name}")
         return ChainsawError(gone, Exit.MISSING)
     message = f"no instance {name!r}{nearest(name, known)}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
-from chainsaw.host.facts import Account, account
+from chainsaw.host.account import Account
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
 from chainsaw.load.settings import Value
@@ -23,10 +23,9 @@ from chainsaw.work.recipes.search import permission_lines
 from chainsaw.work.result import Result
 
 
-def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
+def new(account: Account, recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
     """Write an instance's file; raise ChainsawError when it exists already or would not be valid."""
-    user = account()
-    catalog = catalog_of(user.paths)
+    catalog = catalog_of(account.paths)
     place = catalog.choice(recipe_name)
     if place is None:
         hint = f"recipes: {', '.join(catalog.names)}"
@@ -35,15 +34,15 @@ def new(recipe_name: str, name: str, route: str | None, assignments: tuple[str, 
     bundle = catalog.read(place)
     recipe = bundle.recipe
     _check_name(name)
-    _check_free(user.paths, name)
+    _check_free(account.paths, name)
     text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments), recipe_name)
-    file = f"{user.paths.instance_files}/{name}.yaml"
-    check_text(user, catalog, bundle, name, text)
+    file = f"{account.paths.instance_files}/{name}.yaml"
+    check_text(account, catalog, bundle, name, text)
     if not files.create_file(file, text.encode(), 0o600):
         hint = f"edit it, or choose another name than {name}"
         raise ChainsawError(Diagnostic("exists", "this instance is declared already", file, hint=hint))
-    _write_schemas(user)
-    store_recipe(user.paths, bundle)
+    _write_schemas(account)
+    store_recipe(account.paths, bundle)
     lines = [f"wrote {file}", *(f"  {wish}" for wish in permission_lines(recipe)), "next: chainsaw apply"]
     if recipe.login:
         person = f" of {recipe.login.user}" if recipe.login.user else ""
@@ -141,12 +140,12 @@ def _scalar(value: Value) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def check_text(user: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
+def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
     """Raise ChainsawError for what apply would refuse, before the file is there."""
     file = load_instance(f"instances/{name}.yaml", text)
     problems = [item for item in problems_in(file, bundle) if item.code != "setting-missing"]
     try:
-        others = read_intent(user, catalog).instances
+        others = read_intent(account, catalog).instances
     except ChainsawError:
         others = {}
     for other, present in others.items():
@@ -156,12 +155,12 @@ def check_text(user: Account, catalog: Catalog, bundle: Bundle, name: str, text:
         raise invalid(problems)
 
 
-def _write_schemas(user: Account) -> None:
+def _write_schemas(account: Account) -> None:
     """Put the schemas beside the files, where the comment in them points editors."""
     from chainsaw.work.config.schema import schema_text
 
     for kind in ("instance", "site"):
-        target = f"{user.paths.config}/chainsaw/schema/{kind}.json"
+        target = f"{account.paths.config}/chainsaw/schema/{kind}.json"
         content = schema_text(kind)
         if files.read_text(target) != content:
             files.write_atomic(target, content.encode())

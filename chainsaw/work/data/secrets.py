@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
-from chainsaw.host.podman import Placement, Podman
-from chainsaw.host.store import generations, records
+from chainsaw.host.podman import Podman
+from chainsaw.host.podman.placement import Placement
+from chainsaw.host.store import records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment, SecretFile
@@ -21,18 +23,17 @@ NEXT = ".next"
 """The ending of a value that is being brought into the application."""
 
 
-def show_secret(name: str, key: str) -> Result:
+def show_secret(account: Account, name: str, key: str) -> Result:
     """Return a secret of an instance; raise ChainsawError when there is none of this name."""
     try:
         check_instance(name), check_word(key)
     except ValueError as error:
         raise invalid(Diagnostic("name", str(error), key=f"{name} {key}")) from None
-    user = facts.account()
-    directory = f"{user.paths.instance(name)}/secrets"
+    directory = f"{account.paths.instance(name)}/secrets"
     known = [item for item in files.list_directory(directory) if not item.endswith((".partial", NEXT))]
     if key not in known:
         raise _no_secret(name, key, known)
-    value = podman_of(user).read_file(f"{directory}/{key}").decode()
+    value = account.podman.read_file(f"{directory}/{key}").decode()
     return Result({"instance": name, "key": key, "value": value}, (value,))
 
 
@@ -40,12 +41,6 @@ def _no_secret(name: str, key: str, known: list[str]) -> ChainsawError:
     message = f"{name} has no secret {key!r}{nearest(key, known)}"
     hint = f"secrets of {name}: {', '.join(known)}" if known else f"chainsaw apply {name}"
     return ChainsawError(Diagnostic("no-secret", message, hint=hint), Exit.MISSING)
-
-
-def podman_of(user: facts.Account) -> Podman:
-    """Return Podman of an admin, who may read and write what belongs to blocks."""
-    ranges = facts.ranges_of(user.name, user.uid)
-    return Podman(user.runtime, ranges.uids, ranges.gids)
 
 
 def declared_secrets(catalog: Catalog, deployment: Deployment) -> dict[str, Secret]:
@@ -58,12 +53,11 @@ def declared_secrets(catalog: Catalog, deployment: Deployment) -> dict[str, Secr
     return dict(bundle.recipe.secrets)
 
 
-def list_secrets(name: str) -> Result:
+def list_secrets(account: Account, name: str) -> Result:
     """Return the names of an instance's secrets, what they are for and how each is changed; never a value."""
-    user = facts.account()
-    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-    deployment = applied_instance(user.paths, manifest, name)
-    known = declared_secrets(catalog_of(user.paths), deployment)
+    manifest = account.current()
+    deployment = applied_instance(account.paths, manifest, name)
+    known = declared_secrets(catalog_of(account.paths), deployment)
     rows = [{"key": key, "help": item.help, "rotate": _way(item.rotate)} for key, item in known.items()]
     shown = tuple((row["key"], row["help"], row["rotate"]) for row in rows)
     lines = () if rows else (f"{name} has no secrets",)
@@ -76,16 +70,15 @@ def _way(rotation: Rotation | None) -> str:
     return f"by a command in {rotation.component}" if rotation.component else "by a restart"
 
 
-def rotate_secret(name: str, key: str, report: Reporter) -> Result:
+def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Result:
     """Give an instance a new secret, in the application and in its file; raise ChainsawError when that fails.
 
     A value that an earlier attempt left behind is taken again, since the application may have it already.
     """
-    user = facts.account()
-    with locked(user.paths.lock, f"chainsaw secret rotate {name}", wait=True, waiting=report.note):
-        manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-        deployment = applied_instance(user.paths, manifest, name)
-        known = declared_secrets(catalog_of(user.paths), deployment)
+    with locked(account.paths.lock, f"chainsaw secret rotate {name}", wait=True, waiting=report.note):
+        manifest = account.current()
+        deployment = applied_instance(account.paths, manifest, name)
+        known = declared_secrets(catalog_of(account.paths), deployment)
         place = next((item for item in deployment.secrets if item.key == key), None)
         if place is None or key not in known:
             raise _no_secret(name, key, list(known))
@@ -97,14 +90,14 @@ def rotate_secret(name: str, key: str, report: Reporter) -> Result:
         report.doing(f"changing {key} of {name}")
         if rotation.command:
             _wake(deployment)
-        bring_in(podman_of(user), deployment, place, rotation)
+        bring_in(account.podman, deployment, place, rotation)
     if not rotation.command and deployment.serving != "stopped":
-        restart(name, report)
+        restart(account, name, report)
     line = f"{key} of {name} is changed: chainsaw secret show {name} {key}"
     return Result({"instance": name, "key": key}, (line,))
 
 
-def set_site_secret(key: str, value: str, report: Reporter) -> Result:
+def set_site_secret(account: Account, key: str, value: str, report: Reporter) -> Result:
     """Keep a secret that the site's settings name, and give it to the instances that use it already.
 
     Raise ChainsawError for a name that is none, and for a value that is not one line.
@@ -115,20 +108,19 @@ def set_site_secret(key: str, value: str, report: Reporter) -> Result:
         raise invalid(Diagnostic("name", str(error), key=key)) from None
     if not value:
         raise invalid(Diagnostic("name", "a secret is not empty", key=key))
-    user = facts.account()
-    paths, podman = user.paths, podman_of(user)
+    paths, podman = account.paths, account.podman
     with locked(paths.lock, f"chainsaw secret set {key}", wait=True, waiting=report.note):
         records.prepare(paths)
         files.make_directory(f"{paths.root}/secrets", 0o700)
         files.write_atomic(paths.site_secret(key), value.encode(), 0o600)
-        applied = generations.read_manifest(paths, generations.current_number(paths)).instances
+        applied = account.current().instances
         users = {
             name: one for name, item in applied.items() for one in item.secrets if one.source == paths.site_secret(key)
         }
         podman.place([Placement(item.path, 0o400, item.ids, value.encode()) for item in users.values()])
     for name in users:
         if applied[name].serving != "stopped":
-            restart(name, report)
+            restart(account, name, report)
     told = (f"{key} is kept", *(f"  {name} uses it now" for name in users))
     return Result({"key": key, "instances": sorted(users)}, told)
 

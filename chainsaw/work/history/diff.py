@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator, Mapping
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.model.artifact import INTENT_OF_SITE, intent_path
@@ -46,16 +47,16 @@ def declared_now(paths: Paths) -> dict[str, str]:
     return {path: text for path, text in found.items() if text is not None}
 
 
-def diff(name: str | None, number: int | None) -> Result:
+def diff(account: Account, name: str | None, number: int | None) -> Result:
     """Return how the files of an instance, or all, differ from those that a generation was made of."""
-    paths = facts.account().paths
+    paths = account.paths
     current = generations.current_number(paths)
     wanted = current if number is None else number
     then = intent_of(paths, wanted) if wanted else {}
     now = declared_now(paths)
     chosen = {intent_path(name).removeprefix(PREFIX), INTENT_OF_SITE.removeprefix(PREFIX)} if name else set()
-    if name and name not in instance_names() and intent_path(name).removeprefix(PREFIX) not in then:
-        raise no_instance(name, frozenset(instance_names()))
+    if name and name not in instance_names(account) and intent_path(name).removeprefix(PREFIX) not in then:
+        raise no_instance(paths, name, frozenset(instance_names(account)))
     lines = [
         line
         for path in sorted(then.keys() | now.keys())
@@ -63,7 +64,7 @@ def diff(name: str | None, number: int | None) -> Result:
         for line in _file(path, then, now, wanted)
     ]
     if number is None:
-        lines += list(_recipes(paths, generations.read_manifest(paths, current), name))
+        lines += list(_recipes(paths, account.current(), name))
     shown = lines or [f"nothing differs from generation {wanted}"]
     return Result({"instance": name, "generation": wanted, "differs": bool(lines), "diff": lines}, tuple(shown))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts
+from chainsaw.host.account import Account
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import OWN, Commit, Worktree, is_installed
 from chainsaw.model.deployment import Manifest
@@ -38,9 +39,9 @@ class ChangeRecord:
     files: tuple[str, ...] = OWN
 
 
-def commit_change(user: facts.Account, change: ChangeRecord, generation: int | None = None) -> list[Diagnostic]:
+def commit_change(account: Account, change: ChangeRecord, generation: int | None = None) -> list[Diagnostic]:
     """Commit the admin's files as they are, which a generation is made of; return, as warnings, what prevents it."""
-    tree = Worktree(user.paths.own_files)
+    tree = Worktree(account.paths.own_files)
     if not is_installed():
         return [NO_GIT]
     try:
@@ -51,7 +52,7 @@ def commit_change(user: facts.Account, change: ChangeRecord, generation: int | N
             return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
         # Another version of a recipe makes another generation of the same files.
         is_news = generation is not None and tree.marked(generation) is None
-        commit = tree.commit(_message(change, generation), author_of(user), change.files, is_news)
+        commit = tree.commit(_message(change, generation), author_of(account), change.files, is_news)
         if commit is None:
             return []
         if generation is not None:
@@ -69,9 +70,9 @@ def _warning(code: str, message: str, hint: str) -> Diagnostic:
     return Diagnostic(code, message, hint=hint, severity="warning")
 
 
-def author_of(user: facts.Account) -> str:
+def author_of(account: Account) -> str:
     """Return who does this, as git writes it."""
-    return f"{user.name} <{user.name}@{facts.node()}>"
+    return f"{account.name} <{account.name}@{facts.node()}>"
 
 
 def _message(change: ChangeRecord, generation: int | None) -> str:
@@ -92,12 +93,11 @@ def outcomes_of(manifest: Manifest, names: Iterable[str], failed: Mapping[str, o
     return tuple(found)
 
 
-def history(name: str | None, limit: int, with_diff: bool) -> Result:
+def history(account: Account, name: str | None, limit: int, with_diff: bool) -> Result:
     """Return what was done to an instance or to all, newest first."""
-    user = facts.account()
-    tree = Worktree(user.paths.own_files)
+    tree = Worktree(account.paths.own_files)
     if not (is_installed() and tree.exists):
-        return _without_git(user, name, limit)
+        return _without_git(account, name, limit)
     commits = _commits_about(tree, name)[:limit] if name else tree.log([], limit)
     paths = paths_about(name) if name else []
     entries = [_entry(item, tree.diff(item.id, paths) if with_diff else None) for item in commits]
@@ -146,19 +146,19 @@ def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"    {line}" for line in entry.get("diff", "").splitlines())
 
 
-def _without_git(user: facts.Account, name: str | None, limit: int) -> Result:
+def _without_git(account: Account, name: str | None, limit: int) -> Result:
     """Return what the generations on disk tell."""
-    paths = user.paths
+    paths = account.paths
     entries: list[dict[str, Any]] = []
     former: Manifest | None = None
-    for number in generations.numbers(paths):
-        manifest = generations.read_manifest(paths, number)
+    for manifest in generations.former_manifests(paths):
+        number = manifest.number
         names = changed_between(former, manifest)
         if name is None or name in names:
             details = list(outcomes_of(manifest, names, {}))
             what = f"apply: {', '.join(sorted(names)) or 'the site'}"
             at = generations.written_at(paths, number)
-            entries.append({"at": at, "who": user.name, "what": what, "details": details, "generation": number})
+            entries.append({"at": at, "who": account.name, "what": what, "details": details, "generation": number})
         former = manifest
     entries = [{"commit": None, "result": None, **entry} for entry in reversed(entries)][:limit]
     lines = [line for entry in entries for line in _lines(entry)] or [_nothing(name)]

@@ -5,31 +5,31 @@ from __future__ import annotations
 import time
 
 from chainsaw.errors import Diagnostic, invalid
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.model.names import check_text
 from chainsaw.work.config.names import instance_names, no_instance
 from chainsaw.work.history.history import ChangeRecord, commit_change
 from chainsaw.work.result import Result
 
 
-def note(name: str, text: str) -> Result:
+def note(account: Account, name: str, text: str) -> Result:
     """Keep a note on an instance; raise ChainsawError for an unknown name, and for what is not one line of text."""
-    user = facts.account()
-    paths = user.paths
-    if name not in instance_names():
-        raise no_instance(name, frozenset(instance_names()))
+    paths = account.paths
+    if name not in instance_names(account):
+        raise no_instance(paths, name, frozenset(instance_names(account)))
     try:
         check_text(text)
     except ValueError as error:
         raise invalid(Diagnostic("note", str(error), key="note")) from None
-    line = f"- {time.strftime('%Y-%m-%d %H:%M')} {user.name}: {text}\n"
+    line = f"- {time.strftime('%Y-%m-%d %H:%M')} {account.name}: {text}\n"
     file = paths.notes_file(name)
     files.write_atomic(file, ((files.read_text(file) or "") + line).encode(), 0o600)
-    problems = commit_change(user, ChangeRecord("note", (name,), (f"{name}: {text}",), files=("notes",)))
+    problems = commit_change(account, ChangeRecord("note", (name,), (f"{name}: {text}",), files=("notes",)))
     return Result({"instance": name, "note": text, "path": file}, (f"noted for {name}",), tuple(problems))
 
 
-def notes_of(name: str) -> list[str]:
+def notes_of(account: Account, name: str) -> list[str]:
     """Return the notes on an instance, oldest first."""
-    lines = (files.read_text(facts.account().paths.notes_file(name)) or "").splitlines()
+    lines = (files.read_text(account.paths.notes_file(name)) or "").splitlines()
     return [line.removeprefix("- ") for line in lines if line.strip()]

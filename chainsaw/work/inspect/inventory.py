@@ -10,8 +10,8 @@ from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files, journal, usage
-from chainsaw.host.podman import Podman
+from chainsaw.host import files, journal, usage
+from chainsaw.host.account import Account
 from chainsaw.host.store import generations, records
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.names import FRONT
@@ -32,15 +32,14 @@ GONE_WITH = {"remove": "remove", "purge": "remove --purge", "shared": "stays: sh
 HEADING = ("what", "name", "size", "gone with")
 
 
-def inventory(name: str) -> Result:
+def inventory(account: Account, name: str) -> Result:
     """Return every bit that belongs to an instance; raise ChainsawError when there is none of this name."""
-    user = facts.account()
-    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-    deployment = applied_instance(user.paths, manifest, name)
+    manifest = account.current()
+    deployment = applied_instance(account.paths, manifest, name)
     start_api()
-    rest = others(user, manifest, name)
-    found = resources_of(manifest, name, user.paths, rest)
-    sizes = _sizes(user, found, deployment, rest)
+    rest = others(account, manifest, name)
+    found = resources_of(manifest, name, account.paths, rest)
+    sizes = _sizes(account, found, deployment, rest)
     rows: list[dict[str, Any]] = [
         {
             "kind": item.kind,
@@ -66,28 +65,28 @@ def _key(item: Resource) -> str:
     return item.place or f"{item.kind} {item.name}"
 
 
-def others(user: facts.Account, manifest: Manifest, name: str) -> InUse:
+def others(account: Account, manifest: Manifest, name: str) -> InUse:
     """Return what the rest of the site uses."""
-    used, parents = _images_in_use(user, manifest, name)
+    used, parents = _images_in_use(account, manifest, name)
     parents |= _parents(manifest.instances[name].images)
-    return in_use(versions_of_rest(user.paths, manifest, name), used, records.read_chosen(user.paths), parents)
+    return in_use(versions_of_rest(account.paths, manifest, name), used, records.read_chosen(account.paths), parents)
 
 
 def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
     """Return what all but one instance are, and what they were in the generations to which they can return."""
-    former = [generations.read_manifest(paths, number) for number in generations.numbers(paths)]
     rest = manifest.instances.keys() - {name}
-    return [item for past in (manifest, *former) for other, item in past.instances.items() if other in rest]
+    every = (manifest, *generations.former_manifests(paths))
+    return [item for past in every for other, item in past.instances.items() if other in rest]
 
 
-def _images_in_use(user: facts.Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
+def _images_in_use(account: Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
     """Return the images that all but one instance use, and for each on which it stands."""
-    needs = [need for item in versions_of_rest(user.paths, manifest, name) for need in item.images]
+    needs = [need for item in versions_of_rest(account.paths, manifest, name) for need in item.images]
     needs += manifest.front.images if manifest.front else ()
-    catalog, shared = catalog_of(user.paths), shared_files()
-    for origin in records.read_chosen(user.paths):
+    catalog, shared = catalog_of(account.paths), shared_files()
+    for origin in records.read_chosen(account.paths):
         try:
-            needs += image_needs(sample_job(catalog.bundle(origin), shared, paths=user.paths))
+            needs += image_needs(sample_job(catalog.bundle(origin), shared, paths=account.paths))
         except ChainsawError:
             continue
     return {need.reference for need in needs}, _parents(needs)
@@ -105,21 +104,19 @@ def _parents(needs: Iterable[ImageNeed]) -> dict[str, str]:
     return {image: parent for image, parent in found.items() if image != parent}
 
 
-def unused_images_of(user: facts.Account, manifest: Manifest) -> list[str]:
+def unused_images_of(account: Account, manifest: Manifest) -> list[str]:
     """Return the images of ours in the store that nothing that is applied or was installed by hand uses."""
-    used, parents = _images_in_use(user, manifest)
-    present = [name for name in records.image_names(user.paths) if name.startswith(OWN_IMAGES)]
+    used, parents = _images_in_use(account, manifest)
+    present = [name for name in records.image_names(account.paths) if name.startswith(OWN_IMAGES)]
     return unused_images(present, used, parents)
 
 
-def _sizes(user: facts.Account, found: Iterable[Resource], deployment: Deployment, rest: InUse) -> dict[str, int]:
+def _sizes(account: Account, found: Iterable[Resource], deployment: Deployment, rest: InUse) -> dict[str, int]:
     """Return the bytes of holdings, by their place or kind and name; of an image, what it adds to its parent."""
     listed = list(found)
-    sizes = usage.disk_usage([item.place for item in listed if item.place], user.runtime, PATIENCE)
+    sizes = usage.disk_usage([item.place for item in listed if item.place], account.runtime, PATIENCE)
     images = [item.name for item in listed if item.kind == "image"]
-    known = Podman(user.runtime, (), ()).image_sizes(
-        image for image in images if image in records.image_names(user.paths)
-    )
+    known = account.podman.image_sizes(image for image in images if image in records.image_names(account.paths))
     sizes |= {f"image {name}": size - known.get(rest.parents.get(name, ""), 0) for name, size in known.items()}
     match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
     if match:
@@ -127,18 +124,17 @@ def _sizes(user: facts.Account, found: Iterable[Resource], deployment: Deploymen
     return sizes
 
 
-def orphans() -> Result:
+def orphans(account: Account) -> Result:
     """Return what is on this host because of chainsaw and belongs to no instance."""
-    user = facts.account()
-    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-    found = list(_orphans(user, manifest))
+    manifest = account.current()
+    found = list(_orphans(account, manifest))
     unseen: list[Diagnostic] = []
     try:
         start_api()
-        found += _strays(user, manifest)
+        found += _strays(account, manifest)
     except ChainsawError as error:
         unseen = [replace(item, severity="warning") for item in error.diagnostics]
-    sizes = usage.disk_usage([item.place for item in found if item.place], user.runtime, PATIENCE)
+    sizes = usage.disk_usage([item.place for item in found if item.place], account.runtime, PATIENCE)
     rows = [{"kind": item.kind, "name": item.name, "path": item.place, "size": sizes.get(item.place)} for item in found]
     shown = tuple((item.kind, item.name, _size(sizes.get(item.place)), item.reason) for item in found)
     lines = () if rows or unseen else ("nothing is here that belongs to no instance",)
@@ -146,8 +142,8 @@ def orphans() -> Result:
     return Result({"orphans": rows}, lines, tuple(unseen), table=table)
 
 
-def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
-    paths = user.paths
+def _orphans(account: Account, manifest: Manifest) -> Iterator[Resource]:
+    paths = account.paths
     names = manifest.instances.keys() | declared_names(paths)
     for directory in (f"{paths.root}/instances", paths.public):
         for name in files.list_directory(directory):
@@ -160,12 +156,12 @@ def _orphans(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
         plain = name.removesuffix(".md")
         if plain not in names and not files.exists(paths.removed_file(plain)):
             yield Resource("note", name, "purge", f"{paths.own_files}/notes/{name}", f"chainsaw remove {plain} --purge")
-    yield from _unused_by(user, manifest, _used_hosts(manifest))
+    yield from _unused_by(account, manifest, manifest.hosts)
 
 
-def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
+def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
     """Yield containers, networks and sockets that are of no instance that is applied."""
-    paths, podman = user.paths, Podman(user.runtime, (), ())
+    paths, podman = account.paths, account.podman
     names = {*manifest.instances, FRONT}
     for container, instance in sorted(podman.labelled().items()):
         if instance not in names:
@@ -178,21 +174,17 @@ def _strays(user: facts.Account, manifest: Manifest) -> Iterator[Resource]:
             yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
 
 
-def _used_hosts(manifest: Manifest) -> frozenset[str]:
-    return frozenset(item.host for item in manifest.instances.values())
-
-
-def _unused_by(user: facts.Account, manifest: Manifest, hosts: frozenset[str]) -> Iterator[Resource]:
-    paths = user.paths
+def _unused_by(account: Account, manifest: Manifest, hosts: frozenset[str]) -> Iterator[Resource]:
+    paths = account.paths
     prune = "chainsaw remove --orphans"
     for host in files.list_directory(paths.certificates):
         if host not in hosts:
             yield Resource("certificate", host, "purge", f"{paths.certificates}/{host}", prune)
     for place in unused_static(paths, manifest):
         yield Resource("static", place.rpartition("/")[2], "purge", place, prune)
-    for place in unused_recipes(user, manifest):
+    for place in unused_recipes(account, manifest):
         yield Resource("recipe", place.removeprefix(f"{paths.recipes}/"), "purge", place, prune)
-    for reference in unused_images_of(user, manifest):
+    for reference in unused_images_of(account, manifest):
         yield Resource("image", reference, "purge", "", prune)
     for place in files.partial_files(paths.root):
         yield Resource("leftover", place.rpartition("/")[2], "purge", place, prune)
@@ -205,12 +197,12 @@ def unused_static(paths: Paths, manifest: Manifest) -> list[str]:
     return [f"{paths.static}/{name}" for name in names if name not in used]
 
 
-def unused_recipes(user: facts.Account, manifest: Manifest) -> list[str]:
+def unused_recipes(account: Account, manifest: Manifest) -> list[str]:
     """Return the directories and links of recipes that no instance runs or declares, and nobody installed by hand."""
-    paths = user.paths
+    paths = account.paths
     chosen = records.read_chosen(paths)
     used = {(item.origin, item.digest[:16]) for item in versions_of_rest(paths, manifest)}
-    wanted = set(chosen) | {origin for origin, _ in used} | _declared_origins(user)
+    wanted = set(chosen) | {origin for origin, _ in used} | _declared_origins(account)
     found = []
     for source in files.list_directory(paths.recipes):
         for entry in files.list_directory(f"{paths.recipes}/{source}"):
@@ -222,15 +214,15 @@ def unused_recipes(user: facts.Account, manifest: Manifest) -> list[str]:
     return found
 
 
-def _declared_origins(user: facts.Account) -> set[str]:
+def _declared_origins(account: Account) -> set[str]:
     """Return the origins of the recipes that instances declare, applied or not."""
     from chainsaw.load.yaml import read_yaml
 
-    catalog = catalog_of(user.paths)
+    catalog = catalog_of(account.paths)
     found: set[str] = set()
-    for name in declared_names(user.paths):
+    for name in declared_names(account.paths):
         try:
-            value: Any = read_yaml(name, files.read_text(user.paths.instance_file(name)) or "").value
+            value: Any = read_yaml(name, files.read_text(account.paths.instance_file(name)) or "").value
             place = catalog.place(str(value.get("recipe")))
         except (ChainsawError, AttributeError):
             continue

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.quantity import bytes_for_people, span_for_people
 from chainsaw.plan.state import instance_health, instance_state, restarted, state_since
@@ -19,22 +20,23 @@ from chainsaw.work.result import Result, Table
 HEADING = ("name", "recipe", "state", "since", "memory", "disk", "block", "backup", "url")
 
 
-def overview() -> Result:
+def overview(account: Account) -> Result:
     """Return all instances, declared or applied, sorted by name."""
-    user = facts.account()
-    return report_on(user, look(user))
+    return report_on(account, look(account))
 
 
-def report_on(user: facts.Account, seen: Snapshot) -> Result:
+def report_on(account: Account, seen: Snapshot) -> Result:
     """Return what is to be told of the host as it was seen."""
     applied = seen.manifest.instances
     rows = []
     for name in sorted(seen.pending.declared | applied.keys()):
-        row = _applied(seen, applied[name]) if name in applied else _declared(user, name)
+        row = _applied(seen, applied[name]) if name in applied else _declared(account, name)
         rows.append({"name": name, **row, "last_backup": None})
     lines = [f"{row['name']}: {warning}" for row in rows for warning in row["warnings"]]
     lines += [] if rows else ["no instance is declared: chainsaw new RECIPE NAME"]
-    lines += [f"{name} was removed, its data is kept: chainsaw rollback {name}" for name in removed_names(user.paths)]
+    lines += [
+        f"{name} was removed, its data is kept: chainsaw rollback {name}" for name in removed_names(account.paths)
+    ]
     table = Table(HEADING, tuple(_shown(row) for row in rows))
     return Result({"instances": rows}, tuple(lines), _as_warnings(seen.pending.problems), table=table)
 
@@ -76,15 +78,15 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
 
 def missing_directories(deployment: Deployment) -> list[str]:
     """Return the directories of an instance that are not there."""
-    return [item.path for item in deployment.directories if not files.exists(item.path)]
+    return [item.path for item in deployment.places if not files.exists(item.path)]
 
 
-def _declared(user: facts.Account, name: str) -> dict[str, Any]:
+def _declared(account: Account, name: str) -> dict[str, Any]:
     """Return what is known of an instance that is not applied: what its file says, if that can be read."""
     from chainsaw.load.site import load_instance
 
     row: dict[str, Any] = {"recipe": None, "url": None}
-    file = f"{user.paths.instance_files}/{name}.yaml"
+    file = f"{account.paths.instance_files}/{name}.yaml"
     try:
         instance = load_instance(f"instances/{name}.yaml", files.read_text(file) or "").instance
         row = {"recipe": instance.recipe, "url": instance.route}

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, journal
+from chainsaw.host import journal
+from chainsaw.host.account import Account
 from chainsaw.host.journal import Entry
-from chainsaw.host.store import generations
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment
 from chainsaw.plan.state import processes_of
@@ -48,10 +48,9 @@ class LogQuery:
         return shlex.join(["journalctl", "--user", *self.options])
 
 
-def log_query(wish: LogRequest) -> LogQuery:
+def log_query(account: Account, wish: LogRequest) -> LogQuery:
     """Return how to read what is wished for; raise ChainsawError for names that there are not, and bad patterns."""
-    paths = facts.account().paths
-    deployment = applied_instance(paths, generations.read_manifest(paths, generations.current_number(paths)), wish.name)
+    deployment = applied_instance(account.paths, account.current(), wish.name)
     matches = [] if wish.access else _own_matches(deployment, wish.component)
     if wish.access or wish.every:
         matches = journal.either([*([matches] if matches else []), [f"CONTAINER_NAME={FRONT_CONTAINER}"]])
@@ -98,9 +97,9 @@ def speaker(entry: Entry, name: str) -> str:
     return entry.container.removeprefix(f"{name}.") or "systemd"
 
 
-def recent(wish: LogRequest) -> Result:
+def recent(account: Account, wish: LogRequest) -> Result:
     """Return the newest of the wanted lines, oldest first."""
-    wanted = log_query(wish)
+    wanted = log_query(account, wish)
     entries = journal.newest(wanted.options, wish.lines, wanted.accept)
     data = {
         "instance": wish.name,
@@ -120,9 +119,9 @@ def line(entry: Entry, name: str) -> str:
     return f"{stamp} {speaker(entry, name):8} {said(entry, name)}"
 
 
-def follow(wish: LogRequest, tell: Callable[[str], None]) -> None:
+def follow(account: Account, wish: LogRequest, tell: Callable[[str], None]) -> None:
     """Tell the newest of the wanted lines, and then each new one until somebody interrupts."""
-    wanted = log_query(wish)
+    wanted = log_query(account, wish)
     began = time.time()
     entries = journal.newest(wanted.options, wish.lines, wanted.accept)
     for entry in entries:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts
+from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.model.deployment import Manifest
 from chainsaw.work.apply.unchanged import inputs_unchanged
@@ -21,25 +22,25 @@ class Pending:
     problems: tuple[Diagnostic, ...] = ()
 
 
-def pending(user: facts.Account, manifest: Manifest) -> Pending:
+def pending(account: Account, manifest: Manifest) -> Pending:
     """Return how what is declared differs from a manifest that is applied."""
-    declared = declared_names(user.paths)
-    if inputs_unchanged(user):
+    declared = declared_names(account.paths)
+    if inputs_unchanged(account):
         return Pending(declared)
     try:
-        return Pending(declared, _differing(user, manifest))
+        return Pending(declared, _differing(account, manifest))
     except ChainsawError as error:
         return Pending(declared, problems=tuple(error.diagnostics))
 
 
-def _differing(user: facts.Account, manifest: Manifest) -> frozenset[str]:
+def _differing(account: Account, manifest: Manifest) -> frozenset[str]:
     from chainsaw.work.config.inputs import compile_intent, read_intent
     from chainsaw.work.recipes.catalog import catalog_of
 
-    catalog = catalog_of(user.paths)
-    ranges, podman = facts.ranges_of(user.name, user.uid), facts.podman_version(user.paths)
-    intent = read_intent(user, catalog)
-    compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
+    catalog = catalog_of(account.paths)
+    ranges, podman = account.ranges, facts.podman_version(account.paths)
+    intent = read_intent(account, catalog)
+    compiled = compile_intent(account, intent, catalog, records.read_blocks(account.paths), ranges, podman)
     changed = set()
     for name, instance in compiled.instances.items():
         own = {path for path, owner in manifest.owners.items() if owner == name}

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError
-from chainsaw.host import facts, usage
+from chainsaw.host import usage
+from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS
-from chainsaw.host.podman import Podman
 from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
@@ -44,21 +44,21 @@ class Snapshot:
         return [item.path for item in self.drift if self.manifest.owners.get(item.path) == name]
 
 
-def look(user: facts.Account) -> Snapshot:
+def look(account: Account) -> Snapshot:
     """Return what is to be seen now."""
-    paths = user.paths
-    manifest = generations.read_manifest(paths, generations.current_number(paths))
+    paths = account.paths
+    manifest = account.current()
     instances = manifest.instances
     asked = [name for name, item in instances.items() if any(service.polled for service in item.services)]
     with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
-        disk = pool.submit(_disk, user, instances)
+        disk = pool.submit(_disk, account, instances)
         units = manager.details((*PATTERNS, API))
         if asked and units.get(API, DOWN).active != "active":
             manager.start([(API, False)], 10)
-        healths = pool.submit(_healths, user) if asked else None
+        healths = pool.submit(_healths, account) if asked else None
         memory = {name: usage.memory_of(processes_in(manager, item, units)) for name, item in instances.items()}
         drift = tuple(generations.find_drift(paths, manifest))
-        waiting = pending(user, manifest)
+        waiting = pending(account, manifest)
         return Snapshot(
             manifest,
             units,
@@ -76,7 +76,7 @@ def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:
 
 
 def snapshot_of(
-    user: facts.Account, manager: UserManager, manifest: Manifest, name: str, units: Mapping[str, UnitDetails]
+    account: Account, manager: UserManager, manifest: Manifest, name: str, units: Mapping[str, UnitDetails]
 ) -> Snapshot:
     """Return what is to be seen of one applied instance; how many bytes it takes and its health are not asked for."""
     own = {path: digest for path, digest in manifest.files.items() if manifest.owners.get(path) == name}
@@ -86,8 +86,8 @@ def snapshot_of(
         manifest,
         units,
         processes={unit: manager.processes(unit) for unit in up},
-        drift=tuple(generations.find_drift(user.paths, manifest.model_copy(update={"files": own}))),
-        pending=pending(user, manifest),
+        drift=tuple(generations.find_drift(account.paths, manifest.model_copy(update={"files": own}))),
+        pending=pending(account, manifest),
     )
 
 
@@ -105,17 +105,17 @@ def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[st
     return [number for unit in up for number in manager.processes(unit)]
 
 
-def _disk(user: facts.Account, names: Iterable[str]) -> dict[str, int]:
-    paths = user.paths
+def _disk(account: Account, names: Iterable[str]) -> dict[str, int]:
+    paths = account.paths
     places = {name: (paths.instance(name), f"{paths.public}/{name}") for name in names}
-    found = usage.disk_usage([place for pair in places.values() for place in pair], user.runtime, PATIENCE)
+    found = usage.disk_usage([place for pair in places.values() for place in pair], account.runtime, PATIENCE)
     totals = {name: usage.total(pair, found) for name, pair in places.items()}
     return {name: count for name, count in totals.items() if count is not None}
 
 
-def _healths(user: facts.Account) -> dict[str, str]:
+def _healths(account: Account) -> dict[str, str]:
     """Return the healths that Podman knows; none when it does not answer, since nothing else depends on it here."""
     try:
-        return Podman(user.runtime, (), ()).healths()
+        return account.podman.healths()
     except ChainsawError:
         return {}

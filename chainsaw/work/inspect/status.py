@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import certificates, facts, journal, usage
+from chainsaw.host import certificates, journal, usage
+from chainsaw.host.account import Account
 from chainsaw.host.observe import issued_record
-from chainsaw.host.podman import Podman
-from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
@@ -28,32 +27,33 @@ TROUBLE = r"\b(warn|err(or)?\b|fail|fatal|panic|crit|alert|emerg|abort|denied|re
 DAY = 86400.0
 
 
-def status(name: str) -> Result:
+def status(account: Account, name: str) -> Result:
     """Return all that is known of an instance; raise ChainsawError when there is none of this name."""
-    user = facts.account()
-    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-    deployment = applied_instance(user.paths, manifest, name)
-    volumes = _volumes(user, deployment)
+    manifest = account.current()
+    deployment = applied_instance(account.paths, manifest, name)
+    volumes = [item.path for item in deployment.volumes]
     # What takes long is begun first; meanwhile the rest is looked at.
     with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
         units = units_around(manager, name)
         active = [item for item in processes_of(deployment) if units.get(item.unit, DOWN).active == "active"]
         if any(item.health for item in active) and units.get(API, DOWN).active != "active":
             start_api()
-        checks = {item.unit: pool.submit(_check, user, item) for item in active}
+        checks = {item.unit: pool.submit(_check, account, item) for item in active}
         trouble = pool.submit(_grave_words, deployment)
         # du counts nothing twice: behind the volumes come the directories that they are in, for what else is there.
-        places = [*volumes, user.paths.instance(name), f"{user.paths.public}/{name}"]
-        sizes = pool.submit(usage.disk_usage, places, user.runtime, 2.0)
-        seen = snapshot_of(user, manager, manifest, name, units)
+        places = [*volumes, account.paths.instance(name), f"{account.paths.public}/{name}"]
+        sizes = pool.submit(usage.disk_usage, places, account.runtime, 2.0)
+        seen = snapshot_of(account, manager, manifest, name, units)
         asked = {unit: check.result() for unit, check in checks.items()}
         parts = [
             _component(seen, service, *asked.get(service.unit, (None, ""))) for service in processes_of(deployment)
         ]
-        data = _data(user, seen, deployment, parts)
+        data = _data(account, seen, deployment, parts)
         found = sizes.result()
         data["disk"] = usage.total(places, found)
-        data["volumes"] = [{"name": _name_of(path), "path": path, "size": found.get(path)} for path in volumes]
+        data["volumes"] = [
+            {"name": item.name, "path": item.path, "size": found.get(item.path)} for item in deployment.volumes
+        ]
         # Why something does not run, it says in words of its own.
         data["log"] = _grave_words(deployment, "") if _is_in_trouble(data) else trouble.result()
     data["next"] = next(_next_steps(data), None)
@@ -62,7 +62,7 @@ def status(name: str) -> Result:
     return Result(data, tuple(_lines(data)), exit=code)
 
 
-def _data(user: facts.Account, seen: Snapshot, deployment: Deployment, parts: list[dict[str, Any]]) -> dict[str, Any]:
+def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[dict[str, Any]]) -> dict[str, Any]:
     name = deployment.name
     units = {unit: item.active for unit, item in seen.units.items()}
     found = {part["health"] for part in parts} - {None}
@@ -80,14 +80,14 @@ def _data(user: facts.Account, seen: Snapshot, deployment: Deployment, parts: li
         "components": parts,
         "socket": _unit(seen, deployment.socket),
         "timers": [_unit(seen, timer) for timer in deployment.timers],
-        "certificate": _certificate(user, deployment.host),
+        "certificate": _certificate(account, deployment.route.host),
         "edited": seen.edited(name),
         "changed": name in seen.pending.changed,
         "problems": [item.as_dict() for item in seen.pending.problems],
         "restarted": restarted(deployment, seen.units),
         "missing": missing_directories(deployment),
         "last_backup": None,
-        "notes": notes_of(name),
+        "notes": notes_of(account, name),
     }
 
 
@@ -96,8 +96,8 @@ def _unit(seen: Snapshot, service: Service | None) -> dict[str, str] | None:
     return {"unit": service.unit, "state": known.active} if service and known else None
 
 
-def _certificate(user: facts.Account, host: str) -> dict[str, Any]:
-    until = certificates.valid_until(issued_record(user.paths, host))
+def _certificate(account: Account, host: str) -> dict[str, Any]:
+    until = certificates.valid_until(issued_record(account.paths, host))
     return {"host": host, "until": until.timestamp() if until else None}
 
 
@@ -120,28 +120,18 @@ def _component(seen: Snapshot, service: Service, health: str | None, output: str
     }
 
 
-def _check(user: facts.Account, service: Service) -> tuple[str | None, str]:
+def _check(account: Account, service: Service) -> tuple[str | None, str]:
     """Return the health of a component that runs, and what its check printed: Podman's last, or one made now."""
-    podman = Podman(user.runtime, (), ())
     if not service.health:
         return None, ""
     try:
+        podman = account.podman
         if service.polled and (known := podman.last_check(service.container)):
             return known
         well, printed = podman.check(service.container, service.health)
     except ChainsawError as error:
         return None, f"it could not be asked: {error.diagnostics[0].message}"
     return "healthy" if well else "unhealthy", printed
-
-
-def _volumes(user: facts.Account, deployment: Deployment) -> list[str]:
-    paths = user.paths
-    own = (f"{paths.instance(deployment.name)}/volumes/", f"{paths.public}/{deployment.name}/")
-    return [item.path for item in deployment.directories if item.path.startswith(own)]
-
-
-def _name_of(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def _grave_words(deployment: Deployment, pattern: str = TROUBLE) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from chainsaw.host import facts, usage
+from chainsaw.host import usage
+from chainsaw.host.account import Account
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import FRONT
@@ -22,10 +23,9 @@ INTERVAL = 1.0
 HEADING = ("name", "state", "memory", "processor", "disk", "processes", "saved")
 
 
-def top() -> Result:
+def top(account: Account) -> Result:
     """Return what each instance and the front take now; it takes a second, over which processors are watched."""
-    user = facts.account()
-    seen = look(user)
+    seen = look(account)
     everyone = {**seen.manifest.instances, **({FRONT: seen.manifest.front} if seen.manifest.front else {})}
     with UserManager() as manager:
         processes = {name: processes_in(manager, item, seen.units) for name, item in everyone.items()}
@@ -35,7 +35,7 @@ def top() -> Result:
         name: max(0.0, usage.processor_seconds(numbers) - before[name]) / INTERVAL
         for name, numbers in processes.items()
     }
-    rows = [_row(user, seen, item, processes[name], used[name]) for name, item in sorted(everyone.items())]
+    rows = [_row(account, seen, item, processes[name], used[name]) for name, item in sorted(everyone.items())]
     rows.sort(key=lambda row: -row["memory"])
     total = {key: sum(row[key] or 0 for row in rows) for key in ("memory", "processor", "disk", "saved")}
     lines = (
@@ -47,7 +47,7 @@ def top() -> Result:
     return Result({"instances": rows, "total": total, "host": usage.host_memory()}, lines, table=table)
 
 
-def _row(user: facts.Account, seen: Snapshot, item: Deployment, processes: list[int], used: float) -> dict[str, Any]:
+def _row(account: Account, seen: Snapshot, item: Deployment, processes: list[int], used: float) -> dict[str, Any]:
     units = {unit: details.active for unit, details in seen.units.items()}
     state = instance_state(item, units)
     return {
@@ -57,13 +57,13 @@ def _row(user: facts.Account, seen: Snapshot, item: Deployment, processes: list[
         "processor": round(used, 3),
         "disk": seen.disk.get(item.name),
         "processes": len(processes),
-        "saved": _awake_memory(user, item) if state == "asleep" else 0,
+        "saved": _awake_memory(account, item) if state == "asleep" else 0,
     }
 
 
-def _awake_memory(user: facts.Account, item: Deployment) -> int | None:
+def _awake_memory(account: Account, item: Deployment) -> int | None:
     """Return what an instance that sleeps would take awake, as the test of its recipe measured it; None if unknown."""
-    catalog = catalog_of(user.paths)
+    catalog = catalog_of(account.paths)
     tested = tested_of(catalog.bundle(item.origin)) if item.origin in catalog else None
     measured: Mapping[str, Any] = tested.measured if tested else {}
     return int(measured["memory_idle_mb"] * 1_000_000) if "memory_idle_mb" in measured else None

@@ -12,12 +12,12 @@ from chainsaw.compile.images import image_reference, recipe_build, shared_build
 from chainsaw.compile.instance import compile_instance
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts, files
-from chainsaw.host.store import generations, records
+from chainsaw.host.account import Account
+from chainsaw.host.store import records
 from chainsaw.load.recipe import instance_bundle
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import FRONT
-from chainsaw.model.paths import Paths
 from chainsaw.work.config.inputs import compile_intent, read_intent
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.recipes.catalog import catalog_of
@@ -25,18 +25,17 @@ from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Result
 
 
-def eject(name: str, out: str) -> Result:
+def eject(account: Account, name: str, out: str) -> Result:
     """Write the files of an instance and of a front for it below a directory, with a page that says how to use them.
 
     Data stays where it is. Raise ChainsawError for an unknown name, and when the directory is not empty.
     """
-    user = facts.account()
-    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-    deployment = applied_instance(user.paths, manifest, name)
+    manifest = account.current()
+    deployment = applied_instance(account.paths, manifest, name)
     out = files.absolute_path(out)
     if files.list_directory(out):
         raise ChainsawError(Diagnostic("not-empty", "the directory is not empty", out, hint=f"rm -r {out}"))
-    job, front = _job(user, name, out)
+    job, front = _job(account, name, out)
     instance = compile_instance(job)
     shared = shared_files()
     _, tree = compile_site({name: instance}, job.site, front, job.host, shared, None)
@@ -55,14 +54,14 @@ def eject(name: str, out: str) -> Result:
     return Result({"instance": name, "out": out, "files": sorted(tree)}, lines)
 
 
-def _job(user: facts.Account, name: str, out: str) -> tuple[Job, Block]:
+def _job(account: Account, name: str, out: str) -> tuple[Job, Block]:
     """Return the instance as it is declared, to be compiled for a directory, and the block of the front."""
-    catalog = catalog_of(user.paths)
-    intent = read_intent(user, catalog)
-    ranges, podman = facts.ranges_of(user.name, user.uid), facts.podman_version(user.paths)
-    compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), ranges, podman)
+    catalog = catalog_of(account.paths)
+    intent = read_intent(account, catalog)
+    ranges, podman = account.ranges, facts.podman_version(account.paths)
+    compiled = compile_intent(account, intent, catalog, records.read_blocks(account.paths), ranges, podman)
     file = intent.instances[name]
-    host = replace(compiled.host, paths=replace(user.paths, ejected=out))
+    host = replace(compiled.host, paths=replace(account.paths, ejected=out))
     bundle = instance_bundle(catalog.bundle(file.instance.recipe), file.instance)
     job = Job(file, bundle, intent.site, compiled.blocks.get(name), host, shared_files())
     return job, compiled.blocks[FRONT]
@@ -106,9 +105,10 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield "It starts again after a reboot, as long as `chainsaw.target` is in"
     yield f"`{paths.unit_links}/default.target.wants` and `loginctl enable-linger` holds.\n"
     yield "## Its data\n"
-    yield from (f"- `{item.path}`" for item in deployment.directories if _is_data(paths, deployment, item.path))
+    yield from (f"- `{item.path}`" for item in deployment.volumes)
     yield from (f"- `{item.path}` (secret)" for item in deployment.secrets)
-    yield f"- `{paths.certificates}/{deployment.host}`: the certificate; put another one there with the same names\n"
+    yield from (f"- `{paths.certificates}/{host}`: the certificate" for host in deployment.hosts)
+    yield "\nPut another certificate where one is, with the same names of files.\n"
     yield "## Its images\n"
     yield "They are in the store already. To build them again, in this order:\n"
     for reference, base in builds:
@@ -116,7 +116,3 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield "\n## See what it does\n"
     yield f"    systemctl --user status 'app@{name}*' chainsaw-front"
     yield f"    journalctl --user -u 'app@{name}*'"
-
-
-def _is_data(paths: Paths, deployment: Deployment, place: str) -> bool:
-    return place.startswith((f"{paths.instance(deployment.name)}/volumes/", f"{paths.public}/{deployment.name}/"))

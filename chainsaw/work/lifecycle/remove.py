@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files, usage
+from chainsaw.host import files, usage
+from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
-from chainsaw.host.step import Steps
-from chainsaw.host.store import generations, operations
+from chainsaw.host.store import operations
 from chainsaw.model.names import FRONT, check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.work.apply.apply import Session, applied, apply, settle
 from chainsaw.work.apply.instances import former_instances
 from chainsaw.work.config.names import declared_names, no_instance
-from chainsaw.work.data.secrets import podman_of
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
 from chainsaw.work.inspect.inventory import PATIENCE, inventory
 from chainsaw.work.lifecycle.prune import drop_certificates, prune_unused
@@ -21,13 +20,13 @@ from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.result import Reporter, Request, Result, Table
 
 
-def remove(name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
+def remove(account: Account, name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
     """Stop an instance and serve it no longer; its data stays, and its file is kept apart.
 
     Raise ChainsawError when there is none of this name. What was done already is passed over.
     """
-    paths = facts.account().paths
-    places = check_known(paths, name)
+    paths = account.paths
+    places = check_known(account, name)
     file, kept = paths.instance_file(name), paths.removed_file(name)
     declared = files.exists(file)
     if declared:
@@ -35,10 +34,10 @@ def remove(name: str, request: Request, report: Reporter, catalog: Catalog | Non
         files.rename(file, kept)
     result = Result({})
     try:
-        if name in generations.read_manifest(paths, generations.current_number(paths)).instances:
-            result = apply(request, report, catalog)
+        if name in account.current().instances:
+            result = apply(account, request, report, catalog)
         elif operations.is_unfinished(paths):
-            result = applied(request, report, _finish, catalog)
+            result = applied(account, request, report, _finish, catalog)
     except ChainsawError:
         if declared:
             files.rename(kept, file)
@@ -56,7 +55,7 @@ def _finish(session: Session) -> Result:
     return settle(session, dict(instances), instances)
 
 
-def check_known(paths: Paths, name: str) -> list[str]:
+def check_known(account: Account, name: str) -> list[str]:
     """Return where an instance's data is; raise ChainsawError when nothing of this name is left or was ever there.
 
     What could not be the name of an instance is refused before it becomes part of a path.
@@ -65,43 +64,43 @@ def check_known(paths: Paths, name: str) -> list[str]:
         check_instance(name)
     except ValueError as error:
         raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
+    paths = account.paths
     places = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
-    current = generations.read_manifest(paths, generations.current_number(paths)).instances
+    current = account.current().instances
     left = files.exists(paths.removed_file(name)) or files.exists(paths.notes_file(name))
     if not (places or left or name in current or name in declared_names(paths)):
         known = declared_names(paths) | current.keys() | set(files.list_directory(f"{paths.root}/instances"))
-        raise no_instance(name, known - {FRONT})
+        raise no_instance(paths, name, known - {FRONT})
     return places
 
 
-def purge(name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
+def purge(account: Account, name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
     """Remove an instance with its data, its secrets, its ids, and whatever nobody else uses.
 
     What it never had is passed over, so that a purge that was cut off can be repeated. Raise ChainsawError when it
     does not stop.
     """
-    user = facts.account()
-    paths, steps = user.paths, Steps()
-    before = generations.read_manifest(paths, generations.current_number(paths))
-    hosts = {before.instances[name].host} if name in before.instances else set()
-    removed = remove(name, request, report, catalog)
+    paths, steps = account.paths, account.steps
+    before = account.current()
+    hosts = set(before.instances[name].hosts) if name in before.instances else set()
+    removed = remove(account, name, request, report, catalog)
     if removed.exit is not Exit.OK:
         raise ChainsawError(list(removed.diagnostics), removed.exit)
     with locked(paths.lock, f"chainsaw remove {name} --purge", wait=request.wait, waiting=report.note):
         report.doing(f"deleting what was {name}'s")
         with steps.step("delete data"):
-            podman_of(user).remove_trees(_data_of(paths, name))
+            account.podman.remove_trees(_data_of(paths, name))
         for place in (paths.removed_file(name), paths.notes_file(name)):
             with steps.step(f"delete {place}"):
                 files.remove(place)
         with steps.step("delete certificates"):
-            drop_certificates(paths, hosts)
-        pruned = prune_unused(user, steps) if request.recorded else []
+            drop_certificates(account, hosts)
+        pruned = prune_unused(account) if request.recorded else []
         change = ChangeRecord(
             "purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name))
         )
         with steps.step("remember"):
-            problems = commit_change(user, change) if request.recorded else []
+            problems = commit_change(account, change) if request.recorded else []
         # As long as anything is left, its ids are not given to another, and its name is known to a second attempt.
         with steps.step("delete the record"):
             files.remove_tree(paths.instance(name))
@@ -116,12 +115,11 @@ def _data_of(paths: Paths, name: str) -> list[str]:
     return [f"{paths.public}/{name}", *(place for place in own if place != paths.record(name))]
 
 
-def deleted_by(name: str) -> Result:
+def deleted_by(account: Account, name: str) -> Result:
     """Return what a purge would delete, with sizes; raise ChainsawError when there is nothing of this name."""
-    user = facts.account()
-    places = check_known(user.paths, name)
-    if name in generations.read_manifest(user.paths, generations.current_number(user.paths)).instances:
-        return inventory(name)
-    sizes = usage.disk_usage(places, user.runtime, PATIENCE)
+    places = check_known(account, name)
+    if name in account.current().instances:
+        return inventory(account, name)
+    sizes = usage.disk_usage(places, account.runtime, PATIENCE)
     rows = tuple(("data", place, bytes_for_people(sizes.get(place))) for place in places)
     return Result({"instance": name}, table=Table(("what", "name", "size"), rows))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
-from chainsaw.host.podman import Placement
-from chainsaw.host.step import Steps
-from chainsaw.host.store import generations, records
+from chainsaw.host.podman.placement import Placement
+from chainsaw.host.store import records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.transfer import copy_tree
 from chainsaw.load.edit import with_key, without_key
@@ -21,7 +21,7 @@ from chainsaw.work.apply.apply import apply
 from chainsaw.work.config.edit import target_of
 from chainsaw.work.config.names import applied_instance, declared_names, instance_names, no_instance
 from chainsaw.work.config.new import check_text
-from chainsaw.work.data.secrets import bring_in, declared_secrets, podman_of
+from chainsaw.work.data.secrets import bring_in, declared_secrets
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
 from chainsaw.work.lifecycle.remove import remove
 from chainsaw.work.recipes.catalog import catalog_of
@@ -47,37 +47,35 @@ def _taken(name: str, place: str) -> ChainsawError:
     return ChainsawError(Diagnostic("exists", f"there is something called {name} already", place, hint=hint))
 
 
-def rename(name: str, new: str, request: Request, report: Reporter) -> Result:
+def rename(account: Account, name: str, new: str, request: Request, report: Reporter) -> Result:
     """Give an instance another name; its data, ids, secrets and route stay what they are.
 
     Each step can be repeated: a rename that was cut off goes on where it was. Raise ChainsawError when the new name is
     taken, or the old one is of nobody.
     """
-    user = facts.account()
-    paths = user.paths
+    paths = account.paths
     begun, both = f"{paths.state}/chainsaw/renaming", f"{name} {new}\n"
     if files.read_text(begun) != both:
         if name not in declared_names(paths):
-            raise no_instance(name, declared_names(paths))
+            raise no_instance(paths, name, declared_names(paths))
         _check_new(paths, new)
         files.write_atomic(begun, both.encode())
     _moves(paths, name, new)
-    if name in instance_names() or files.exists(paths.removed_file(name)):
-        removed = remove(name, request, report)
+    if name in instance_names(account) or files.exists(paths.removed_file(name)):
+        removed = remove(account, name, request, report)
         if removed.exit is not Exit.OK:
             raise ChainsawError(list(removed.diagnostics), removed.exit)
     report.doing(f"moving what is {name}'s")
     with locked(paths.lock, f"chainsaw rename {name} {new}", wait=request.wait, waiting=report.note):
-        steps = Steps()
         for old, place in _moves(paths, name, new):
-            with steps.step(f"move {old}"):
+            with account.steps.step(f"move {old}"):
                 files.rename(old, place)
         if (block := records.read_blocks(paths).get(new)) is not None:
             records.write_block(paths, new, block)
         outcomes = (f"{name}: called {new} now", f"{new}: called {name} before")
         moved = (*paths_about(name), *paths_about(new))
-        commit_change(user, ChangeRecord("rename", (name, new), outcomes, request.why, files=moved))
-    result = apply(Request((new,), command="rename", why=request.why), report)
+        commit_change(account, ChangeRecord("rename", (name, new), outcomes, request.why, files=moved))
+    result = apply(account, Request((new,), command="rename", why=request.why), report)
     files.remove(begun)
     lines = (f"{name} is called {new} now", *result.lines) if result.exit is Exit.OK else result.lines
     return Result({"instance": new, "former": name, **result.data}, lines, result.diagnostics, result.exit)
@@ -101,38 +99,37 @@ def _moves(paths: Paths, name: str, new: str) -> list[tuple[str, str]]:
     return left
 
 
-def clone(name: str, new: str, route: str, request: Request, report: Reporter) -> Result:
+def clone(account: Account, name: str, new: str, route: str, request: Request, report: Reporter) -> Result:
     """Make a second instance with the configuration and the data of another, and with secrets of its own.
 
     The first is down while its data is copied. Raise ChainsawError, with nothing changed, for a name or route that
     cannot be; when something fails later, the new one stays stopped and can be purged.
     """
-    user = facts.account()
-    paths = user.paths
-    manifest = generations.read_manifest(paths, generations.current_number(paths))
+    paths = account.paths
+    manifest = account.current()
     source = applied_instance(paths, manifest, name)
     _check_new(paths, new)
-    declared = target_of(name)
+    declared = target_of(account, name)
     assert declared.bundle is not None
     text = with_key(without_key(declared.text, ("serving",)), ("route",), route)
-    check_text(user, catalog_of(paths), declared.bundle, new, text)
+    check_text(account, catalog_of(paths), declared.bundle, new, text)
     files.create_file(paths.instance_file(new), with_key(text, ("serving",), "stopped").encode(), 0o600)
     try:
-        prepared = apply(Request((new,), command="clone", why=request.why), report)
+        prepared = apply(account, Request((new,), command="clone", why=request.why), report)
     except ChainsawError:
         files.remove(paths.instance_file(new))
         raise
     if prepared.exit is not Exit.OK:
         files.remove(paths.instance_file(new))
         return prepared
-    manifest = generations.read_manifest(paths, generations.current_number(paths))
+    manifest = account.current()
     target = manifest.instances[new]
-    _while_down(source, lambda: _copy_volumes(user, source, target, report), report)
-    _take_secrets(user, source, target)
+    _while_down(source, lambda: _copy_volumes(account, source, target, report), report)
+    _take_secrets(account, source, target)
     files.write_atomic(paths.instance_file(new), text.encode(), 0o600)
-    result = apply(Request((new,), command="clone", why=request.why), report)
+    result = apply(account, Request((new,), command="clone", why=request.why), report)
     if result.exit is Exit.OK:
-        _renew_secrets(user, target)
+        _renew_secrets(account, target)
     lines = (f"{new} is a copy of {name}, live at {target.url}",) if result.exit is Exit.OK else result.lines
     return Result({"instance": new, "source": name, **result.data}, lines, result.diagnostics, result.exit)
 
@@ -155,21 +152,18 @@ def _while_down(deployment: Deployment, work: Callable[[], None], report: Report
                 manager.start(up, deployment.start_timeout + 30.0)
 
 
-def _copy_volumes(user: facts.Account, source: Deployment, target: Deployment, report: Reporter) -> None:
-    paths, podman = user.paths, podman_of(user)
-    own = (f"{paths.instance(source.name)}/volumes/", f"{paths.public}/{source.name}/")
-    places = {item.path.rpartition("/")[2]: item.path for item in target.directories}
-    for directory in source.directories:
-        volume = directory.path.rpartition("/")[2]
-        if directory.path.startswith(own) and volume in places and files.exists(directory.path):
-            report.doing(f"copying {volume}")
-            copy_tree(podman, directory.path, places[volume], source.block, target.block)
+def _copy_volumes(account: Account, source: Deployment, target: Deployment, report: Reporter) -> None:
+    places = {item.name: item.path for item in target.volumes}
+    for volume in source.volumes:
+        if volume.name in places and files.exists(volume.path):
+            report.doing(f"copying {volume.name}")
+            copy_tree(account.podman, volume.path, places[volume.name], source.block, target.block)
 
 
-def _take_secrets(user: facts.Account, source: Deployment, target: Deployment) -> None:
+def _take_secrets(account: Account, source: Deployment, target: Deployment) -> None:
     """Give the copy the secrets that are in its data, too, and that nobody knows how to change there."""
-    podman = podman_of(user)
-    known = declared_secrets(catalog_of(user.paths), source)
+    podman = account.podman
+    known = declared_secrets(catalog_of(account.paths), source)
     places = {item.key: item for item in target.secrets}
     for secret in source.secrets:
         declared = known.get(secret.key)
@@ -178,10 +172,10 @@ def _take_secrets(user: facts.Account, source: Deployment, target: Deployment) -
             podman.place([Placement(place.path, 0o400, place.ids, podman.read_file(secret.path))])
 
 
-def _renew_secrets(user: facts.Account, target: Deployment) -> None:
+def _renew_secrets(account: Account, target: Deployment) -> None:
     """Change, in the copy that runs, the secrets that a command can change."""
-    known = declared_secrets(catalog_of(user.paths), target)
+    known = declared_secrets(catalog_of(account.paths), target)
     for secret in target.secrets:
         rotation = known[secret.key].rotate if secret.key in known else None
         if rotation is not None and rotation.command:
-            bring_in(podman_of(user), target, secret, rotation)
+            bring_in(account.podman, target, secret, rotation)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
@@ -22,45 +23,45 @@ from chainsaw.work.result import Reporter, Request, Result
 Texts = Mapping[str, str | None]
 
 
-def rollback(name: str | None, number: int | None, request: Request, report: Reporter) -> Result:
+def rollback(account: Account, name: str | None, number: int | None, request: Request, report: Reporter) -> Result:
     """Return an instance, or all, to a generation: the one before the last change unless told.
 
     Raise ChainsawError when it is not there, or when files would be lost that were never applied.
     """
-    user = facts.account()
-    paths = user.paths
-    wanted = _former_number(paths, name) if number is None else number
+    paths = account.paths
+    wanted = _former_number(account, name) if number is None else number
     texts = _with_removed(_texts(paths, name, wanted))
     if request.dry_run:
         changed = tuple(sorted(path for path, text in texts.items() if declared_now(paths).get(path) != text))
         shown = tuple(f"would change {path}" for path in changed) or ("your files would stay as they are",)
         return Result({"generation": wanted, "files": changed}, shown)
     with locked(paths.lock, f"chainsaw rollback {name or ''}".rstrip(), wait=request.wait, waiting=report.note):
-        result = _return_to(user, name, wanted, texts, request, report)
+        result = _return_to(account, name, wanted, texts, request, report)
     told = f"{name or 'the site'} is what it was in generation {wanted}" if wanted else f"{name} is back"
     lines = (told, *result.lines) if result.exit is Exit.OK else result.lines
     return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
 
 
 def _return_to(
-    user: facts.Account, name: str | None, wanted: int, texts: Texts, request: Request, report: Reporter
+    account: Account, name: str | None, wanted: int, texts: Texts, request: Request, report: Reporter
 ) -> Result:
     """Write the files, and bring the host to them; whatever prevents it, the files are those of before."""
-    paths = user.paths
-    _keep_unapplied(user, texts, request.force)
+    paths = account.paths
+    _keep_unapplied(account, texts, request.force)
     before: Texts = {path: files.read_text(f"{paths.own_files}/{path}") for path in texts}
     _write(paths, texts)
     try:
-        return _carry_out(name, wanted, request, report, paths)
+        return _carry_out(account, name, wanted, request, report)
     except BaseException:
         _write(paths, before)
         raise
 
 
-def _carry_out(name: str | None, wanted: int, request: Request, report: Reporter, paths: Paths) -> Result:
+def _carry_out(account: Account, name: str | None, wanted: int, request: Request, report: Reporter) -> Result:
     """Bring back the pieces of a generation that is still there; compile the files anew where it is not."""
+    paths = account.paths
     if wanted not in generations.numbers(paths):
-        return apply(request, report)
+        return apply(account, request, report)
 
     def chosen(session: Session) -> Result:
         now, then = former_instances(paths), former_instances(paths, wanted)
@@ -71,7 +72,7 @@ def _carry_out(name: str | None, wanted: int, request: Request, report: Reporter
             instances[name] = then[name]
         return settle(session, instances, now)
 
-    return applied(request, report, chosen)
+    return applied(account, request, report, chosen)
 
 
 def _texts(paths: Paths, name: str | None, number: int) -> Texts:
@@ -103,9 +104,9 @@ def _write(paths: Paths, texts: Texts) -> None:
             files.write_atomic(place, text.encode(), 0o600)
 
 
-def _keep_unapplied(user: facts.Account, texts: Texts, force: bool) -> None:
+def _keep_unapplied(account: Account, texts: Texts, force: bool) -> None:
     """Commit changes that were never applied, before they are overwritten; without git, refuse to lose them."""
-    paths = user.paths
+    paths = account.paths
     current = generations.current_number(paths)
     last = intent_of(paths, current) if current else {}
     lost = [
@@ -116,7 +117,7 @@ def _keep_unapplied(user: facts.Account, texts: Texts, force: bool) -> None:
     if not lost or force:
         return
     problems = commit_change(
-        user, ChangeRecord("keep", (), ("changes that were not applied, before a rollback",), files=tuple(lost))
+        account, ChangeRecord("keep", (), ("changes that were not applied, before a rollback",), files=tuple(lost))
     )
     if any(item.code != "git-detached" for item in problems) or not (
         is_installed() and Worktree(paths.own_files).exists
@@ -126,16 +127,14 @@ def _keep_unapplied(user: facts.Account, texts: Texts, force: bool) -> None:
         raise invalid([Diagnostic("unapplied", message, f"{paths.own_files}/{path}", hint=hint) for path in lost])
 
 
-def _former_number(paths: Paths, name: str | None) -> int:
+def _former_number(account: Account, name: str | None) -> int:
     """Return the newest generation that differs from the current one, in an instance or at all."""
-    current = generations.current_number(paths)
-    now = generations.read_manifest(paths, current)
-    if name is not None and name not in instance_names() and not files.exists(paths.removed_file(name)):
-        raise no_instance(name, frozenset(instance_names()))
-    for number in reversed([item for item in generations.numbers(paths) if item < current]):
-        then = generations.read_manifest(paths, number)
+    paths, now = account.paths, account.current()
+    if name is not None and name not in instance_names(account) and not files.exists(paths.removed_file(name)):
+        raise no_instance(paths, name, frozenset(instance_names(account)))
+    for then in reversed([item for item in generations.former_manifests(paths) if item.number < now.number]):
         if name is None or (name in then.instances and then.instances[name] != now.instances.get(name)):
-            return number
+            return then.number
     if name is not None and files.exists(paths.removed_file(name)):
         return 0
     message = f"there is no earlier generation {f'of {name} ' if name else ''}to return to"

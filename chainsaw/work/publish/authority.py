@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.work.result import Result
 
 
-def authority_certificate() -> Result:
+def authority_certificate(account: Account) -> Result:
     """Return the local authority's certificate, PEM; raise ChainsawError before the first apply."""
-    file = f"{facts.account().paths.authority}/ca.pem"
+    file = f"{account.paths.authority}/ca.pem"
     text = files.read_text(file)
     if text is None:
         problem = Diagnostic("no-authority", "there is no local authority yet", file, hint="chainsaw apply")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from chainsaw.compile.sample import sample_digest
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host.facts import account
+from chainsaw.host.account import Account
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.recipe import Recipe, Setting
@@ -63,14 +63,14 @@ def base_changed(bundle: Bundle) -> bool:
     return bool(known) and known != sample_digest(bundle, shared_files())
 
 
-def recipe_names() -> list[str]:
+def recipe_names(account: Account) -> list[str]:
     """Return the names of all recipes."""
-    return catalog_of(account().paths).names
+    return catalog_of(account.paths).names
 
 
-def search(words: Sequence[str]) -> Result:
+def search(account: Account, words: Sequence[str]) -> Result:
     """Return the recipes in which all words occur, in name, title or summary, in any case."""
-    catalog = catalog_of(account().paths)
+    catalog = catalog_of(account.paths)
     known, broken = _readable(catalog)
     found = {name: item for name, item in known.items() if all(word.lower() in _text(item.recipe) for word in words)}
     rows = [
@@ -118,9 +118,9 @@ def find(name: str, catalog: Catalog) -> Bundle:
     return catalog.read(place)
 
 
-def info(name: str) -> Result:
+def info(account: Account, name: str) -> Result:
     """Return all that is to know of a recipe before it is installed."""
-    bundle = find(name, catalog_of(account().paths))
+    bundle = find(name, catalog_of(account.paths))
     recipe, tested = bundle.recipe, tested_of(bundle)
     data: dict[str, Any] = recipe.model_dump(
         mode="json", include={"name", "title", "summary", "version", "revision", "license", "home", "documentation"}

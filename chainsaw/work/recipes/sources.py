@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.host.git import Entry, Repository
 from chainsaw.host.lock import locked
 from chainsaw.host.store import records
@@ -73,9 +74,9 @@ def offers(paths: Paths) -> Iterator[Offer]:
         yield Offer(name, Repository(paths.source(name)), entry.commit)
 
 
-def add_source(name: str, url: str, key: str | None, report: Reporter) -> Result:
+def add_source(account: Account, name: str, url: str, key: str | None, report: Reporter) -> Result:
     """Fetch a repository and remember it under a name, at the commit that is its head now."""
-    paths = facts.account().paths
+    paths = account.paths
     with locked(paths.lock, "chainsaw source add", wait=True, waiting=report.note):
         records.prepare(paths)
         report.doing(f"fetching {url}")
@@ -127,9 +128,9 @@ def _demand_signature(repository: Repository, commit: str, key: str | None, name
         raise invalid(Diagnostic("source-unsigned", message))
 
 
-def update_sources(names: tuple[str, ...], report: Reporter) -> Result:
+def update_sources(account: Account, names: tuple[str, ...], report: Reporter) -> Result:
     """Fetch what is new in sources, all or those named; each moves on only to a commit that follows its own."""
-    paths = facts.account().paths
+    paths = account.paths
     with locked(paths.lock, "chainsaw source update", wait=True, waiting=report.note):
         known = read_sources(paths)
         chosen = names or tuple(sorted(known))
@@ -165,9 +166,9 @@ def _newest(paths: Paths, name: str, entry: SourceEntry) -> str:
     return commit
 
 
-def list_sources() -> Result:
+def list_sources(account: Account) -> Result:
     """Return the sources, chainsaw itself first."""
-    known = read_sources(facts.account().paths)
+    known = read_sources(account.paths)
     rows = [(name, entry.commit[:12], "signed" if entry.signed else "", entry.url) for name, entry in known.items()]
     data = [{"name": SHIPPED, "url": None, "commit": None, "signed": False}]
     data += [{"name": name, **entry.model_dump()} for name, entry in known.items()]
@@ -175,9 +176,9 @@ def list_sources() -> Result:
     return Result({"sources": data}, table=table)
 
 
-def remove_source(name: str, report: Reporter) -> Result:
+def remove_source(account: Account, name: str, report: Reporter) -> Result:
     """Forget a source; what is installed from it stays."""
-    paths = facts.account().paths
+    paths = account.paths
     with locked(paths.lock, "chainsaw source remove", wait=True, waiting=report.note):
         known = read_sources(paths)
         _find(known, name)

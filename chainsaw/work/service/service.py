@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
-from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.yaml import read_yaml
-from chainsaw.model.paths import Paths
 from chainsaw.plan.state import processes_of
 from chainsaw.work.apply.apply import apply
 from chainsaw.work.config.names import applied_instance, declared_text
@@ -23,24 +22,25 @@ TELLS = {
 }
 
 
-def serve(name: str, serving: str, request: Request, report: Reporter) -> Result:
+def serve(account: Account, name: str, serving: str, request: Request, report: Reporter) -> Result:
     """Write into an instance's file what visitors are to find, and apply it; raise ChainsawError for an unknown name.
 
     `serving` is normal, maintenance or stopped. What is in the file holds after a reboot, and for every later apply.
     """
-    paths = facts.account().paths
+    paths = account.paths
     with locked(paths.lock, f"chainsaw {request.command} {name}", wait=request.wait, waiting=report.note):
-        return _serve(paths, name, serving, request, report)
+        return _serve(account, name, serving, request, report)
 
 
-def _serve(paths: Paths, name: str, serving: str, request: Request, report: Reporter) -> Result:
+def _serve(account: Account, name: str, serving: str, request: Request, report: Reporter) -> Result:
+    paths = account.paths
     file, text = paths.instance_file(name), declared_text(paths, name)
     read_yaml(f"instances/{name}.yaml", text)
     changed = without_key(text, KEY) if serving == "normal" else with_key(text, KEY, serving)
     if changed != text:
         files.write_atomic(file, changed.encode(), 0o600)
     try:
-        result = apply(request, report)
+        result = apply(account, request, report)
     except BaseException:
         files.write_atomic(file, text.encode(), 0o600)
         raise
@@ -51,11 +51,10 @@ def _serve(paths: Paths, name: str, serving: str, request: Request, report: Repo
     return Result({"instance": name, "serving": serving, **result.data}, (told, *lines), result.diagnostics)
 
 
-def restart(name: str, report: Reporter) -> Result:
+def restart(account: Account, name: str, report: Reporter) -> Result:
     """Start the processes of an instance anew; raise ChainsawError when it has none, or does not come up again."""
-    user = facts.account()
-    manifest = generations.read_manifest(user.paths, generations.current_number(user.paths))
-    deployment = applied_instance(user.paths, manifest, name)
+    manifest = account.current()
+    deployment = applied_instance(account.paths, manifest, name)
     if deployment.serving == "stopped":
         raise invalid(Diagnostic("stopped", f"{name} is stopped", hint=f"chainsaw start {name}"))
     units = [item.unit for item in processes_of(deployment)]

@@ -15,6 +15,7 @@ from chainsaw.checks.check import Check, in_short, summary
 from chainsaw.checks.observed import Addresses, PlainAnswer, Resolved, ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import certificates, facts, readings, web
+from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS, issued_record
 from chainsaw.host.parallel import answers
 from chainsaw.host.store import generations, records
@@ -51,7 +52,7 @@ class Systemd:
 class Seen:
     """What is applied, which most checks look at; `unreadable` is why that cannot be told."""
 
-    user: facts.Account
+    account: Account
     manifest: Manifest
     ports: tuple[int, int]
     unreadable: Diagnostic | None
@@ -59,26 +60,25 @@ class Seen:
     @property
     def paths(self) -> Paths:
         """Where everything of the user is."""
-        return self.user.paths
+        return self.account.paths
 
     @property
     def hosts(self) -> list[str]:
         """The host names that are routed."""
-        return sorted({item.host for item in self.manifest.instances.values()})
+        return sorted(self.manifest.hosts)
 
 
-def doctor(fix: bool, report: Reporter) -> Result:
+def doctor(account: Account, fix: bool, report: Reporter) -> Result:
     """Return what there is to say of this host; with `fix`, after what may be mended without root was mended."""
     if facts.is_root():
         message = "an ordinary user's instances are examined, never root's"
         raise ChainsawError(Diagnostic("root-user", message, hint="chainsaw doctor, without sudo"), Exit.USAGE)
-    user = facts.account()
     fixed: list[str] = []
     if fix:
         from chainsaw.work.system.repair import repair
 
-        fixed = repair(user, report)
-    checks = examine(user)
+        fixed = repair(account, report)
+    checks = examine(account)
     rows = tuple(
         (check.state, check.name, f"{check.found} -> {check.hint}" if check.hint else check.found)
         for check in in_short(checks)
@@ -90,9 +90,9 @@ def doctor(fix: bool, report: Reporter) -> Result:
     return Result(data, tuple(lines), exit=Exit.DEGRADED if wrong else Exit.OK, table=table)
 
 
-def examine(user: facts.Account) -> list[Check]:
+def examine(account: Account) -> list[Check]:
     """Return a verdict on all that is looked at; what takes its time is begun first."""
-    seen = _look(user)
+    seen = _look(account)
     remote = [host for host in seen.hosts if not network.is_local(host)]
     names = answers({host: partial(web.addresses_of, host) for host in remote}, NAMES_PATIENCE)
     front = web.Front(seen.ports[1], f"{seen.paths.authority}/ca.pem")
@@ -118,14 +118,14 @@ def _hosts(seen: Seen, shown: Mapping[str, ShownCertificate], names: Mapping[str
     yield from (network.leads_here(host, names.get(host), this) for host in seen.hosts)
 
 
-def _look(user: facts.Account) -> Seen:
-    paths = user.paths
+def _look(account: Account) -> Seen:
+    paths = account.paths
     manifest, unreadable = EMPTY, None
     try:
-        manifest = generations.read_manifest(paths, generations.current_number(paths))
+        manifest = account.current()
     except ChainsawError as error:
         unreadable = error.diagnostics[0]
-    return Seen(user, manifest, readings.front_ports(paths) or _declared_ports(paths), unreadable)
+    return Seen(account, manifest, readings.front_ports(paths) or _declared_ports(paths), unreadable)
 
 
 def _ask_systemd() -> Systemd:
@@ -148,25 +148,25 @@ def _declared_ports(paths: Paths) -> tuple[int, int]:
 
 
 def _ground(seen: Seen, systemd: Systemd) -> Iterator[Check]:
-    user, paths = seen.user, seen.paths
+    account, paths = seen.account, seen.paths
     yield host_checks.user_manager(systemd.problem)
-    yield host_checks.lingering(user.name, readings.lingers(user.name))
+    yield host_checks.lingering(account.name, readings.lingers(account.name))
     ids = {file: readings.text_or_nothing(file) for file in ("/etc/subuid", "/etc/subgid")}
     blocks = _tried(lambda: records.read_blocks(paths))
-    yield host_checks.subordinate_ids(user.name, user.uid, ids, blocks)
+    yield host_checks.subordinate_ids(account.name, account.uid, ids, blocks)
     chosen = readings.text_of(f"{paths.config}/containers/storage.conf")
     yield host_checks.storage_driver(
-        chosen, readings.image_store(paths), readings.has_program("/usr/bin/fuse-overlayfs"), user.name
+        chosen, readings.image_store(paths), readings.has_program("/usr/bin/fuse-overlayfs"), account.name
     )
     main = [f"{place}/systemd/journald.conf" for place in readings.PRECEDENCE]
     yield host_checks.journal(readings.configuration("systemd/journald.conf.d", main), readings.journal_store())
     lowest = (readings.text_of(facts.PORT_START) or "").strip()
     kept = readings.configuration("sysctl.d", [])
     yield host_checks.low_ports(seen.ports, int(lowest) if lowest.isdigit() else None, kept)
-    yield host_checks.controllers(*readings.controllers(user.uid), readings.in_container())
+    yield host_checks.controllers(*readings.controllers(account.uid), readings.in_container())
     yield from _versions(seen, systemd)
     yield host_checks.git(readings.has_program("git"))
-    yield host_checks.names_of_ids(None if blocks is None else readings.named_ids(blocks), user.name)
+    yield host_checks.names_of_ids(None if blocks is None else readings.named_ids(blocks), account.name)
 
 
 def _versions(seen: Seen, systemd: Systemd) -> Iterator[Check]:

@@ -8,10 +8,9 @@ from dataclasses import replace
 from chainsaw.checks.site import API
 from chainsaw.errors import ChainsawError
 from chainsaw.host import facts, files, readings
+from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
 from chainsaw.host.observe import PATTERNS, observe
-from chainsaw.host.podman import Podman
-from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
@@ -45,15 +44,15 @@ TOLD = {
 }
 
 
-def repair(user: facts.Account, report: Reporter) -> list[str]:
+def repair(account: Account, report: Reporter) -> list[str]:
     """Mend what may be mended, under the lock of apply; return in a line each what was done, or could not be."""
-    paths = user.paths
+    paths = account.paths
     with locked(paths.lock, "chainsaw doctor --fix", wait=True, waiting=report.note):
         told = list(clear(paths))
         try:
             with UserManager() as manager:
                 told += awaken(manager)
-                told += finish(user, manager, report)
+                told += finish(account, manager, report)
         except (ChainsawError, OSError) as error:
             told.append(f"could not go on: {_reason(error)}")
     return told
@@ -90,10 +89,10 @@ def awaken(manager: UserManager) -> Iterator[str]:
     yield from (f"let systemd forget that {unit} has failed" for unit in rest)
 
 
-def finish(user: facts.Account, manager: UserManager, report: Reporter) -> Iterator[str]:
+def finish(account: Account, manager: UserManager, report: Reporter) -> Iterator[str]:
     """Bring the units, links and certificates of the current generation back, in apply's own way."""
-    paths = user.paths
-    manifest = generations.read_manifest(paths, generations.current_number(paths))
+    paths = account.paths
+    manifest = account.current()
     if not manifest.number:
         return
     # A file that was edited stays as it is: that is what systemd would start after a reboot, too.
@@ -102,7 +101,7 @@ def finish(user: facts.Account, manager: UserManager, report: Reporter) -> Itera
     gone = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
     yield from (f"left {name} alone: {place} is gone" for name, place in gone.items())
     chosen = [item for item in plan if item.owner not in gone and not isinstance(item, act.InstallRecipe)]
-    failures = carry_out(chosen, _worker(user, manager, report, manifest)) if chosen else {}
+    failures = carry_out(chosen, _worker(account, manager, report, manifest)) if chosen else {}
     if observed.unfinished and not failures:
         operations.write_journal(paths, "done", generation=manifest.number)
         yield f"brought generation {manifest.number} to its end"
@@ -114,18 +113,16 @@ def finish(user: facts.Account, manager: UserManager, report: Reporter) -> Itera
         yield f"could not mend {name}: {problems[0].message}; {problems[0].hint}".rstrip("; ")
 
 
-def _worker(user: facts.Account, manager: UserManager, report: Reporter, manifest: Manifest) -> Worker:
-    paths, shared, catalog = user.paths, shared_files(), catalog_of(user.paths)
-    ranges = facts.ranges_of(user.name, user.uid)
-    podman = Podman(user.runtime, ranges.uids, ranges.gids)
+def _worker(account: Account, manager: UserManager, report: Reporter, manifest: Manifest) -> Worker:
+    paths, shared, catalog = account.paths, shared_files(), catalog_of(account.paths)
     ports = readings.front_ports(paths) or (80, 443)
     return Worker(
-        user=user,
+        user=account,
         manager=manager,
-        podman=podman,
+        podman=account.podman,
         catalog=catalog,
-        images=Images(paths, podman, catalog, shared, report),
-        steps=Steps(),
+        images=Images(paths, account.podman, catalog, shared, report),
+        steps=account.steps,
         report=report,
         https=ports[1],
         node=facts.node(),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts, files, process
+from chainsaw.host import facts, files, filesystem, journal, users
+from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.model.block import SIZE
 from chainsaw.model.names import FRONT, check_instance
@@ -34,37 +35,29 @@ class Change:
     effect: Callable[[], object]
 
 
-@dataclass(frozen=True)
-class Target:
-    """The user to prepare for, and how many blocks to provide."""
-
-    name: str
-    uid: int
-    gid: int
-    paths: Paths
-    blocks: int
-
-
 def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, report: Reporter) -> Result:
     """Prepare this host for a user; raise ChainsawError when not root, or when there is no such user."""
-    target = _target(user, blocks)
-    changes = list(_changes(target, driver))
+    account, count = _account(user, blocks)
+    changes = list(_changes(account, count, driver))
     if changes and not dry_run and not facts.is_root():
-        hint = f"sudo chainsaw setup --user {target.name}"
+        hint = f"sudo chainsaw setup --user {account.name}"
         raise ChainsawError(Diagnostic("not-root", "setup changes the host and needs root", hint=hint), Exit.USAGE)
     for change in changes if not dry_run else ():
         report.doing(change.what)
         change.effect()
     verb = "would: " if dry_run else ""
-    lines = [f"{verb}{change.what}" for change in changes] or [f"nothing to change: {target.name} is prepared"]
+    lines = [f"{verb}{change.what}" for change in changes] or [f"nothing to change: {account.name} is prepared"]
     if changes and not dry_run:
-        lines.append(f"{target.name} is prepared. Next, as {target.name}: chainsaw new wordpress blog; chainsaw apply")
+        lines.append(
+            f"{account.name} is prepared. Next, as {account.name}: chainsaw new wordpress blog; chainsaw apply"
+        )
     return Result(
-        {"user": target.name, "changes": [change.what for change in changes], "dry_run": dry_run}, tuple(lines)
+        {"user": account.name, "changes": [change.what for change in changes], "dry_run": dry_run}, tuple(lines)
     )
 
 
-def _target(user: str | None, blocks: str) -> Target:
+def _account(user: str | None, blocks: str) -> tuple[Account, int]:
+    """Return the user to prepare for, and how many blocks to provide."""
     name = user or facts.asking_user()
     entry = facts.user_named(name)
     if entry is None:
@@ -78,7 +71,7 @@ def _target(user: str | None, blocks: str) -> Target:
     paths = Paths.of(entry.pw_dir, {})
     have = len(_own_blocks(name, entry.pw_uid))
     count = have + int(blocks[1:]) if blocks.startswith("+") else int(blocks)
-    return Target(name, entry.pw_uid, entry.pw_gid, paths, count)
+    return Account(name, entry.pw_uid, paths, f"/run/user/{entry.pw_uid}"), count
 
 
 def _own_blocks(name: str, uid: int) -> list[int]:
@@ -86,21 +79,21 @@ def _own_blocks(name: str, uid: int) -> list[int]:
     return [block.start for block in free_blocks(ranges.uids, ranges.gids, ())]
 
 
-def _changes(target: Target, driver: str | None) -> Iterator[Change]:
-    yield from _range_changes(target)
-    linger = f"/var/lib/systemd/linger/{target.name}"
+def _changes(account: Account, blocks: int, driver: str | None) -> Iterator[Change]:
+    yield from _range_changes(account, blocks)
+    linger = f"/var/lib/systemd/linger/{account.name}"
     if not files.exists(linger):
-        yield Change(f"let {target.name}'s services run without a login", lambda: _linger(target.name))
-    if files.exists(f"/run/user/{target.uid}/systemd/private") and not files.exists(f"/run/user/{target.uid}/bus"):
-        yield Change(f"start the message bus of {target.name}'s session", lambda: _session_bus(target))
+        yield Change(f"let {account.name}'s services run without a login", lambda: users.enable_linger(account))
+    if files.exists(f"{account.runtime}/systemd/private") and not files.exists(f"{account.runtime}/bus"):
+        yield Change(f"start the message bus of {account.name}'s session", lambda: users.start_session_bus(account))
     yield from _sysctl_changes()
     yield from _journal_changes()
-    yield from _storage_changes(target, driver)
-    yield from _userdb_changes(target)
+    yield from _storage_changes(account, driver)
+    yield from _userdb_changes(account)
 
 
-def _range_changes(target: Target) -> Iterator[Change]:
-    missing = target.blocks - len(_own_blocks(target.name, target.uid))
+def _range_changes(account: Account, blocks: int) -> Iterator[Change]:
+    missing = blocks - len(_own_blocks(account.name, account.uid))
     if missing <= 0:
         return
     every = [item for file in ("/etc/subuid", "/etc/subgid") for item in parse_ranges(files.read_text(file) or "")]
@@ -108,38 +101,10 @@ def _range_changes(target: Target) -> Iterator[Change]:
     last = first + missing * SIZE - 1
     if last >= 2**32 - 2 * SIZE:
         raise host_lacks(Diagnostic("ids-exhausted", f"there are not {missing} blocks of ids left", "/etc/subuid"))
-    argv = ["usermod", "--add-subuids", f"{first}-{last}", "--add-subgids", f"{first}-{last}", target.name]
     yield Change(
-        f"give {target.name} the subordinate ids {first}-{last}: {missing} blocks", lambda: _add_ranges(target, argv)
+        f"give {account.name} the subordinate ids {first}-{last}: {missing} blocks",
+        lambda: users.add_subordinate_ids(account, first, last),
     )
-
-
-def _add_ranges(target: Target, argv: list[str]) -> None:
-    process.run(argv)
-    pause = f"/run/user/{target.uid}/libpod/tmp/pause.pid"
-    if files.exists(pause):
-        # Podman's user namespace is kept by a process that knows only the former ranges (podman-system-migrate(1)).
-        _as_user(target, ["podman", "system", "migrate"])
-
-
-def _as_user(target: Target, argv: list[str]) -> None:
-    runtime = f"/run/user/{target.uid}"
-    bus = f"DBUS_SESSION_BUS_ADDRESS=unix:path={runtime}/bus"
-    environment = [f"XDG_RUNTIME_DIR={runtime}", bus, f"HOME={target.paths.home}"]
-    process.run(["runuser", "-u", target.name, "--", "env", "-C", target.paths.home, *environment, *argv])
-
-
-def _session_bus(target: Target) -> None:
-    """Start the bus in a session that is older than the package that brings it."""
-    for verb in (["daemon-reload"], ["start", "dbus.socket"]):
-        _as_user(target, ["systemctl", "--user", *verb])
-
-
-def _linger(name: str) -> None:
-    outcome = process.run(["loginctl", "enable-linger", name], check=False)
-    if outcome.code:
-        # Without polkit, or before logind is up, the file is all that enable-linger would leave behind.
-        files.write_atomic(f"/var/lib/systemd/linger/{name}", b"")
 
 
 def _sysctl_changes() -> Iterator[Change]:
@@ -163,17 +128,16 @@ def _journal_changes() -> Iterator[Change]:
 
         def effect() -> None:
             files.write_atomic(JOURNALD, text.encode())
-            process.run(["systemctl", "restart", "systemd-journald"])
-            process.run(["journalctl", "--flush"])
+            journal.restart()
 
         yield Change(f"write {JOURNALD}: the journal is kept on disk, 500 MB at most", effect)
 
 
-def _storage_changes(target: Target, driver: str | None) -> Iterator[Change]:
-    file = f"{target.paths.config}/containers/storage.conf"
+def _storage_changes(account: Account, driver: str | None) -> Iterator[Change]:
+    file = f"{account.paths.config}/containers/storage.conf"
     if files.exists(file):
         return
-    chosen = driver or _fitting_driver(target)
+    chosen = driver or _fitting_driver(account)
     text = '# Made by chainsaw setup. Another driver needs: podman system reset\n[storage]\ndriver = "overlay"\n'
     if chosen == "fuse-overlayfs":
         text += f'\n[storage.options.overlay]\nmount_program = "{FUSE}"\n'
@@ -184,36 +148,22 @@ def _storage_changes(target: Target, driver: str | None) -> Iterator[Change]:
         if chosen != "overlay"
         else "this file system copies by reference"
     )
-    yield Change(f"choose the storage driver {chosen}: {why}", lambda: _write_for(target, file, text))
+    yield Change(
+        f"choose the storage driver {chosen}: {why}", lambda: users.write_file_as(account, file, text.encode())
+    )
 
 
-def _fitting_driver(target: Target) -> str:
+def _fitting_driver(account: Account) -> str:
     """Return native overlay where a copy of an image costs nothing, fuse-overlayfs elsewhere."""
-    outcome = process.run(["findmnt", "-n", "-o", "FSTYPE", "-T", target.paths.home], check=False)
-    return "overlay" if outcome.text.strip() in REFLINKING and _reflinks(target) else "fuse-overlayfs"
+    home = account.paths.home
+    fitting = filesystem.type_of(home) in REFLINKING and filesystem.copies_by_reference(home)
+    return "overlay" if fitting else "fuse-overlayfs"
 
 
-def _reflinks(target: Target) -> bool:
-    source = f"{target.paths.home}/.chainsaw-reflink"
-    files.write_atomic(source, b"x" * 8192)
-    try:
-        return process.run(["cp", "--reflink=always", source, f"{source}.copy"], check=False).code == 0
-    finally:
-        files.remove(source)
-        files.remove(f"{source}.copy")
-
-
-def _write_for(target: Target, file: str, text: str) -> None:
-    """Write a file below the user's home, as the user, so that no link there leads root astray."""
-    directory = file.rsplit("/", 1)[0]
-    _as_user(target, ["mkdir", "-p", directory])
-    process.run(["runuser", "-u", target.name, "--", "tee", file], stdin=text.encode())
-
-
-def _userdb_changes(target: Target) -> Iterator[Change]:
+def _userdb_changes(account: Account) -> Iterator[Change]:
     """Yield the names of host users: what `ps` and `ls` print for the ids of each instance."""
-    own = set(_own_blocks(target.name, target.uid))
-    for name, start in sorted(records.read_blocks(target.paths).items()):
+    own = set(_own_blocks(account.name, account.uid))
+    for name, start in sorted(records.read_blocks(account.paths).items()):
         if start not in own or not _is_name(name):
             continue
         people = {

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from chainsaw.host import files, process
+from chainsaw.host import files, journal
 from chainsaw.host.store import generations
 from chainsaw.model.block import SIZE
 from chainsaw.work.trial.scene import Scene
@@ -18,7 +18,7 @@ CAPABILITIES = "CapBnd"
 
 def reachable(scene: Scene, one: str, other: str) -> list[str]:
     """Return the ways by which one instance gets at another: files that its root could read, places that it mounts."""
-    paths = scene.user.paths
+    paths = scene.account.paths
     mounts = scene.podman.read_files([f"/proc/{number}/mountinfo" for number in _inside(scene, one)]).decode()
     found = [
         f"{one} mounts {place}"
@@ -26,9 +26,7 @@ def reachable(scene: Scene, one: str, other: str) -> list[str]:
         if f"{place.removeprefix(paths.home)}" in mounts
     ]
     block = scene.deployment(one).block
-    own = [
-        item for item in scene.deployment(other).directories if item.ids is not None and not item.path.endswith("/run")
-    ]
+    own = [item for item in scene.deployment(other).volumes if item.ids is not None]
     closed = [*(item.path for item in own), *(item.path for item in scene.deployment(other).secrets)]
     if block is None or not closed:
         return found
@@ -64,9 +62,7 @@ def not_confined(scene: Scene) -> list[str]:
 
 
 def _containers(scene: Scene) -> list[dict[str, Any]]:
-    names = process.run(["podman", "ps", "--format", "{{.Names}}"]).text.splitlines()
-    own = [name for name in names if name.startswith(f"{scene.first}.")]
-    return list(json.loads(process.run(["podman", "inspect", *own]).text)) if own else []
+    return scene.podman.running(f"{scene.first}.")
 
 
 def capabilities_beyond(scene: Scene) -> list[str]:
@@ -101,13 +97,13 @@ def leaks(scene: Scene) -> list[str]:
     """Return where a secret of the first instance stands in the open."""
     deployment = scene.deployment(scene.first)
     values = {item.key: scene.secret(scene.first, item.key) for item in deployment.secrets}
-    paths = scene.user.paths
-    manifest = generations.read_manifest(paths, generations.current_number(paths))
+    paths = scene.account.paths
+    manifest = scene.account.current()
     open_places = {
         "the arguments of a process": "\0".join(
             files.read_text(f"/proc/{name}/cmdline") or "" for name in files.list_directory("/proc") if name.isdigit()
         ),
-        "the journal": process.run(["journalctl", "--user", "--boot", "--quiet", "--output=cat"]).text,
+        "the journal": journal.text_since_boot(),
         "podman inspect": json.dumps(_containers(scene)),
         "a generated file": "\0".join(
             item.content.decode(errors="replace") for item in generations.read_tree(paths, manifest).values()

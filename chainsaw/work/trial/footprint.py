@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from chainsaw.compile.images import shared_build
-from chainsaw.host import files, process
-from chainsaw.host.store import generations, records
+from chainsaw.host import files
+from chainsaw.host.store import records
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.scene import Scene
 
@@ -40,7 +40,7 @@ def image_sizes(scene: Scene) -> dict[str, float]:
 
 def footprint(scene: Scene) -> set[str]:
     """Return all of the account that an instance could leave behind: files, links, containers, networks, records."""
-    paths = scene.user.paths
+    paths = scene.account.paths
     places = (
         f"{paths.root}/instances",
         f"{paths.root}/secrets",
@@ -52,11 +52,10 @@ def footprint(scene: Scene) -> set[str]:
         paths.unit_links,
     )
     found = {f"{place}/{name}" for place in places for name in files.list_directory(place)}
-    manifest = generations.read_manifest(paths, generations.current_number(paths))
+    manifest = scene.account.current()
     found |= {f"generation: {path}" for path in manifest.files}
     found |= {f"started: {unit}" for unit in records.read_applied(paths)}
     found |= {f"block: {name}" for name in records.read_blocks(paths)}
-    for kind, argv in (("container", ["ps", "--all"]), ("network", ["network", "ls"]), ("volume", ["volume", "ls"])):
-        shown = process.run(["podman", *argv, "--format", "{{.Name}}" if kind != "container" else "{{.Names}}"])
-        found |= {f"{kind}: {name}" for name in shown.text.splitlines()}
-    return found
+    podman = scene.podman
+    kinds = {"container": podman.containers(), "network": podman.networks(), "volume": podman.volumes()}
+    return found | {f"{kind}: {name}" for kind, names in kinds.items() for name in names}

@@ -52,7 +52,7 @@ def look(scene: Scene, name: str) -> dict[str, str]:
     answer = scene.get(name, deployment.probe.path)
     if answer.status != deployment.probe.status:
         raise _wrong(f"{deployment.probe.path} answers {answer.status}")
-    assets = first_assets(answer.text, f"https://{deployment.host}{deployment.probe.path}")
+    assets = first_assets(answer.text, f"https://{deployment.route.host}{deployment.probe.path}")
     for kind, path in assets.items():
         found = scene.get(name, path)
         if found.status != 200 or not found.body or not _is_kind(found, kind):

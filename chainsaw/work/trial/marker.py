@@ -43,17 +43,17 @@ class Player:
                 self._put(step.put, names)
 
     def _request(self, step: Request, names: Mapping[str, Any], where: str) -> None:
-        secrets = {key.path.rsplit("/", 1)[-1]: key.path for key in self.deployment.secrets}
+        secrets = [item.key for item in self.deployment.secrets]
         names = {**names, "secret": {name: self.secret(name) for name in secrets}}
         headers = {name: self._text(value, names) for name, value in step.headers.items()}
         if step.user is not None:
             password = self.secret(step.secret) if step.secret else ""
             pair = f"{self._text(step.user, names)}:{password}".encode()
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        path = self.deployment.path + self._text(step.path, names).lstrip("/")
+        path = self.deployment.route.path + self._text(step.path, names).lstrip("/")
         body = None if step.body is None else self._text(step.body, names).encode()
         try:
-            answer = request(self.front, Asked(self.deployment.host, path, step.method, headers, body), TIMEOUT)
+            answer = request(self.front, Asked(self.deployment.route.host, path, step.method, headers, body), TIMEOUT)
         except OSError as error:
             raise _failed(where, f"{step.method} {path} is not answered: {error}") from error
         if answer.status != step.status:
@@ -72,13 +72,12 @@ class Player:
         self._demand(step.contains, outcome.text, names, where, argv[0])
 
     def _put(self, step: Put, names: Mapping[str, Any]) -> None:
-        ends = (f"/volumes/{step.volume}", f"/public/{self.deployment.name}/{step.volume}")
-        directory = next(item for item in self.deployment.directories if item.path.endswith(ends))
+        volume = next(item for item in self.deployment.volumes if item.name == step.volume)
         content = self._text(step.content, names).encode()
-        if directory.ids is None:
-            files.write_atomic(f"{directory.path}/{step.path}", content)
+        if volume.ids is None:
+            files.write_atomic(f"{volume.path}/{step.path}", content)
         else:
-            self.podman.put_file(f"{directory.path}/{step.path}", content, directory.ids)
+            self.podman.put_file(f"{volume.path}/{step.path}", content, volume.ids)
 
     def _demand(self, wanted: str | None, text: str, names: Mapping[str, Any], where: str, what: str) -> None:
         if wanted is not None and self._text(wanted, names) not in text:

@@ -19,7 +19,8 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def attempt(session: Session) -> Result:
-        instances = select(session.compiled.instances, former_instances(session.user.paths), (name,))
+        paths = session.user.paths
+        instances = select(paths, session.compiled.instances, former_instances(paths), (name,))
         plan = session.plan_for(instances)
         worker = worker_for(session, plan.manifest, plan.tree)
         fronts = [item for item in plan.actions if item.owner is None and isinstance(item, act.ProvideImage)]
@@ -29,15 +30,15 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
             if action.owner is None:
                 _prepare(worker, action)
         worker.place()
-        number = generations.current_number(session.user.paths) + 1
+        number = generations.current_number(paths) + 1
         try:
             worker.write_generation(act.WriteGeneration(None, number, (), (), ()))
         finally:
-            generations.discard_generation(session.user.paths, number)
+            generations.discard_generation(paths, number)
         seen["files"] = sorted(path for path, artifact in plan.tree.items() if artifact.owner == name)
         return Result({})
 
-    applied(Request((name,), command="recipe test"), scene.report, attempt, scene.catalog)
+    applied(scene.account, Request((name,), command="recipe test"), scene.report, attempt, scene.catalog)
     if not seen["files"]:
         raise ChainsawError([])
     return seen

@@ -11,6 +11,7 @@ from chainsaw import __version__
 from chainsaw.compile.sample import sample_digest
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files
+from chainsaw.host.account import Account
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.tested import LEVELS as MEANINGS
 from chainsaw.model.tested import LevelResult, Tested
@@ -23,7 +24,7 @@ from chainsaw.work.trial.scene import Scene
 RECORD = "tested.json"
 
 
-def run_trial(directory: str, levels: Sequence[int], after: str, report: Reporter) -> Result:
+def run_trial(account: Account, directory: str, levels: Sequence[int], after: str, report: Reporter) -> Result:
     """Try levels of a recipe on this host and write what was found beside it.
 
     `after` is "pause" to leave the first instance for a reboot, "resume" to look at it after one, "keep" to leave it
@@ -32,9 +33,8 @@ def run_trial(directory: str, levels: Sequence[int], after: str, report: Reporte
     directory = files.real_path(directory)
     name = directory.rsplit("/", 1)[-1]
     bundle = read_recipe(directory, name)
-    user = facts.account()
-    scene = Scene(bundle, catalog_of(user.paths, {name: directory}), report, user)
-    pending = f"{user.paths.trials}/{name}.json"
+    scene = Scene(bundle, catalog_of(account.paths, {name: directory}), report, account)
+    pending = f"{account.paths.trials}/{name}.json"
     if after == "resume":
         return _resume(scene, directory, pending)
     # Whoever reads the instances meanwhile must find their recipe.
@@ -129,7 +129,7 @@ def _tested(scene: Scene, results: dict[int, LevelResult]) -> Tested:
         compiled=sample_digest(scene.bundle, shared_files()),
         date=time.strftime("%Y-%m-%d"),
         by=f"chainsaw {__version__}",
-        host=facts.description(scene.user.paths),
+        host=facts.description(scene.account.paths),
         levels=results,
         measured=scene.measured,
     )

@@ -10,10 +10,10 @@ from typing import Any
 
 from chainsaw.compile.context import Host, Job
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import Podman
-from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Answer, Asked, Front, request
 from chainsaw.load.recipe import Bundle, instance_bundle
@@ -40,7 +40,7 @@ class Scene:
     bundle: Bundle
     catalog: Catalog
     report: Reporter
-    user: facts.Account
+    account: Account
     measured: dict[str, Any] = field(default_factory=dict)
     marker: str = field(default_factory=lambda: f"mark{secrets.token_hex(6)}")
 
@@ -62,48 +62,47 @@ class Scene:
     @property
     def site(self) -> Site:
         """What the admin set for all instances."""
-        return load_site("site.yaml", files.read_text(self.user.paths.site_file))
+        return load_site("site.yaml", files.read_text(self.account.paths.site_file))
 
     @property
     def front(self) -> Front:
         """Where the front is."""
-        return Front(self.site.ports.https, f"{self.user.paths.authority}/ca.pem")
+        return Front(self.site.ports.https, f"{self.account.paths.authority}/ca.pem")
 
     @property
     def front_image(self) -> str:
         """The image of the front, which is on every host and has the tools to look around."""
-        paths = self.user.paths
-        front = generations.read_manifest(paths, generations.current_number(paths)).front
+        front = self.account.current().front
         assert front is not None
         return front.images[0].reference
 
     @property
     def podman(self) -> Podman:
         """Podman of the admin."""
-        ranges = facts.ranges_of(self.user.name, self.user.uid)
-        return Podman(self.user.runtime, ranges.uids, ranges.gids)
+        return self.account.podman
 
     def declare(self, name: str, route: str, extra: str = "") -> None:
         """Write the file of an instance with the recipe's defaults."""
         text = instance_text(self.bundle.recipe, route, {}) + extra
-        files.write_atomic(f"{self.user.paths.instance_files}/{name}.yaml", text.encode(), 0o600)
+        files.write_atomic(f"{self.account.paths.instance_files}/{name}.yaml", text.encode(), 0o600)
 
     def apply(self, name: str) -> None:
         """Apply one instance; raise ChainsawError when it does not come up."""
-        result = apply(Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
+        result = apply(self.account, Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
         if result.exit is not Exit.OK:
             # Who tests a recipe has no file of the instance to mend.
             raise ChainsawError([item for item in result.diagnostics if item.code != "put-back"], result.exit)
 
     def purge(self, name: str) -> None:
         """Remove an instance and all that is its own."""
-        if name in instance_names() or files.exists(self.user.paths.instance(name)):
-            purge(name, Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
+        if name in instance_names(self.account) or files.exists(self.account.paths.instance(name)):
+            purge(
+                self.account, name, Request((name,), command="recipe test", recorded=False), self.report, self.catalog
+            )
 
     def deployment(self, name: str) -> Deployment:
         """Return what is applied of an instance."""
-        paths = self.user.paths
-        return generations.read_manifest(paths, generations.current_number(paths)).instances[name]
+        return self.account.current().instances[name]
 
     def state(self, name: str) -> State:
         """Return what an instance is doing now."""
@@ -112,11 +111,11 @@ class Scene:
 
     def get(self, name: str, path: str) -> Answer:
         """Return the answer of an instance's host to a path."""
-        return request(self.front, Asked(self.deployment(name).host, path), REQUEST_TIMEOUT)
+        return request(self.front, Asked(self.deployment(name).route.host, path), REQUEST_TIMEOUT)
 
     def secret(self, name: str, key: str) -> str:
         """Return a secret of an instance."""
-        return self.podman.read_file(self.user.paths.secret(name, key)).decode()
+        return self.podman.read_file(self.account.paths.secret(name, key)).decode()
 
     def units(self, name: str) -> list[str]:
         """Return the services of an instance, the gate's among them."""
@@ -146,10 +145,10 @@ class Scene:
 
     def _context(self, name: str) -> Mapping[str, Any]:
         file = load_instance(
-            f"instances/{name}.yaml", files.read_text(f"{self.user.paths.instance_files}/{name}.yaml") or ""
+            f"instances/{name}.yaml", files.read_text(f"{self.account.paths.instance_files}/{name}.yaml") or ""
         )
         bundle = instance_bundle(self.bundle, file.instance)
-        return Job(file, bundle, self.site, None, Host(self.user.paths), shared_files()).context
+        return Job(file, bundle, self.site, None, Host(self.account.paths), shared_files()).context
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -1,85 +1,37 @@
-"""The one door to Podman: its API where that has the call, the program where it has not."""
+"""What only Podman's program can do: its API has no unshare, no id map for one command, and no batch that passes over.
+
+Building and pulling report their progress line by line.
+"""
 
 from __future__ import annotations
 
-import io
 import os
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, process
-from chainsaw.host.api import Api
-from chainsaw.model.block import SIZE, Range, intermediate
-from chainsaw.model.deployment import Ids
+from chainsaw.host.podman.placement import Placement, pack
+from chainsaw.model.block import SIZE, Range
+from chainsaw.model.volume import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
-LABEL = "chainsaw.instance"
-HEALTHS = ("healthy", "unhealthy", "starting")
 UNPACK = [*PODMAN, "unshare", "tar", "-x", "-p", "--same-owner", "--numeric-owner"]
+PARTIAL = ".partial"
 
 
-@dataclass(frozen=True)
-class Placement:
-    """A directory, with what it is seeded with, or a file with its content, that belongs to ids of a block."""
+class Program:
+    """What takes a process each.
 
-    path: str
-    mode: int
-    ids: Ids
-    content: bytes | None = None
-    seed: Mapping[str, bytes] = field(default_factory=dict)
+    Every method raises ChainsawError when the process fails, but for those that say what happens then, or return it.
+    """
 
-
-class Podman:
-    """Rootless Podman of the admin; `uids` and `gids` are the admin's subordinate ranges."""
-
-    def __init__(self, runtime: str, uids: Sequence[Range], gids: Sequence[Range]) -> None:
-        """Take the runtime directory (XDG_RUNTIME_DIR), where the API's socket is."""
-        self.api = Api(f"{runtime}/podman/podman.sock")
+    def __init__(self, uids: Sequence[Range], gids: Sequence[Range]) -> None:
+        """Take the admin's subordinate ranges."""
         self.uids, self.gids = uids, gids
-
-    def declared_volumes(self, references: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Return, for each image that the store has, the VOLUME paths that it declares."""
-        found: dict[str, tuple[str, ...]] = {}
-        for reference in references:
-            details = self.api.get(f"/images/{reference}/json")
-            if details is not None:
-                found[reference] = tuple((details.get("Config") or {}).get("Volumes") or ())
-        return found
-
-    def healths(self) -> dict[str, str]:
-        """Return the health of each container whose health Podman asks: healthy, unhealthy or starting."""
-        found = {item["Names"][0]: item["Status"] for item in self.api.get("/containers/json?all=true") or ()}
-        return {name: health for name, health in found.items() if health in HEALTHS}
-
-    def labelled(self) -> dict[str, str]:
-        """Return the instance of each container that is of one, by the container's name."""
-        found = self.api.get("/containers/json?all=true") or ()
-        labels = {item["Names"][0]: (item.get("Labels") or {}).get(LABEL) for item in found}
-        return {name: instance for name, instance in labels.items() if instance}
-
-    def networks(self) -> list[str]:
-        """Return the names of all networks."""
-        return sorted(item["name"] for item in self.api.get("/networks/json") or ())
-
-    def last_check(self, container: str) -> tuple[str, str] | None:
-        """Return the health of a container and what its last check printed; None where Podman does not ask."""
-        details = self.api.get(f"/containers/{container}/json") or {}
-        health = details.get("State", {}).get("Health") or {}
-        if health.get("Status") not in HEALTHS:
-            return None
-        log = health.get("Log") or [{}]
-        return health["Status"], str(log[-1].get("Output") or "").strip()
-
-    def image_sizes(self, references: Iterable[str]) -> dict[str, int]:
-        """Return the size of each image that the store has, all its layers counted, in bytes."""
-        found = {reference: self.api.get(f"/images/{reference}/json") for reference in references}
-        return {reference: int(details["Size"]) for reference, details in found.items() if details is not None}
 
     def remove_images(self, references: Sequence[str]) -> None:
         """Remove images; one that a container still uses stays."""
@@ -109,52 +61,16 @@ class Podman:
         Content travels by standard input as a tar archive, never in argv. Everything is first made beside its place and
         then renamed, for which the directories above it must be the admin's own.
         """
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for item in items:
-                self._add(tar, item)
-        process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=archive.getvalue())
+        process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=pack(items, self.uids, self.gids, PARTIAL))
         for item in items:
             if item.content is None and files.exists(item.path):
                 continue
-            files.rename(f"{item.path}.partial", item.path)
-
-    def check(self, container: str, argv: Sequence[str]) -> tuple[bool, str]:
-        """Run a program in a container over the API; return whether all is well, and what it printed."""
-        code, said = self.api.run(container, argv)
-        return code == 0, said
-
-    def _add(self, tar: tarfile.TarFile, item: Placement) -> None:
-        base = f"{item.path}.partial".lstrip("/")
-        if item.content is not None:
-            self._member(tar, base, item, item.content)
-            return
-        self._member(tar, base, item, None)
-        folders = {str(parent) for path in item.seed for parent in PurePosixPath(path).parents if str(parent) != "."}
-        for folder in sorted(folders):
-            self._member(tar, f"{base}/{folder}", item, None)
-        for path, content in item.seed.items():
-            self._member(tar, f"{base}/{path}", item, content)
-
-    def _member(self, tar: tarfile.TarFile, name: str, item: Placement, content: bytes | None) -> None:
-        info = tarfile.TarInfo(name)
-        info.uid = intermediate(self.uids, item.ids.uid)
-        info.gid = intermediate(self.gids, item.ids.gid)
-        info.mtime = time.time()
-        if content is None:
-            info.type, info.mode = tarfile.DIRTYPE, item.mode
-            tar.addfile(info)
-            return
-        info.size = len(content)
-        info.mode = item.mode if item.content is not None else 0o644
-        tar.addfile(info, io.BytesIO(content))
+            files.rename(f"{item.path}{PARTIAL}", item.path)
 
     def put_file(self, path: str, content: bytes, ids: Ids) -> None:
         """Write a file into a directory of a block's, as its owner would."""
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            self._member(tar, path.lstrip("/"), Placement(path, 0o644, ids, content), content)
-        process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=archive.getvalue())
+        archive = pack([Placement(path, 0o644, ids, content)], self.uids, self.gids, "")
+        process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=archive)
 
     def remove_trees(self, paths: Sequence[str]) -> None:
         """Remove directories with everything in them, whoever of the admin's blocks it belongs to."""

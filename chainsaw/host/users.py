@@ -1,0 +1,43 @@
+"""What root does to an account, and as that account: subordinate ids, lingering, its session and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chainsaw.host import files, process
+from chainsaw.host.account import Account
+
+
+def add_subordinate_ids(user: Account, first: int, last: int) -> None:
+    """Give a user a range of subordinate ids, both of users and of groups."""
+    ids = f"{first}-{last}"
+    process.run(["usermod", "--add-subuids", ids, "--add-subgids", ids, user.name])
+    if files.exists(f"{user.runtime}/libpod/tmp/pause.pid"):
+        # Podman's user namespace is kept by a process that knows only the former ranges (podman-system-migrate(1)).
+        _run_as(user, ["podman", "system", "migrate"])
+
+
+def enable_linger(user: Account) -> None:
+    """Let a user's services run without a login."""
+    outcome = process.run(["loginctl", "enable-linger", user.name], check=False)
+    if outcome.code:
+        # Without polkit, or before logind is up, the file is all that enable-linger would leave behind.
+        files.write_atomic(f"/var/lib/systemd/linger/{user.name}", b"")
+
+
+def start_session_bus(user: Account) -> None:
+    """Start the bus in a session that is older than the package that brings it."""
+    for verb in (["daemon-reload"], ["start", "dbus.socket"]):
+        _run_as(user, ["systemctl", "--user", *verb])
+
+
+def write_file_as(user: Account, path: str, content: bytes) -> None:
+    """Write a file below a user's home, as the user, so that no link there leads root astray."""
+    _run_as(user, ["mkdir", "-p", path.rpartition("/")[0]])
+    _run_as(user, ["tee", path], content)
+
+
+def _run_as(user: Account, argv: Sequence[str], stdin: bytes = b"") -> None:
+    bus = f"DBUS_SESSION_BUS_ADDRESS=unix:path={user.runtime}/bus"
+    environment = [f"XDG_RUNTIME_DIR={user.runtime}", bus, f"HOME={user.paths.home}"]
+    process.run(["runuser", "-u", user.name, "--", "env", "-C", user.paths.home, *environment, *argv], stdin=stdin)
