@@ -12,9 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from chainsaw.errors import ChainsawError, Diagnostic, invalid
+from chainsaw.host import disk
 from chainsaw.model.artifact import Tree
 
 ALPHABET = string.ascii_letters + string.digits
+PARTIAL = ".partial"
+"""The ending of what is being made or taken away; nothing of this name is trusted, and doctor clears it away."""
 
 
 def read_text(path: str) -> str | None:
@@ -123,23 +126,14 @@ def link_target(path: str) -> str | None:
 
 def make_directory(path: str, mode: int = 0o755) -> None:
     """Make a directory and its parents; set its mode whatever the umask is."""
-    Path(path).mkdir(parents=True, exist_ok=True)
-    os.chmod(path, mode)
-
-
-def sync_directory(path: str) -> None:
-    """Make the names in a directory survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    disk.make_directories(path)
+    if os.stat(path).st_mode & 0o7777 != mode:
+        os.chmod(path, mode)
 
 
 def write_atomic(path: str, content: bytes, mode: int = 0o644) -> None:
     """Replace a file in one rename; after a crash it is the old one or the new one."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    disk.make_directories(os.path.dirname(path) or ".")
     partial = f"{path}.partial"
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with open(descriptor, "wb") as file:
@@ -148,13 +142,11 @@ def write_atomic(path: str, content: bytes, mode: int = 0o644) -> None:
         file.flush()
         os.fsync(descriptor)
     os.replace(partial, path)
-    sync_directory(str(target.parent))
+    disk.sync_parents([path])
 
 
 def create_file(path: str, content: bytes, mode: int = 0o644) -> bool:
     """Write a new file; return False, and change nothing, when there is one already."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = f"{path}.partial"
     write_atomic(partial, content, mode)
     try:
@@ -163,51 +155,66 @@ def create_file(path: str, content: bytes, mode: int = 0o644) -> bool:
         return False
     finally:
         os.unlink(partial)
+        disk.sync_parents([path])
     return True
 
 
 def append_line(path: str, line: str) -> None:
-    """Append one line and sync it."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    """Append one line and sync it; what a power cut left of an earlier line stays a line of its own."""
+    disk.make_directories(os.path.dirname(path))
+    with open(path, "ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        torn = file.read(1) not in (b"", b"\n")
+        file.write(f"{chr(10) if torn else ''}{line}\n".encode())
         file.flush()
         os.fsync(file.fileno())
+    if not size:
+        disk.sync_parents([path])
 
 
 def replace_link(path: str, target: str) -> None:
     """Point a symbolic link somewhere else, in one rename."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    disk.make_directories(os.path.dirname(path))
     partial = f"{path}.partial"
     if os.path.lexists(partial):
         os.unlink(partial)
     os.symlink(target, partial)
     os.replace(partial, path)
-    sync_directory(os.path.dirname(path))
+    disk.sync_parents([path])
 
 
 def remove(path: str) -> None:
     """Remove a file or a link, if it is there."""
     if os.path.lexists(path):
         os.unlink(path)
+        disk.sync_parents([path])
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory that is the admin's own, if it is there."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+    """Remove a directory that is the admin's own, if it is there: under its name it is whole or not there at all."""
+    if not os.path.isdir(path) or os.path.islink(path):
+        return
+    doomed = path
+    if not path.endswith(PARTIAL):
+        doomed = f"{path}{PARTIAL}"
+        remove_tree(doomed)
+        rename(path, doomed)
+    shutil.rmtree(doomed)
+    disk.sync_parents([path])
 
 
 def remove_whatever(path: str) -> None:
     """Remove a file, a link or a directory that is the admin's own, if it is there."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
-        remove(path)
+    remove_tree(path)
+    remove(path)
 
 
 def write_tree(root: str, tree: Tree, private: Iterable[str] = ()) -> None:
-    """Write a whole generation; top-level directories in `private` are for the admin alone."""
+    """Write a whole tree; top-level directories in `private` are for the admin alone.
+
+    It is not on the disk before `publish` or `disk.sync_file_system`.
+    """
     for artifact in tree.values():
         path = Path(root, artifact.path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -218,18 +225,11 @@ def write_tree(root: str, tree: Tree, private: Iterable[str] = ()) -> None:
         path.chmod(artifact.mode)
     for name in private:
         make_directory(f"{root}/{name}", 0o700)
-    sync_file_system(root)
 
 
 def random_text(length: int) -> str:
     """Return so many letters and digits that nobody can guess."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
-
-
-def sync_file_system(path: str) -> None:
-    """Bring everything written to the disk: one call, where one for each file would take longer."""
-    os.sync()
-    sync_directory(path)
 
 
 def write_kernel(path: str, value: str) -> None:
@@ -247,6 +247,17 @@ def free_bytes(path: str) -> int:
 
 
 def rename(source: str, target: str) -> None:
-    """Give a finished directory its name."""
+    """Give a file, or a directory whose content is on the disk, another name."""
     os.replace(source, target)
-    sync_directory(os.path.dirname(target))
+    disk.sync_parents([source, target])
+
+
+def publish(*names: tuple[str, str]) -> None:
+    """Give what was just written its name, from and to, all of one file system: first the content, then the names."""
+    if not names:
+        return
+    # What was written may belong to a block, and is then not for the admin to open; the directory above it is.
+    disk.sync_file_system(os.path.dirname(names[0][1]))
+    for source, target in names:
+        os.replace(source, target)
+    disk.sync_parents([path for pair in names for path in pair])

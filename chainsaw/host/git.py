@@ -10,7 +10,8 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import process
 
 LATEST = "refs/chainsaw/latest"
-SAFE = ["git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", "-c", "gc.auto=0"]
+SETTINGS = ("core.hooksPath=/dev/null", "protocol.ext.allow=never", "gc.auto=0", "core.fsync=all")
+SAFE = ["git", *(word for setting in SETTINGS for word in ("-c", setting))]
 OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 """What git tells a hook of the repository that it is for, which need not be this one (git-rev-parse(1))."""
 QUIET = {

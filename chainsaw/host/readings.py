@@ -232,7 +232,7 @@ def leftovers(paths: Paths) -> Leftovers:
     return Leftovers(
         unfinished=operations.is_unfinished(paths),
         newer=tuple(number for number in generations.numbers(paths) if number > current),
-        rubbish=tuple(_partial([*_written_anew(paths), *instances])),
+        rubbish=tuple(_partial([*_written_anew(paths), f"{paths.root}/instances", *instances])),
         others=tuple(_partial([*kept, f"{paths.root}/backups", f"{paths.root}/secrets"])),
         holder=_holder(paths.lock),
     )

@@ -42,4 +42,4 @@ def copy_tree(podman: Podman, source: str, target: str, start: int | None, new_s
     pack = [*PODMAN, "unshare", "tar", "-C", source, "--format=pax", "--xattrs", "--numeric-owner", "-cf", "-", "."]
     process.pump(pack, [*UNPACK, "--xattrs", "-C", partial, "-f", "-"], renumber)
     podman.remove_trees([target])
-    files.rename(partial, target)
+    files.publish((partial, target))

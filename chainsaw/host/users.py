@@ -33,8 +33,12 @@ def start_session_bus(user: Account) -> None:
 
 def write_file_as(user: Account, path: str, content: bytes) -> None:
     """Write a file below a user's home, as the user, so that no link there leads root astray."""
-    _run_as(user, ["mkdir", "-p", path.rpartition("/")[0]])
-    _run_as(user, ["tee", path], content)
+    directory, partial = path.rpartition("/")[0], f"{path}{files.PARTIAL}"
+    _run_as(user, ["mkdir", "-p", directory])
+    _run_as(user, ["tee", partial], content)
+    _run_as(user, ["sync", partial])
+    _run_as(user, ["mv", "-T", partial, path])
+    _run_as(user, ["sync", directory])
 
 
 def _run_as(user: Account, argv: Sequence[str], stdin: bytes = b"") -> None:

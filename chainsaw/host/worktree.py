@@ -6,13 +6,21 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, process
 from chainsaw.host.git import OTHERS
 
 OWN = (".gitignore", "site.yaml", "instances", "notes", "removed", "sources.yaml", "sources", "patches")
 """What chainsaw commits; whatever else the admin keeps there is the admin's own."""
 IGNORED = "# What chainsaw writes anew whenever it is needed.\nschema/\n*.partial\n"
-SETTINGS = ("core.hooksPath=/dev/null", "commit.gpgSign=false", "gc.auto=0", "log.showSignature=false")
+SETTINGS = (
+    "core.hooksPath=/dev/null",
+    "commit.gpgSign=false",
+    "gc.auto=0",
+    "log.showSignature=false",
+    # git leaves new objects to the page cache: after a power cut they are empty files, and the branch leads to them.
+    "core.fsync=all",
+)
 SAFE = [word for setting in SETTINGS for word in ("-c", setting)]
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "true", **dict.fromkeys(OTHERS)}
 FIELDS = ("%H", "%at", "%an", "%s", "%b")
@@ -69,6 +77,7 @@ class Worktree:
         `author` is Name <address>; `also_empty` makes a commit of its own of what has not changed. Raise ChainsawError
         when git refuses.
         """
+        self._check_history()
         name, _, address = author.partition(" <")
         who = {"NAME": name, "EMAIL": address.rstrip(">")}
         identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
@@ -82,6 +91,15 @@ class Worktree:
         made = process.run([*self._git(), *words], stdin=message.encode(), extra_env={**QUIET, **identity}).text
         self._do("update-ref", "-m", message.partition("\n")[0], "HEAD", made)
         return made
+
+    def _check_history(self) -> None:
+        """Raise ChainsawError when a commit that the head leads to is not there: a commit on top would hide that."""
+        if self._has_commit():
+            self._do("rev-list", "--quiet", "HEAD")
+            return
+        branch = self._do("symbolic-ref", "HEAD").strip()
+        if files.read_text(f"{self._git_directory()}/logs/{branch}"):
+            raise ChainsawError(Diagnostic("git-damaged", f"{branch} is gone, of which there is a log"))
 
     def _changed(self, paths: Sequence[str]) -> list[str]:
         """Stage what is below some paths, but for what the admin has git ignore; return what differs from the head."""

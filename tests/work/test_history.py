@@ -10,6 +10,7 @@ import pytest
 from acting import acting
 
 from chainsaw.host.store import generations
+from chainsaw.host.worktree import Worktree
 from chainsaw.work.history import history as past
 from chainsaw.work.history.history import ChangeRecord, changed_between, commit_change, outcomes_of
 
@@ -159,28 +160,29 @@ def locked(admin):
     admin.write(".git/index.lock", "")
 
 
-def broken(admin):
-    (admin.own / ".git/HEAD").unlink()
-
-
-def hollow(admin):
-    (admin.own / ".git").rename(admin.own / "kept.git")
-    (admin.own / ".git").mkdir()
-
-
 def lost(admin):
     (admin.own / ".git").rename(admin.own / "kept.git")
     admin.write(".git", "gitdir: /nowhere\n")
 
 
-def full(admin):
-    """Let there be no place for another object, as on a full disk."""
-    objects = admin.own / ".git/objects"
-    objects.rename(admin.own / ".git/kept")
-    objects.write_text("")
+FULL = """#!/bin/sh
+for word; do
+    case $word in add|commit) echo "fatal: unable to write new index file: No space left on device" >&2; exit 128;; esac
+done
+exec /usr/bin/git "$@"
+"""
 
 
-@pytest.mark.parametrize("mishap", [locked, broken, hollow, lost, full])
+@pytest.fixture
+def full_disk(tmp_path, monkeypatch) -> None:
+    """A disk on which git finds no place for another object."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(FULL)
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+
+
+@pytest.mark.parametrize("mishap", [locked, lost])
 def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin, mishap):
     admin.declare("blog")
     admin.apply()
@@ -192,6 +194,54 @@ def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin,
     assert warning.message.startswith("what was applied is not committed: ")
     assert warning.hint == f"git -C {admin.own} status"
     assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
+
+
+def test_a_full_disk_damages_no_repository(admin, full_disk):
+    admin.declare("blog")
+    admin.write(".gitignore", "")
+    Worktree(str(admin.own)).create()
+    before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
+    (warning,) = commit_change(admin.account, DEED, 2)
+    assert warning.code == "git-refused"
+    assert warning.message.endswith("No space left on device")
+    assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
+
+
+def cut_off(admin):
+    """Leave what a power cut leaves of a commit that was not brought to the disk."""
+    head = admin.git("rev-parse", "HEAD").strip()
+    (admin.own / f".git/objects/{head[:2]}/{head[2:]}").chmod(0o644)
+    (admin.own / f".git/objects/{head[:2]}/{head[2:]}").write_bytes(b"")
+
+
+def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
+    admin.declare("blog")
+    admin.apply()
+    admin.declare("blog", "Walks in the hills")
+    admin.apply()
+    cut_off(admin)
+    admin.declare("blog", "Walks by the sea")
+    (warning,) = commit_change(admin.account, DEED, 3)
+    assert (warning.code, warning.severity) == ("git-repaired", "warning")
+    assert warning.message.startswith(f"the history in {admin.own} was damaged; it goes on from commit ")
+    assert admin.subjects()[1:] == ["apply: blog"]
+    assert admin.git("status", "--porcelain", "--", "instances") == ""
+    assert [entry["generation"] for entry in told().data["entries"]] == [3, 1]
+    assert commit_change(admin.account, DEED, 3) == []
+
+
+def test_what_holds_a_lock_no_more_holds_nobody_up(admin):
+    admin.declare("blog")
+    admin.apply()
+    admin.declare("blog", "Walks by the sea")
+    locked(admin)
+    os.utime(admin.own / ".git/index.lock", (0, 0))
+    (warning,) = commit_change(admin.account, DEED, 2)
+    assert (warning.code, warning.message) == (
+        "git-repaired",
+        f"removed {admin.own}/.git/index.lock, the lock of a git that is gone",
+    )
+    assert len(admin.subjects()) == 2
 
 
 def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):

@@ -249,3 +249,30 @@ def test_a_number_means_a_commit_also_when_no_branch_has_it(admin, tree):
     assert tree.marked(12) == commit
     assert "by the sea" in tree.read(commit, "instances/blog.yaml")
     assert admin.git("branch", "--list").split() == ["*", admin.git("symbolic-ref", "--short", "HEAD").strip()]
+
+
+def test_a_branch_that_is_gone_is_not_begun_again_in_silence(admin, tree):
+    (admin.own / ".git" / admin.git("symbolic-ref", "HEAD").strip()).unlink()
+    with pytest.raises(ChainsawError) as caught:
+        tree.commit("Begin\n", WHO)
+    assert caught.value.diagnostics[0].code == "git-damaged"
+
+
+def test_a_commit_on_top_of_one_that_is_gone_is_none(admin, tree):
+    place = admin.git("rev-parse", "HEAD").strip()
+    admin.declare("blog", "Walks by the sea")
+    tree.commit("More\n", WHO)
+    (admin.own / f".git/objects/{place[:2]}/{place[2:]}").unlink()
+    admin.declare("blog", "Walks in the hills")
+    with pytest.raises(ChainsawError):
+        tree.commit("Even more\n", WHO)
+
+
+def test_what_is_committed_is_brought_to_the_disk(admin, tree, monkeypatch):
+    monkeypatch.setenv("GIT_TRACE2_PERF", str(admin.own.parent / "trace"))
+    admin.declare("blog", "Walks by the sea")
+    commit = tree.commit("More\n", WHO)
+    assert commit
+    tree.mark(commit, 1)
+    trace = (admin.own.parent / "trace").read_text()
+    assert trace.count("core.fsync=all") >= 3

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import files, process
+from chainsaw.host import disk, files, process
 from chainsaw.host.podman.placement import Placement, pack
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.volume import Ids
@@ -62,10 +62,8 @@ class Program:
         then renamed, for which the directories above it must be the admin's own.
         """
         process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=pack(items, self.uids, self.gids, PARTIAL))
-        for item in items:
-            if item.content is None and files.exists(item.path):
-                continue
-            files.rename(f"{item.path}{PARTIAL}", item.path)
+        made = [item for item in items if item.content is not None or not files.exists(item.path)]
+        files.publish(*((f"{item.path}{PARTIAL}", item.path) for item in made))
 
     def put_file(self, path: str, content: bytes, ids: Ids) -> None:
         """Write a file into a directory of a block's, as its owner would."""
@@ -77,6 +75,8 @@ class Program:
         present = [path for path in paths if files.exists(path)]
         if present:
             process.run([*PODMAN, "unshare", "rm", "-rf", "--", *present])
+            # Before their ids are given to another, they are gone from the disk as well.
+            disk.sync_file_system(os.path.dirname(present[0]))
 
     def read_files(self, paths: Sequence[str]) -> bytes:
         """Return the contents of files one after the other, whoever owns them; those not there are left out."""

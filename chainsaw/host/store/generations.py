@@ -101,15 +101,19 @@ def _diff(paths: Paths, manifest: Manifest, path: str, found: Artifact | None) -
 
 
 def write_generation(paths: Paths, manifest: Manifest, tree: Tree) -> None:
-    """Write a generation beside the current one; nothing uses it yet."""
+    """Write a generation beside the current one, whole or not at all; nothing uses it yet."""
     root = f"{paths.generations}/{manifest.number}"
-    files.remove_tree(root)
+    partial = f"{root}{files.PARTIAL}"
+    for former in (root, partial):
+        files.remove_tree(former)
     files.make_directory(paths.generations, 0o755)
-    files.write_tree(root, tree, PRIVATE)
+    files.write_tree(partial, tree, PRIVATE)
     kept = {path: item for path, item in tree.items() if not item.link}
-    files.write_tree(f"{root}/.written", kept)
-    files.make_directory(f"{root}/.written", 0o700)
-    files.write_atomic(f"{root}/manifest.json", manifest.model_dump_json().encode(), 0o600)
+    files.write_tree(f"{partial}/.written", kept)
+    files.make_directory(f"{partial}/.written", 0o700)
+    record = Artifact("manifest.json", manifest.model_dump_json().encode(), mode=0o600)
+    files.write_tree(partial, {record.path: record})
+    files.publish((partial, root))
 
 
 def discard_generation(paths: Paths, number: int) -> None:

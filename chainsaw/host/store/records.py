@@ -28,6 +28,8 @@ def read_blocks(paths: Paths) -> dict[str, int]:
     """Return the recorded block of each instance whose data is on this host; raise ChainsawError for a bad record."""
     found = {}
     for name in files.list_directory(f"{paths.root}/instances"):
+        if name.endswith(files.PARTIAL):
+            continue
         text = files.read_text(paths.record(name))
         if text is not None:
             found[name] = _read_json(paths.record(name), text, "block", int)

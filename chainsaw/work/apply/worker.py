@@ -16,7 +16,7 @@ from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
-from chainsaw.model.artifact import Tree
+from chainsaw.model.artifact import Artifact, Tree, as_tree
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
@@ -79,9 +79,8 @@ class Worker:
         partial = f"{directory.path}.partial"
         files.remove_tree(partial)
         files.make_directory(partial, directory.mode)
-        for path, content in seed.items():
-            files.write_atomic(f"{partial}/{path}", content)
-        files.rename(partial, directory.path)
+        files.write_tree(partial, as_tree(Artifact(path, content) for path, content in seed.items()))
+        files.publish((partial, directory.path))
 
     def create_secret(self, action: act.CreateSecret) -> None:
         """Generate a secret of letters and digits, or copy the site's, readable by its component's user alone."""
@@ -99,7 +98,7 @@ class Worker:
         if files.exists(target):
             return
         self.podman.export_static(export.reference, export.root, export.scripts, f"{target}.partial", block)
-        files.rename(f"{target}.partial", target)
+        files.publish((f"{target}.partial", target))
 
     def issue_certificate(self, action: act.IssueCertificate) -> None:
         """Issue a certificate; its key belongs to the front's master process."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts
+from chainsaw.host import facts, gitrepair
 from chainsaw.host.account import Account
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import OWN, Commit, Worktree, is_installed
@@ -44,25 +46,48 @@ def commit_change(account: Account, change: ChangeRecord, generation: int | None
     tree = Worktree(account.paths.own_files)
     if not is_installed():
         return [NO_GIT]
-    try:
-        if not tree.exists:
-            tree.create()
-        if busy := tree.obstacle():
-            message = f"{busy} is under way in {tree.path}, so what was applied is not committed"
-            return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
-        # Another version of a recipe makes another generation of the same files.
-        is_news = generation is not None and tree.marked(generation) is None
-        commit = tree.commit(_message(change, generation), author_of(account), change.files, is_news)
-        if commit is None:
-            return []
-        if generation is not None:
-            tree.mark(commit, generation)
-        if tree.is_detached():
-            message = f"{tree.path} is on no branch; what was applied is commit {commit[:12]}"
-            return [_warning("git-detached", message, f"git -C {tree.path} switch -c NAME keeps it")]
-    except ChainsawError as error:
-        message = f"what was applied is not committed: {error.diagnostics[0].message}"
-        return [_warning("git-refused", message, f"git -C {tree.path} status")]
+    repairs = [partial(gitrepair.release_locks, tree), partial(gitrepair.repair, tree)]
+    repaired: list[Diagnostic] = []
+    while True:
+        try:
+            return [*repaired, *_commit(tree, account, change, generation)]
+        except (ChainsawError, OSError) as error:
+            done = _repair(repairs)
+            if not done:
+                return [*repaired, _refused(tree, error)]
+            repaired += [_warning("git-repaired", message, f"git -C {tree.path} log") for message in done]
+
+
+def _repair(repairs: list[partial[list[str]]]) -> list[str]:
+    """Try one repair after the other until one finds something to do; return what it did."""
+    while repairs:
+        with suppress(ChainsawError, OSError):
+            if done := repairs.pop(0)():
+                return done
+    return []
+
+
+def _refused(tree: Worktree, error: ChainsawError | OSError) -> Diagnostic:
+    reason = error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
+    return _warning("git-refused", f"what was applied is not committed: {reason}", f"git -C {tree.path} status")
+
+
+def _commit(tree: Worktree, account: Account, change: ChangeRecord, generation: int | None) -> list[Diagnostic]:
+    if not tree.exists:
+        tree.create()
+    if busy := tree.obstacle():
+        message = f"{busy} is under way in {tree.path}, so what was applied is not committed"
+        return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
+    # Another version of a recipe makes another generation of the same files.
+    is_news = generation is not None and tree.marked(generation) is None
+    commit = tree.commit(_message(change, generation), author_of(account), change.files, is_news)
+    if commit is None:
+        return []
+    if generation is not None:
+        tree.mark(commit, generation)
+    if tree.is_detached():
+        message = f"{tree.path} is on no branch; what was applied is commit {commit[:12]}"
+        return [_warning("git-detached", message, f"git -C {tree.path} switch -c NAME keeps it")]
     return []
 
 

@@ -147,7 +147,7 @@ def _orphans(account: Account, manifest: Manifest) -> Iterator[Resource]:
     names = manifest.instances.keys() | declared_names(paths)
     for directory in (f"{paths.root}/instances", paths.public):
         for name in files.list_directory(directory):
-            if name not in names and name != FRONT:
+            if name not in names and name != FRONT and not name.endswith(files.PARTIAL):
                 yield Resource("data", name, "purge", f"{directory}/{name}", f"chainsaw remove {name} --purge")
     for name in files.list_directory(f"{paths.own_files}/removed"):
         plain = name.removesuffix(".yaml")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from chainsaw.compile.context import Shared
 from chainsaw.compile.images import Build, recipe_build, shared_build
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts
+from chainsaw.host import disk, facts
 from chainsaw.host.podman import Podman
 from chainsaw.host.store import records
 from chainsaw.model.deployment import ImageNeed
@@ -122,6 +122,8 @@ class Images:
                 self.broken[reference] = error
             elif error is not None:
                 raise error
+        # Podman leaves what it has unpacked to the page cache, and takes an image for whole whose name it knows.
+        disk.sync_file_system(self.paths.home)
 
 
 def _step(line: str) -> str:

@@ -15,6 +15,6 @@ def store_recipe(paths: Paths, bundle: Bundle) -> None:
         partial = f"{target}.partial"
         files.remove_tree(partial)
         files.write_tree(partial, as_tree(Artifact(path, text) for path, text in bundle.own_files.items()))
-        files.rename(partial, target)
+        files.publish((partial, target))
     source, _, recipe = bundle.origin.partition("/")
     files.replace_link(paths.recipe_link(source, recipe), target.rsplit("/", 1)[-1])

@@ -1,0 +1,228 @@
+"""A git repository that a power cut has damaged, made whole again from what is left of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha1
+from pathlib import Path
+
+from chainsaw.host import disk, files, process
+from chainsaw.host.worktree import QUIET, SAFE, Worktree
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+HEAD = re.compile(r"ref: (refs/heads/\S+)\n?|[0-9a-f]{40}\n?")
+STORE = ("objects", "refs", "logs", "packed-refs", "index", "HEAD", "FETCH_HEAD", "ORIG_HEAD", "shallow")
+FOREIGN = ("reftable", "objects/info/alternates", "shallow")
+"""What a repository has that is kept in another way than those that `git init` makes."""
+PATIENCE = 10.0
+"""Seconds after which a lock is nobody's when no git is at work there."""
+
+
+def release_locks(tree: Worktree) -> list[str]:
+    """Remove the lock files that no git holds any more, from before the boot at least; say which."""
+    own = Path(tree.path, ".git")
+    found = [*own.glob("*.lock"), *own.glob("refs/**/*.lock")]
+    busy = bool(found) and _git_is_at_work(tree.path)
+    stale = []
+    for lock in found:
+        written = files.changed_at(str(lock))
+        if written < _booted_at() or (not busy and time.time() - written > PATIENCE):
+            files.remove(str(lock))
+            stale.append(f"removed {lock}, the lock of a git that is gone")
+    return stale
+
+
+def repair(tree: Worktree) -> list[str]:
+    """Make a damaged repository whole and say what was done; do nothing when it is not damaged, or not ours to touch.
+
+    A copy of the damaged one is kept beside it. Each branch goes on from the last commit whose history is whole.
+    """
+    git = Path(tree.path, ".git")
+    if git.is_symlink() or not git.is_dir() or any((git / name).exists() for name in FOREIGN):
+        return []
+    if any(os.lstat(path).st_uid != os.geteuid() for path in (git, *git.rglob("*"))):
+        return []
+    patient = _Patient(tree, git)
+    if patient.is_whole():
+        return []
+    kept = f"{git}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
+    shutil.copytree(git, kept, symlinks=True)
+    disk.sync_file_system(tree.path)
+    patient.mend()
+    if not patient.is_whole():
+        patient.begin_again()
+    disk.sync_file_system(tree.path)
+    head = patient.ask("rev-parse", "--verify", "--quiet", "HEAD").text
+    onwards = f"it goes on from commit {head[:12]}" if head else "it begins again"
+    return [f"the history in {tree.path} was damaged; {onwards}, and the damaged one is kept in {kept}"]
+
+
+@dataclass
+class _Patient:
+    tree: Worktree
+    git: Path
+    known: dict[str, bool] = field(default_factory=dict)
+
+    def ask(self, *words: str) -> process.Outcome:
+        where = [f"--git-dir={self.git}", f"--work-tree={self.tree.path}"]
+        return process.run(["git", *SAFE, "-C", self.tree.path, *where, *words], check=False, extra_env=QUIET)
+
+    def is_whole(self) -> bool:
+        """Tell whether git can read all of it: head, index, references, and what each of them leads to."""
+        for words in (("status", "--porcelain", "--untracked-files=no"), ("fsck", "--no-dangling", "--no-progress")):
+            if self.ask(*words).code:
+                return False
+        head = HEAD.fullmatch(_text(self.git / "HEAD"))
+        return self._has_head() or not (head and head[1] and _text(self.git / "logs" / head[1]))
+
+    def _has_head(self) -> bool:
+        return self.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}").code == 0
+
+    def mend(self) -> None:
+        """Take out what is broken, object by object, and let each reference mean a commit that is whole."""
+        if self.ask("config", "--file", str(self.git / "config"), "--list").code:
+            files.write_atomic(str(self.git / "config"), b"[core]\n\trepositoryformatversion = 0\n")
+        for name in ("objects", "refs"):
+            if not (self.git / name).is_dir():
+                files.remove(str(self.git / name))
+                files.make_directory(str(self.git / name))
+        for path in self.git.glob("objects/??/*"):
+            if not _is_object(path):
+                path.unlink()
+        self._mend_head()
+        self._mend_refs()
+        self._mend_logs()
+        # Many a git command takes an index that is torn, or whose files are gone, for a good one.
+        (self.git / "index").unlink(missing_ok=True)
+        if self._has_head():
+            self.ask("read-tree", "HEAD")
+        # What led to an object that is gone is in the copy; git would complain of it for ever.
+        self.ask("prune", "--expire=now")
+
+    def begin_again(self) -> None:
+        """Make an empty repository of it, with the settings that it had."""
+        for name in STORE:
+            files.remove_whatever(str(self.git / name))
+        self.tree.create()
+
+    def is_good(self, commit: str) -> bool:
+        """Tell whether a commit is there with its whole history and all files."""
+        if commit not in self.known:
+            self.known[commit] = self.ask("rev-list", "--objects", "--quiet", commit, "--").code == 0
+        return self.known[commit]
+
+    def _mend_head(self) -> None:
+        head = _text(self.git / "HEAD")
+        if HEAD.fullmatch(head):
+            return
+        logs = sorted(self.git.glob("logs/refs/heads/**/*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        branches = [str(path.relative_to(self.git / "logs")) for path in logs if path.is_file()]
+        branches += [name for name in self._refs() if name.startswith("refs/heads/")]
+        default = self.ask("config", "--get", "init.defaultBranch").text or "master"
+        files.write_atomic(str(self.git / "HEAD"), f"ref: {[*branches, f'refs/heads/{default}'][0]}\n".encode())
+
+    def _mend_refs(self) -> None:
+        head = HEAD.fullmatch(_text(self.git / "HEAD"))
+        branch = head[1] if head and head[1] else "HEAD"
+        refs = {branch: "", **self._refs()}
+        if branch == "HEAD":
+            refs["HEAD"] = _text(self.git / "HEAD").strip()
+        if (self.git / "packed-refs").exists():
+            self._keep_lines(self.git / "packed-refs", _is_packed)
+        for name, value in refs.items():
+            if COMMIT.fullmatch(value) and self.is_good(value):
+                continue
+            if name != "HEAD":
+                files.remove_whatever(str(self.git / name))
+                self.ask("update-ref", "-d", name)
+            if name == branch or name.startswith("refs/heads/"):
+                good = next(filter(self.is_good, self._candidates(name, every=name == branch)), "")
+                if good:
+                    files.write_atomic(str(self.git / name), f"{good}\n".encode())
+
+    def _candidates(self, name: str, every: bool) -> Iterator[str]:
+        """Yield what a reference may mean: what it meant before, the newest first, then whatever is left."""
+        for line in reversed(_text(self.git / "logs" / name).split("\n")):
+            if COMMIT.fullmatch(line[41:81]):
+                yield line[41:81]
+        if every:
+            numbered = {int(ref.rpartition("/")[2]): value for ref, value in self._refs().items() if _is_mark(ref)}
+            yield from (numbered[number] for number in sorted(numbered, reverse=True))
+            listed = self.ask("cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)").text
+            commits = [line.split()[1] for line in listed.splitlines() if line.startswith("commit ")]
+            yield from sorted(commits, key=self._time_of, reverse=True)
+
+    def _time_of(self, commit: str) -> int:
+        return int(self.ask("show", "--no-patch", "--format=%ct", commit).text or 0)
+
+    def _refs(self) -> dict[str, str]:
+        """Return what each reference means, as it is written: git passes over those that are broken."""
+        found = {}
+        for line in _text(self.git / "packed-refs").split("\n"):
+            if _is_packed(line) and COMMIT.fullmatch(line[:40]):
+                found[line[41:]] = line[:40]
+        for path in self.git.glob("refs/**/*"):
+            text = _text(path)
+            if path.is_file() and not text.startswith("ref: "):
+                found[str(path.relative_to(self.git))] = text.strip()
+        return found
+
+    def _mend_logs(self) -> None:
+        for path in self.git.glob("logs/**/*"):
+            if path.is_file():
+                self._keep_lines(path, self._is_entry)
+
+    def _keep_lines(self, path: Path, is_kept: Callable[[str], bool]) -> None:
+        kept = [line for line in _text(path).split("\n") if is_kept(line)]
+        files.write_atomic(str(path), "".join(f"{line}\n" for line in kept).encode(errors="surrogateescape"))
+
+    def _is_entry(self, line: str) -> bool:
+        both = (line[:40], line[41:81])
+        return all(COMMIT.fullmatch(one) and (set(one) == {"0"} or self.is_good(one)) for one in both)
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode(errors="surrogateescape") if path.is_file() else ""
+
+
+def _is_packed(line: str) -> bool:
+    return bool(re.fullmatch(r"#.*|\^?[0-9a-f]{40}( refs/\S+)?", line))
+
+
+def _is_mark(ref: str) -> bool:
+    return bool(re.fullmatch(r"refs/chainsaw/[0-9]+", ref))
+
+
+def _is_object(path: Path) -> bool:
+    """Tell whether a loose object is what its name says (gitformat-loose: zlib, named after its SHA-1)."""
+    try:
+        content = zlib.decompress(path.read_bytes())
+    except zlib.error:
+        return False
+    return sha1(content, usedforsecurity=False).hexdigest() == path.parent.name + path.name
+
+
+def _booted_at() -> float:
+    found = re.search(r"^btime ([0-9]+)$", files.read_text("/proc/stat") or "", re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def _git_is_at_work(path: str) -> bool:
+    """Tell whether a git runs below a directory, or one that does not say where."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        if (files.read_text(f"{entry}/comm") or "").strip().startswith("git"):
+            try:
+                place = os.readlink(entry / "cwd")
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return True
+            if f"{place}/".startswith(f"{os.path.realpath(path)}/"):
+                return True
+    return False
