@@ -108,6 +108,11 @@ def exists(path: str) -> bool:
     return os.path.lexists(path)
 
 
+def is_directory(path: str) -> bool:
+    """Tell whether there is a directory at a path, and not a link to one."""
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
 def changed_at(path: str) -> float:
     """Return when a file was last written, in seconds since 1970; 0 when there is none."""
     try:

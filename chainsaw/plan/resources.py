@@ -1,97 +1,136 @@
-"""Every bit that belongs to an instance, and what becomes of it: what inventory shows, remove and purge take away."""
+"""All that belongs to an instance, in one list: the inventory prints it, and purge, rename and clone act on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
+from chainsaw.plan.in_use import InUse, with_parents
+from chainsaw.plan.observed import EMPTY
 from chainsaw.plan.state import processes_of
 
 RemovedBy = Literal["remove", "purge", "shared", "stays"]
 """remove: gone with `remove`. purge: with `remove --purge`. shared: others use it. stays: the host's, or history."""
+Renamed = Literal["moves", "inside", "again", "stays"]
+"""moves: to its place under the new name. inside: with the directory it is in. again: made anew. stays: as it is."""
 
 QUADLETS = {"container": "", "network": "-network"}
 """What Podman's generator puts behind the name of a file's unit (podman-systemd.unit(5))."""
+PRUNED = ("image", "static", "recipe")
+"""Kinds that instances share: a prune deletes them when the last one that used them has gone."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing: what kind it is, its name, where it is on the disk if it has a place of its own, and its fate."""
+    """One thing: its kind, its name, its place on the disk if it has one of its own, and what becomes of it.
+
+    `elsewhere` returns its place under another name; a clone copies it there if `cloned`. A purge deletes last what
+    is `last`: as long as it is there, the ids of the instance are not given to another.
+    """
 
     kind: str
     name: str
     removed_by: RemovedBy
     place: str = ""
     reason: str = ""
+    elsewhere: Callable[[str], str] | None = None
+    renamed: Renamed = "again"
+    cloned: bool = False
+    last: bool = False
+
+
+NOTHING = InUse()
 
 
 @dataclass(frozen=True)
-class InUse:
-    """What the rest of the site uses: hosts, keys of static files, recipes by origin and digest, images.
+class Subject:
+    """An instance, as far as it is known: how it is applied, if it is, and what is on the disk under its name.
 
-    `parents` are, by reference, on which image each stands that is built here.
+    `present` are the absolute paths of what is in its directories; `others` is what the rest of the site uses.
     """
 
-    hosts: frozenset[str]
-    static: frozenset[str]
-    recipes: frozenset[tuple[str, str]]
-    images: frozenset[str]
-    parents: Mapping[str, str]
+    name: str
+    paths: Paths
+    present: frozenset[str] = frozenset()
+    manifest: Manifest = EMPTY
+    others: InUse = NOTHING
+
+    @property
+    def deployment(self) -> Deployment | None:
+        """How it is applied."""
+        return self.manifest.instances.get(self.name)
+
+    def inside(self, directory: str) -> list[str]:
+        """Return the names of what is on the disk in a directory of the instance's."""
+        return sorted(path.rpartition("/")[2] for path in self.present if path.rpartition("/")[0] == directory)
 
 
-def in_use(
-    rest: Sequence[Deployment], images: Iterable[str], chosen: Iterable[str], parents: Mapping[str, str] | None = None
-) -> InUse:
-    """Return what the other instances use; `images` are references, `chosen` recipes that were installed by hand."""
-    stands_on = parents or {}
-    return InUse(
-        hosts=frozenset(host for item in rest for host in item.hosts),
-        static=frozenset(item.static.key for item in rest if item.static),
-        recipes=frozenset((item.origin, item.digest) for item in rest) | frozenset((origin, "") for origin in chosen),
-        images=frozenset(item for image in images for item in _with_parents(image, stands_on)),
-        parents=stands_on,
-    )
-
-
-def _with_parents(image: str, parents: Mapping[str, str]) -> list[str]:
-    """Return an image and those on which it stands, itself first."""
-    found: list[str] = []
-    while image and image not in found:
-        found.append(image)
-        image = parents.get(image, "")
-    return found
-
-
-def resources_of(manifest: Manifest, name: str, paths: Paths, others: InUse) -> list[Resource]:
-    """Return all that an applied instance has, what goes first before what goes last."""
-    deployment = manifest.instances[name]
-    found = [*_declared(name, paths), *_running(deployment, paths), *_generated(manifest, name, paths)]
-    found += [*_data(deployment, paths), *_host(manifest, deployment, paths, others)]
-    found += [*_used(deployment, paths, others), *_lasting(deployment)]
+def resources_of(subject: Subject) -> list[Resource]:
+    """Return all that an instance has, what goes first before what goes last; whether it is there is not known."""
+    found = [resource for source in SOURCES for resource in source(subject)]
     order = ("remove", "purge", "shared", "stays")
     return sorted(found, key=lambda item: order.index(item.removed_by))
 
 
-def _declared(name: str, paths: Paths) -> Iterator[Resource]:
+def purged(found: Iterable[Resource]) -> list[Resource]:
+    """Return what a purge of the instance deletes itself, in its order."""
+    own = [item for item in found if item.removed_by == "purge" and item.place and item.kind not in PRUNED]
+    return sorted(own, key=lambda item: item.last)
+
+
+def moves(found: Iterable[Resource], new: str) -> list[tuple[str, str]]:
+    """Return what a rename moves, and where to; the file that declares the instance is the last."""
+    return [(item.place, item.elsewhere(new)) for item in found if item.renamed == "moves" and item.elsewhere]
+
+
+def copies(found: Iterable[Resource], new: str) -> list[tuple[Resource, str]]:
+    """Return what a clone copies, and where to."""
+    return [(item, item.elsewhere(new)) for item in found if item.cloned and item.elsewhere]
+
+
+def outermost(places: Iterable[str]) -> list[str]:
+    """Return those of some paths that are in none of the others."""
+    every = list(dict.fromkeys(places))
+    return [place for place in every if not any(place.startswith(f"{other}/") for other in every)]
+
+
+def innermost(found: Sequence[Resource]) -> list[Resource]:
+    """Return the resources but for directories that hold others of them."""
+    places = [item.place for item in found]
+    return [item for item in found if not item.place or not any(it.startswith(f"{item.place}/") for it in places)]
+
+
+def directories_of_names(paths: Paths) -> list[tuple[str, str]]:
+    """Return the directories in which an instance has something by its name, each with what follows the name there."""
+    every = resources_of(Subject("*", paths))
+    places = [item.place.partition("*") for item in every if item.renamed == "moves"]
+    return list(dict.fromkeys((before.rstrip("/"), after) for before, _, after in places))
+
+
+def _declared(subject: Subject) -> Iterator[Resource]:
+    name, paths = subject.name, subject.paths
     yield Resource("file", f"{name}.yaml", "remove", paths.instance_file(name), "kept as removed/ until a purge")
-    yield Resource("note", f"{name}.md", "purge", paths.notes_file(name))
 
 
-def _running(deployment: Deployment, paths: Paths) -> Iterator[Resource]:
+def _running(subject: Subject) -> Iterator[Resource]:
+    deployment = subject.deployment
+    if deployment is None:
+        return
     for service in processes_of(deployment):
         yield Resource("container", service.container, "remove")
     if deployment.network:
         yield Resource("network", f"chainsaw-{deployment.name}", "remove")
     if deployment.socket:
-        yield Resource("socket", f"{deployment.name}.sock", "remove", paths.socket(deployment.name))
+        yield Resource("socket", f"{deployment.name}.sock", "remove", subject.paths.socket(deployment.name))
 
 
-def _generated(manifest: Manifest, name: str, paths: Paths) -> Iterator[Resource]:
-    owned = sorted(path for path, owner in manifest.owners.items() if owner == name)
+def _generated(subject: Subject) -> Iterator[Resource]:
+    manifest, paths = subject.manifest, subject.paths
+    owned = sorted(path for path, owner in manifest.owners.items() if owner == subject.name)
     for path in owned:
         directory, _, file = path.partition("/")
         stem, _, kind = file.rpartition(".")
@@ -104,37 +143,84 @@ def _generated(manifest: Manifest, name: str, paths: Paths) -> Iterator[Resource
         yield Resource("generated", path, "remove", f"{paths.generations}/{manifest.number}/{path}")
 
 
-def _data(deployment: Deployment, paths: Paths) -> Iterator[Resource]:
-    name = deployment.name
-    for volume in deployment.volumes:
-        yield Resource("volume", volume.name, "purge", volume.path)
-    for secret in deployment.secrets:
-        yield Resource("secret", secret.key, "purge", secret.path)
-    if deployment.services:
-        yield Resource("directory", "run", "purge", f"{paths.instance(name)}/run")
-    if deployment.block is not None:
-        block = Block(deployment.block)
-        yield Resource("block", f"{block.start}-{block.end - 1}", "purge", paths.record(name))
+def _volumes(subject: Subject) -> Iterator[Resource]:
+    name, paths = subject.name, subject.paths
+
+    def volume(key: str, public: bool, cloned: bool) -> Resource:
+        place = paths.volume(name, key, public)
+        return Resource(
+            "volume", key, "purge", place, "", lambda new: paths.volume(new, key, public), "inside", cloned=cloned
+        )
+
+    applied = {item.name: item.public is not None for item in subject.deployment.volumes} if subject.deployment else {}
+    yield from (volume(key, public, cloned=True) for key, public in applied.items())
+    for public, directory in ((False, f"{paths.instance(name)}/volumes"), (True, f"{paths.public}/{name}")):
+        yield from (volume(key, public, cloned=False) for key in subject.inside(directory) if key not in applied)
 
 
-def _host(manifest: Manifest, deployment: Deployment, paths: Paths, others: InUse) -> Iterator[Resource]:
-    for host in deployment.hosts:
-        used, server = host in others.hosts, f"nginx/hosts/{host}.conf"
+def _secrets(subject: Subject) -> Iterator[Resource]:
+    name, paths = subject.name, subject.paths
+    keys = [item.key for item in subject.deployment.secrets] if subject.deployment else []
+    for key in dict.fromkeys([*keys, *subject.inside(f"{paths.instance(name)}/secrets")]):
+        yield Resource("secret", key, "purge", paths.secret(name, key), renamed="inside")
+
+
+def _record(subject: Subject) -> Iterator[Resource]:
+    place = subject.paths.record(subject.name)
+    start = subject.deployment.block if subject.deployment else None
+    if start is not None or place in subject.present:
+        ids = "ids" if start is None else f"{start}-{Block(start).end - 1}"
+        yield Resource("block", ids, "purge", place, renamed="inside", last=True)
+
+
+def _directories(subject: Subject) -> Iterator[Resource]:
+    """Yield what is in the instance's directory, and the directories that bear its name."""
+    name, paths = subject.name, subject.paths
+    own = paths.instance(name)
+    run = ["run"] if subject.deployment and subject.deployment.services else []
+    for entry in dict.fromkeys([*run, *subject.inside(own)]):
+        if f"{own}/{entry}" != paths.record(name):
+            yield Resource("directory", entry, "purge", f"{own}/{entry}", renamed="inside")
+    yield Resource("data", name, "purge", own, "", paths.instance, "moves", last=True)
+    public = f"{paths.public}/{name}"
+    yield Resource("data", f"public/{name}", "purge", public, "", lambda new: f"{paths.public}/{new}", "moves")
+
+
+def _written(subject: Subject) -> Iterator[Resource]:
+    """Yield what the admin wrote about an instance, and the file of one that was removed."""
+    name, paths = subject.name, subject.paths
+    kept = paths.removed_file(name)
+    yield Resource("note", f"{name}.md", "purge", paths.notes_file(name), "", paths.notes_file, "moves")
+    yield Resource("file", f"removed/{name}.yaml", "purge", kept, "", paths.instance_file, "moves")
+
+
+def _published(subject: Subject) -> Iterator[Resource]:
+    manifest, deployment, paths = subject.manifest, subject.deployment, subject.paths
+    for host in deployment.hosts if deployment else ():
+        used, server = host in subject.others.hosts, f"nginx/hosts/{host}.conf"
         if server in manifest.files:
             place = f"{paths.generations}/{manifest.number}/{server}"
             yield Resource("generated", server, "shared" if used else "remove", place)
-        removed_by: RemovedBy = "shared" if used else "purge"
-        yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}")
-        yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json")
+        yield from certificates_of(host, paths, "shared" if used else "purge")
 
 
-def _used(deployment: Deployment, paths: Paths, others: InUse) -> Iterator[Resource]:
+def certificates_of(host: str, paths: Paths, removed_by: RemovedBy = "purge") -> Iterator[Resource]:
+    """Yield the certificate of a host, and the record that says until when it is valid."""
+    yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}", renamed="stays")
+    yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json", renamed="stays")
+
+
+def _used(subject: Subject) -> Iterator[Resource]:
+    deployment, others, paths = subject.deployment, subject.others, subject.paths
+    if deployment is None:
+        return
     if deployment.static:
         key = deployment.static.key
-        yield Resource("static", key, "shared" if key in others.static else "purge", f"{paths.static}/{key}")
-    images = [item for need in deployment.images for item in _with_parents(need.reference, others.parents)]
+        removed_by: RemovedBy = "shared" if key in others.static else "purge"
+        yield Resource("static", key, removed_by, f"{paths.static}/{key}", renamed="stays")
+    images = [item for need in deployment.images for item in with_parents(need.reference, others.parents)]
     for reference in dict.fromkeys(images):
-        yield Resource("image", reference, "shared" if reference in others.images else "purge")
+        yield Resource("image", reference, "shared" if reference in others.images else "purge", renamed="stays")
     if deployment.origin:
         yield from _recipe(deployment.origin, deployment, paths, others)
 
@@ -143,21 +229,36 @@ def _recipe(origin: str, deployment: Deployment, paths: Paths, others: InUse) ->
     """Yield the recipe in the version that runs, and the link to the version that its name means."""
     used = {(origin, deployment.digest), (origin, "")} & others.recipes
     place = paths.installed(origin, deployment.digest)
-    yield Resource("recipe", f"{origin} {deployment.version}", "shared" if used else "purge", place)
+    version = f"{origin} {deployment.version}"
+    yield Resource("recipe", version, "shared" if used else "purge", place, renamed="stays")
     meant = origin in {other for other, _ in others.recipes}
-    yield Resource("recipe", origin, "shared" if meant else "purge", paths.recipe_link(*origin.split("/")))
+    link = paths.recipe_link(*origin.split("/"))
+    yield Resource("recipe", origin, "shared" if meant else "purge", link, renamed="stays")
 
 
-def _lasting(deployment: Deployment) -> Iterator[Resource]:
-    name = deployment.name
+def _lasting(subject: Subject) -> Iterator[Resource]:
+    deployment = subject.deployment
+    if deployment is None:
+        return
     if deployment.block is not None:
-        place = f"/etc/userdb/chainsaw-{name}.user"
-        yield Resource("host user", f"chainsaw-{name}", "stays", place, "until the next sudo chainsaw setup")
-    yield Resource("history", "commits and former generations", "stays")
-    yield Resource("journal", "what it said", "stays")
+        user = f"chainsaw-{deployment.name}"
+        yield Resource("host user", user, "stays", f"/etc/userdb/{user}.user", "until the next sudo chainsaw setup")
+    yield Resource("history", "commits and former generations", "stays", renamed="stays")
+    yield Resource("journal", "what it said", "stays", renamed="stays")
 
 
-def unused_images(present: Iterable[str], used: Iterable[str], parents: Mapping[str, str]) -> list[str]:
-    """Return the images that nothing uses and nothing that is used stands on; `parents` are by reference."""
-    kept = {image for reference in used for image in _with_parents(reference, parents)}
-    return sorted(set(present) - kept)
+Source = Callable[[Subject], Iterator[Resource]]
+SOURCES: tuple[Source, ...] = (
+    _declared,
+    _running,
+    _generated,
+    _volumes,
+    _secrets,
+    _record,
+    _directories,
+    _written,
+    _published,
+    _used,
+    _lasting,
+)
+"""Who says what an instance has: another kind of thing is one more of these, and everybody knows of it."""

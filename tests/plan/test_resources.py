@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from chainsaw.plan.resources import in_use, resources_of, unused_images
+from chainsaw.plan.in_use import in_use, unused_images
+from chainsaw.plan.resources import Subject, copies, directories_of_names, moves, outermost, purged, resources_of
 
 APP, BASE, PHP = "localhost/chainsaw/wiki-app:1", "localhost/chainsaw/base:1", "localhost/chainsaw/php:1"
 KEPT_BY_ALL = ("shared", "stays")
@@ -33,7 +34,8 @@ class Found:
 def found(site, name, chosen=(), without=()):
     rest = [item for other, item in site.manifest.instances.items() if other not in (name, *without)]
     images = [need.reference for item in rest for need in item.images]
-    return Found(site, resources_of(site.manifest, name, site.paths, in_use(rest, images, chosen)))
+    subject = Subject(name, site.paths, manifest=site.manifest, others=in_use(rest, images, chosen))
+    return Found(site, resources_of(subject))
 
 
 def every(goldens):
@@ -153,7 +155,7 @@ def test_a_recipe_that_was_installed_for_its_own_sake_stays(goldens):
 def test_another_version_of_a_recipe_is_another_recipe(goldens):
     site = goldens["directives"]
     club = site.manifest.instances["club"].model_copy(update={"digest": "0" * 64})
-    items = resources_of(site.manifest, "blog", site.paths, in_use([club], [], []))
+    items = resources_of(Subject("blog", site.paths, manifest=site.manifest, others=in_use([club], [], [])))
     assert Found(site, items).names("recipe", "purge") == [f"chainsaw/wordpress {club.version}"]
     assert Found(site, items).names("recipe", "shared") == ["chainsaw/wordpress"], "its name means the other one now"
 
@@ -182,3 +184,54 @@ def test_an_image_that_something_stands_on_is_used():
     assert unused_images([APP, PHP, BASE], [], parents) == sorted([APP, PHP, BASE])
     assert unused_images([], [APP], parents) == []
     assert unused_images([BASE], [BASE], {BASE: BASE}) == []
+
+
+def test_what_moves_with_a_rename_is_all_that_a_purge_deletes_but_for_certificates(goldens):
+    for _, _, one in every(goldens):
+        moved = [place for place, _ in moves(one.items, "other")]
+        deleted = [item.place for item in purged(one.items) if item.kind != "certificate"]
+        assert not [place for place in deleted if not f"{place}/".startswith(tuple(f"{old}/" for old in moved))]
+        assert moves(one.items, "other")[-1][1].endswith("/instances/other.yaml"), "declared when all else is there"
+
+
+def test_a_clone_copies_the_volumes_to_where_its_own_are(goldens):
+    for site, name, one in every(goldens):
+        volumes = site.manifest.instances[name].volumes
+        public = {item.name: item.public is not None for item in volumes}
+        copied = {item.name: place for item, place in copies(one.items, "other")}
+        assert copied == {key: site.paths.volume("other", key, public[key]) for key in public}
+
+
+def test_the_record_of_its_ids_is_deleted_last(goldens):
+    for site, name, one in every(goldens):
+        order = [item.place for item in purged(one.items)]
+        if site.paths.record(name) in order:
+            assert order[-2:] == [site.paths.record(name), site.paths.instance(name)]
+
+
+def test_what_is_left_of_an_instance_that_is_not_applied_any_more_is_in_the_list(goldens):
+    paths = goldens["wordpress"].paths
+    own = paths.instance("blog")
+    entries = ("record.json", "run", "secrets", "secrets/salt", "volumes", "volumes/old", "volumes.partial")
+    present = frozenset([*(f"{own}/{entry}" for entry in entries), f"{paths.public}/blog/content"])
+    one = Found(None, resources_of(Subject("blog", paths, present)))
+    assert one.names("volume", "purge") == ["old", "content"]
+    assert one.names("secret", "purge") == ["salt"]
+    assert one.names("block", "purge") == ["ids"]
+    assert one.names("directory", "purge") == ["run", "secrets", "volumes", "volumes.partial"]
+    assert outermost(one.places("purge")) and set(outermost(one.places("purge"))) == {
+        own,
+        f"{paths.public}/blog",
+        paths.notes_file("blog"),
+        paths.removed_file("blog"),
+    }
+
+
+def test_names_are_found_wherever_something_bears_one(goldens):
+    paths = goldens["wordpress"].paths
+    assert directories_of_names(paths) == [
+        (f"{paths.root}/instances", ""),
+        (paths.public, ""),
+        (f"{paths.own_files}/notes", ".md"),
+        (f"{paths.own_files}/removed", ".yaml"),
+    ]

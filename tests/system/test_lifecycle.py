@@ -107,10 +107,10 @@ def test_what_belongs_to_nobody_is_found(machine: Machine, widget: str) -> None:
     assert "widget" not in of_kind(orphans(machine), "data")
     machine.chainsaw("remove", "widget")
     kinds = {row["kind"] for row in orphans(machine) if "widget" in row["name"]}
-    assert kinds == {"data", "file", "certificate", "recipe", "image"}
+    assert kinds == {"data", "file", "note", "certificate", "recipe", "image"}
     assert "chainsaw remove widget --purge" in machine.chainsaw("inventory", "--orphans").out
     machine.chainsaw("remove", "--orphans")
-    assert {row["kind"] for row in orphans(machine) if "widget" in row["name"]} == {"data", "file"}
+    assert {row["kind"] for row in orphans(machine) if "widget" in row["name"]} == {"data", "file", "note"}
 
 
 # remove

@@ -193,10 +193,12 @@ def test_a_new_instance_does_not_get_the_data_of_one_that_was_removed(data):
 def test_what_would_be_deleted_is_shown_before(data, podman):
     rows = deleted_by("blog").table.rows
     assert [row[:2] for row in rows] == [
+        ("file", data.paths.instance_file("blog")),
         ("data", data.paths.instance("blog")),
         ("data", f"{data.paths.public}/blog"),
+        ("note", data.paths.notes_file("blog")),
     ]
-    assert all(row[2].endswith("kB") for row in rows)
+    assert [row[2].endswith("kB") for row in rows] == [False, True, True, False]
 
 
 class Impatient(Quiet):
@@ -317,8 +319,8 @@ def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
     found = [(item["kind"], item["name"]) for item in orphans().data["orphans"]]
     assert found == [
         ("data", "club"),
-        ("data", "club"),
-        ("file", "old.yaml"),
+        ("data", "public/club"),
+        ("file", "removed/old.yaml"),
         ("note", "older.md"),
         ("certificate", "old.example.org"),
         ("static", "wiki-1"),

@@ -14,6 +14,7 @@ from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.commands import command_of
+from chainsaw.plan.resources import Subject, resources_of
 from chainsaw.work.result import Request, Result
 
 NOTHING = "nothing to do"
@@ -49,7 +50,9 @@ def report_applied(
             lines += _welcome(name, deployment)
     gone = sorted(former.keys() - manifest.instances.keys() - failures.keys())
     for name in gone:
-        places = [item.path for item in former[name].directories if item.path.endswith(f"/{name}")]
+        needed = [item.path for item in former[name].directories]
+        own = [item.place for item in resources_of(Subject(name, paths)) if item.kind == "data"]
+        places = [place for place in own if place in needed]
         lines.append(f"{name} is stopped and no longer served. Its data is still in {' and '.join(places)}")
     fresh = [name for name, item in manifest.instances.items() if name not in former and item.block is not None]
     if not all(files.exists(f"/etc/userdb/chainsaw-{name}.user") for name in fresh):

@@ -17,6 +17,7 @@ from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.config.inputs import read_intent
+from chainsaw.work.inspect.on_disk import data_places
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.recipes.search import permission_lines
@@ -59,7 +60,7 @@ def _check_name(name: str) -> None:
 
 def _check_free(paths: Paths, name: str) -> None:
     """Raise ChainsawError when data of a removed instance would become that of the new one."""
-    left = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
+    left = data_places(paths, name)
     if left and not files.exists(paths.instance_file(name)):
         message = f"an instance {name} was removed, and its data is still here"
         hint = f"chainsaw rollback {name} brings it back; chainsaw remove {name} --purge deletes it"

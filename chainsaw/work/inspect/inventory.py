@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +17,11 @@ from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
-from chainsaw.plan.resources import InUse, Resource, in_use, resources_of, unused_images
+from chainsaw.plan.in_use import InUse, in_use, unused_images
+from chainsaw.plan.resources import Resource, Subject, certificates_of, innermost, outermost, purged, resources_of
 from chainsaw.plan.state import processes_of
 from chainsaw.work.config.names import applied_instance, declared_names
+from chainsaw.work.inspect.on_disk import left_of, names_on_disk, subject_of
 from chainsaw.work.inspect.snapshot import start_api
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.shipped import shared_files
@@ -35,11 +37,12 @@ HEADING = ("what", "name", "size", "gone with")
 def inventory(account: Account, name: str) -> Result:
     """Return every bit that belongs to an instance; raise ChainsawError when there is none of this name."""
     manifest = account.current()
-    deployment = applied_instance(account.paths, manifest, name)
+    if not purged(left_of(account.paths, name)):
+        applied_instance(account.paths, manifest, name)
     start_api()
-    rest = others(account, manifest, name)
-    found = resources_of(manifest, name, account.paths, rest)
-    sizes = _sizes(account, found, deployment, rest)
+    subject = subject_of(account.paths, name, manifest, others(account, manifest, name))
+    found = innermost([item for item in resources_of(subject) if not item.place or files.exists(item.place)])
+    sizes = _sizes(account, found, subject)
     rows: list[dict[str, Any]] = [
         {
             "kind": item.kind,
@@ -49,7 +52,6 @@ def inventory(account: Account, name: str) -> Result:
             "size": sizes.get(_key(item)),
         }
         for item in found
-        if not item.place or files.exists(item.place)
     ]
     shown = tuple((row["kind"], row["name"], _size(row["size"]), GONE_WITH[row["removed_by"]]) for row in rows)
     totals = {kind: sum(row["size"] or 0 for row in rows if row["removed_by"] == kind) for kind in GONE_WITH}
@@ -68,8 +70,11 @@ def _key(item: Resource) -> str:
 def others(account: Account, manifest: Manifest, name: str) -> InUse:
     """Return what the rest of the site uses."""
     used, parents = _images_in_use(account, manifest, name)
-    parents |= _parents(manifest.instances[name].images)
-    return in_use(versions_of_rest(account.paths, manifest, name), used, records.read_chosen(account.paths), parents)
+    parents |= _parents(manifest.instances[name].images) if name in manifest.instances else {}
+    found = in_use(versions_of_rest(account.paths, manifest, name), used, records.read_chosen(account.paths), parents)
+    # A certificate is issued again when an instance returns to the host that it had.
+    now = [item for other, item in manifest.instances.items() if other != name]
+    return replace(found, hosts=frozenset(host for item in now for host in item.hosts))
 
 
 def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
@@ -111,14 +116,16 @@ def unused_images_of(account: Account, manifest: Manifest) -> list[str]:
     return unused_images(present, used, parents)
 
 
-def _sizes(account: Account, found: Iterable[Resource], deployment: Deployment, rest: InUse) -> dict[str, int]:
-    """Return the bytes of holdings, by their place or kind and name; of an image, what it adds to its parent."""
-    listed = list(found)
+def _sizes(account: Account, listed: Sequence[Resource], subject: Subject) -> dict[str, int]:
+    """Return the bytes of resources, by their place or kind and name; of an image, what it adds to its parent."""
     sizes = usage.disk_usage([item.place for item in listed if item.place], account.runtime, PATIENCE)
     images = [item.name for item in listed if item.kind == "image"]
     known = account.podman.image_sizes(image for image in images if image in records.image_names(account.paths))
-    sizes |= {f"image {name}": size - known.get(rest.parents.get(name, ""), 0) for name, size in known.items()}
-    match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
+    sizes |= {
+        f"image {name}": size - known.get(subject.others.parents.get(name, ""), 0) for name, size in known.items()
+    }
+    processes = processes_of(subject.deployment) if subject.deployment else ()
+    match = journal.either(journal.matches(item.unit, item.container) for item in processes)
     if match:
         sizes["journal what it said"] = journal.size_of(match)
     return sizes
@@ -144,19 +151,11 @@ def orphans(account: Account) -> Result:
 
 def _orphans(account: Account, manifest: Manifest) -> Iterator[Resource]:
     paths = account.paths
-    names = manifest.instances.keys() | declared_names(paths)
-    for directory in (f"{paths.root}/instances", paths.public):
-        for name in files.list_directory(directory):
-            if name not in names and name != FRONT and not name.endswith(files.PARTIAL):
-                yield Resource("data", name, "purge", f"{directory}/{name}", f"chainsaw remove {name} --purge")
-    for name in files.list_directory(f"{paths.own_files}/removed"):
-        plain = name.removesuffix(".yaml")
-        yield Resource("file", name, "purge", f"{paths.own_files}/removed/{name}", f"chainsaw remove {plain} --purge")
-    for name in files.list_directory(f"{paths.own_files}/notes"):
-        plain = name.removesuffix(".md")
-        if plain not in names and not files.exists(paths.removed_file(plain)):
-            yield Resource("note", name, "purge", f"{paths.own_files}/notes/{name}", f"chainsaw remove {plain} --purge")
-    yield from _unused_by(account, manifest, manifest.hosts)
+    for name in sorted(names_on_disk(paths) - manifest.instances.keys() - declared_names(paths)):
+        left = left_of(paths, name)
+        roots = outermost(item.place for item in left)
+        yield from (replace(item, reason=f"chainsaw remove {name} --purge") for item in left if item.place in roots)
+    yield from (replace(item, reason="chainsaw remove --orphans") for item in unused_resources(account, manifest))
 
 
 def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
@@ -174,20 +173,18 @@ def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
             yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
 
 
-def _unused_by(account: Account, manifest: Manifest, hosts: frozenset[str]) -> Iterator[Resource]:
+def unused_resources(account: Account, manifest: Manifest) -> list[Resource]:
+    """Return what no instance uses and holds no data: certificates, recipes, images and leftovers."""
     paths = account.paths
-    prune = "chainsaw remove --orphans"
-    for host in files.list_directory(paths.certificates):
-        if host not in hosts:
-            yield Resource("certificate", host, "purge", f"{paths.certificates}/{host}", prune)
-    for place in unused_static(paths, manifest):
-        yield Resource("static", place.rpartition("/")[2], "purge", place, prune)
-    for place in unused_recipes(account, manifest):
-        yield Resource("recipe", place.removeprefix(f"{paths.recipes}/"), "purge", place, prune)
-    for reference in unused_images_of(account, manifest):
-        yield Resource("image", reference, "purge", "", prune)
-    for place in files.partial_files(paths.root):
-        yield Resource("leftover", place.rpartition("/")[2], "purge", place, prune)
+    hosts = [host for host in files.list_directory(paths.certificates) if host not in manifest.hosts]
+    certificates = [item for host in hosts for item in certificates_of(host, paths) if files.exists(item.place)]
+    static = [("static", place.rpartition("/")[2], place) for place in unused_static(paths, manifest)]
+    below = f"{paths.recipes}/"
+    recipes = [("recipe", place.removeprefix(below), place) for place in unused_recipes(account, manifest)]
+    images = [("image", reference, "") for reference in unused_images_of(account, manifest)]
+    leftovers = [("leftover", place.rpartition("/")[2], place) for place in files.partial_files(paths.root)]
+    rest: list[tuple[str, str, str]] = [*static, *recipes, *images, *leftovers]
+    return [*certificates, *(Resource(kind, name, "purge", place) for kind, name, place in rest)]
 
 
 def unused_static(paths: Paths, manifest: Manifest) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
-from chainsaw.host.observe import issued_record
-from chainsaw.work.inspect.inventory import unused_images_of, unused_recipes, unused_static
+from chainsaw.work.inspect.inventory import unused_resources
 from chainsaw.work.result import Reporter, Result
 
 
@@ -21,23 +20,12 @@ def prune(account: Account, report: Reporter) -> Result:
 
 def prune_unused(account: Account) -> list[str]:
     """Delete what no instance uses; return what that was."""
-    paths, manifest = account.paths, account.current()
-    hosts = set(files.list_directory(paths.certificates)) - manifest.hosts
-    with account.steps.step("sweep certificates"):
-        drop_certificates(account, hosts)
-    places = [*unused_static(paths, manifest), *unused_recipes(account, manifest), *files.partial_files(paths.root)]
-    for place in places:
-        with account.steps.step(f"sweep {place}"):
-            files.remove_whatever(place)
-    images = unused_images_of(account, manifest)
-    with account.steps.step("sweep images"):
+    unused = unused_resources(account, account.current())
+    for item in unused:
+        if item.place:
+            with account.steps.step(f"delete {item.place}"):
+                files.remove_whatever(item.place)
+    images = [item.name for item in unused if item.kind == "image"]
+    with account.steps.step("delete images"):
         account.podman.remove_images(images)
-    return [*sorted(f"certificate {host}" for host in hosts), *places, *images]
-
-
-def drop_certificates(account: Account, hosts: set[str]) -> None:
-    """Delete the certificates of hosts, but for those that an instance has."""
-    paths, manifest = account.paths, account.current()
-    for host in sorted(hosts - manifest.hosts):
-        files.remove_tree(f"{paths.certificates}/{host}")
-        files.remove(issued_record(paths, host))
+    return [f"{item.kind} {item.name}" if item.kind == "certificate" else item.place or item.name for item in unused]

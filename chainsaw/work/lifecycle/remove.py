@@ -7,15 +7,18 @@ from chainsaw.host import files, usage
 from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
 from chainsaw.host.store import operations
-from chainsaw.model.names import FRONT, check_instance
-from chainsaw.model.paths import Paths
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.names import check_instance
 from chainsaw.model.quantity import bytes_for_people
+from chainsaw.plan.in_use import in_use
+from chainsaw.plan.resources import outermost, purged, resources_of
 from chainsaw.work.apply.apply import Session, applied, apply, settle
 from chainsaw.work.apply.instances import former_instances
 from chainsaw.work.config.names import declared_names, no_instance
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
 from chainsaw.work.inspect.inventory import PATIENCE, inventory
-from chainsaw.work.lifecycle.prune import drop_certificates, prune_unused
+from chainsaw.work.inspect.on_disk import data_places, left_of, names_on_disk, subject_of
+from chainsaw.work.lifecycle.prune import prune_unused
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.result import Reporter, Request, Result, Table
 
@@ -64,14 +67,10 @@ def check_known(account: Account, name: str) -> list[str]:
         check_instance(name)
     except ValueError as error:
         raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
-    paths = account.paths
-    places = [place for place in (paths.instance(name), f"{paths.public}/{name}") if files.exists(place)]
-    current = account.current().instances
-    left = files.exists(paths.removed_file(name)) or files.exists(paths.notes_file(name))
-    if not (places or left or name in current or name in declared_names(paths)):
-        known = declared_names(paths) | current.keys() | set(files.list_directory(f"{paths.root}/instances"))
-        raise no_instance(paths, name, known - {FRONT})
-    return places
+    paths, current = account.paths, account.current().instances
+    if not left_of(paths, name) and name not in current:
+        raise no_instance(paths, name, declared_names(paths) | current.keys() | names_on_disk(paths))
+    return data_places(paths, name)
 
 
 def purge(account: Account, name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
@@ -82,19 +81,12 @@ def purge(account: Account, name: str, request: Request, report: Reporter, catal
     """
     paths, steps = account.paths, account.steps
     before = account.current()
-    hosts = set(before.instances[name].hosts) if name in before.instances else set()
     removed = remove(account, name, request, report, catalog)
     if removed.exit is not Exit.OK:
         raise ChainsawError(list(removed.diagnostics), removed.exit)
     with locked(paths.lock, f"chainsaw remove {name} --purge", wait=request.wait, waiting=report.note):
         report.doing(f"deleting what was {name}'s")
-        with steps.step("delete data"):
-            account.podman.remove_trees(_data_of(paths, name))
-        for place in (paths.removed_file(name), paths.notes_file(name)):
-            with steps.step(f"delete {place}"):
-                files.remove(place)
-        with steps.step("delete certificates"):
-            drop_certificates(account, hosts)
+        _delete(account, name, before)
         pruned = prune_unused(account) if request.recorded else []
         change = ChangeRecord(
             "purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name))
@@ -103,23 +95,35 @@ def purge(account: Account, name: str, request: Request, report: Reporter, catal
             problems = commit_change(account, change) if request.recorded else []
         # As long as anything is left, its ids are not given to another, and its name is known to a second attempt.
         with steps.step("delete the record"):
-            files.remove_tree(paths.instance(name))
+            for place in outermost(item.place for item in purged(left_of(paths, name))):
+                files.remove_whatever(place)
     data = {"instance": name, "deleted": [*removed.data["data"], *pruned]}
     lines = (f"{name} is deleted for good", *(f"  and what nobody uses any more: {item}" for item in pruned))
     return Result(data, lines, (*removed.diagnostics, *problems))
 
 
-def _data_of(paths: Paths, name: str) -> list[str]:
-    """Return where an instance's data is, but for the record of its ids."""
-    own = [f"{paths.instance(name)}/{entry}" for entry in files.list_directory(paths.instance(name))]
-    return [f"{paths.public}/{name}", *(place for place in own if place != paths.record(name))]
+def _delete(account: Account, name: str, before: Manifest) -> None:
+    """Delete what is an instance's, as it was applied before, but for what is to be deleted last."""
+    paths, rest = account.paths, account.current().instances.values()
+    subject = subject_of(paths, name, before, in_use(list(rest), (), ()))
+    own = [item.place for item in purged(resources_of(subject)) if not item.last and files.exists(item.place)]
+    directories = [place for place in outermost(own) if files.is_directory(place)]
+    with account.steps.step("delete data"):
+        account.podman.remove_trees(directories)
+    for place in outermost(own):
+        if place not in directories:
+            with account.steps.step(f"delete {place}"):
+                files.remove(place)
 
 
 def deleted_by(account: Account, name: str) -> Result:
     """Return what a purge would delete, with sizes; raise ChainsawError when there is nothing of this name."""
-    places = check_known(account, name)
+    check_known(account, name)
     if name in account.current().instances:
         return inventory(account, name)
-    sizes = usage.disk_usage(places, account.runtime, PATIENCE)
-    rows = tuple(("data", place, bytes_for_people(sizes.get(place))) for place in places)
-    return Result({"instance": name}, table=Table(("what", "name", "size"), rows))
+    left = left_of(account.paths, name)
+    places = outermost(item.place for item in left)
+    sizes = usage.disk_usage([place for place in places if files.is_directory(place)], account.runtime, PATIENCE)
+    shown = {item.place: item.kind for item in left if item.place in places}
+    rows = [(kind, place, bytes_for_people(sizes[place]) if place in sizes else "") for place, kind in shown.items()]
+    return Result({"instance": name}, table=Table(("what", "name", "size"), tuple(rows)))

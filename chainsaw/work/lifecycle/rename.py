@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
@@ -16,6 +16,7 @@ from chainsaw.load.edit import with_key, without_key
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import check_instance
 from chainsaw.model.paths import Paths
+from chainsaw.plan.resources import Resource, copies, moves, resources_of
 from chainsaw.plan.state import processes_of
 from chainsaw.work.apply.apply import apply
 from chainsaw.work.config.edit import target_of
@@ -23,6 +24,7 @@ from chainsaw.work.config.names import applied_instance, declared_names, instanc
 from chainsaw.work.config.new import check_text
 from chainsaw.work.data.secrets import bring_in, declared_secrets
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
+from chainsaw.work.inspect.on_disk import left_of, subject_of
 from chainsaw.work.lifecycle.remove import remove
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.result import Reporter, Request, Result
@@ -36,10 +38,8 @@ def _check_new(paths: Paths, name: str) -> None:
         check_instance(name)
     except ValueError as error:
         raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
-    taken = [paths.instance_file(name), paths.removed_file(name), paths.instance(name), f"{paths.public}/{name}"]
-    for place in taken:
-        if files.exists(place):
-            raise _taken(name, place)
+    for item in left_of(paths, name):
+        raise _taken(name, item.place)
 
 
 def _taken(name: str, place: str) -> ChainsawError:
@@ -86,13 +86,7 @@ def _moves(paths: Paths, name: str, new: str) -> list[tuple[str, str]]:
 
     Raise ChainsawError when something is there already.
     """
-    moves = (
-        (paths.instance(name), paths.instance(new)),
-        (f"{paths.public}/{name}", f"{paths.public}/{new}"),
-        (paths.notes_file(name), paths.notes_file(new)),
-        (paths.removed_file(name), paths.instance_file(new)),
-    )
-    left = [(old, place) for old, place in moves if files.exists(old)]
+    left = moves(left_of(paths, name), new)
     for _, place in left:
         if files.exists(place):
             raise _taken(new, place)
@@ -124,7 +118,8 @@ def clone(account: Account, name: str, new: str, route: str, request: Request, r
         return prepared
     manifest = account.current()
     target = manifest.instances[new]
-    _while_down(source, lambda: _copy_volumes(account, source, target, report), report)
+    copied = copies(resources_of(subject_of(paths, name, manifest)), new)
+    _while_down(source, lambda: _copy(account, copied, (source.block, target.block), report), report)
     _take_secrets(account, source, target)
     files.write_atomic(paths.instance_file(new), text.encode(), 0o600)
     result = apply(account, Request((new,), command="clone", why=request.why), report)
@@ -152,12 +147,17 @@ def _while_down(deployment: Deployment, work: Callable[[], None], report: Report
                 manager.start(up, deployment.start_timeout + 30.0)
 
 
-def _copy_volumes(account: Account, source: Deployment, target: Deployment, report: Reporter) -> None:
-    places = {item.name: item.path for item in target.volumes}
-    for volume in source.volumes:
-        if volume.name in places and files.exists(volume.path):
-            report.doing(f"copying {volume.name}")
-            copy_tree(account.podman, volume.path, places[volume.name], source.block, target.block)
+def _copy(
+    account: Account,
+    copied: Sequence[tuple[Resource, str]],
+    blocks: tuple[int | None, int | None],
+    report: Reporter,
+) -> None:
+    podman = account.podman
+    for item, place in copied:
+        if files.exists(item.place):
+            report.doing(f"copying {item.name}")
+            copy_tree(podman, item.place, place, *blocks)
 
 
 def _take_secrets(account: Account, source: Deployment, target: Deployment) -> None:

@@ -1,0 +1,40 @@
+"""What is on the disk under the name of an instance, whether it is applied or not."""
+
+from __future__ import annotations
+
+from chainsaw.host import files
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.names import FRONT
+from chainsaw.model.paths import Paths
+from chainsaw.plan.in_use import InUse
+from chainsaw.plan.observed import EMPTY
+from chainsaw.plan.resources import NOTHING, Resource, Subject, directories_of_names, resources_of
+
+
+def subject_of(paths: Paths, name: str, manifest: Manifest = EMPTY, others: InUse = NOTHING) -> Subject:
+    """Return an instance with what is in its directories."""
+    own = paths.instance(name)
+    directories = (own, f"{own}/volumes", f"{own}/secrets", f"{paths.public}/{name}")
+    present = [f"{place}/{entry}" for place in directories for entry in files.list_directory(place)]
+    return Subject(name, paths, frozenset(present), manifest, others)
+
+
+def left_of(paths: Paths, name: str) -> list[Resource]:
+    """Return what is on the disk under a name, also of an instance that is not applied any more."""
+    return [item for item in resources_of(subject_of(paths, name)) if item.place and files.exists(item.place)]
+
+
+def data_places(paths: Paths, name: str) -> list[str]:
+    """Return the directories in which an instance has data."""
+    return [item.place for item in left_of(paths, name) if item.kind == "data"]
+
+
+def names_on_disk(paths: Paths) -> set[str]:
+    """Return the names under which something is on the disk that a purge would delete."""
+    found = {
+        entry.removesuffix(ending)
+        for directory, ending in directories_of_names(paths)
+        for entry in files.list_directory(directory)
+        if entry.endswith(ending)
+    }
+    return {name for name in found if name != FRONT and not name.endswith(files.PARTIAL)}
