@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from chainsaw.compile.context import Shared
-from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.instance import CompiledInstance
+from chainsaw.compile.intent import CompiledIntent, compile_intent
 from chainsaw.errors import ChainsawError, Exit, host_lacks
 from chainsaw.host import facts
 from chainsaw.host.account import Account
@@ -31,10 +30,9 @@ from chainsaw.work.apply.record import Outcome, record, record_inputs
 from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.apply.unchanged import inputs_digest
 from chainsaw.work.apply.worker import Worker
-from chainsaw.work.config.inputs import Compiled, compile_intent, read_intent
+from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
-from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Request, Result
 
 
@@ -54,11 +52,10 @@ class Session:
 
     user: Account
     catalog: Catalog
-    shared: Shared
     manager: UserManager
     report: Reporter
-    compiled: Compiled
-    inputs: str
+    compiled: CompiledIntent
+    digest: str
     request: Request
     done: list[act.Step] = field(default_factory=list)
 
@@ -74,12 +71,9 @@ class Session:
 
     def plan_for(self, instances: Mapping[str, CompiledInstance]) -> Plan:
         """Return what lies between the host as it is and some compiled instances."""
-        paths, site = self.user.paths, self.compiled.intent.site
-        block = self.compiled.blocks[FRONT]
+        paths = self.user.paths
         with self.steps.timed("compile the site"):
-            manifest, tree = compile_site(
-                instances, site, block, self.compiled.host, self.shared, self.compiled.intent.site_text
-            )
+            manifest, tree = self.compiled.site(instances)
         with self.steps.timed("look at the host"):
             observed = observe(paths, manifest, self.manager)
         recorded = records.read_blocks(paths)
@@ -98,7 +92,7 @@ def apply(account: Account, request: Request, report: Reporter, catalog: Catalog
         result = settle(session, select(session.user.paths, session.compiled.instances, former, request.names), former)
         if result.exit is Exit.OK and not request.names and not request.dry_run:
             with session.steps.step("record what was compiled"):
-                record_inputs(session.user.paths, session.compiled, session.inputs)
+                record_inputs(session.user.paths, session.compiled.inputs, session.digest)
         return result
 
     return applied(account, request, report, declared, catalog)
@@ -128,17 +122,18 @@ def _in_session(
     user: Account, request: Request, report: Reporter, work: Callable[[Session], Result], catalog: Catalog
 ) -> Result:
     with user.steps.timed("read your files"):
-        inputs = inputs_digest(user)
-        intent = read_intent(user, catalog)
-    podman = facts.podman_version(user.paths)
+        digest = inputs_digest(user)
+        inputs = read_inputs(user, catalog)
     with UserManager() as manager:
-        ports = (intent.site.ports.http, intent.site.ports.https)
-        lacking = facts.missing_from_host(user.name, user.paths, ports, podman, manager.version)
+        ports = inputs.intent.site.ports
+        lacking = facts.missing_from_host(
+            user.name, user.paths, (ports.http, ports.https), inputs.host.podman, manager.version
+        )
         if lacking:
             raise host_lacks(lacking)
         with user.steps.timed("compile the instances"):
-            compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), user.ranges, podman)
-        return work(Session(user, catalog, shared_files(), manager, report, compiled, inputs, request))
+            compiled = compile_intent(inputs)
+        return work(Session(user, catalog, manager, report, compiled, digest, request))
 
 
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
@@ -146,7 +141,7 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
     failures: Failures = {}
     while True:
         plan = session.plan_for(instances)
-        ports = session.compiled.intent.site.ports
+        ports = session.compiled.inputs.intent.site.ports
         refuse(session.user.paths, ports, plan.manifest, plan.observed, session.overwrites)
         if session.request.dry_run:
             explaining = session.user.paths if session.request.explained else None
@@ -191,10 +186,10 @@ def worker_for(session: Session, manifest: Manifest, tree: Tree) -> Worker:
         manager=session.manager,
         podman=user.podman,
         catalog=session.catalog,
-        images=Images(paths, user.podman, session.catalog, session.shared, session.report),
+        images=Images(paths, user.podman, session.catalog, session.compiled.inputs.shared, session.report),
         steps=session.steps,
         report=session.report,
-        https=session.compiled.intent.site.ports.https,
+        https=session.compiled.inputs.intent.site.ports.https,
         node=facts.node(),
         manifest=manifest.model_copy(update={"number": generations.current_number(paths)}),
         tree=tree,
