@@ -11,16 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from chainsaw.compile.context import Host, Job, Shared
-from chainsaw.compile.front.site import compile_site
-from chainsaw.compile.instance import compile_instance
-from chainsaw.errors import ChainsawError, host_lacks, in_file_order, invalid
-from chainsaw.load.recipe import instance_bundle
+from chainsaw.compile.blocks import ranges_in
+from chainsaw.compile.context import Host, Shared
+from chainsaw.compile.intent import Inputs, bundles_of, compile_intent
 from chainsaw.load.site import load_intent
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
-from chainsaw.plan.blocks import allocate, overlapping, parse_ranges
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.shipped import shared_files
 
@@ -30,15 +27,20 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("chainsaw", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("chainsaw")
 
+LONGEST = ("test_applications", "proofs 0", "proofs 1", "proofs 2", "proofs 3", "test_doctor", "test_lifecycle")
+"""The groups of tests that take longest, in that order."""
+
 FACTS: dict[str, Any] = {
     "home": "/home/admin",
     "user": "admin",
+    "uid": 1000,
     "podman": [5, 4],
     "processors": 2,
     "ipv6": True,
     "subuid": ["admin:100000:65536", "admin:524288:4194304"],
     "subgid": ["admin:100000:65536", "admin:524288:4194304"],
     "recorded": {},
+    "secrets": [],
 }
 
 
@@ -54,6 +56,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(argument, cases, ids=[path.name for path in cases])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs a module in one go, or the part of it that is marked as a group; what takes longest comes first.
+
+    The others run the unit tests while the first may still make the stages of tests/system/stage.py.
+    """
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        mark = item.get_closest_marker("xdist_group")
+        group = str(mark.args[0]) if mark else item.path.stem
+        if mark is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+        system = item.get_closest_marker("system") is not None
+        rank = LONGEST.index(group) if group in LONGEST else len(LONGEST)
+        return (1, 0) if not system else (0 if rank == 0 else 2, rank)
+
+    items.sort(key=place)
+
+
 @dataclass(frozen=True, repr=False)
 class Site:
     """A compiled case."""
@@ -67,30 +87,30 @@ class Site:
         return self.tree[path].content.decode()
 
 
-def compile_case(directory: Path) -> Site:
-    """Compile config/, recipes/, quadlets/ and host.json of a case; what is absent is what is shipped, or nothing."""
+def inputs_of_case(directory: Path) -> Inputs:
+    """Return what config/, recipes/, quadlets/ and host.json of a case are; what is absent is shipped, or nothing."""
     facts = FACTS | (json.loads(_read(directory / "host.json") or "{}"))
     catalog = Catalog(str(directory / "recipes") if (directory / "recipes").is_dir() else None)
-    shared = _with_templates(shared_files(), directory / "quadlets")
     files = {f"instances/{path.name}": path.read_text() for path in directory.glob("config/instances/*.yaml")}
     intent = load_intent(("site.yaml", _read(directory / "config/site.yaml")), files, catalog)
-    host = Host(Paths.of(facts["home"], {}), tuple(facts["podman"]), facts["processors"], facts["ipv6"])
-    bundles = {
-        name: instance_bundle(catalog[file.instance.recipe], file.instance)
-        for name, file in sorted(intent.instances.items())
-    }
-    needy = [name for name, bundle in bundles.items() if bundle.recipe.components]
-    blocks = _blocks(facts, needy)
-    instances, problems = {}, []
-    for name, file in sorted(intent.instances.items()):
-        try:
-            instances[name] = compile_instance(Job(file, bundles[name], intent.site, blocks.get(name), host, shared))
-        except ChainsawError as error:
-            problems += error.diagnostics
-    if problems:
-        raise invalid(in_file_order(problems))
-    manifest, tree = compile_site(instances, intent.site, blocks["front"], host, shared, intent.site_text)
-    return Site(manifest, tree, host.paths, {name: block.start for name, block in blocks.items()})
+    return Inputs(
+        intent=intent,
+        bundles=bundles_of(intent, catalog),
+        user=facts["user"],
+        ranges=ranges_in(facts["user"], facts["uid"], "\n".join(facts["subuid"]), "\n".join(facts["subgid"])),
+        recorded=facts["recorded"],
+        host=Host(Paths.of(facts["home"], {}), tuple(facts["podman"]), facts["processors"], facts["ipv6"]),
+        shared=_with_templates(shared_files(), directory / "quadlets"),
+        secrets=frozenset(facts["secrets"]),
+    )
+
+
+def compile_case(directory: Path) -> Site:
+    """Compile a case as apply would."""
+    compiled = compile_intent(inputs_of_case(directory))
+    manifest, tree = compiled.site(compiled.instances)
+    blocks = {name: block.start for name, block in compiled.blocks.items()}
+    return Site(manifest, tree, compiled.inputs.host.paths, blocks)
 
 
 def _read(path: Path) -> str | None:
@@ -100,17 +120,6 @@ def _read(path: Path) -> str | None:
 def _with_templates(shared: Shared, directory: Path) -> Shared:
     own = {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*.j2")}
     return Shared({**shared.templates, **own}, shared.images)
-
-
-def _blocks(facts: dict[str, Any], needy: list[str]) -> Any:
-    own, problems = {}, []
-    for kind in ("subuid", "subgid"):
-        every = parse_ranges("\n".join(facts[kind]))
-        own[kind] = [item for item in every if item.owner == facts["user"]]
-        problems += overlapping(own[kind], every, f"/etc/{kind}")
-    if problems:
-        raise host_lacks(problems)
-    return allocate(["front", *needy], facts["recorded"], own["subuid"], own["subgid"], facts["user"])
 
 
 @pytest.fixture
@@ -123,6 +132,12 @@ def update(request: pytest.FixtureRequest) -> bool:
 def compiled() -> Callable[[Path], Site]:
     """Return the function that compiles a case's directory."""
     return compile_case
+
+
+@pytest.fixture(scope="session")
+def inputs_of() -> Callable[[str], Inputs]:
+    """Return the function that reads the inputs of a golden case."""
+    return lambda name: inputs_of_case(ROOT / "tests/golden" / name)
 
 
 @pytest.fixture(scope="session")

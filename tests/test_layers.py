@@ -17,8 +17,8 @@ MAY_IMPORT = {
     "load": ("errors", "model", "load"),
     "compile": ("errors", "model", "load", "compile"),
     "plan": ("errors", "model", "plan"),
-    "checks": ("errors", "model", "plan", "checks"),
-    "host": ("errors", "model", "plan.observed", "plan.blocks", "checks.observed", "host"),
+    "checks": ("errors", "model", "compile.blocks", "plan", "checks"),
+    "host": ("errors", "model", "compile.blocks", "plan.observed", "checks.observed", "host"),
     "work": ("errors", "model", "load", "compile", "plan", "checks", "host", "work"),
     "cli": ("errors", "model", "host.account", "work", "cli"),
     "__main__": ("cli.main",),
@@ -179,3 +179,8 @@ def test_the_account_is_built_by_the_command_line_alone():
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "this_account"
     }
     assert users == {"cli"}
+
+
+def test_a_site_is_compiled_in_one_place():
+    users = [name for path, name in zip(MODULES, NAMES, strict=True) if "chainsaw.compile.front.site" in imports(path)]
+    assert users == ["chainsaw/compile/intent.py"]

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from chainsaw.checks.check import Check, some
 from chainsaw.checks.observed import Files, IdNames, ImageStore, JournalStore
+from chainsaw.compile.blocks import allocate, free_blocks, overlapping, parse_ranges
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.names import FRONT
 from chainsaw.model.quantity import bytes_for_people
-from chainsaw.plan.blocks import allocate, free_blocks, overlapping, parse_ranges
 
 SPARE = 4
 """So many more instances should find a block."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chainsaw.host.facts import Ranges, ranges_of
+from chainsaw.host.facts import ranges_of
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations
+from chainsaw.model.block import Ranges
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 

@@ -8,41 +8,24 @@ import pwd
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from chainsaw.errors import Diagnostic, host_lacks
 from chainsaw.host import files, process
-from chainsaw.model.block import Range
+from chainsaw.model.block import Ranges
 from chainsaw.model.keys import Version
 from chainsaw.model.paths import Paths
-from chainsaw.plan.blocks import overlapping, parse_ranges
 
 PODMAN_FLOOR: Version = (5, 4)
 SYSTEMD_FLOOR = 254
 PORT_START = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 
-@dataclass(frozen=True)
-class Ranges:
-    """The subordinate ids of one user."""
-
-    uids: Sequence[Range]
-    gids: Sequence[Range]
-
-
 def ranges_of(user: str, uid: int) -> Ranges:
     """Return a user's subordinate ranges; raise ChainsawError when another user's overlap them."""
-    found, problems = {}, []
-    for file in ("/etc/subuid", "/etc/subgid"):
-        every = [
-            Range(user, item.start, item.count) if item.owner == str(uid) else item
-            for item in parse_ranges(files.read_text(file) or "")
-        ]
-        found[file] = [item for item in every if item.owner == user]
-        problems += overlapping(found[file], every, file)
-    if problems:
-        raise host_lacks(problems)
-    return Ranges(found["/etc/subuid"], found["/etc/subgid"])
+    # An apply that has nothing to do needs no ranges.
+    from chainsaw.compile.blocks import ranges_in
+
+    return ranges_in(user, uid, files.read_text("/etc/subuid") or "", files.read_text("/etc/subgid") or "")
 
 
 def asking_user() -> str:

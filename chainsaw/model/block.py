@@ -27,6 +27,14 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Ranges:
+    """The subordinate ids of one user."""
+
+    uids: Sequence[Range]
+    gids: Sequence[Range]
+
+
+@dataclass(frozen=True)
 class Block:
     """The ids of one instance: `start` on the host is 0 in its containers."""
 

@@ -56,7 +56,6 @@ ELSEWHERE = {
     "no-rotation": "work/test_secrets.py::test_what_cannot_be_changed_is_refused",
     "no-secret": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
     "no-source": "work/test_catalog.py::test_a_name_of_no_source_is_not_found",
-    "no-site-secret": "system/test_mail.py::test_a_password_that_nobody_has_set_is_asked_for_before_any_effect",
     "no-storage": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
     "no-trial": "cli/test_recipe_verbs.py::test_there_is_nothing_to_resume_where_no_test_waits_for_a_reboot",
     "no-user": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",

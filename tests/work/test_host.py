@@ -121,7 +121,8 @@ def session(goldens, paths):
         def plan_for(instances):
             return Plan(manifest, site.tree, observed, make_plan(Wanted(manifest, {}, site.paths), observed))
 
-        compiled = SimpleNamespace(intent=SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2))))
+        intent = SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2)))
+        compiled = SimpleNamespace(inputs=SimpleNamespace(intent=intent))
         request = Request((), dry_run, force)
         user = SimpleNamespace(paths=paths)
         return SimpleNamespace(
@@ -154,10 +155,10 @@ def test_a_port_that_is_taken_stops_apply_before_any_effect(session):
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         asked = session(Observed())
-        asked.compiled.intent.site.ports.https = listener.getsockname()[1]
+        asked.compiled.inputs.intent.site.ports.https = listener.getsockname()[1]
         assert codes(settle, asked, {}, {}) == ["port-occupied"]
         asked = session(Observed(units={"chainsaw-front.socket": "active"}))
-        asked.compiled.intent.site.ports.https = listener.getsockname()[1]
+        asked.compiled.inputs.intent.site.ports.https = listener.getsockname()[1]
         assert settle(asked, {}, {}).exit is Exit.OK
 
 

@@ -34,10 +34,12 @@ class Manager:
     def stop(self, names, timeout):
         self.log.extend(f"stop {name}" for name in names)
 
-    def start(self, units, timeout, others=()):
-        assert timeout > 0
+    def begin(self, units):
         self.log.extend(f"{'restart' if again else 'start'} {name}" for name, again in units)
-        names = [*(name for name, _ in units), *others]
+        return {}
+
+    def settle(self, names, timeout):
+        assert timeout > 0
         return {name: "failed" if name in self.broken else "active" for name in names}
 
 
@@ -70,7 +72,9 @@ class Host:
 
     @property
     def images(self):
-        return SimpleNamespace(obtain=lambda needs: self.log.append(f"obtain {len(needs)}"))
+        return SimpleNamespace(
+            obtain=lambda needs: self.log.append(f"obtain {len(needs)}"), is_known=lambda need: False
+        )
 
     def last_words(self, unit, since):
         assert since > 0

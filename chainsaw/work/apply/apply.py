@@ -8,9 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from chainsaw.compile.context import Shared
-from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.instance import CompiledInstance
+from chainsaw.compile.intent import CompiledIntent, compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts
 from chainsaw.host.account import Account
@@ -31,11 +30,10 @@ from chainsaw.work.apply.record import Outcome, record, record_inputs
 from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.apply.unchanged import inputs_digest
 from chainsaw.work.apply.worker import Worker
-from chainsaw.work.config.inputs import Compiled, compile_intent, read_intent
+from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.locks import holding, preparing, site, take_free
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
-from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Request, Result
 
 
@@ -45,20 +43,21 @@ class Session:
 
     user: Account
     catalog: Catalog
-    shared: Shared
     manager: UserManager
     report: Reporter
-    compiled: Compiled
-    inputs: str
+    compiled: CompiledIntent
+    digest: str
     request: Request
     locks: ExitStack
     store: Images | None = None
+    provided: tuple[act.ProvideImage, ...] = ()
     done: list[act.Step] = field(default_factory=list)
 
     @cached_property
     def images(self) -> Images:
         """The image store, and what an earlier attempt of this command found of it."""
-        return self.store or Images(self.user.paths, self.user.podman, self.catalog, self.shared, self.report)
+        shared = self.compiled.inputs.shared
+        return self.store or Images(self.user.paths, self.user.podman, self.catalog, shared, self.report)
 
     @property
     def steps(self) -> Steps:
@@ -72,12 +71,9 @@ class Session:
 
     def plan_for(self, instances: Mapping[str, CompiledInstance]) -> Plan:
         """Return what lies between the host as it is and some compiled instances."""
-        paths, site = self.user.paths, self.compiled.intent.site
-        block = self.compiled.blocks[FRONT]
+        paths = self.user.paths
         with self.steps.timed("compile the site"):
-            manifest, tree = compile_site(
-                instances, site, block, self.compiled.host, self.shared, self.compiled.intent.site_text
-            )
+            manifest, tree = self.compiled.site(instances)
         with self.steps.timed("look at the host"):
             observed = observe(paths, manifest, self.manager)
         recorded = records.read_blocks(paths)
@@ -96,7 +92,7 @@ def apply(account: Account, request: Request, report: Reporter, catalog: Catalog
         result = settle(session, select(session.user.paths, session.compiled.instances, former, request.names), former)
         if result.exit is Exit.OK and not request.names and not request.dry_run:
             with session.steps.step("record what was compiled"):
-                record_inputs(session.user.paths, session.compiled, session.inputs)
+                record_inputs(session.user.paths, session.compiled.inputs, session.digest)
         return result
 
     return applied(account, request, report, declared, catalog)
@@ -113,8 +109,7 @@ def applied(
 
     The work is begun again, from the files on, once it has waited: for whoever works on its instances, or for images.
     """
-    steps, catalog = account.steps, catalog or catalog_of(account.paths)
-    begin = partial(_in_session, account, request, report, work, catalog)
+    steps, begin = account.steps, partial(_in_session, account, request, report, work, catalog)
     began = time.monotonic()
     if request.dry_run:
         return with_timings(begin(ExitStack(), None), request, steps, began)
@@ -129,10 +124,10 @@ def applied(
                     locks.enter_context(holding(account, unready.names, command, report, wait=request.wait))
                 if unready and unready.missing:
                     locks.enter_context(preparing(account, command, report, wait=request.wait))
-                    _obtain(account, unready.images, unready.missing)
+                    _obtain(account, unready.store, [action.need for action in unready.missing])
                 locks.enter_context(site(account, command, report, wait=request.wait))
                 try:
-                    return with_timings(begin(locks, unready.images if unready else None), request, steps, began)
+                    return with_timings(begin(locks, unready), request, steps, began)
                 except NotReadyError as problem:
                     unready = problem
 
@@ -158,22 +153,25 @@ def _in_session(
     request: Request,
     report: Reporter,
     work: Callable[[Session], Result],
-    catalog: Catalog,
+    given: Catalog | None,
     locks: ExitStack,
-    store: Images | None,
+    earlier: NotReadyError | None,
 ) -> Result:
+    catalog = given or catalog_of(user.paths)
     with user.steps.timed("read your files"):
-        inputs = inputs_digest(user)
-        intent = read_intent(user, catalog)
-    podman = facts.podman_version(user.paths)
+        digest = inputs_digest(user)
+        inputs = read_inputs(user, catalog)
     with UserManager() as manager:
-        ports = (intent.site.ports.http, intent.site.ports.https)
-        lacking = facts.missing_from_host(user.name, user.paths, ports, podman, manager.version)
+        ports = inputs.intent.site.ports
+        lacking = facts.missing_from_host(
+            user.name, user.paths, (ports.http, ports.https), inputs.host.podman, manager.version
+        )
         if lacking:
             raise host_lacks(lacking)
         with user.steps.timed("compile the instances"):
-            compiled = compile_intent(user, intent, catalog, records.read_blocks(user.paths), user.ranges, podman)
-        return work(Session(user, catalog, shared_files(), manager, report, compiled, inputs, request, locks, store))
+            compiled = compile_intent(inputs)
+        known = (earlier.store, earlier.missing) if earlier else (None, ())
+        return work(Session(user, catalog, manager, report, compiled, digest, request, locks, *known))
 
 
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
@@ -181,7 +179,7 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
     failures: Failures = {}
     while True:
         plan = session.plan_for(instances)
-        ports = session.compiled.intent.site.ports
+        ports = session.compiled.inputs.intent.site.ports
         refuse(session.user.paths, ports, plan.manifest, plan.observed, session.overwrites)
         if session.request.dry_run:
             explaining = session.user.paths if session.request.explained else None
@@ -212,12 +210,16 @@ def _ready(session: Session, plan: Plan) -> Plan:
     An instance that is not to be changed, and on which another command works, is left to that command.
     """
     busy = take_free(session.locks, session.user, plan.touched, command_line(session.request), session.report)
-    missing = [need for need in plan.images(without=busy) if not session.images.is_known(need)]
-    if (busy & plan.changed or missing) and not session.done:
-        raise NotReadyError(frozenset(plan.changed), tuple(missing), session.images)
+    mine = plan.without(busy)
+    missing = [action for action in mine.images if not session.images.is_known(action.need)]
+    # Whoever is asked for some instances has their locks, and waits for no other.
+    waited = frozenset() if session.request.names else frozenset(plan.changed)
+    if (busy & waited or missing) and not session.done:
+        raise NotReadyError(waited, (*session.provided, *missing), session.images)
     for name in sorted(busy):
         session.report.note(f"{name} is left as it is: another command is at work on it")
-    return plan.without(busy)
+    provided, session.provided = session.provided, ()
+    return mine.after(action for action in provided if action.owner not in busy)
 
 
 def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
@@ -244,7 +246,7 @@ def worker_for(session: Session, manifest: Manifest, tree: Tree) -> Worker:
         images=session.images,
         steps=session.steps,
         report=session.report,
-        https=session.compiled.intent.site.ports.https,
+        https=session.compiled.inputs.intent.site.ports.https,
         node=facts.node(),
         manifest=manifest.model_copy(update={"number": generations.current_number(paths)}),
         tree=tree,

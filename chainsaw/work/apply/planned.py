@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
 from chainsaw.model.artifact import Tree
-from chainsaw.model.deployment import ImageNeed, Manifest
+from chainsaw.model.deployment import Manifest
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import Observed
 from chainsaw.work.recipes.images import Images
@@ -38,14 +38,19 @@ class Plan:
         """The instances for which something is to be done: those that change, and those that are not as they should."""
         return self.changed | {action.owner for action in self.actions if action.owner}
 
-    def images(self, without: Collection[str]) -> list[ImageNeed]:
-        """Return the images that are to be in the store before anything is changed, but for those of some instances."""
-        provided = [action for action in self.actions if isinstance(action, act.ProvideImage)]
-        return [action.need for action in provided if action.owner not in without]
+    @property
+    def images(self) -> list[act.ProvideImage]:
+        """The images that are to be in the store before anything is changed."""
+        return [action for action in self.actions if isinstance(action, act.ProvideImage)]
 
     def without(self, names: Collection[str]) -> Self:
         """Return the plan without what is to be done for some instances."""
         return replace(self, actions=[action for action in self.actions if action.owner not in names])
+
+    def after(self, provided: Iterable[act.ProvideImage]) -> Self:
+        """Return the plan with what was provided for it before it was made."""
+        every = [*(action for action in provided if action not in self.actions), *self.actions]
+        return replace(self, actions=sorted(every, key=lambda action: action.phase))
 
 
 @dataclass(eq=False)
@@ -53,5 +58,5 @@ class NotReadyError(Exception):
     """A plan cannot be carried out yet: other commands work on its instances, or images are missing from the store."""
 
     names: frozenset[str]
-    missing: tuple[ImageNeed, ...]
-    images: Images
+    missing: tuple[act.ProvideImage, ...]
+    store: Images

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chainsaw.compile.intent import Inputs
 from chainsaw.errors import Diagnostic
 from chainsaw.host import files
 from chainsaw.host.account import Account
@@ -13,7 +14,6 @@ from chainsaw.host.store import generations, operations, records
 from chainsaw.host.worktree import OWN
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
-from chainsaw.work.config.inputs import Compiled
 from chainsaw.work.history.history import ChangeRecord, commit_change, outcomes_of, paths_about
 from chainsaw.work.result import Request
 
@@ -62,12 +62,12 @@ def _change(request: Request, outcome: Outcome) -> ChangeRecord:
     )
 
 
-def record_inputs(paths: Paths, compiled: Compiled, inputs: str) -> None:
+def record_inputs(paths: Paths, inputs: Inputs, digest: str) -> None:
     """Write down from what the current generation was compiled, so that the next apply sees at once if it is idle."""
-    ports = compiled.intent.site.ports
+    ports = inputs.intent.site.ports
     recipes = files.directory_digest(paths.recipes)
     number, blocks = generations.current_number(paths), records.read_blocks(paths)
     known = records.Compiled(
-        number, inputs, blocks, recipes, compiled.watched, compiled.host.podman, (ports.http, ports.https)
+        number, digest, blocks, recipes, inputs.watched, inputs.host.podman, (ports.http, ports.https)
     )
     records.write_compiled(paths, known)

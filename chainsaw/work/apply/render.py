@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from chainsaw.compile.context import Host, Shared
-from chainsaw.compile.front.site import compile_site
+from dataclasses import replace
+
+from chainsaw.compile.intent import compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts, files
 from chainsaw.host.account import Account
-from chainsaw.host.store import records
-from chainsaw.model.block import SIZE, Range
-from chainsaw.model.names import FRONT
-from chainsaw.work.config.inputs import compile_intent, read_intent
+from chainsaw.model.block import SIZE, Range, Ranges
+from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.recipes.catalog import catalog_of
-from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Result
 
 ASSUMED = Range("", 196608, 64 * SIZE)
@@ -20,17 +18,11 @@ ASSUMED = Range("", 196608, 64 * SIZE)
 
 def render(account: Account, out: str | None) -> Result:
     """Compile what is declared and write it below a directory, or list it; without ranges, with assumed ids."""
-    catalog = catalog_of(account.paths)
-    intent = read_intent(account, catalog)
-    ranges = account.ranges
-    if sum(item.count for item in ranges.uids) < 2 * SIZE:
-        ranges = facts.Ranges([ASSUMED], [ASSUMED])
-    compiled = compile_intent(account, intent, catalog, records.read_blocks(account.paths), ranges, facts.PODMAN_FLOOR)
-    shared: Shared = shared_files()
-    host: Host = compiled.host
-    manifest, tree = compile_site(
-        compiled.instances, intent.site, compiled.blocks[FRONT], host, shared, intent.site_text
-    )
+    inputs = read_inputs(account, catalog_of(account.paths), facts.PODMAN_FLOOR)
+    if sum(item.count for item in inputs.ranges.uids) < 2 * SIZE:
+        inputs = replace(inputs, ranges=Ranges([ASSUMED], [ASSUMED]))
+    compiled = compile_intent(inputs)
+    manifest, tree = compiled.site(compiled.instances)
     if out is not None:
         if files.list_directory(out):
             raise ChainsawError(Diagnostic("not-empty", "the directory is not empty", out, hint=f"rm -r {out}"))

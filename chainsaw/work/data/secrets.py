@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
+from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
+from chainsaw.host.step import Steps
 from chainsaw.host.store import records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
@@ -90,7 +92,7 @@ def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Re
         report.doing(f"changing {key} of {name}")
         if rotation.command:
             _wake(account, deployment)
-        bring_in(account, deployment, place, rotation)
+        bring_in(account.podman, account.steps, deployment, place, rotation)
         if not rotation.command and deployment.serving != "stopped":
             restart(account, name, report)
     line = f"{key} of {name} is changed: chainsaw secret show {name} {key}"
@@ -153,9 +155,9 @@ def _wake(account: Account, deployment: Deployment) -> None:
         manager.start([(unit, False)], deployment.start_timeout + 30.0)
 
 
-def bring_in(account: Account, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:
+def bring_in(podman: Podman, steps: Steps, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:
     """Make a new value, let the application take it over, and only then make it the one in the file."""
-    coming, podman, steps = f"{place.path}{NEXT}", account.podman, account.steps
+    coming = f"{place.path}{NEXT}"
     if not files.exists(coming):
         with steps.step(f"make a new {place.key}"):
             podman.place([Placement(coming, 0o400, place.ids, files.random_text(place.length).encode())])

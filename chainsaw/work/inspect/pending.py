@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts
 from chainsaw.host.account import Account
-from chainsaw.host.store import records
 from chainsaw.model.deployment import Manifest
 from chainsaw.work.apply.unchanged import inputs_unchanged
 from chainsaw.work.config.names import declared_names
@@ -34,13 +32,11 @@ def pending(account: Account, manifest: Manifest) -> Pending:
 
 
 def _differing(account: Account, manifest: Manifest) -> frozenset[str]:
-    from chainsaw.work.config.inputs import compile_intent, read_intent
+    from chainsaw.compile.intent import compile_intent
+    from chainsaw.work.config.inputs import read_inputs
     from chainsaw.work.recipes.catalog import catalog_of
 
-    catalog = catalog_of(account.paths)
-    ranges, podman = account.ranges, facts.podman_version(account.paths)
-    intent = read_intent(account, catalog)
-    compiled = compile_intent(account, intent, catalog, records.read_blocks(account.paths), ranges, podman)
+    compiled = compile_intent(read_inputs(account, catalog_of(account.paths)))
     changed = set()
     for name, instance in compiled.instances.items():
         own = {path for path, owner in manifest.owners.items() if owner == name}

@@ -7,38 +7,32 @@ from dataclasses import replace
 
 from chainsaw.compile.context import Job
 from chainsaw.compile.deployment import image_needs
-from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.images import image_reference, recipe_build, shared_build
-from chainsaw.compile.instance import compile_instance
+from chainsaw.compile.intent import CompiledIntent, compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files
+from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.store import records
-from chainsaw.load.recipe import instance_bundle
-from chainsaw.model.block import Block
 from chainsaw.model.deployment import Deployment
-from chainsaw.model.names import FRONT
-from chainsaw.work.config.inputs import compile_intent, read_intent
-from chainsaw.work.config.names import applied_instance
+from chainsaw.work.config.inputs import read_inputs
+from chainsaw.work.config.names import applied_instance, declared_text
 from chainsaw.work.recipes.catalog import catalog_of
-from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Result
 
 
 def eject(account: Account, name: str, out: str) -> Result:
     """Write the files of an instance and of a front for it below a directory, with a page that says how to use them.
 
-    Data stays where it is. Raise ChainsawError for an unknown name, and when the directory is not empty.
+    Data stays where it is. Raise ChainsawError for a name that is not declared or not applied, and when the directory
+    is not empty.
     """
-    manifest = account.current()
-    deployment = applied_instance(account.paths, manifest, name)
+    deployment = applied_instance(account.paths, account.current(), name)
+    declared_text(account.paths, name)
     out = files.absolute_path(out)
     if files.list_directory(out):
         raise ChainsawError(Diagnostic("not-empty", "the directory is not empty", out, hint=f"rm -r {out}"))
-    job, front = _job(account, name, out)
-    instance = compile_instance(job)
-    shared = shared_files()
-    _, tree = compile_site({name: instance}, job.site, front, job.host, shared, None)
+    compiled = _compiled_for(account, out)
+    job = compiled.jobs[name]
+    _, tree = compiled.site({name: compiled.instances[name]})
     files.make_directory(out, 0o755)
     # What is mounted is named by its generation everywhere, and there is one only.
     files.write_tree(f"{out}/1", tree)
@@ -54,17 +48,11 @@ def eject(account: Account, name: str, out: str) -> Result:
     return Result({"instance": name, "out": out, "files": sorted(tree)}, lines)
 
 
-def _job(account: Account, name: str, out: str) -> tuple[Job, Block]:
-    """Return the instance as it is declared, to be compiled for a directory, and the block of the front."""
-    catalog = catalog_of(account.paths)
-    intent = read_intent(account, catalog)
-    ranges, podman = account.ranges, facts.podman_version(account.paths)
-    compiled = compile_intent(account, intent, catalog, records.read_blocks(account.paths), ranges, podman)
-    file = intent.instances[name]
-    host = replace(compiled.host, paths=replace(account.paths, ejected=out))
-    bundle = instance_bundle(catalog.bundle(file.instance.recipe), file.instance)
-    job = Job(file, bundle, intent.site, compiled.blocks.get(name), host, shared_files())
-    return job, compiled.blocks[FRONT]
+def _compiled_for(account: Account, out: str) -> CompiledIntent:
+    """Return what is declared, compiled for a directory, without the admin's site.yaml."""
+    inputs = read_inputs(account, catalog_of(account.paths))
+    host = replace(inputs.host, paths=replace(account.paths, ejected=out))
+    return compile_intent(replace(inputs, host=host, intent=replace(inputs.intent, site_text=None)))
 
 
 def _builds(job: Job) -> Iterator[tuple[str, dict[str, bytes], str]]:
@@ -97,9 +85,9 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield "254, and the subordinate ids and the settings that this account has already. Other instances stop.\n"
     yield "## Put them in place\n"
     yield "    systemctl --user stop chainsaw.target 'app@*' 'chainsaw-front*'"
-    yield f"    rm -f {paths.unit_links}/app@*"
+    yield f"    find {paths.unit_links} -lname '{paths.current}/units/*' -delete"
     yield f"    ln -sfn {out}/current/quadlets {paths.quadlet_link}"
-    yield f"    for unit in {out}/current/units/*; do ln -sf $unit {paths.unit_links}/; done"
+    yield f"    cp -rsf {out}/current/units/. {paths.unit_links}/"
     yield "    systemctl --user daemon-reload"
     yield "    systemctl --user start chainsaw.target\n"
     yield "It starts again after a reboot, as long as `chainsaw.target` is in"

@@ -195,4 +195,4 @@ def _renew_secrets(account: Account, target: Deployment) -> None:
     for secret in target.secrets:
         rotation = known[secret.key].rotate if secret.key in known else None
         if rotation is not None and rotation.command:
-            bring_in(account, target, secret, rotation)
+            bring_in(account.podman, account.steps, target, secret, rotation)

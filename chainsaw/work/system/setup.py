@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from chainsaw.compile.blocks import free_blocks, parse_ranges
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts, files, filesystem, journal, users
 from chainsaw.host.account import Account
@@ -15,7 +16,6 @@ from chainsaw.host.store import records
 from chainsaw.model.block import SIZE
 from chainsaw.model.names import FRONT, check_instance
 from chainsaw.model.paths import Paths
-from chainsaw.plan.blocks import free_blocks, parse_ranges
 from chainsaw.work.result import Reporter, Result
 
 SYSCTL = "/etc/sysctl.d/50-chainsaw.conf"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainsaw.compile.blocks import allocate, free_blocks, overlapping, parse_ranges
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.model.block import SIZE, Range
-from chainsaw.plan.blocks import allocate, free_blocks, overlapping, parse_ranges
 
 ADDUSER = Range("admin", 100000, 65536)
 

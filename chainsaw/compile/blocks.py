@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from chainsaw.errors import Diagnostic, host_lacks
-from chainsaw.model.block import SIZE, Block, Range
+from chainsaw.model.block import SIZE, Block, Range, Ranges
 
 SETUP = "sudo chainsaw setup"
 
@@ -88,6 +89,22 @@ def overlapping(own: Sequence[Range], every: Sequence[Range], file: str) -> list
                 hint = f"sudo usermod {flag} {other.start}-{other.end - 1} {other.owner}"
                 problems.append(Diagnostic("ranges-overlap", message, file, hint=hint))
     return problems
+
+
+def ranges_in(user: str, uid: int, subuid: str, subgid: str) -> Ranges:
+    """Return a user's ranges of the texts of subuid(5) and subgid(5); raise ChainsawError when another's overlap them.
+
+    A line may name its owner by number.
+    """
+    found, problems = [], []
+    for file, text in (("/etc/subuid", subuid), ("/etc/subgid", subgid)):
+        every = [replace(item, owner=user) if item.owner == str(uid) else item for item in parse_ranges(text)]
+        own = [item for item in every if item.owner == user]
+        problems += overlapping(own, every, file)
+        found.append(own)
+    if problems:
+        raise host_lacks(problems)
+    return Ranges(*found)
 
 
 def parse_ranges(text: str) -> list[Range]:

@@ -1,0 +1,130 @@
+"""From all that was read to a compiled site: each instance gets its block and is compiled, and all become a site."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from chainsaw.compile.blocks import allocate
+from chainsaw.compile.context import Host, Job, Shared
+from chainsaw.compile.front.site import compile_site
+from chainsaw.compile.instance import CompiledInstance, compile_instance
+from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
+from chainsaw.load.recipe import Bundle, instance_bundle
+from chainsaw.load.site import Intent
+from chainsaw.load.yaml import read_yaml
+from chainsaw.model.artifact import Artifact
+from chainsaw.model.block import Block, Ranges
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.names import FRONT
+from chainsaw.model.paths import Paths
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that a site is compiled from.
+
+    `bundles` are the recipes as each instance has them, `recorded` the first ids of the blocks by name, `ranges` the
+    user's. `secrets` are the names of the site's secrets that are set. For each directory of the admin's own that
+    something is made of, `admin_files` has the SHA-256 of each file in it, and `watched` a digest of its state.
+    """
+
+    intent: Intent
+    bundles: Mapping[str, Bundle]
+    user: str
+    ranges: Ranges
+    recorded: Mapping[str, int]
+    host: Host
+    shared: Shared
+    secrets: frozenset[str] = frozenset()
+    admin_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    watched: Mapping[str, str] = field(default_factory=dict)
+
+    def job(self, name: str, block: Block | None) -> Job:
+        """Return one instance to compile."""
+        file, bundle = self.intent.instances[name], self.bundles[name]
+        digests = {
+            volume: _files_digest(bundle, volume, self.admin_files.get(place))
+            for volume, place in admin_directories(self.host.paths, name, bundle).items()
+        }
+        return Job(file, bundle, self.intent.site, block, self.host, self.shared, digests)
+
+
+@dataclass(frozen=True)
+class CompiledIntent:
+    """The compiled instances that are declared, the block of each and of the front, and the inputs of all that."""
+
+    inputs: Inputs
+    jobs: Mapping[str, Job]
+    instances: Mapping[str, CompiledInstance]
+    blocks: Mapping[str, Block]
+
+    def site(self, instances: Mapping[str, CompiledInstance]) -> tuple[Manifest, dict[str, Artifact]]:
+        """Return the manifest (number 0) and the tree of a site with these instances, former ones perhaps."""
+        intent, front = self.inputs.intent, self.blocks[FRONT]
+        return compile_site(instances, intent.site, front, self.inputs.host, self.inputs.shared, intent.site_text)
+
+
+def bundles_of(intent: Intent, catalog: Mapping[str, Bundle]) -> dict[str, Bundle]:
+    """Return the recipe of each instance, with the variants that it has chosen."""
+    return {
+        name: instance_bundle(catalog[file.instance.recipe], file.instance)
+        for name, file in sorted(intent.instances.items())
+    }
+
+
+def admin_directories(paths: Paths, name: str, bundle: Bundle) -> dict[str, str]:
+    """Return the directory of each volume that is the admin's and that something is made of."""
+    recipe = bundle.recipe
+    used = {volume for item in recipe.components.values() if item.once for volume in item.volumes}
+    return {
+        volume: paths.volume(name, volume, recipe.volumes[volume].public is not None)
+        for volume in sorted(used)
+        if recipe.volumes[volume].admin
+    }
+
+
+def _files_digest(bundle: Bundle, volume: str, found: Mapping[str, str] | None) -> str:
+    """Return a digest of the files in a volume that is the admin's, or of those that it will have at first."""
+    if found is None:
+        seed = bundle.recipe.volumes[volume].seed
+        found = {path: sha256(text).hexdigest() for path, text in bundle.below(seed).items()} if seed else {}
+    return sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
+
+
+def compile_intent(inputs: Inputs) -> CompiledIntent:
+    """Return the compiled intent; raise ChainsawError for ids that run out and for templates that do not work."""
+    needy = [name for name, bundle in inputs.bundles.items() if bundle.recipe.components]
+    ranges = inputs.ranges
+    blocks = allocate([FRONT, *needy], inputs.recorded, ranges.uids, ranges.gids, inputs.user)
+    jobs = {name: inputs.job(name, blocks.get(name)) for name in sorted(inputs.intent.instances)}
+    instances: dict[str, CompiledInstance] = {}
+    problems: list[Diagnostic] = []
+    for name, job in jobs.items():
+        try:
+            instances[name] = compile_instance(job)
+        except ChainsawError as error:
+            problems += error.diagnostics
+            continue
+        problems += _missing_secrets(job, instances[name], inputs)
+    if problems:
+        raise invalid(in_file_order(problems))
+    return CompiledIntent(inputs, jobs, instances, blocks)
+
+
+def _missing_secrets(job: Job, instance: CompiledInstance, inputs: Inputs) -> list[Diagnostic]:
+    """Return the secrets of the site's own that an instance needs and that nobody has set."""
+    wanted = [item.key for item in instance.deployment.secrets if item.source and item.key not in inputs.secrets]
+    own = job.file.instance.mail is not None
+    source = job.file.source if own or not wanted else read_yaml("site.yaml", inputs.intent.site_text or "")
+    return [
+        source.problem(
+            ("mail", "password", "secret"),
+            f"{job.name} needs the secret {key}, and nobody has set it",
+            code="no-site-secret",
+            hint=f"chainsaw secret set {key}",
+        )
+        for key in wanted
+    ]
