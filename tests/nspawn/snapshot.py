@@ -77,7 +77,7 @@ def attach(home: Path) -> None:
     layers = f"lowerdir={lower},upperdir={home / 'upper'},workdir={home / 'work'}"
     mount = ["mount", "-t", "overlay", "overlay", "-o", f"{layers},{OPTIONS}", home / "root"]
     # Until the last process of the life before is gone, the layer is in use.
-    if not wait_for(lambda: attempt(mount), 10):
+    if not wait_for(lambda: attempt(mount), 60):
         run(mount)
 
 
