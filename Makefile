@@ -2,6 +2,10 @@ CACHE := $(or $(CHAINSAW_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/chainsaw-
 REQUIREMENTS := python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["test"], sep="\n")'
 VENV = $(CACHE)/venv-$(shell { python3 --version; $(REQUIREMENTS); } | sha256sum | cut -c1-12)
 
+# All tests run side by side, each worker with a machine of its own; a selection runs alone.
+SIDE_BY_SIDE = $(if $(PYTEST),,-n $(WORKERS) --dist loadgroup --no-loadscope-reorder)
+WORKERS = 3
+
 .PHONY: help demo test deb machine clean
 
 help:
@@ -15,10 +19,10 @@ help:
 demo:
 	tests/demo
 
-test: machine
+test:
 	@test -e $(VENV)/ready || $(MAKE) --no-print-directory $(VENV)/ready
 	@command -v ssh-keygen > /dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends openssh-client; }
-	$(VENV)/bin/python -m pytest $(PYTEST)
+	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE) $(PYTEST)
 
 machine:
 	tests/machine up

@@ -27,6 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("chainsaw", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("chainsaw")
 
+LONGEST = ("test_applications", "proofs 0", "proofs 1", "proofs 2", "proofs 3", "test_doctor", "test_lifecycle")
+"""The groups of tests that take longest, in that order."""
+
 FACTS: dict[str, Any] = {
     "home": "/home/admin",
     "user": "admin",
@@ -51,6 +54,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if argument in metafunc.fixturenames:
             cases = sorted(path for path in (ROOT / "tests" / directory).iterdir() if path.is_dir())
             metafunc.parametrize(argument, cases, ids=[path.name for path in cases])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs a module in one go, or the part of it that is marked as a group; what takes longest comes first.
+
+    The others run the unit tests while the first may still make the stages of tests/system/stage.py.
+    """
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        mark = item.get_closest_marker("xdist_group")
+        group = str(mark.args[0]) if mark else item.path.stem
+        if mark is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+        system = item.get_closest_marker("system") is not None
+        rank = LONGEST.index(group) if group in LONGEST else len(LONGEST)
+        return (1, 0) if not system else (0 if rank == 0 else 2, rank)
+
+    items.sort(key=place)
 
 
 @dataclass(frozen=True, repr=False)

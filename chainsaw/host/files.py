@@ -77,10 +77,10 @@ def content_digests(path: str) -> dict[str, str] | None:
 
 
 def list_directory(path: str) -> list[str]:
-    """Return the names in a directory, sorted; none when it does not exist."""
+    """Return the names in a directory, sorted; none when there is no such directory."""
     try:
         return sorted(os.listdir(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -50,6 +50,8 @@ def _links(paths: Paths) -> list[str]:
     """Return our unit links: those that point into the current generation."""
     own = f"{paths.current}/units/"
     names = files.list_directory(paths.unit_links)
+    for directory in [name for name in names if name.endswith(".d")]:
+        names += [f"{directory}/{name}" for name in files.list_directory(f"{paths.unit_links}/{directory}")]
     found = [name for name in names if (files.link_target(f"{paths.unit_links}/{name}") or "") == own + name]
     starts = files.link_target(f"{paths.unit_links}/default.target.wants/{TARGET}") is not None
     return [name for name in found if name != TARGET or starts]
@@ -62,7 +64,7 @@ def foreign_files(paths: Paths, wanted: Manifest) -> list[str]:
     quadlets of one name Podman's generator takes the first.
     """
     own = {*_links(paths), TARGET} if files.link_target(f"{paths.unit_links}/{TARGET}") else set(_links(paths))
-    names = [path.rsplit("/", 1)[-1] for path in wanted.files if path.startswith("units/")]
+    names = [path.removeprefix("units/") for path in wanted.files if path.startswith("units/")]
     quadlets = [path.rsplit("/", 1)[-1] for path in wanted.files if path.startswith("quadlets/")]
     services = [f"{name.removesuffix('.container')}.service" for name in quadlets if name.endswith(".container")]
     places = [f"{paths.unit_links}/{name}" for name in names if name not in own]

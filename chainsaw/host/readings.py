@@ -241,7 +241,11 @@ def leftovers(paths: Paths) -> Leftovers:
 def _written_anew(paths: Paths) -> list[str]:
     """Return the directories in which chainsaw writes nothing that it could not write again."""
     own = [paths.own_files, *(f"{paths.own_files}/{name}" for name in ("instances", "notes", "removed", "sources"))]
-    links = [paths.unit_links, f"{paths.unit_links}/default.target.wants", paths.quadlet_link.rpartition("/")[0]]
+    links = [
+        paths.unit_links,
+        *(f"{paths.unit_links}/{name}" for name in ("default.target.wants", "app@.service.d")),
+        paths.quadlet_link.rpartition("/")[0],
+    ]
     state = [f"{paths.state}/chainsaw", paths.generations, paths.trials]
     front = [paths.front, f"{paths.front}/issued", paths.authority, paths.certificates]
     front += [f"{paths.certificates}/{name}" for name in _names(paths.certificates)]

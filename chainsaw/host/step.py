@@ -9,13 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 VARIABLE = "CHAINSAW_FAULT"
+LIST = "CHAINSAW_STEPS"
+
+_counted: dict[str, list[str]] = {}
+"""The steps that were begun since a fault is asked for; of that one fault alone, since a process has one command."""
 
 
 class Steps:
     """Counts, names and times the effects of one command.
 
     For tests, the variable CHAINSAW_FAULT holds `kill:N` or `error:N`: the process is killed, or an OSError is raised,
-    right before step N (1-based) takes effect; `kill:N+` and `error:N+` mean right after it.
+    right before step N (1-based) takes effect; `kill:N+` and `error:N+` mean right after it. Steps are counted over
+    all parts of a command. The variable CHAINSAW_STEPS names a file to which the name of each step is appended.
     """
 
     def __init__(self, fault: str | None = None) -> None:
@@ -24,13 +29,19 @@ class Steps:
         kind, _, place = asked.partition(":")
         self.kind, self.after = kind, place.endswith("+")
         self.place = int(place.rstrip("+") or 0) if place else 0
-        self.done: list[str] = []
+        self.list = os.environ.get(LIST, "") if fault is None else ""
+        if fault is None and asked not in _counted:
+            _counted.clear()
+        self.done: list[str] = _counted.setdefault(asked, []) if fault is None and asked else []
         self.timings: list[tuple[str, float]] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Run one effect; its name is listed in `done`, in order, and its seconds in `timings`."""
         self.done.append(name)
+        if self.list:
+            with open(self.list, "a") as file:
+                file.write(f"{name}\n")
         self._strike(after=False)
         with self.timed(name):
             yield

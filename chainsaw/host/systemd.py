@@ -78,24 +78,29 @@ class UserManager:
         `timeout` is in seconds; a unit that is still on its way then is reported as it is. So are `others`, which come
         along because a started unit wants them.
         """
+        wanted = list(units)
+        refused = self.begin(wanted)
+        names = {name for name, _ in wanted}.union(others) - refused.keys()
+        return self.settle(sorted(names), timeout) | refused
+
+    def begin(self, units: Iterable[tuple[str, bool]]) -> dict[str, str]:
+        """Let systemd start units, or restart them where the flag says so, and go on; return those that it refused."""
         refused: dict[str, str] = {}
-        accepted: list[str] = []
         for name, again in units:
             self._reset_failed(name)
             verb = self.manager.Manager.RestartUnit if again else self.manager.Manager.StartUnit
             try:
                 verb(name.encode(), b"replace")
-                accepted.append(name)
             except Exception as error:  # pystemd makes an exception class for each D-Bus error
                 refused[name] = f"refused by systemd: {error}"
-        return self._settle([*accepted, *others], timeout) | refused
+        return refused
 
     def stop(self, names: Sequence[str], timeout: float) -> None:
         """Stop units and wait until they are down; those that do not exist are passed over."""
         for name in names:
             with suppress(Exception):
                 self.manager.Manager.StopUnit(name.encode(), b"replace")
-        self._settle(names, timeout)
+        self.settle(names, timeout)
         for name in names:
             self._reset_failed(name)
 
@@ -108,7 +113,7 @@ class UserManager:
         before = self.processes(name)
         deadline = time.monotonic() + timeout
         self.manager.Manager.ReloadUnit(name.encode(), b"replace")
-        self._settle([name], timeout)
+        self.settle([name], timeout)
         while before and time.monotonic() < deadline:
             now = self.processes(name)
             if now - before and not any(map(serving, now & before)):
@@ -122,8 +127,11 @@ class UserManager:
         except Exception:
             return frozenset()
 
-    def _settle(self, names: Sequence[str], timeout: float) -> dict[str, str]:
-        """Wait until no unit has a job; a unit that restarts by itself counts as failed after its job has gone."""
+    def settle(self, names: Sequence[str], timeout: float) -> dict[str, str]:
+        """Wait until no unit has a job, for at most `timeout` seconds; return the active state of each.
+
+        A unit that restarts by itself counts as failed after its job has gone.
+        """
         deadline = time.monotonic() + timeout
         wanted = {name.encode() for name in names}
         while time.monotonic() < deadline:

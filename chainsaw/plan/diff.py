@@ -73,7 +73,7 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
         number = observed.next_number
         yield act.WriteGeneration(None, number, changes.added, changes.changed, changes.removed)
         yield act.Activate(None, number)
-    units = {path.rsplit("/", 1)[-1] for path in manifest.files if path.startswith("units/")}
+    units = {path.removeprefix("units/") for path in manifest.files if path.startswith("units/")}
     for name in sorted(units - observed.links):
         yield act.Link(None, name)
     if not observed.quadlets_linked:

@@ -27,6 +27,10 @@ verbs:
              account (packages, /etc, and so the work of `sudo chainsaw setup`) stays; to undo that as
              well: destroy, then up.
   destroy    down, and remove the root; the images are put aside (--images: forget them)
+  fresh      give the machine a new root that stands on a stored one, and boot it; takes seconds
+             (--snapshot NAME: which one; without it a bare Debian with podman)
+  snapshot   down, and store the root of a machine that `fresh` made under --snapshot NAME; the machine has no
+             root then. Old snapshots on which nothing stands are removed. (--only DIR: forget other changes)
   install    build the Debian package of this checkout and install it inside with apt
   base       give the admin docker.io/library/debian:trixie-slim, made here by mmdebstrap, and the images
              put aside by reset. Only after `chainsaw setup`: an image store belongs to the storage driver
@@ -70,13 +74,20 @@ def _parse(words: list[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = ("up", "down", "reboot", "reset", "destroy", "install", "base", "root", "admin", "address", "status")
+    verbs = ["up", "down", "reboot", "reset", "destroy", "fresh", "snapshot"]
+    verbs += ["install", "base", "root", "admin", "address", "status"]
     parser.add_argument("verb", choices=verbs, metavar="verb", help="one of those listed below")
     parser.add_argument("--name", default=DEFAULT_NAME, help=f"which machine (default: {DEFAULT_NAME})")
     parser.add_argument("--empty", action="store_true", help="up: a bare Debian, without podman and without linger")
     parser.add_argument("--images", action="store_true", help="reset, destroy: forget the images, too")
     parser.add_argument("--cut", action="store_true", help="reboot, down: as if the power failed")
+    parser.add_argument("--snapshot", metavar="NAME", help="fresh: begin with it; snapshot: what it is called")
+    parser.add_argument("--only", metavar="DIR", help="snapshot: of what was changed, this directory alone")
     options = parser.parse_args(words)
+    if options.verb == "snapshot" and not options.snapshot:
+        parser.error("--snapshot NAME: what is it to be called?")
+    if options.snapshot and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", options.snapshot):
+        parser.error(f"--snapshot {options.snapshot}: use at most 61 lower-case letters, digits and hyphens")
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", options.name):
         parser.error(f"--name {options.name}: use at most 31 lower-case letters, digits and hyphens")
     return options
@@ -114,6 +125,11 @@ def _change(machine: Machine, options: argparse.Namespace) -> None:
             account.reset(machine, keep_images=not options.images)
         case "destroy":
             machine.destroy(keep_images=not options.images)
+        case "fresh":
+            require_packages()
+            machine.fresh(options.snapshot)
+        case "snapshot":
+            machine.keep(options.snapshot, options.only)
         case "install":
             _install(machine)
         case "base":

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import cgroup, enter, root, store
+from . import cgroup, enter, root, snapshot, store
 from .host import MachineError, Process, attempt, cache, locked, read_json, replace, say, wait_for
 from .images import Image, rootfs
 from .network import Network, forward, free_number, stop_forwarding
@@ -90,9 +90,24 @@ class Machine:
         self._renew_root(rootfs(empty or self.empty))
         self.boot()
 
+    def fresh(self, chosen: str | None) -> None:
+        """Give the machine a root that stands on a snapshot, whatever it had before, and boot it."""
+        record = snapshot.found(chosen)
+        self.stop(cut=True)
+        self._discard_root()
+        snapshot.stand(self.home, record)
+        self.boot()
+
+    def keep(self, chosen: str, only: str | None) -> None:
+        """Power off, and make the root, or one directory of it, a snapshot."""
+        self.stop()
+        snapshot.take(self.home, chosen, only)
+        (self.home / "origin.json").unlink(missing_ok=True)
+
     def boot(self) -> None:
         """Start the machine and wait for it."""
         say(f"booting {self.name}")
+        snapshot.attach(self.home)
         root.prepare(self.root, self.name)
         supervisor = self._spawn()
         leader = self._find_leader(supervisor)
@@ -133,7 +148,9 @@ class Machine:
         root.unpack(tarball, self.root)
 
     def _discard_root(self) -> None:
-        if self.root.exists():
+        if snapshot.stands(self.home):
+            snapshot.leave(self.home)
+        elif self.root.exists():
             store.save(self.home, self.root)
             root.remove(self.root)
         (self.home / "origin.json").unlink(missing_ok=True)
@@ -198,6 +215,7 @@ class Machine:
 
     def _clean(self) -> None:
         cgroup.kill(self.identity)
+        snapshot.detach(self.home)
         with locked(cache() / "locks" / "network"):
             if self.network:
                 self.network.detach()

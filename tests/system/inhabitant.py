@@ -9,7 +9,12 @@ from .machine import CONFIG, DATA, HOME, STATE, Machine
 
 HISTORY = (f"{CONFIG}/.git", f"{CONFIG}/notes", f"{CONFIG}/removed", f"{STATE}/generations")
 """Where what was is kept: commits, notes, former files and generations."""
-PASSING = ("*/storage/overlay/*/diff", "*/overlay-containers", "*/systemd/transient", "*/systemd/units")
+PASSING: tuple[str, ...] = (
+    "*/storage/overlay/*/diff",
+    "*/overlay-containers",
+    "*/systemd/transient",
+    "*/systemd/units",
+)
 PASSING += tuple(f"/run/user/1000/{name}" for name in ("containers", "crun", "libpod", "netns"))
 """What Podman and systemd keep of containers that run, of which there may be others meanwhile."""
 PLACES = ("/home", "/tmp", "/var/tmp", "/dev/shm", "/run/user/1000", "/etc/userdb")

@@ -24,6 +24,7 @@ DATA = f"{HOME}/.local/share/chainsaw"
 STATE = f"{HOME}/.local/state/chainsaw"
 QUADLETS = f"{HOME}/.config/containers/systemd/chainsaw"
 UNITS = f"{HOME}/.local/share/systemd/user"
+STEPS = f"{HOME}/steps"
 TIMEOUT = 600.0
 RECIPES = "/usr/share/chainsaw/recipes"
 
@@ -94,12 +95,18 @@ class Machine:
 
     def chainsaw(self, *words: str, code: int | None = 0, fault: str = "") -> Done:
         """Run chainsaw as the admin; it must end with a code, unless that is None."""
-        before = ["env", f"CHAINSAW_FAULT={fault}"] if fault else []
+        before = ["env", f"CHAINSAW_FAULT={fault}", f"CHAINSAW_STEPS={STEPS}"] if fault else []
         done = self.try_admin(*before, "chainsaw", *words)
         assert code is None or done.code == code, f"expected {code}: {done}"
         return done
 
-    def json(self, *words: str, code: int = 0) -> dict[str, Any]:
+    def steps(self) -> list[str]:
+        """Return the steps that were begun by the commands with a fault since they were asked for last."""
+        found = self.read(STEPS).splitlines()
+        self.admin("rm", STEPS)
+        return found
+
+    def json(self, *words: str, code: int | None = 0) -> dict[str, Any]:
         """Run chainsaw with --json and return the envelope."""
         done = self.chainsaw(*words, "--json", code=code)
         envelope = json.loads(done.out)

@@ -1,26 +1,18 @@
-"""All recipes that can run here, tested in one machine with one reboot for all of them."""
+"""Recipes that can run here, tested in one machine with one reboot for all of them."""
 
 from __future__ import annotations
 
 import argparse
-import base64
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from .machine import HOME, Done, Machine
+from .stage import ROOT, begin, runnable, unpack
 
-ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "recipes"
 PLACE = f"{HOME}/recipes"
 TRIALS = ".local/state/chainsaw/trials"
-
-
-def runnable() -> list[str]:
-    """Return the recipes whose images can all be built here: no registry is needed for them."""
-    found = sorted(path.parent for path in RECIPES.glob("*/recipe.yaml"))
-    return [path.name for path in found if "reference:" not in (path / "recipe.yaml").read_text()]
 
 
 def recorded() -> list[str]:
@@ -28,16 +20,10 @@ def recorded() -> list[str]:
     return [name for name in runnable() if (RECIPES / name / "tested.json").exists()]
 
 
-def prepare(name: str) -> Machine:
-    """Return a machine with chainsaw of this checkout, an empty account and a copy of all recipes."""
-    machine = Machine(name)
-    machine.verb("up")
-    machine.verb("install")
-    machine.verb("reset")
-    machine.admin("sudo", "chainsaw", "setup")
-    machine.verb("base")
-    archive = subprocess.run(["tar", "-C", str(ROOT), "-c", "recipes"], stdout=subprocess.PIPE, check=True).stdout
-    machine.admin("sh", "-c", 'base64 -d | tar -x -C "$0"', HOME, stdin=base64.b64encode(archive).decode())
+def prepare(machine: Machine) -> Machine:
+    """Let a machine have chainsaw of this checkout, an empty account and a copy of all recipes."""
+    begin(machine, "workshop")
+    unpack(machine.admin, RECIPES, PLACE)
     return machine
 
 
@@ -76,7 +62,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="write the results as JSON to this file")
     parser.add_argument("--record", action="store_true", help="put each tested.json beside its recipe")
     given = parser.parse_args(words)
-    found = prove(prepare(given.name), given.recipes or runnable())
+    found = prove(prepare(Machine(given.name)), given.recipes or runnable())
     if given.out:
         given.out.write_text(json.dumps(found))
     for name, result in found.items():

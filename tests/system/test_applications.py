@@ -1,7 +1,4 @@
-"""What holds in every application: the site's directives in its own terms, and passwords that are changed from outside.
-
-All of it in the machine in which the recipes were tested, since their images are there.
-"""
+"""What holds in every application: the site's directives in its own terms, passwords that are changed from outside."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ import pytest
 from .machine import CONFIG, Machine
 from .web import Answer, ask
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("workshop")]
 
 SITE = """\
 admin: {email: kim@example.org}
@@ -47,15 +44,15 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def applications(proven: Machine) -> Iterator[Machine]:
+def applications(machine: Machine) -> Iterator[Machine]:
     """Return the machine, with one instance of each recipe that has something to be told, named after it."""
-    proven.write(f"{CONFIG}/site.yaml", SITE)
+    machine.write(f"{CONFIG}/site.yaml", SITE)
     for recipe in LIMITED:
-        proven.declare(recipe, recipe)
-    proven.chainsaw("apply")
-    yield proven
-    proven.purge(*LIMITED)
-    proven.admin("rm", f"{CONFIG}/site.yaml")
+        machine.declare(recipe, recipe)
+    machine.chainsaw("apply")
+    yield machine
+    machine.purge(*LIMITED)
+    machine.admin("rm", f"{CONFIG}/site.yaml")
 
 
 def by_name(user: str, password: str) -> dict[str, str]:

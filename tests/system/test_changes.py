@@ -11,7 +11,7 @@ import pytest
 from .machine import CONFIG, DATA, HOME, STATE, UNITS, Machine, wait
 from .web import certificate
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WIDGET = "https://widget.localhost/"
 CURRENT = f"{STATE}/generations/current"

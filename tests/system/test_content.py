@@ -7,7 +7,7 @@ import pytest
 from .machine import Machine
 from .wordpress import Visitor, post
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from .machine import CONFIG, DATA, HOME, STATE, Machine, wait
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WIDGET, GADGET = "https://widget.localhost/", "https://gadget.localhost/"
 DROP_IN = f"{HOME}/.config/systemd/user/app@widget.service.d"

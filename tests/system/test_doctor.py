@@ -8,18 +8,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import count
 
 import pytest
 
 from .machine import CONFIG, DATA, STATE, Machine, wait
 from .places import FULL, mounted
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WIDGET = "https://widget.localhost/"
 CURRENT = f"{STATE}/generations/current"
-KILLED = -9
 KNOWN = {
     "user manager", "lingering", "subordinate ids", "storage driver", "journal", "low ports", "limits",
     "Podman", "systemd", "Python", "nginx", "git", "names of ids", "clock", "memory", "swap", "memory limits",
@@ -246,23 +244,6 @@ def test_what_a_crash_left(machine: Machine) -> None:
     hint = told(machine, "leftovers of data", "warn", volume, f"podman unshare rm -r {volume}")
     machine.admin("sh", "-c", hint.partition(",")[0])
     assert not machine.exists(volume)
-
-
-def test_an_apply_that_was_killed_is_brought_to_its_end(machine: Machine) -> None:
-    """At each step: doctor tells it, mends it, and the next apply brings what was declared."""
-    cut_off = 0
-    for number in count(1):
-        machine.declare("widget", "widget", text=f"Text {number}")
-        done = machine.chainsaw("apply", code=None, fault=f"kill:{number}")
-        last = checks(machine)["last apply"]
-        cut_off += last["state"] == "fail"
-        repair(machine)
-        assert checks(machine, code=0)["last apply"]["state"] == "ok"
-        machine.chainsaw("apply")
-        assert machine.get(WIDGET).body == f"Text {number}\n"
-        if done.code != KILLED:
-            break
-    assert cut_off > 1
 
 
 def test_another_that_is_at_work(machine: Machine) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from .machine import Machine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 LISTEN = """use IO::Socket::INET; my $listener = IO::Socket::INET->new(Listen => 5, LocalPort => 7777) or die;
     print STDOUT "listening\\n"; STDOUT->flush; while (accept(my $client, $listener)) { print $client "hello\\n" }"""

@@ -3,71 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from dataclasses import dataclass, field
 
 import pytest
 
+from .kills import KILLED, Fault, check, errors, kills, steps_of
 from .machine import Machine
 from .watch import Watch
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
-KILLED = -9
+
+@pytest.fixture(scope="module")
+def watch(machine: Machine, www: str, blog: str) -> Iterator[Watch]:
+    with Watch(machine, (www, blog)) as watch:
+        yield watch
+    assert watch.answers > 10
 
 
 @pytest.fixture
-def watched(machine: Machine, www: str, blog: str) -> Iterator[None]:
+def watched(machine: Machine, watch: Watch) -> Iterator[None]:
     """The other sites answer all the time, and run on in the very same processes."""
-    machine.chainsaw("apply")
-    before = machine.invocations()
-    with Watch(machine, (www, blog)) as watch:
-        yield
+    before, answers = machine.invocations(), watch.answers
+    others = [unit for unit in before if "widget" not in unit]
+    yield
     assert watch.failures == [], f"of {watch.answers} requests"
-    assert watch.answers > 10
-    assert {unit: machine.invocations().get(unit) for unit in before} == before
+    assert watch.answers > answers
+    assert {unit: machine.invocations().get(unit) for unit in others} == {unit: before[unit] for unit in others}
 
 
-def strike(machine: Machine, fault: str) -> bool:
-    """Apply with a fault, then mend; return False when there was no such step any more."""
-    done = machine.chainsaw("apply", code=None, fault=fault)
-    if fault.startswith("kill"):
-        assert done.code in (0, KILLED), f"{fault}: {done}"
-    elif done.code:
-        assert done.code in (1, 3), f"{fault}: {done}"
-        assert "fault injected at step" in done.err, f"{fault}: {done}"
-        assert "Traceback" not in done.err, f"{fault}: {done}"
+@dataclass
+class Turns:
+    """Widgets that take each other's place, so that every kind of step has its turn."""
+
+    machine: Machine
+    made: list[str] = field(default_factory=list)
+
+    def declare_next(self) -> tuple[str, str]:
+        """Declare another in the place of the one that is up; return the names of both."""
+        if not self.made:
+            self._declare()
+            self.machine.chainsaw("apply")
+        former = self.made[-1]
+        self.machine.retract(former)
+        return former, self._declare()
+
+    def _declare(self) -> str:
+        self.made.append(f"widget-{10 + len(self.made)}")
+        self.machine.declare(self.made[-1], "widget")
+        return self.made[-1]
+
+
+@pytest.fixture(scope="module")
+def turns(machine: Machine, www: str, blog: str) -> Turns:
+    return Turns(machine)
+
+
+def fix(machine: Machine, fault: Fault) -> None:
+    """Let an apply finish what was struck."""
     fixed = machine.chainsaw("apply", code=None)
     assert fixed.code == 0, f"after {fault}: {fixed}"
-    assert machine.plan() == [], f"after {fault}"
-    return done.code != 0
+    assert machine.plan() == []
 
 
-@pytest.mark.parametrize("fault", ["kill:{}", "kill:{}+", "error:{}"])
-def test_one_comes_and_another_goes(machine: Machine, watched: None, fault: str) -> None:
-    """Each time a new instance takes the place of the one before, so that every kind of step has its turn."""
-    for number in count(1):
-        former, name = f"widget-{number - 1}", f"widget-{number}"
-        machine.retract(former)
-        machine.declare(name, "widget")
-        struck = strike(machine, fault.format(number))
-        assert machine.get(f"https://{name}.localhost/").status == 200
-        machine.refuses(f"https://{former}.localhost/")
-        assert machine.units(f"app@{former}.*") == []
-        if not struck:
-            break
-    machine.purge(*(f"widget-{made}" for made in range(1, number + 1)))
-    assert number > 10, "there are more steps than that"
+def test_the_steps_of_an_exchange(machine: Machine, turns: Turns, update: bool) -> None:
+    former, name = turns.declare_next()
+    check("exchange", steps_of(machine, "apply"), update=update, named={former: "OLD", name: "NEW"})
 
 
-def test_a_wordpress_changes(machine: Machine, blog: str) -> None:
-    machine.chainsaw("apply")
-    for number in count(1):
-        title = f"Walk number {number}"
-        machine.declare("blog", "wordpress", title=title)
-        struck = strike(machine, f"kill:{number}")
-        assert f"<title>{title}</title>" in machine.get(blog).body
-        if not struck:
-            break
-    assert number > 5
-    machine.declare("blog", "wordpress", title="Walks by the sea")
-    machine.chainsaw("apply")
+@pytest.mark.parametrize("fault", [*kills("exchange", "faults"), *errors("exchange", "faults: errors")])
+def test_one_comes_and_another_goes(machine: Machine, watched: None, turns: Turns, fault: Fault) -> None:
+    former, name = turns.declare_next()
+    done = fault.strike(machine, "apply", named={former: "OLD", name: "NEW"})
+    if done.code != KILLED:
+        assert done.code in (1, 3), str(done)
+        assert "fault injected at step" in done.err, str(done)
+        assert "Traceback" not in done.err, str(done)
+    fix(machine, fault)
+    assert machine.get(f"https://{name}.localhost/").status == 200
+    machine.refuses(f"https://{former}.localhost/")
+    assert machine.units(f"app@{former}.*") == []
+
+
+def retitle(machine: Machine, title: str) -> None:
+    machine.declare("blog", "wordpress", title=title)
+
+
+def test_the_steps_of_a_change(machine: Machine, blog: str, update: bool) -> None:
+    retitle(machine, "Walks by the lake")
+    check("change", steps_of(machine, "apply"), update=update)
+
+
+@pytest.mark.parametrize("fault", kills("change", "faults: change"))
+def test_a_wordpress_changes(machine: Machine, blog: str, fault: Fault) -> None:
+    title = f"Walk number {fault.number}"
+    retitle(machine, title)
+    fault.strike(machine, "apply")
+    fix(machine, fault)
+    assert f"<title>{title}</title>" in machine.get(blog).body

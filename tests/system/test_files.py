@@ -8,7 +8,7 @@ import pytest
 
 from .machine import DATA, Machine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 SITE = f"{DATA}/public/www/site"
 UPLOADS = f"{DATA}/public/blog/content/uploads"

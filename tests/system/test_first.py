@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Iterator
 
 import pytest
 
+from .kills import Fault, check, kills, steps_of
 from .machine import DATA, STATE, UNITS, Done, Machine, wait
+from .stage import install
 
-pytestmark = pytest.mark.system
-
-
-def test_a_host_without_setup_is_told_the_command(bare: tuple[Machine, Done, str]) -> None:
-    done = bare[1]
-    assert done.code == 6
-    assert "sudo chainsaw setup --user admin" in done.err
+pytestmark = [pytest.mark.system, pytest.mark.stage("images")]
 
 
-def test_setup_again_changes_nothing(machine: Machine) -> None:
-    assert machine.admin("sudo", "chainsaw", "setup").startswith("nothing to change")
+@pytest.fixture(scope="module")
+def unprepared(machine: Machine) -> Done:
+    """Return how apply ends on a host that has chainsaw and nothing else."""
+    install(machine)
+    return machine.chainsaw("apply", code=None)
 
 
-def test_an_occupied_port_is_named_before_anything_is_done(machine: Machine) -> None:
+@pytest.fixture(scope="module")
+def prepared(machine: Machine, unprepared: Done) -> Machine:
+    machine.admin("sudo", "chainsaw", "setup")
+    return machine
+
+
+def test_a_host_without_setup_is_told_the_command(unprepared: Done) -> None:
+    assert unprepared.code == 6
+    assert "sudo chainsaw setup --user admin" in unprepared.err
+
+
+def test_setup_again_changes_nothing(prepared: Machine) -> None:
+    assert prepared.admin("sudo", "chainsaw", "setup").startswith("nothing to change")
+
+
+def test_an_occupied_port_is_named_before_anything_is_done(machine: Machine, prepared: Machine) -> None:
     machine.chainsaw("new", "static", "www", "--route", "https://www.localhost/")
     other = machine.begin("python3", "-m", "http.server", "443")
     try:
@@ -38,16 +52,23 @@ def test_an_occupied_port_is_named_before_anything_is_done(machine: Machine) -> 
         machine.retract("www")
 
 
-def test_a_first_apply_may_be_killed_at_each_of_its_steps(machine: Machine) -> None:
-    for number in count(1):
-        machine.start_over()
-        machine.declare("www", "static")
-        done = machine.chainsaw("apply", code=None, fault=f"kill:{number}+")
-        machine.chainsaw("apply")
-        assert machine.plan() == [], f"after a kill behind step {number}"
-        assert machine.get("https://www.localhost/").status == 200
-        assert machine.exists(f"{UNITS}/default.target.wants/chainsaw.target"), "a reboot brings it back"
-        if done.code == 0:
-            break
-    assert number > 10, "a first apply has more steps than that"
+@pytest.fixture
+def nothing(machine: Machine, prepared: Machine) -> Iterator[None]:
+    """A site is declared, and nothing of chainsaw is there yet."""
     machine.start_over()
+    machine.declare("www", "static")
+    yield
+    machine.start_over()
+
+
+def test_the_steps_of_a_first_apply(machine: Machine, nothing: None, update: bool) -> None:
+    check("first-apply", steps_of(machine, "apply"), update=update)
+
+
+@pytest.mark.parametrize("fault", kills("first-apply"))
+def test_a_first_apply_may_be_killed(machine: Machine, nothing: None, fault: Fault) -> None:
+    fault.strike(machine, "apply")
+    machine.chainsaw("apply")
+    assert machine.plan() == []
+    assert machine.get("https://www.localhost/").status == 200
+    assert machine.exists(f"{UNITS}/default.target.wants/chainsaw.target"), "a reboot brings it back"

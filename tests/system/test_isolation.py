@@ -10,7 +10,7 @@ import pytest
 
 from .machine import DATA, HOME, Machine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 # Inside, a process that was taken over has PHP at hand, and no other tool for sockets.
 CONNECT = """foreach (array_slice($argv, 1) as $where) {

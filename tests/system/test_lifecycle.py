@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import pytest
 
 from .inhabitant import difference, look, named
 from .machine import CONFIG, DATA, HOME, QUADLETS, UNITS, Machine, wait
+from .stage import bring_back
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WIDGET = "https://widget.localhost/"
 NAMES = ("widget", "gizmo", "cal", "one", "two")
-KILLED = -9
 BLOCK = 65536
 
 
@@ -44,6 +43,7 @@ def widget(machine: Machine) -> str:
 
 
 def begin(machine: Machine) -> str:
+    bring_back(machine, "widget-app")
     machine.declare("widget", "widget", text="It is a widget")
     machine.append("widget", "egress: internet")
     machine.chainsaw("apply", "widget")
@@ -154,6 +154,7 @@ def test_a_name_whose_data_is_left_is_nobody_elses(machine: Machine, widget: str
 @pytest.mark.parametrize("recipe", ["widget", "dokuwiki"])
 def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: str) -> None:
     def once() -> None:
+        bring_back(machine, f"{recipe}-app", "php")
         machine.chainsaw("new", recipe, "gizmo")
         egress = [] if recipe == "dokuwiki" else ["egress: internet"]
         for line in egress:
@@ -165,6 +166,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
         machine.chainsaw("remove", "gizmo", "--purge", "--yes", "-m", "it was only tried")
 
     # Podman makes some files of its own the first time that it has a use for them.
+    bring_back(machine, "widget-app")
     machine.chainsaw("new", "widget", "one")
     machine.append("one", "egress: internet")
     machine.chainsaw("apply")
@@ -179,6 +181,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
 
 
 def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
+    bring_back(machine, "mirror-app", "php")
     for name in ("one", "two"):
         machine.declare(name, "mirror", f"https://shared.localhost/{name}/")
         machine.chainsaw("apply")
@@ -198,6 +201,7 @@ def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
 
 
 def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine) -> None:
+    bring_back(machine, "gadget-app", "gate")
     machine.chainsaw("install", "gadget", "--yes")
     try:
         machine.declare("gizmo", "gadget")
@@ -212,31 +216,6 @@ def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine)
         machine.chainsaw("uninstall", "gadget")
     assert not machine.exists(f"{DATA}/recipes/chainsaw/gadget")
     assert "localhost/chainsaw/gadget-app" not in machine.admin("podman", "images")
-
-
-@pytest.mark.parametrize("state", ["running", "removed"])
-def test_a_purge_that_was_killed_is_finished_by_the_next(machine: Machine, state: str) -> None:
-    """The first half stops it as an apply does, the second deletes: each is struck at each of its steps."""
-    before = [row for row in orphans(machine) if row["kind"] != "data"]
-    for number in count(1):
-        begin(machine)
-        if state == "removed":
-            machine.chainsaw("remove", "widget")
-        words = ("remove", "widget", "--purge", "--yes")
-        done = machine.chainsaw(*words, code=None, fault=f"kill:{number}")
-        assert done.code in (0, KILLED), str(done)
-        if done.code == 0:
-            break
-        again = machine.chainsaw(*words, code=None)
-        assert again.code == 0, f"after kill:{number}: {again}"
-        assert named(machine, "widget") == set(), f"after kill:{number}"
-        assert machine.units("*widget*") == []
-        assert machine.admin("podman", "ps", "-aq", "--filter", "name=widget") == ""
-        assert "widget" not in machine.admin("podman", "network", "ls") + machine.admin("podman", "images")
-        assert [row for row in orphans(machine) if row["kind"] != "data"] == before
-        assert machine.plan() == []
-        assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == "", f"after kill:{number}"
-    assert number > 6, "there are more steps than that"
 
 
 # rename
@@ -259,29 +238,6 @@ def test_a_renamed_instance_is_what_it_was_under_another_name(machine: Machine, 
     assert "it is no widget" in told
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
     assert "no instance 'widget'" in machine.chainsaw("status", "widget", code=4).err
-
-
-@pytest.mark.parametrize("state", ["running", "removed"])
-def test_a_rename_that_was_killed_goes_on(machine: Machine, widget: str, state: str) -> None:
-    block, names = machine.block("widget"), ("widget", "gizmo")
-    for number in count(1):
-        name, new = names if number % 2 else names[::-1]
-        if state == "removed":
-            machine.chainsaw("remove", name)
-            machine.admin("mv", f"{CONFIG}/removed/{name}.yaml", f"{CONFIG}/instances/{name}.yaml")
-        done = machine.chainsaw("rename", name, new, code=None, fault=f"kill:{number}")
-        assert done.code in (0, KILLED), str(done)
-        if done.code:
-            again = machine.chainsaw("rename", name, new, code=None)
-            assert again.code == 0, f"after kill:{number}: {again}"
-        machine.serves(widget, "It is a widget")
-        assert machine.inside(f"{new}.app", "cat", "/srv/data/kept") == "walks\n"
-        assert machine.block(new) == block
-        assert machine.units(f"app@{name}*") == []
-        assert machine.plan() == []
-        if done.code == 0:
-            break
-    assert number > 6, "there are more steps than that"
 
 
 # clone
@@ -343,6 +299,7 @@ def test_neither_reads_or_changes_what_is_the_others(machine: Machine, widget: s
 
 
 def test_what_sleeps_can_be_copied_and_sleeps_on(machine: Machine) -> None:
+    bring_back(machine, "gadget-app", "gate")
     machine.declare("gizmo", "gadget")
     machine.append("gizmo", "sleep: 4s")
     machine.chainsaw("apply")
@@ -420,6 +377,7 @@ def test_a_secret_that_the_application_does_not_take_stays(machine: Machine, wid
 
 
 def test_a_secret_of_what_sleeps_can_be_changed(machine: Machine) -> None:
+    bring_back(machine, "widget-app")
     machine.declare("widget", "widget")
     machine.append("widget", "sleep: 4s")
     machine.chainsaw("apply")
@@ -466,6 +424,7 @@ def test_what_was_done_as_root_names_who_asked_for_it(machine: Machine) -> None:
 
 
 def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widget: str) -> None:
+    bring_back(machine, "radicale-app", "python", "gate")
     machine.declare("cal", "radicale")
     machine.append("cal", "sleep: 4s")
     machine.chainsaw("apply")
@@ -489,6 +448,7 @@ def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widge
 
 
 def test_what_a_plan_stands_for_can_be_done_by_hand(machine: Machine) -> None:
+    bring_back(machine, "widget-app")
     machine.declare("widget", "widget")
     lines = machine.chainsaw("plan", "--explain").out.splitlines()
     kinds = ("mkdir", "install", "sudo install", "tr -dc")

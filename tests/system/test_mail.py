@@ -8,7 +8,7 @@ import pytest
 
 from .machine import CONFIG, DATA, HOME, RECIPES, STATE, Machine, wait
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 SENDING = 'exit(mail("admin@localhost", "The summer", "Walks by the sea.") ? 0 : 1);'
 MAILBOX = f"{HOME}/Maildir"

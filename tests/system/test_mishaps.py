@@ -10,7 +10,7 @@ import pytest
 from .machine import CONFIG, DATA, HOME, RECIPES, STATE, Machine, wait
 from .places import FULL, mounted
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 WIDGET = "https://widget.localhost/"
 

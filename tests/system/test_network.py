@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from .machine import HOME, Done, Machine, wait
+from .machine import HOME, Machine, wait
+from .stage import LISTENERS
 from .web import ask, certificate, handshake, raw
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 
 def listeners(text: str) -> set[tuple[str, str]]:
@@ -15,8 +16,8 @@ def listeners(text: str) -> set[tuple[str, str]]:
     return {(line.split()[0], line.split()[4]) for line in text.splitlines()}
 
 
-def test_nothing_but_the_front_listens(bare: tuple[Machine, Done, str], machine: Machine, blog: str, www: str) -> None:
-    new = listeners(machine.root("ss", "-ltnuH")) - listeners(bare[2])
+def test_nothing_but_the_front_listens(machine: Machine, blog: str, www: str) -> None:
+    new = listeners(machine.root("ss", "-ltnuH")) - listeners(machine.root("cat", LISTENERS))
     assert {port for _, address in new for port in [address.rsplit(":", 1)[1]]} == {"80", "443"}
     assert {protocol for protocol, _ in new} == {"tcp"}
     holders = machine.root("ss", "-ltnpH", "( sport = :80 or sport = :443 )")

@@ -7,7 +7,19 @@ import pytest
 from .machine import DATA, STATE, UNITS, Done, Machine
 from .wordpress import Visitor
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("site")]
+
+
+@pytest.fixture(scope="module")
+def first_steps(machine: Machine) -> tuple[Done, Done]:
+    """Return how the two commands of a newcomer ended."""
+    route, title = "https://blog.localhost/", "title=Walks by the sea"
+    return machine.chainsaw("new", "wordpress", "blog", "--route", route, "--set", title), machine.chainsaw("apply")
+
+
+@pytest.fixture(scope="module")
+def blog(first_steps: tuple[Done, Done]) -> str:
+    return "https://blog.localhost/"
 
 
 def test_two_commands_bring_a_site_up(machine: Machine, first_steps: tuple[Done, Done]) -> None:

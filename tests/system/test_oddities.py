@@ -9,7 +9,7 @@ import pytest
 from .machine import CONFIG, DATA, STATE, Machine
 from .places import FULL, READ_ONLY, mounted
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 ALIKE = ("nap", "nap2", "nap-app", "kidnap")
 FILE = f"{CONFIG}/instances/nap.yaml"

@@ -9,7 +9,7 @@ import pytest
 from .machine import Machine
 from .wordpress import Visitor, post
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 OFFLINE = "/etc/systemd/system/offline.service"
 

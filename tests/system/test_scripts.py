@@ -10,7 +10,7 @@ import pytest
 
 from .machine import Machine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 CLAIMS = {
     "Client-IP": "192.0.2.7",

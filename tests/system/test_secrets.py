@@ -6,7 +6,7 @@ import pytest
 
 from .machine import CONFIG, DATA, HOME, STATE, Machine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 
 @pytest.fixture(scope="module")

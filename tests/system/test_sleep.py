@@ -9,7 +9,7 @@ import pytest
 
 from .machine import CONFIG, Machine, wait
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 NAP = "4s"
 

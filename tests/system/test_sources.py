@@ -9,7 +9,7 @@ from identity import identity
 
 from .machine import DATA, HOME, Machine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 REPOSITORY = f"{HOME}/club"
 GIT = 'cd "$0" && git -c user.name=Kim -c user.email=kim@example.org '

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .machine import Machine
 from .web import ask
 
-PAUSE = 1.0
+PAUSE = 0.5
 
 
 class Watch:

@@ -34,10 +34,12 @@ class Manager:
     def stop(self, names, timeout):
         self.log.extend(f"stop {name}" for name in names)
 
-    def start(self, units, timeout, others=()):
-        assert timeout > 0
+    def begin(self, units):
         self.log.extend(f"{'restart' if again else 'start'} {name}" for name, again in units)
-        names = [*(name for name, _ in units), *others]
+        return {}
+
+    def settle(self, names, timeout):
+        assert timeout > 0
         return {name: "failed" if name in self.broken else "active" for name in names}
 
 

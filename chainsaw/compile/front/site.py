@@ -35,7 +35,7 @@ def compile_site(
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
     front = list(_front_units(site, block, host, shared))
-    artifacts += [*front, _target(instances, host, shared)]
+    artifacts += [*front, _target(instances, host, shared), _stop(shared)]
     tree = as_tree(artifacts)
     manifest = Manifest(
         number=0,
@@ -85,6 +85,12 @@ def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Share
     return unit_artifact(
         path, "chainsaw.target.j2", {"units": units}, shared=shared, host=host, origin=ORIGIN, owner=""
     )
+
+
+def _stop(shared: Shared) -> Artifact:
+    """Return what all services of instances have in common, as a drop-in of their template (systemd.unit(5))."""
+    text = shared.templates["component.service.conf.j2"]
+    return Artifact("units/app@.service.d/chainsaw.conf", marked(ORIGIN, text).encode())
 
 
 def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:

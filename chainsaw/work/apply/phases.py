@@ -49,17 +49,22 @@ def prepare(plan: Sequence[act.Preparing], worker: Worker) -> Failures:
 def switch(plan: Sequence[act.Switching], worker: Worker) -> Failures:
     """Make the new generation current, and run it: stop, start and reload what differs."""
     failures: Failures = {}
+    starts = [action for action in plan if isinstance(action, act.StartUnit)]
+    reloads = [action for action in plan if isinstance(action, act.ReloadFront)]
     for phase, group in groupby(plan, key=lambda action: action.phase):
         together = list(group)
         if phase == act.StopUnit.phase:
             _for_site(partial(_stop, [item for item in together if isinstance(item, act.StopUnit)], worker))
-        elif phase == act.StartUnit.phase:
-            starts = [item for item in together if isinstance(item, act.StartUnit)]
-            _for_site(partial(_start, starts, worker, failures))
-        else:
-            for action in together:
-                _guarded(action, failures, partial(_do, action, worker, partial(_switch, action, worker)))
+        elif phase < act.StartUnit.phase:
+            _each(together, worker, failures)
+    # The front reads its files while services start: their sockets are there, and hold the first requests.
+    _for_site(partial(_start, starts, worker, failures, partial(_each, reloads, worker, failures)))
     return failures
+
+
+def _each(actions: Sequence[act.Switching], worker: Worker, failures: Failures) -> None:
+    for action in actions:
+        _guarded(action, failures, partial(_do, action, worker, partial(_switch, action, worker)))
 
 
 def prove(plan: Sequence[act.ProbeInstance], worker: Worker, failures: Failures) -> None:
@@ -167,22 +172,33 @@ def _stop(actions: Sequence[act.StopUnit], worker: Worker) -> None:
         worker.forget(names)
 
 
-def _start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures) -> None:
-    """Start all sockets, then all services, each kind at once; record what they were started from."""
+def _start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, meanwhile: Callable[[], None]) -> None:
+    """Start all sockets, then all services, each kind at once; do something else while the services start."""
     sockets = [action for action in starts if action.name.endswith(".socket")]
-    for together in (sockets, [action for action in starts if action not in sockets]):
-        if together:
-            _start_together(together, worker, failures)
+    services = [action for action in starts if action not in sockets]
+    if sockets:
+        _start_together(sockets, worker, failures, lambda: None)
+    if services:
+        _start_together(services, worker, failures, meanwhile)
+    else:
+        meanwhile()
 
 
-def _start_together(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures) -> None:
+def _start_together(
+    starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, meanwhile: Callable[[], None]
+) -> None:
+    """Start units, and record what they were started from; those that do not start are failures of their instances."""
     deployments = worker.manifest.instances
     timeout = max(deployments[item.owner].start_timeout if item.owner in deployments else 90 for item in starts)
-    worker.report.doing(f"starting {', '.join(item.name for item in starts)}")
+    names = [item.name for item in starts]
+    worker.report.doing(f"starting {', '.join(names)}")
     began = time.time()
-    with worker.steps.step(f"start {' '.join(item.name for item in starts)}"):
-        along = sorted({unit for item in starts for unit, _ in item.digests})
-        states = worker.manager.start([(item.name, item.again) for item in starts], timeout + 30.0, along)
+    with worker.steps.step(f"start {' '.join(names)}"):
+        refused = worker.manager.begin([(item.name, item.again) for item in starts])
+    meanwhile()
+    along = {unit for item in starts for unit, _ in item.digests}
+    with worker.steps.timed(f"wait for {' '.join(names)}"):
+        states = worker.manager.settle(sorted(along.union(names) - refused.keys()), timeout + 30.0) | refused
     applied = records.read_applied(worker.user.paths)
     for item in starts:
         down = [unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"]

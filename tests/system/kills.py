@@ -1,0 +1,98 @@
+"""Kill tests: one for each step of a command, under the name of the step; the names stand in steps/COMMAND.txt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .machine import CONFIG, DATA, Done, Machine
+
+PLACE = Path(__file__).resolve().parent / "steps"
+READ_ONLY = ("obtain images", "probe ")
+"""How the steps begin that leave everything as it was: a kill after one leaves what a kill before it leaves."""
+VOLATILE = re.compile(r"(?<=write-generation) \d+|(?<=activate) \d+|(?<=record-block) [\d-]+|[@:][0-9a-f]{16}\b")
+"""What differs from run to run: numbers of generations, ids, digests."""
+KILLED = -9
+NO_FAULT = "none"
+STALE = "the steps are others than in tests/system/steps: run the test of the steps with --update-golden"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A command that ends after one of its steps, or that fails in place of it; step 0 is the moment before all."""
+
+    kind: str
+    number: int
+    name: str
+
+    @property
+    def asked(self) -> str:
+        """Return what chainsaw is told."""
+        if self.kind == "error":
+            return f"error:{self.number}"
+        return f"kill:{self.number}+" if self.number else "kill:1"
+
+    def strike(self, machine: Machine, *words: str, named: Mapping[str, str] | None = None) -> Done:
+        """Run a command that meets the fault, which must be at the step that this test is named after."""
+        done = machine.chainsaw(*words, code=None, fault=self.asked)
+        last = _placeholders(machine.steps(), named or {})[-1]
+        if self.kind == "kill":
+            assert done.code == KILLED, f"{STALE}: {done}"
+        assert self.number == 0 or last == self.name, f"{STALE}: {last}"
+        return done
+
+
+def kills(command: str, group: str = "", without: str = "") -> list[object]:
+    """Return the parameters of a test that kills a command once for each state in which it can be killed.
+
+    `without` names a command whose kills leave, after the steps of the same name, the same state.
+    """
+    passed_over = set(_written(without)) if without else set()
+    struck = [Fault("kill", 0, "before all")]
+    names = [pair for pair in enumerate(_written(command), 1) if not pair[1].startswith(READ_ONLY)]
+    struck += [Fault("kill", number, name) for number, name in names if name not in passed_over]
+    return [_parameter(fault, f"kill {'after ' if fault.number else ''}{fault.name}", group) for fault in struck]
+
+
+def errors(command: str, group: str = "") -> list[object]:
+    """Return the parameters of a test in which each step of a command fails."""
+    faults = [Fault("error", number, name) for number, name in enumerate(_written(command), 1)]
+    return [_parameter(fault, f"error at {fault.name}", group) for fault in faults]
+
+
+def steps_of(machine: Machine, *words: str) -> list[str]:
+    """Run a command without a fault, and return its steps."""
+    machine.chainsaw(*words, fault=NO_FAULT)
+    return machine.steps()
+
+
+def check(command: str, steps: list[str], *, update: bool, named: Mapping[str, str] | None = None) -> None:
+    """Assert that the steps of a command are those that are written down, or write them down."""
+    found = _placeholders(steps, named or {})
+    if update:
+        PLACE.mkdir(exist_ok=True)
+        (PLACE / f"{command}.txt").write_text("".join(f"{name}\n" for name in found))
+    assert found == _written(command), STALE
+
+
+def _written(command: str) -> list[str]:
+    file = PLACE / f"{command}.txt"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def _placeholders(steps: list[str], named: Mapping[str, str]) -> list[str]:
+    """Put a word that is always the same in the place of what is another each time."""
+    for name, placeholder in named.items():
+        steps = [step.replace(name, placeholder) for step in steps]
+    for place, shown in ((DATA, "DATA"), (CONFIG, "CONFIG")):
+        steps = [step.replace(place, shown) for step in steps]
+    return [VOLATILE.sub("", step) for step in steps]
+
+
+def _parameter(fault: Fault, name: str, group: str) -> object:
+    marks = [pytest.mark.xdist_group(group)] if group else []
+    return pytest.param(fault, id=name, marks=marks)
