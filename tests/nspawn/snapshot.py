@@ -75,7 +75,7 @@ def attach(home: Path) -> None:
     names = json.loads((home / "layers.json").read_text())["layers"]
     lower = ":".join(str(place(name) / "layer") for name in names)
     layers = f"lowerdir={lower},upperdir={home / 'upper'},workdir={home / 'work'}"
-    mount = ["mount", "-t", "overlay", "overlay", "-o", f"{layers},{OPTIONS}", home / "root"]
+    mount = ["mount", "-t", "overlay", "overlay", "-o", f"{layers},{OPTIONS}", str(home / "root")]
     # Until the last process of the life before is gone, the layer is in use.
     if not wait_for(lambda: attempt(mount), 60):
         run(mount)
