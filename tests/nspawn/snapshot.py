@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from . import root
-from .host import MachineError, attempt, cache, locked, replace, run, say
+from .host import MachineError, attempt, cache, locked, replace, run, say, wait_for
 from .images import Image, rootfs
 
 KEPT = 12
@@ -70,12 +70,15 @@ def attach(home: Path) -> None:
     """Mount the root of a machine that stands on a snapshot."""
     if not stands(home) or os.path.ismount(home / "root"):
         return
-    shutil.rmtree(home / "work", ignore_errors=True)
-    (home / "work").mkdir()
+    # The kernel's mark of a mount that synced nothing: it refuses to mount that again after a crash of the host.
+    shutil.rmtree(home / "work/work/incompat", ignore_errors=True)
     names = json.loads((home / "layers.json").read_text())["layers"]
     lower = ":".join(str(place(name) / "layer") for name in names)
     layers = f"lowerdir={lower},upperdir={home / 'upper'},workdir={home / 'work'}"
-    run(["mount", "-t", "overlay", "overlay", "-o", f"{layers},{OPTIONS}", home / "root"])
+    mount = ["mount", "-t", "overlay", "overlay", "-o", f"{layers},{OPTIONS}", str(home / "root")]
+    # Until the last process of the life before is gone, the layer is in use.
+    if not wait_for(lambda: attempt(mount), 60):
+        run(mount)
 
 
 def detach(home: Path) -> None:

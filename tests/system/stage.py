@@ -27,8 +27,8 @@ TAG_ALL = """
         podman tag "$name" "$1${name#"$0"}"
     done
 """
-IMAGES = ("recipes", "quadlets", "tests/system/recipes", "tests/nspawn/images.py")
-CODE = ("chainsaw", ".deb", "tests/nspawn", "tests/system/stage.py")
+IMAGES = ("recipes", "quadlets/images", "tests/system/recipes", "tests/nspawn/images.py")
+CODE = ("chainsaw", "quadlets", ".deb", "tests/nspawn", "tests/system/stage.py")
 """What decides what a stage holds."""
 
 
