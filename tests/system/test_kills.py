@@ -175,9 +175,7 @@ def test_the_steps_of_a_clone(machine: Machine, original: str, update: bool) -> 
 
 
 @pytest.mark.parametrize("fault", kills("clone", "kills: clone", only=OWN))
-def test_what_a_clone_stopped_is_up_after_the_next_command(
-    machine: Machine, original: str, fault: Fault
-) -> None:
+def test_what_a_clone_stopped_is_up_after_the_next_command(machine: Machine, original: str, fault: Fault) -> None:
     """And what there is of the copy can be purged."""
     new = f"copy-{next(NUMBERS)}"
     fault.strike(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
