@@ -14,6 +14,7 @@ from chainsaw.compile.template import render
 from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, as_tree
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import ComponentService, Deployment, ImageNeed, Manifest, ProbeRequest, Service
+from chainsaw.model.names import FRONT
 from chainsaw.model.route import Route
 from chainsaw.model.site import Site
 from chainsaw.model.volume import Directory
@@ -127,8 +128,8 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
     digests = {unit.path.rsplit("/", 1)[-1]: unit.digest for unit in units}
     paths = host.paths
     return Deployment(
-        name="front",
-        recipe="front",
+        name=FRONT,
+        recipe=FRONT,
         version="",
         block=block.start,
         images=(ImageNeed(reference=shared_build("nginx", shared.images).reference, base="nginx"),),
@@ -141,7 +142,7 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
         ),
         services=(
             ComponentService(
-                unit="chainsaw-front.service", digest=digests["chainsaw-front.container"], component="front"
+                unit="chainsaw-front.service", digest=digests["chainsaw-front.container"], component=FRONT
             ),
         ),
         socket=Service(unit="chainsaw-front.socket", digest=digests["chainsaw-front.socket"]),
