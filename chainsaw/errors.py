@@ -1,4 +1,4 @@
-"""What can go wrong, as values: a diagnostic says what, where, why, and what mends it."""
+"""Errors as values: a diagnostic says what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One problem: where it is (1-based line and column, 0 when unknown), what it is and what mends it."""
+    """One problem: where it is (1-based line and column, 0 when unknown), what it is and how to fix it."""
 
     code: str
     message: str
@@ -69,7 +69,7 @@ class ChainsawError(Exception):
     """A failure that is reported to the user with its diagnostics and its exit code."""
 
     def __init__(self, diagnostics: Diagnostic | Sequence[Diagnostic], code: Exit = Exit.FAILED) -> None:
-        """Take one diagnostic or several, and the exit code of the command that meets them."""
+        """Take one diagnostic or several, and the exit code of the command that fails with them."""
         self.diagnostics = [diagnostics] if isinstance(diagnostics, Diagnostic) else list(diagnostics)
         self.exit = code
         super().__init__("\n".join(item.headline() for item in self.diagnostics))

@@ -1,4 +1,4 @@
-"""A verdict on one thing that was looked at; unknown is a verdict of its own, and never ok."""
+"""The result of one check of the host; unknown is a state of its own, and never counts as ok."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from itertools import groupby
 from typing import Literal, get_args
 
 State = Literal["ok", "warn", "fail", "unknown"]
-"""ok: as it should be. warn: works, and something should be mended. fail: does not work, or will not for long."""
+"""ok: as it should be. warn: works, but something should be fixed. fail: does not work, or will not for long."""
 
 
 FIRST = 3
-"""So many names are told of many."""
+"""How many names of a long list are shown."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: its topic, a verdict, what was found, and the command that mends it.
+    """One check: its topic, its state, what was found, and the command that fixes it.
 
-    A topic that there is one of for each host or instance has that as its subject.
+    If there is one check of the topic for each host name or instance, `subject` is that host name or instance.
     """
 
     topic: str
@@ -30,7 +30,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """The topic, and whose it is."""
+        """The topic, with the subject if there is one."""
         return f"{self.topic} of {self.subject}" if self.subject else self.topic
 
     def as_dict(self) -> dict[str, str]:
@@ -39,7 +39,7 @@ class Check:
 
 
 def in_short(checks: Sequence[Check]) -> list[Check]:
-    """Return checks for people: of one topic, those that are ok become one, and so do those that say the same."""
+    """Return checks for people: within a topic, those that are ok become one, and those with the same finding too."""
     shown: list[Check] = []
     for _, group in groupby(checks, key=lambda check: check.topic):
         together = list(group)
@@ -65,7 +65,7 @@ def summary(checks: Sequence[Check]) -> str:
 
 
 def some(names: Iterable[str]) -> str:
-    """Return the first names, and how many there are besides."""
+    """Return the first names, and how many more there are."""
     listed = sorted(names)
     more = len(listed) - FIRST
     return ", ".join(listed[:FIRST]) + (f" and {more} more" if more > 0 else "")

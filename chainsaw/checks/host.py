@@ -1,4 +1,4 @@
-"""Verdicts on what setup prepares and packages bring: what the host must have before any instance runs."""
+"""Checks of what setup configures and packages install: what the host must have before any instance runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chainsaw.model.names import FRONT
 from chainsaw.model.quantity import bytes_for_people
 
 SPARE = 4
-"""So many more instances should find a block."""
+"""Fewer free blocks than this give a warning."""
 CONTROLLERS = ("memory", "pids")
 """What MemoryMax= and TasksMax= act through (systemd.resource-control(5))."""
 JOURNAL_RESTART = "sudo systemctl restart systemd-journald; sudo journalctl --flush"
@@ -25,7 +25,7 @@ SIZES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def lingering(user: str, lingers: bool | None) -> Check:
-    """Judge whether a user's services run without a login (loginctl(1), enable-linger)."""
+    """Check whether a user's services run without a login (loginctl(1), enable-linger)."""
     if lingers is None:
         return Check("lingering", "unknown", "/var/lib/systemd/linger cannot be read", f"loginctl show-user {user}")
     if lingers:
@@ -36,14 +36,14 @@ def lingering(user: str, lingers: bool | None) -> Check:
 
 
 def user_manager(problem: Diagnostic | None) -> Check:
-    """Judge whether systemd's user manager answers; `problem` is why not."""
+    """Check whether systemd's user manager answers; `problem` is the error if it does not."""
     if problem is None:
         return Check("user manager", "ok", "answers")
     return Check("user manager", "fail", problem.message, problem.hint)
 
 
 def subordinate_ids(user: str, uid: int, texts: Mapping[str, str | None], recorded: Mapping[str, int] | None) -> Check:
-    """Judge the ranges in /etc/subuid and /etc/subgid (`texts`, by file): enough, still ours, nobody else's.
+    """Check the ranges in /etc/subuid and /etc/subgid (`texts`, by file): large enough, and shared with no other user.
 
     `recorded` are the blocks of instances; None when a record cannot be read.
     """
@@ -70,18 +70,18 @@ def subordinate_ids(user: str, uid: int, texts: Mapping[str, str | None], record
     spare = len(free_blocks(uids, gids, recorded.values()))
     found = f"{len(recorded)} of {len(recorded) + spare} blocks are in use, of {SIZE} ids each"
     if spare < SPARE:
-        return Check(topic, "warn", f"{found}: soon there is none for a new instance", f"{setup} --blocks +64")
+        return Check(topic, "warn", f"{found}: few are left for new instances", f"{setup} --blocks +64")
     return Check(topic, "ok", found)
 
 
 def storage_driver(chosen: str | None, store: ImageStore, has_fuse: bool, user: str) -> Check:
-    """Judge storage.conf (`chosen`, its text) against the store that it is for (containers-storage.conf(5)).
+    """Check storage.conf (`chosen`, its text) against the existing image store (containers-storage.conf(5)).
 
-    An overlay remembers in .has-mount-program whether a mount program made it, and goes on with that.
+    An overlay store records in .has-mount-program whether it was made with a mount program, and keeps using it.
     """
     topic, setup = "storage driver", f"sudo chainsaw setup --user {user}"
     if chosen is None:
-        return Check(topic, "fail", "none is chosen: each image would be copied for each instance", setup)
+        return Check(topic, "fail", "none is configured: each image would be copied for each instance", setup)
     try:
         storage = tomllib.loads(chosen).get("storage", {})
     except tomllib.TOMLDecodeError as error:
@@ -91,18 +91,18 @@ def storage_driver(chosen: str | None, store: ImageStore, has_fuse: bool, user: 
     program = str(storage.get("options", {}).get("overlay", {}).get("mount_program", ""))
     wanted = "fuse-overlayfs" if program else driver
     if program and not has_fuse:
-        return Check(topic, "fail", f"{program} is chosen, and not there", "sudo apt install fuse-overlayfs")
+        return Check(topic, "fail", f"{program} is configured, but not installed", "sudo apt install fuse-overlayfs")
     if not store.drivers:
-        return Check(topic, "ok", f"{wanted} is chosen; no image is there yet")
+        return Check(topic, "ok", f"{wanted} is configured; there is no image yet")
     if driver == "overlay" and driver in store.drivers and store.mount_program is None:
-        found = f"{wanted} is chosen; what stored the images that are there cannot be seen"
+        found = f"{wanted} is configured; which driver stored the existing images cannot be read"
         return Check(topic, "unknown", found, "podman info")
     made = {*store.drivers} if driver != "overlay" or driver not in store.drivers else {_overlay(store)}
     if wanted not in made:
-        # Data is in plain directories, so that a reset takes images and containers only.
-        found = f"{wanted} is chosen, but the images were stored by {some(made)}"
+        # A reset deletes images and containers only: data is in plain directories.
+        found = f"{wanted} is configured, but the images were stored by {some(made)}"
         return Check(topic, "warn", found, "podman system reset; chainsaw apply")
-    return Check(topic, "ok", f"{wanted}, chosen and in effect")
+    return Check(topic, "ok", f"{wanted}, configured and in use")
 
 
 def _overlay(store: ImageStore) -> str:
@@ -110,7 +110,7 @@ def _overlay(store: ImageStore) -> str:
 
 
 def journal(files: Files, store: JournalStore | None) -> Check:
-    """Judge journald.conf(5) and where the journal really is: on the disk, and bounded."""
+    """Check that the journal is kept on the disk, with a limit (journald.conf(5))."""
     if store is None:
         return Check("journal", "unknown", "/var/log/journal cannot be read", "journalctl --disk-usage")
     settings = {key: _last_setting(files, "Journal", key) for key in ("Storage", "SystemMaxUse")}
@@ -120,14 +120,14 @@ def journal(files: Files, store: JournalStore | None) -> Check:
     size = bytes_for_people(store.size)
     limit = _bytes(settings["SystemMaxUse"][0])
     if limit is None:
-        found = f"on disk, {size}, without a limit of its own: it may take a tenth of the disk, 4 GB at most"
+        found = f"on disk, {size}, no limit is set: it may use a tenth of the disk, 4 GB at most"
         return Check("journal", "warn", found, "sudo chainsaw setup")
     return Check("journal", "ok", f"on disk, {size} of at most {bytes_for_people(limit)}")
 
 
 def _not_on_disk(storage: str, place: str, prepared: bool) -> Check:
     by = f" (Storage={storage} in {place})" if storage else ""
-    found = f"not kept on the disk{by}: it is gone after a reboot, and chainsaw logs shows nothing"
+    found = f"not kept on the disk{by}: it is lost at a reboot, and chainsaw logs shows nothing"
     hint = "sudo chainsaw setup"
     if storage == "persistent":
         hint = JOURNAL_RESTART
@@ -137,7 +137,7 @@ def _not_on_disk(storage: str, place: str, prepared: bool) -> Check:
 
 
 def _last_setting(files: Files, section: str, key: str) -> tuple[str, str]:
-    """Return the value that holds, and the file that sets it; an empty value is the default (systemd.syntax(7))."""
+    """Return the value in effect, and the file that sets it; an empty value is the default (systemd.syntax(7))."""
     value, place, now = "", "", ""
     for path, text in files:
         for line in text.splitlines():
@@ -150,13 +150,13 @@ def _last_setting(files: Files, section: str, key: str) -> tuple[str, str]:
 
 
 def _bytes(text: str) -> int | None:
-    """Return a size as journald.conf(5) has it: powers of 1024."""
+    """Return the bytes of a size in the notation of journald.conf(5): powers of 1024."""
     match = re.fullmatch(r"([0-9]+)([KMGT]?)B?", text)
     return int(match[1]) * SIZES[match[2]] if match else None
 
 
 def low_ports(ports: Sequence[int], lowest: int | None, files: Files) -> Check:
-    """Judge whether the front may listen on its ports, now (`lowest`) and after a reboot (sysctl.d(5))."""
+    """Check whether the front may listen on its ports, now (`lowest`) and after a reboot (sysctl.d(5))."""
     key, setup = "net.ipv4.ip_unprivileged_port_start", "sudo chainsaw setup"
     if lowest is None:
         return Check("low ports", "unknown", f"{key} cannot be read", f"sysctl {key}")
@@ -174,10 +174,10 @@ def low_ports(ports: Sequence[int], lowest: int | None, files: Files) -> Check:
 
 
 def version(name: str, found: Sequence[int] | None, floor: Sequence[int], hint: str, look: str) -> Check:
-    """Judge a version against the oldest one that chainsaw works with; `look` is the command that tells it."""
+    """Check a version against the oldest one that chainsaw works with; `look` is the command that shows it."""
     oldest = ".".join(map(str, floor))
     if found is None:
-        return Check(name, "unknown", f"its version cannot be told; {oldest} is the oldest that will do", look)
+        return Check(name, "unknown", f"its version is unknown; {oldest} or later is needed", look)
     shown = ".".join(map(str, found))
     if tuple(found) < tuple(floor):
         return Check(name, "fail", f"{shown} is older than {oldest}", hint)
@@ -185,16 +185,16 @@ def version(name: str, found: Sequence[int] | None, floor: Sequence[int], hint: 
 
 
 def git(is_there: bool) -> Check:
-    """Judge whether there is a git."""
+    """Check whether git is installed."""
     if is_there:
         return Check("git", "ok", "installed")
-    return Check("git", "warn", "not installed: no history beyond the last generations", "sudo apt install git")
+    return Check("git", "warn", "not installed: the history has only the last generations", "sudo apt install git")
 
 
 def names_of_ids(named: IdNames | None, user: str) -> Check:
-    """Judge whether `ps` and `ls` have names for the ids of instances (nss-systemd(8)); None for unknown ids."""
+    """Check whether `ps` and `ls` have names for the ids of instances (nss-systemd(8)); None for unknown ids."""
     if named is None:
-        return Check("names of ids", "unknown", "which ids there are cannot be read", "getent passwd")
+        return Check("names of ids", "unknown", "the ids cannot be read", "getent passwd")
     wrong = [name for name, shown in sorted(named.names.items()) if shown != f"chainsaw-{name}-root"]
     if not named.names:
         return Check("names of ids", "ok", "no instance has ids yet")
@@ -207,21 +207,21 @@ def names_of_ids(named: IdNames | None, user: str) -> Check:
 
 
 def controllers(delegated: str | None, kernel: str | None, in_container: bool) -> Check:
-    """Judge whether limits act: which controllers the user manager has (cgroups(7), cgroup.controllers).
+    """Check whether memory and task limits work: which controllers the user manager has (cgroups(7)).
 
-    `kernel` are those at the root of the hierarchy.
+    `delegated` and `kernel` are the texts of cgroup.controllers of the user manager and of the root cgroup.
     """
     if delegated is None:
         found = "the control group of the user manager cannot be read"
         return Check("limits", "unknown", found, "cat /sys/fs/cgroup/cgroup.controllers")
     missing = [name for name in CONTROLLERS if name not in delegated.split()]
     if not missing:
-        return Check("limits", "ok", f"act: the user manager has the controllers {', '.join(delegated.split())}")
-    found = f"those of {' and '.join(missing)} do not act: the user manager lacks the controllers"
+        return Check("limits", "ok", f"work: the user manager has the controllers {', '.join(delegated.split())}")
+    found = f"those of {' and '.join(missing)} do not work: the user manager does not have the controllers"
     if kernel is None or set(missing) <= set(kernel.split()):
         hint = "sudo systemctl edit user@.service, with [Service] and Delegate=cpu memory pids; then reboot"
     elif in_container:
-        hint = "the host of this container has to hand them down (systemd-nspawn: a unified hierarchy)"
+        hint = "the host of this container has to delegate them (systemd-nspawn: a unified hierarchy)"
     else:
         hint = "boot with the kernel parameters cgroup_enable=memory systemd.unified_cgroup_hierarchy=1"
     return Check("limits", "warn", found, hint)

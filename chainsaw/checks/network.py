@@ -1,4 +1,4 @@
-"""Verdicts on how visitors find this host: what the front answers, and where names lead."""
+"""Checks of how visitors reach this host: the answers of the front, and the DNS records of host names."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ PRIVATE = [
         "fc00::/7", "fe80::/10", "::1/128",
     )
 ]  # fmt: skip
-"""Addresses that mean nothing outside (RFC 1918, 6598, 3927, 1122, 4193, 4291)."""
+"""Addresses that are not reachable from the internet (RFC 1918, 6598, 3927, 1122, 4193, 4291)."""
 REDIRECTS = range(300, 400)
 DAY = 86400.0
 LIFE = 397 * DAY
-"""Seconds that a certificate of the local authority lives."""
+"""Seconds for which a certificate of the local authority is valid."""
 FRONT_RESTART = "systemctl --user restart chainsaw-front.socket chainsaw-front.service"
 
 
 def http(port: int, answer: PlainAnswer, host: str) -> Check:
-    """Judge the answer on the plain port: a redirect for a routed host, a closed connection for any other name."""
+    """Check the answer on the plain port: a redirect for a routed host, a closed connection for any other name."""
     if answer.problem:
         return Check("http", "fail", f"port {port} does not answer: {answer.problem}", FRONT_RESTART)
-    asked = f"port {port}, asked for {host or 'a name that nobody routed'},"
+    asked = f"port {port}, asked for {host or 'an unknown host name'},"
     if host and answer.status in REDIRECTS and answer.location.startswith((f"https://{host}/", f"https://{host}:")):
         return Check("http", "ok", f"port {port} redirects to https")
     if not host and answer.status == 0:
         return Check("http", "ok", f"{asked} closes the connection, as it should")
-    said = f"answers {answer.status}" if answer.status else "closes the connection"
-    return Check("http", "fail", f"{asked} {said}: is that the front?", f"sudo ss -ltnp 'sport = :{port}'")
+    reply = f"answers {answer.status}" if answer.status else "closes the connection"
+    return Check("http", "fail", f"{asked} {reply}: is that the front?", f"sudo ss -ltnp 'sport = :{port}'")
 
 
 def https(port: int, hosts: Collection[str], shown: Mapping[str, ShownCertificate]) -> Check:
-    """Judge the handshakes on the port for https, by host: whether anybody answers there, and knows these names."""
+    """Check the TLS handshake on the https port for each host."""
     if not hosts:
-        return Check("https", "unknown", "no host is routed, and other names get no handshake")
+        return Check("https", "unknown", "no instance is published, and unknown host names get no handshake")
     silent = {host: shown[host].problem if host in shown else "timed out" for host in hosts}
     silent = {host: text for host, text in silent.items() if text and not (host in shown and shown[host].refused)}
     if not silent:
@@ -51,7 +51,7 @@ def https(port: int, hosts: Collection[str], shown: Mapping[str, ShownCertificat
 
 
 def certificate(host: str, recorded: float | None, shown: ShownCertificate | None, now: float) -> Check:
-    """Judge the certificate of a host, recorded and shown: seconds since 1970 at which it ends.
+    """Check the certificate of a host, recorded and shown: seconds since 1970 at which it ends.
 
     An apply renews what has a third of its life left.
     """
@@ -59,18 +59,18 @@ def certificate(host: str, recorded: float | None, shown: ShownCertificate | Non
     if shown and shown.refused:
         renewed = recorded is not None and recorded - now > LIFE / 3
         hint = "systemctl --user reload chainsaw-front" if renewed else "chainsaw apply"
-        return Check("certificate", "fail", f"does not hold: {shown.problem}", hint, host)
+        return Check("certificate", "fail", f"not valid: {shown.problem}", hint, host)
     if recorded is None and seen is None:
-        return Check("certificate", "unknown", "there is no record of it", "chainsaw apply", host)
+        return Check("certificate", "unknown", "not recorded, and the front does not show one", "chainsaw apply", host)
     until = min(item for item in (recorded, seen.until if seen else None) if item is not None)
     left, life = until - now, seen.until - seen.since if seen else LIFE
     if left <= 0:
-        return Check("certificate", "fail", f"ended {span_for_people(-left)} ago", "chainsaw apply", host)
+        return Check("certificate", "fail", f"expired {span_for_people(-left)} ago", "chainsaw apply", host)
     found = f"valid for {span_for_people(left)} more"
     if left < min(3 * DAY, life / 10):
         return Check("certificate", "fail", f"{found} only", "chainsaw apply", host)
     if recorded is not None and seen and recorded - seen.until > DAY:
-        found = f"{found}; the front shows the one before the last"
+        found = f"{found}; the front still shows an older one"
         return Check("certificate", "warn", found, "systemctl --user reload chainsaw-front", host)
     if left < life / 3:
         return Check("certificate", "warn", f"{found}, and due for renewal", "chainsaw apply", host)
@@ -88,33 +88,33 @@ def addresses_in(fib_trie: str | None, if_inet6: str | None) -> frozenset[str]:
 
 
 def is_local(host: str) -> bool:
-    """Tell whether a name means this host by itself: no resolver needs to be asked (RFC 6761, 6.3)."""
+    """Return whether a name always means this host, without a resolver (RFC 6761, 6.3)."""
     return host == "localhost" or host.endswith(".localhost")
 
 
 def leads_here(host: str, answered: Resolved | None, this: Addresses) -> Check:
-    """Judge where a host name leads; `answered` is None when the resolver has not answered in time."""
+    """Check where the DNS records of a host name point; `answered` is None when the resolver gave no answer in time."""
     if is_local(host):
-        return Check("DNS", "ok", "this host by itself, for nobody else", subject=host)
+        return Check("DNS", "ok", "a name for this host only; other hosts cannot use it", subject=host)
     look = f"getent ahosts {host}"
     if answered is None or answered.problem:
         problem = answered.problem if answered else "in time"
         return Check("DNS", "unknown", f"the resolver does not answer: {problem}", look, host)
     if not answered.addresses:
-        return Check("DNS", "fail", "has no address: nobody finds it", _record(host, this.own), host)
+        return Check("DNS", "fail", "has no address: nobody can reach it", _record(host, this.own), host)
     if host in this.own_names or all(_is_loopback(text) for text in answered.addresses):
-        found = f"this host answers for it by itself ({some(answered.addresses)}); what others are told is not known"
+        found = f"set on this host itself ({some(answered.addresses)}); the public DNS records are not known"
         return Check("DNS", "unknown", found, f"elsewhere: {look}", host)
     return _compared(host, answered.addresses, this.own)
 
 
 def _compared(host: str, addresses: Collection[str], own: Collection[str]) -> Check:
-    """Judge the A and AAAA records of a name, each against the addresses of this host of that kind."""
+    """Compare the A and AAAA records of a name with the IPv4 and IPv6 addresses of this host."""
     here = sorted(set(addresses) & set(own))
     elsewhere = sorted(set(addresses) - set(own))
     if not elsewhere:
-        return Check("DNS", "ok", f"leads here: {some(here)}", subject=host)
-    # Whoever has a public address of this kind is not behind NAT; who has none may be, and cannot tell.
+        return Check("DNS", "ok", f"points to this host: {some(here)}", subject=host)
+    # A host with a public address of the same kind is not behind NAT, so another address is wrong for certain.
     proven = [
         text for text in elsewhere if here or any(_kind(text) == _kind(mine) and _is_public(mine) for mine in own)
     ]
@@ -122,7 +122,7 @@ def _compared(host: str, addresses: Collection[str], own: Collection[str]) -> Ch
         found = f"{_records(proven)}: that is not this host"
         return Check("DNS", "fail", found, _record(host, own), host)
     mine = f"its own addresses are private ({some(own)})" if own else "its own addresses cannot be read"
-    found = f"{_records(elsewhere)}; whether that leads here cannot be told: {mine}, as behind NAT"
+    found = f"{_records(elsewhere)}; it may or may not point to this host: {mine}, as behind NAT"
     return Check("DNS", "unknown", found, f"from elsewhere: curl -I http://{host}/", host)
 
 
@@ -133,7 +133,7 @@ def _records(addresses: Collection[str]) -> str:
 def _record(host: str, own: Collection[str]) -> str:
     wanted = sorted(text for text in own if _is_public(text))
     kept = "" if any(":" in text for text in wanted) else ", and no AAAA"
-    return f"where its records are kept: {host} {_records(wanted) or 'A, the address of this host'}{kept}"
+    return f"at your DNS provider, set {host} {_records(wanted) or 'A, the address of this host'}{kept}"
 
 
 def _is_public(text: str) -> bool:

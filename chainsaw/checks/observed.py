@@ -1,4 +1,4 @@
-"""What an examination of the host looks at, as plain values; None is what could not be seen."""
+"""What the checks of the host are made from, as plain values; None means that it could not be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Files = tuple[tuple[str, str], ...]
-"""Configuration files as path and text, in the order in which they are read; what is set last holds."""
+"""Configuration files as path and text, in the order in which they are read; a later value replaces an earlier one."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class JournalStore:
 
 @dataclass(frozen=True)
 class Clock:
-    """The clock: seconds since 1970, and the most by which the kernel takes it to be wrong, in seconds.
+    """The clock: seconds since 1970, and its largest error in seconds as the kernel estimates it.
 
-    `written` is when this host wrote what is applied, in seconds since 1970, 0 for never. In a container the clock is
-    that of its host.
+    `written` is the time of the last apply, in seconds since 1970, 0 for never. In a container the clock is that of
+    its host.
     """
 
     now: float
@@ -42,9 +42,9 @@ class Clock:
 
 @dataclass(frozen=True)
 class Space:
-    """A file system: what of ours is on it, where, its bytes and inodes, and those of them that a user can have.
+    """A file system: what of chainsaw's is on it, its mount point, its size and free space in bytes and in inodes.
 
-    A file system that makes inodes as it needs them has 0 (statvfs(3), f_files).
+    A file system that creates inodes when it needs them has 0 inodes (statvfs(3), f_files).
     """
 
     contents: tuple[str, ...]
@@ -57,10 +57,10 @@ class Space:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What a crash left: whether the last apply was cut off, generations that never became current, and *.partial.
+    """What a crash left: whether the last apply was interrupted, generations that never became current, and *.partial.
 
-    `rubbish` is what the next apply would write anew, `others` is what belongs to volumes, backups and secrets. While
-    somebody is at work, the `holder`, none of it is a leftover.
+    `rubbish` are files that the next apply writes again, `others` belong to volumes, backups and secrets. `holder` is
+    the command that is running now, if any; the files may be its own then.
     """
 
     unfinished: bool = False
@@ -83,7 +83,7 @@ class PlainAnswer:
 class ShownCertificate:
     """The certificate that the front shows for a host: from when to when it is valid, seconds since 1970; a problem.
 
-    `refused` tells that there is one, and that it does not hold.
+    `refused` is true when there is one and it is not valid.
     """
 
     since: float = 0.0
@@ -94,7 +94,7 @@ class ShownCertificate:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a resolver says of a name: its addresses; none when there is no such name; or a problem."""
+    """A resolver's answer for a name: its addresses; none when there is no such name; or a problem."""
 
     addresses: frozenset[str] = frozenset()
     problem: str = ""
@@ -102,7 +102,7 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses of this host, and the names that it answers for by itself, without a resolver."""
+    """The addresses of this host, and the names that it resolves itself, without DNS."""
 
     own: frozenset[str] = frozenset()
     own_names: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Verdicts on what there is only so much of: time that is right, disk, memory."""
+"""Checks of the clock, the disk and the memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from chainsaw.checks.observed import Clock, Space
 from chainsaw.model.quantity import bytes_for_people, span_for_people
 
 UNSYNCHRONISED = 16.0
-"""Seconds: the kernel's error of a clock that nobody sets (adjtimex(2); timedatectl judges by the same number)."""
+"""Seconds: the error that the kernel reports for a clock without NTP (adjtimex(2); timedatectl uses the same limit)."""
 BACKWARDS = 60.0
-"""Seconds by which the clock may be behind what this host wrote itself."""
+"""Seconds by which the clock may be behind the time of the last apply."""
 SCARCE, LOW = 500_000_000, 2_000_000_000
-"""Bytes: an image does not fit into the first, an update with its backup hardly into the second."""
+"""Bytes: an image needs more than the first, an update with its backup about the second."""
 FEW_INODES, SOME_INODES = 0.01, 0.05
 NO_MEMORY, LITTLE_MEMORY = 0.04, 0.1
 WAITING, STALLED = 10.0, 10.0
@@ -23,23 +23,23 @@ SMALL_PAGES = "podman image prune; journalctl --user --vacuum-size=100M"
 
 
 def clock(seen: Clock) -> Check:
-    """Judge whether the clock is right, as far as the kernel can tell."""
+    """Check whether the clock is right, as far as the kernel can tell."""
     behind = seen.written - seen.now
     if behind > BACKWARDS:
-        found = f"wrong: it is {span_for_people(behind)} behind what this host wrote itself"
+        found = f"wrong: it is {span_for_people(behind)} behind the time of the last apply"
         return Check("clock", "fail", found, "sudo timedatectl set-ntp true; timedatectl")
     if seen.error is None:
-        return Check("clock", "unknown", "the kernel does not tell whether it is synchronised", "timedatectl")
+        return Check("clock", "unknown", "the kernel does not report whether it is synchronised", "timedatectl")
     if seen.error >= UNSYNCHRONISED:
         hint = "sudo apt install systemd-timesyncd; timedatectl"
         if seen.in_container:
             hint = "on the host of this container: timedatectl"
         return Check("clock", "warn", "not synchronised: certificates and one-time passwords depend on it", hint)
-    return Check("clock", "ok", f"synchronised, to {seen.error * 1000:.0f} ms at worst")
+    return Check("clock", "ok", f"synchronised, wrong by at most {seen.error * 1000:.0f} ms")
 
 
 def space(seen: Space) -> Check:
-    """Judge how much is free on a file system, in bytes and in inodes."""
+    """Check the free bytes and inodes of a file system."""
     subject = " and ".join(seen.contents) if len(seen.contents) < 3 else ", ".join(seen.contents)
     free = f"{bytes_for_people(seen.free)} of {bytes_for_people(seen.size)} free at {seen.place}"
     inodes = seen.inodes_free / seen.inodes if seen.inodes else 1.0
@@ -56,7 +56,7 @@ def _graded(fail: bool, warn: bool) -> State:
 
 
 def memory(meminfo: str | None, pressure: str | None, limits: Mapping[str, int | None] | None) -> Iterator[Check]:
-    """Judge /proc/meminfo (proc(5)), /proc/pressure/memory (the kernel's psi.rst), and what instances may take.
+    """Check /proc/meminfo (proc(5)), /proc/pressure/memory (the kernel's psi.rst), and the limits of instances.
 
     `limits` are the bytes of MemoryMax= by unit, None where there is none; or None when they cannot be read.
     """
@@ -73,10 +73,10 @@ def memory(meminfo: str | None, pressure: str | None, limits: Mapping[str, int |
 def _available(known: Mapping[str, int]) -> Check:
     total, available = known.get("MemTotal", 0), known.get("MemAvailable")
     if available is None or not total:
-        return Check("memory", "unknown", "the kernel does not say how much is available", "free -h")
+        return Check("memory", "unknown", "the kernel does not report how much is available", "free -h")
     found = f"{bytes_for_people(available)} of {bytes_for_people(total)} available"
     state = _graded(fail=available < NO_MEMORY * total, warn=available < LITTLE_MEMORY * total)
-    return Check("memory", state, found, "chainsaw list shows who takes it" if state != "ok" else "")
+    return Check("memory", state, found, "chainsaw list shows which instance uses it" if state != "ok" else "")
 
 
 def _swap(known: Mapping[str, int]) -> Check:
@@ -85,23 +85,23 @@ def _swap(known: Mapping[str, int]) -> Check:
         return Check("swap", "ok", "none")
     found = f"{bytes_for_people(free)} of {bytes_for_people(total)} free"
     if free < 0.1 * total:
-        return Check("swap", "warn", found, "chainsaw list shows who takes memory; sleep: 15m lets it go")
+        return Check("swap", "warn", found, "chainsaw list shows which instance uses memory; sleep: 15m frees it")
     return Check("swap", "ok", found)
 
 
 def _promised(known: Mapping[str, int], limits: Mapping[str, int | None] | None) -> Check:
-    """Judge whether all instances may take what each may take, at once."""
+    """Check whether the memory limits of all instances together fit into memory and swap."""
     topic, there = "memory limits", known.get("MemTotal", 0) + known.get("SwapTotal", 0)
     if limits is None:
-        return Check(topic, "unknown", "what is applied cannot be read", "systemd-cgtop --depth=5 user.slice")
+        return Check(topic, "unknown", "the limits cannot be read", "systemd-cgtop --depth=5 user.slice")
     boundless = sorted(unit for unit, limit in limits.items() if limit is None)
     if boundless:
         return Check(topic, "warn", f"none for {', '.join(boundless)}", "memory: in the file of the instance")
     promised = sum(limit or 0 for limit in limits.values())
-    found = f"{bytes_for_people(promised)} for all instances at once, of {bytes_for_people(there)}"
+    found = f"{bytes_for_people(promised)} for all instances together, of {bytes_for_people(there)}"
     if promised > there:
         hint = "more swap, or sleep: 15m, or less memory: in the files of instances"
-        return Check(topic, "warn", f"{found}: if all were busy, the kernel would end one", hint)
+        return Check(topic, "warn", f"{found}: if all use their limit, the kernel kills a process", hint)
     return Check(topic, "ok", found)
 
 
@@ -111,10 +111,11 @@ def _pressure(text: str | None) -> Check:
         return Check(topic, "unknown", "the kernel does not measure it", "boot with the kernel parameter psi=1")
     found = {kind: float(share) for kind, share in re.findall(r"^(some|full) .*avg60=([0-9.]+)", text, re.MULTILINE)}
     if "some" not in found:
-        return Check(topic, "unknown", f"/proc/pressure/memory is not as it should be: {text[:60]!r}")
-    told = f"{found['some']:.0f} % of the last minute something waited for memory"
+        return Check(topic, "unknown", f"/proc/pressure/memory has an unknown format: {text[:60]!r}")
+    waited = f"in {found['some']:.0f} % of the last minute some process waited for memory"
     stalled = found.get("full", 0.0)
     state = _graded(fail=stalled > STALLED, warn=found["some"] > WAITING)
     if state == "ok":
-        return Check(topic, state, told)
-    return Check(topic, state, f"{told}, {stalled:.0f} % everything did", "chainsaw list shows who takes it")
+        return Check(topic, state, waited)
+    hint = "chainsaw list shows which instance uses it"
+    return Check(topic, state, f"{waited}, in {stalled:.0f} % all of them", hint)

@@ -1,4 +1,4 @@
-"""Verdicts on the site: what is applied, what a crash left of it, and whether its units are as they should be."""
+"""Checks of the site: what is applied, what a crash left behind, and whether the units run."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Units = Mapping[str, UnitDetails]
 
 
 def generation(number: int, problem: Diagnostic | None, way_back: str, declared: Collection[str]) -> Check:
-    """Judge what is applied: `number` is the current generation, 0 for none; `problem` is why it cannot be read.
+    """Check the current generation: `number` is 0 for none; `problem` is the error if it cannot be read.
 
-    `way_back` is the command that makes a former generation current.
+    `way_back` is the command that makes an earlier generation current.
     """
     if problem is not None:
         return Check("generation", "fail", f"{number} cannot be read: {problem.headline()}", way_back or problem.hint)
@@ -34,42 +34,42 @@ def generation(number: int, problem: Diagnostic | None, way_back: str, declared:
 
 
 def leftovers(left: Leftovers | None) -> Iterator[Check]:
-    """Judge what a crash left behind; None when it cannot be seen."""
+    """Check what a crash left behind; None when it cannot be read."""
     if left is None:
         for topic in ("last apply", "leftovers"):
             yield Check(topic, "unknown", "the state of chainsaw cannot be read", "ls -l ~/.local/state/chainsaw")
         return
     if left.holder:
-        found = f"another chainsaw is at work: {left.holder}"
-        yield Check("last apply", "unknown", found, "chainsaw doctor, when it is done")
-        yield Check("leftovers", "unknown", "what is not finished now may be soon", "chainsaw doctor, when it is done")
+        found, hint = f"another chainsaw is running: {left.holder}", "chainsaw doctor, when it is done"
+        yield Check("last apply", "unknown", found, hint)
+        yield Check("leftovers", "unknown", "unfinished files may belong to the running command", hint)
         return
     if left.unfinished:
-        yield Check("last apply", "fail", "was cut off before its end", f"chainsaw apply, or {FIX}")
+        yield Check("last apply", "fail", "was interrupted", f"chainsaw apply, or {FIX}")
     else:
-        yield Check("last apply", "ok", "was brought to its end")
-    told = [*left.rubbish, *(f"generation {number}, never current" for number in left.newer)]
-    if told:
-        yield Check("leftovers", "warn", some(told), FIX)
+        yield Check("last apply", "ok", "finished")
+    removable = [*left.rubbish, *(f"generation {number}, never current" for number in left.newer)]
+    if removable:
+        yield Check("leftovers", "warn", some(removable), FIX)
     elif not left.others:
         yield Check("leftovers", "ok", "none")
     if left.others:
-        hint = f"podman unshare rm -r {left.others[0]}, if nobody needs it"
-        yield Check("leftovers", "warn", f"begun and never finished: {some(left.others)}", hint, "data")
+        hint = f"podman unshare rm -r {left.others[0]}, if you do not need it"
+        yield Check("leftovers", "warn", f"never finished: {some(left.others)}", hint, "data")
 
 
 def generated_files(edited: Collection[str] | None) -> Check:
-    """Judge whether generated files are as they were written; `edited` are those that are not."""
+    """Check whether generated files are as they were written; `edited` are those that are not."""
     if edited is None:
         return Check("generated files", "unknown", "they cannot be read", "chainsaw plan")
     if not edited:
         return Check("generated files", "ok", "as they were written")
-    found = f"edited by hand: {some(edited)}; apply refuses to overwrite that"
+    found = f"edited by hand: {some(edited)}; apply does not overwrite them"
     return Check("generated files", "warn", found, "chainsaw plan shows it, chainsaw apply --force discards it")
 
 
 def listening(manifest: Manifest, units: Units | None) -> Iterator[Check]:
-    """Judge the units through which everything begins: the front's socket, each instance's sockets and timers."""
+    """Check the units that start everything else: the front's socket, each instance's sockets and timers."""
     if manifest.front is None:
         return
     if units is None:
@@ -94,11 +94,11 @@ def _held(topic: str, unit: str, units: Units, subject: str = "") -> Check:
 
 
 def instances(manifest: Manifest, units: Units | None, gone: Mapping[str, Collection[str]]) -> Iterator[Check]:
-    """Judge what each instance is doing; `gone` are the directories of an instance that are not there."""
+    """Check the state of each instance; `gone` are the missing directories of an instance."""
     for name, deployment in manifest.instances.items():
         if missing := gone.get(name):
-            found = f"not there: {some(missing)}; an apply would make it anew, and empty"
-            yield Check("instance", "fail", found, f"look where its data is; then chainsaw apply {name}", name)
+            found = f"missing: {some(missing)}; an apply would create it again, empty"
+            yield Check("instance", "fail", found, f"find or restore its data; then chainsaw apply {name}", name)
         elif units is None:
             yield Check("instance", "unknown", UNKNOWN_UNITS, subject=name)
         else:
@@ -109,7 +109,9 @@ def _instance(deployment: Deployment, units: Units) -> Check:
     name = deployment.name
     state = instance_state(deployment, {unit: item.active for unit, item in units.items()})
     if state == "stopped" and deployment.serving != "stopped":
-        return Check("instance", "fail", "stopped, and not because of its file", f"{FIX}, or chainsaw apply", name)
+        return Check(
+            "instance", "fail", "stopped, although its file does not say so", f"{FIX}, or chainsaw apply", name
+        )
     if state == "failed":
         return Check("instance", "fail", "failed", f"chainsaw logs {name}", name)
     if again := restarted(deployment, units):
@@ -121,18 +123,18 @@ def _instance(deployment: Deployment, units: Units) -> Check:
 
 
 def failed_units(units: Units | None) -> Check:
-    """Judge whether any unit of ours, or of Podman's API, has failed."""
+    """Check whether any unit of chainsaw, or Podman's API, has failed."""
     if units is None:
         return Check("units", "unknown", UNKNOWN_UNITS, "systemctl --user --failed")
     failed = sorted(unit for unit, item in units.items() if item.active == "failed")
     if not failed:
-        return Check("units", "ok", "none has failed")
+        return Check("units", "ok", "none failed")
     found = f"failed: {some([f'{unit} ({units[unit].result})' for unit in failed])}"
     return Check("units", "fail", found, f"systemctl --user status {failed[0]}, then {FIX}")
 
 
 def front(manifest: Manifest, units: Units | None) -> Iterator[Check]:
-    """Judge whether the front runs, or systemd is to start it with the next request."""
+    """Check whether the front is running."""
     if manifest.front is None:
         return
     if units is None:
@@ -140,7 +142,7 @@ def front(manifest: Manifest, units: Units | None) -> Iterator[Check]:
         return
     state = units[FRONT_SERVICE].active if FRONT_SERVICE in units else "inactive"
     if state in ("active", "reloading"):
-        yield Check("front", "ok", "runs")
+        yield Check("front", "ok", "running")
     else:
         yield Check(
             "front", "fail", f"{FRONT_SERVICE} is {state}", f"journalctl --user -u {FRONT_SERVICE} -n 30, then {FIX}"

@@ -23,8 +23,8 @@ First steps:
   journalctl --user -u app@blog
 
 \b
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done in part, the rest was put back; 4 not there;
-5 an input was refused before any effect; 6 this host lacks something; 7 another chainsaw is at work.
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 partly done, the rest was rolled back; 4 not found;
+5 invalid input, nothing was changed; 6 something is missing on this host; 7 another chainsaw is running.
 """
 
 

@@ -114,7 +114,7 @@ class Job:
         return any(self.egress(name) for name in self.bundle.recipe.components)
 
     def egress(self, component: str) -> bool:
-        """Tell whether a component reaches the internet: the recipe needs it, or the admin allows what is optional."""
+        """Return whether a component reaches the internet: the recipe requires it, or the admin allows it."""
         declared = self.bundle.recipe.components[component].egress
         if declared is None or self.file.instance.egress == "none":
             return False

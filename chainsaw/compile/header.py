@@ -13,7 +13,7 @@ def marked(origin: str, body: str) -> str:
 
 
 def is_intact(text: str) -> bool:
-    """Tell whether a generated text still has the content that its header says."""
+    """Return whether a generated text still has the content that its header says."""
     lines = text.split("\n", 2)
     if len(lines) != 3 or not lines[1].startswith("# digest: "):
         return False

@@ -37,7 +37,7 @@ def valid_until(record: str) -> datetime | None:
 
 
 def is_current(record: str) -> bool:
-    """Tell whether the certificate that a record speaks of has more than a third of its life before it."""
+    """Return whether the certificate that a record speaks of has more than a third of its life before it."""
     until = valid_until(record)
     return until is not None and until - datetime.now(UTC) > timedelta(days=LEAF_DAYS / 3)
 

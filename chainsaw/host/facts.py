@@ -42,7 +42,7 @@ def user_named(name: str) -> pwd.struct_passwd | None:
 
 
 def is_root() -> bool:
-    """Tell whether this runs as root."""
+    """Return whether this runs as root."""
     return os.geteuid() == 0
 
 
@@ -74,7 +74,7 @@ def description(paths: Paths) -> dict[str, str]:
 
 
 def has_ipv6() -> bool:
-    """Tell whether the kernel has IPv6 switched on."""
+    """Return whether the kernel has IPv6 switched on."""
     return bool(files.read_text("/proc/net/if_inet6"))
 
 

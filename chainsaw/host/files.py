@@ -104,12 +104,12 @@ def absolute_path(path: str) -> str:
 
 
 def exists(path: str) -> bool:
-    """Tell whether there is anything at a path."""
+    """Return whether there is anything at a path."""
     return os.path.lexists(path)
 
 
 def is_directory(path: str) -> bool:
-    """Tell whether there is a directory at a path, and not a link to one."""
+    """Return whether there is a directory at a path, and not a link to one."""
     return os.path.isdir(path) and not os.path.islink(path)
 
 

@@ -11,7 +11,7 @@ def type_of(path: str) -> str:
 
 
 def copies_by_reference(directory: str) -> bool:
-    """Tell whether a copy of a file takes no space of its own, by copying one (cp(1), --reflink)."""
+    """Return whether a copy of a file takes no space of its own, by copying one (cp(1), --reflink)."""
     source = f"{directory}/.chainsaw-reflink"
     files.write_atomic(source, b"x" * 8192)
     try:

@@ -55,7 +55,7 @@ class Repository:
         return self._ask("rev-parse", "--verify", f"{LATEST}^{{commit}}")
 
     def follows(self, commit: str, earlier: str) -> bool:
-        """Tell whether a commit has another one in its history."""
+        """Return whether a commit has another one in its history."""
         argv = [*SAFE, "-C", self.path, "merge-base", "--is-ancestor", earlier, commit]
         return process.run(argv, check=False, extra_env=QUIET).code == 0
 

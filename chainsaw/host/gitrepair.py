@@ -74,7 +74,7 @@ class _Patient:
         return process.run(["git", *SAFE, "-C", self.tree.path, *where, *words], check=False, extra_env=QUIET)
 
     def is_whole(self) -> bool:
-        """Tell whether git can read all of it: head, index, references, and what each of them leads to."""
+        """Return whether git can read all of it: head, index, references, and what each of them leads to."""
         for words in (("status", "--porcelain", "--untracked-files=no"), ("fsck", "--no-dangling", "--no-progress")):
             if self.ask(*words).code:
                 return False
@@ -112,7 +112,7 @@ class _Patient:
         self.tree.create()
 
     def is_good(self, commit: str) -> bool:
-        """Tell whether a commit is there with its whole history and all files."""
+        """Return whether a commit is there with its whole history and all files."""
         if commit not in self.known:
             self.known[commit] = self.ask("rev-list", "--objects", "--quiet", commit, "--").code == 0
         return self.known[commit]
@@ -200,7 +200,7 @@ def _is_mark(ref: str) -> bool:
 
 
 def _is_object(path: Path) -> bool:
-    """Tell whether a loose object is what its name says (gitformat-loose: zlib, named after its SHA-1)."""
+    """Return whether a loose object is what its name says (gitformat-loose: zlib, named after its SHA-1)."""
     try:
         content = zlib.decompress(path.read_bytes())
     except zlib.error:
@@ -214,7 +214,7 @@ def _booted_at() -> float:
 
 
 def _git_is_at_work(path: str) -> bool:
-    """Tell whether a git runs below a directory, or one that does not say where."""
+    """Return whether a git runs below a directory, or one that does not say where."""
     for entry in Path("/proc").glob("[0-9]*"):
         if (files.read_text(f"{entry}/comm") or "").strip().startswith("git"):
             try:

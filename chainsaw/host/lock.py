@@ -84,7 +84,7 @@ def _lock(descriptor: int, wait: bool, waiting: Callable[[str], None]) -> None:
         holder = _holder(descriptor)
     if not wait:
         hint = "wait until it is done, or leave --no-wait away"
-        raise ChainsawError(Diagnostic("locked", f"another chainsaw is at work: {holder}", hint=hint), Exit.LOCKED)
+        raise ChainsawError(Diagnostic("locked", f"another chainsaw is running: {holder}", hint=hint), Exit.LOCKED)
     waiting(f"waiting for another chainsaw: {holder}")
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 

@@ -43,14 +43,14 @@ def text_or_nothing(path: str) -> str | None:
 
 
 def lingers(user: str) -> bool | None:
-    """Tell whether a user lingers; None when that cannot be seen."""
+    """Return whether a user lingers; None when that cannot be seen."""
     if files.exists(LINGER) and not os.access(LINGER, os.R_OK | os.X_OK):
         return None
     return files.exists(f"{LINGER}/{user}")
 
 
 def in_container() -> bool:
-    """Tell whether this host is a container (systemd's Container Interface, /run/systemd/container)."""
+    """Return whether this host is a container (systemd's Container Interface, /run/systemd/container)."""
     return files.exists("/run/systemd/container")
 
 
@@ -91,7 +91,7 @@ def python_version() -> tuple[int, int]:
 
 
 def has_program(name: str) -> bool:
-    """Tell whether a program is on the PATH, or at an absolute path."""
+    """Return whether a program is on the PATH, or at an absolute path."""
     return shutil.which(name) is not None
 
 

@@ -68,7 +68,7 @@ class Worktree:
         return next((UNDER_WAY[name] for name, place in places.items() if files.exists(place)), "")
 
     def is_detached(self) -> bool:
-        """Tell whether it is on no branch."""
+        """Return whether it is on no branch."""
         return self._try("symbolic-ref", "--quiet", "HEAD").code != 0
 
     def commit(self, message: str, author: str, paths: Sequence[str] = OWN, also_empty: bool = False) -> str | None:
@@ -166,7 +166,7 @@ class Worktree:
 
 
 def is_installed() -> bool:
-    """Tell whether there is a git."""
+    """Return whether there is a git."""
     return shutil.which("git") is not None
 
 

@@ -22,7 +22,7 @@ class Range:
         return self.start + self.count
 
     def overlaps(self, other: Range) -> bool:
-        """Tell whether the two share an id."""
+        """Return whether the two share an id."""
         return self.start < other.end and other.start < self.end
 
 

@@ -54,7 +54,7 @@ def check_setting(value: str) -> str:
 
 
 def is_word(value: str) -> bool:
-    """Tell whether a value could be the name of a recipe, component, volume, secret or image."""
+    """Return whether a value could be the name of a recipe, component, volume, secret or image."""
     return bool(_WORD.fullmatch(value))
 
 

@@ -12,7 +12,7 @@ LEVELS = {
     1: "it is well-formed: lint, Podman's generator and nginx take it",
     2: "it installs with defaults and its page answers through the front, with its first stylesheet and script",
     3: "its data survives a restart and a reboot",
-    4: "two instances stand side by side and know nothing of each other",
+    4: "two instances run side by side, and neither sees the other's data",
     5: "it follows its route to another host name, and below a path where it says so",
     6: "it is removed without residue, and installs again",
     7: "it is as confined as it can be, and leaks no secret",

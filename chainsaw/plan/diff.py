@@ -118,7 +118,7 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
 
 
 def _is_stale(unit: str, digest: str, observed: Observed, sleep: int | None = None) -> bool:
-    """Tell whether a unit must start: it does not run, unless it may sleep, or it was started from something else."""
+    """Return whether a unit must start: it does not run, unless it may sleep, or it was started from something else."""
     up = observed.runs(unit) or (sleep is not None and observed.units.get(unit) != "failed")
     return not up or observed.applied.get(unit) != digest
 

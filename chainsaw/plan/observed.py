@@ -59,5 +59,5 @@ class Observed:
         return max(self.manifest.number, self.recorded) + 1
 
     def runs(self, unit: str) -> bool:
-        """Tell whether a unit is up, or on its way."""
+        """Return whether a unit is up, or on its way."""
         return self.units.get(unit) in ("active", "activating", "reloading")

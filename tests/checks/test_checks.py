@@ -73,7 +73,7 @@ WIDE = f"admin:100000:65536\nadmin:{8 * SIZE}:{64 * SIZE}\n"
             f"admin:{8 * SIZE}:{4 * SIZE}",
             {"front": 8 * SIZE, "blog": 9 * SIZE},
             "warn",
-            "2 of 4 blocks are in use, of 65536 ids each: soon there is none",
+            "2 of 4 blocks are in use, of 65536 ids each: few are left",
             "sudo chainsaw setup --user admin --blocks +64",
         ),
         ("", {}, "fail", "admin has no block of 65536 subordinate ids left for front", "sudo chainsaw setup"),
@@ -104,11 +104,11 @@ OVERLAY = frozenset({"overlay"})
 @pytest.mark.parametrize(
     ("chosen", "store", "state", "word", "hint"),
     [
-        (FUSE, ImageStore(OVERLAY, "true"), "ok", "fuse-overlayfs, chosen and in effect", ""),
-        (NATIVE, ImageStore(OVERLAY, "false\n"), "ok", "overlay, chosen and in effect", ""),
-        ('[storage]\ndriver = "btrfs"', ImageStore(frozenset({"btrfs"})), "ok", "btrfs, chosen and in effect", ""),
-        (FUSE, ImageStore(), "ok", "no image is there yet", ""),
-        (None, ImageStore(), "fail", "none is chosen", "sudo chainsaw setup --user admin"),
+        (FUSE, ImageStore(OVERLAY, "true"), "ok", "fuse-overlayfs, configured and in use", ""),
+        (NATIVE, ImageStore(OVERLAY, "false\n"), "ok", "overlay, configured and in use", ""),
+        ('[storage]\ndriver = "btrfs"', ImageStore(frozenset({"btrfs"})), "ok", "btrfs, configured and in use", ""),
+        (FUSE, ImageStore(), "ok", "there is no image yet", ""),
+        (None, ImageStore(), "fail", "none is configured", "sudo chainsaw setup --user admin"),
         ("[storage", ImageStore(), "fail", "storage.conf cannot be read", "mv ~/.config/containers/storage.conf"),
         (
             NATIVE,
@@ -119,7 +119,7 @@ OVERLAY = frozenset({"overlay"})
         ),
         (FUSE, ImageStore(OVERLAY, "false"), "warn", "the images were stored by overlay", "podman system reset"),
         (FUSE, ImageStore(frozenset({"vfs"})), "warn", "the images were stored by vfs", "podman system reset"),
-        (FUSE, ImageStore(OVERLAY), "unknown", "cannot be seen", "podman info"),
+        (FUSE, ImageStore(OVERLAY), "unknown", "which driver stored", "podman info"),
     ],
 )
 def test_the_storage_driver(chosen, store, state, word, hint):
@@ -128,7 +128,12 @@ def test_the_storage_driver(chosen, store, state, word, hint):
 
 def test_a_storage_driver_that_is_not_installed():
     found = host_checks.storage_driver(FUSE, ImageStore(OVERLAY, "true"), False, "admin")
-    judged(found, "fail", "/usr/bin/fuse-overlayfs is chosen, and not there", hint="sudo apt install fuse-overlayfs")
+    judged(
+        found,
+        "fail",
+        "/usr/bin/fuse-overlayfs is configured, but not installed",
+        hint="sudo apt install fuse-overlayfs",
+    )
 
 
 OURS = (host_checks.SETUP_FILE, "[Journal]\nStorage=persistent\nSystemMaxUse=500M\n")
@@ -139,10 +144,10 @@ ON_DISK = JournalStore(True, False, 16_000_000)
     ("files", "store", "state", "word", "hint"),
     [
         ((OURS,), ON_DISK, "ok", "on disk, 16 MB of at most 524 MB", ""),
-        ((), ON_DISK, "warn", "without a limit of its own", "sudo chainsaw setup"),
-        ((("a", "[Journal]\nSystemMaxUse=\n"),), ON_DISK, "warn", "without a limit of its own", "sudo chainsaw setup"),
-        ((("a", "[Other]\nSystemMaxUse=1G\n"),), ON_DISK, "warn", "without a limit of its own", "sudo chainsaw setup"),
-        ((), JournalStore(False, True, 0), "fail", "not kept on the disk: it is gone", "sudo chainsaw setup"),
+        ((), ON_DISK, "warn", "no limit is set", "sudo chainsaw setup"),
+        ((("a", "[Journal]\nSystemMaxUse=\n"),), ON_DISK, "warn", "no limit is set", "sudo chainsaw setup"),
+        ((("a", "[Other]\nSystemMaxUse=1G\n"),), ON_DISK, "warn", "no limit is set", "sudo chainsaw setup"),
+        ((), JournalStore(False, True, 0), "fail", "not kept on the disk: it is lost", "sudo chainsaw setup"),
         ((OURS,), JournalStore(True, True, 1), "fail", "Storage=persistent", "sudo systemctl restart systemd-journald"),
         (
             (OURS, ("/etc/x/60.conf", "[Journal]\nStorage = volatile\n")),
@@ -188,12 +193,12 @@ def test_low_ports(ports, lowest, files, state, word):
             "cpu memory pids",
             False,
             "warn",
-            "those of memory do not act",
+            "those of memory do not work",
             "sudo systemctl edit user@.service",
         ),
-        ("cpu", "cpu pids", False, "warn", "those of memory and pids do not act", "boot with the kernel parameters"),
-        ("", "", True, "warn", "those of memory and pids do not act", "the host of this container"),
-        ("", None, True, "warn", "those of memory and pids do not act", "sudo systemctl edit user@.service"),
+        ("cpu", "cpu pids", False, "warn", "those of memory and pids do not work", "boot with the kernel parameters"),
+        ("", "", True, "warn", "those of memory and pids do not work", "the host of this container"),
+        ("", None, True, "warn", "those of memory and pids do not work", "sudo systemctl edit user@.service"),
         (None, "memory pids", False, "unknown", "the control group of the user manager cannot be read", "cat /sys"),
     ],
 )
@@ -206,21 +211,19 @@ def test_versions():
     old = host_checks.version("nginx", (1, 22, 1), (1, 25, 1), "upgrade", "look")
     judged(old, "fail", "1.22.1 is older than 1.25.1", hint="upgrade")
     unknown = host_checks.version("systemd", None, (254,), "upgrade", "look")
-    judged(unknown, "unknown", "254 is the oldest that will do", hint="look")
+    judged(unknown, "unknown", "254 or later is needed", hint="look")
 
 
 def test_git():
     judged(host_checks.git(True), "ok", "installed")
-    judged(host_checks.git(False), "warn", "no history beyond the last generations", hint="sudo apt install git")
+    judged(host_checks.git(False), "warn", "the history has only the last generations", hint="sudo apt install git")
 
 
 def test_names_of_ids():
     both = {"front": "chainsaw-front-root", "blog": "chainsaw-blog-root"}
     judged(host_checks.names_of_ids(IdNames(both), "admin"), "ok", "names for the ids of blog, front")
     judged(host_checks.names_of_ids(IdNames({}), "admin"), "ok", "no instance has ids yet")
-    judged(
-        host_checks.names_of_ids(None, "admin"), "unknown", "which ids there are cannot be read", hint="getent passwd"
-    )
+    judged(host_checks.names_of_ids(None, "admin"), "unknown", "the ids cannot be read", hint="getent passwd")
     missing = IdNames({**both, "blog": None})
     judged(
         host_checks.names_of_ids(missing, "admin"),
@@ -238,11 +241,11 @@ def test_names_of_ids():
 @pytest.mark.parametrize(
     ("seen", "state", "word", "hint"),
     [
-        (Clock(NOW, 0.012), "ok", "synchronised, to 12 ms at worst", ""),
+        (Clock(NOW, 0.012), "ok", "synchronised, wrong by at most 12 ms", ""),
         (Clock(NOW, 16.0), "warn", "not synchronised", "sudo apt install systemd-timesyncd"),
         (Clock(NOW, 16.0, in_container=True), "warn", "not synchronised", "on the host of this container"),
-        (Clock(NOW, None), "unknown", "does not tell whether", "timedatectl"),
-        (Clock(NOW, 0.0, NOW + 3 * DAY), "fail", "3 d behind what this host wrote itself", "sudo timedatectl"),
+        (Clock(NOW, None), "unknown", "does not report whether", "timedatectl"),
+        (Clock(NOW, 0.0, NOW + 3 * DAY), "fail", "3 d behind the time of the last apply", "sudo timedatectl"),
         (Clock(NOW, 0.0, NOW + 30), "ok", "synchronised", ""),
     ],
 )
@@ -287,7 +290,7 @@ def test_memory():
     (unknown, pressure) = resources.memory(None, None, {})
     judged(unknown, "unknown", "/proc/meminfo cannot be read", hint="free -h")
     judged(pressure, "unknown", "the kernel does not measure it", hint="boot with")
-    judged(next(resources.memory("MemTotal: 4 kB", CALM, {})), "unknown", "does not say how much is available")
+    judged(next(resources.memory("MemTotal: 4 kB", CALM, {})), "unknown", "does not report how much is available")
 
 
 def test_swap():
@@ -298,22 +301,22 @@ def test_swap():
 
 def test_what_instances_may_take_together():
     judged(
-        memory(limits={"a": 2**30, "b": 2**30})["memory limits"], "ok", "2.1 GB for all instances at once, of 6.1 GB"
+        memory(limits={"a": 2**30, "b": 2**30})["memory limits"], "ok", "2.1 GB for all instances together, of 6.1 GB"
     )
-    judged(memory(limits={"a": 2**33})["memory limits"], "warn", "the kernel would end one", hint="more swap")
+    judged(memory(limits={"a": 2**33})["memory limits"], "warn", "the kernel kills a process", hint="more swap")
     judged(memory(limits={"a": None, "b": 1})["memory limits"], "warn", "none for a", hint="memory: in the file")
     unread = {check.name: check for check in resources.memory(MEMINFO.format(4, 2, 2, 1), CALM, None)}
-    judged(unread["memory limits"], "unknown", "what is applied cannot be read", hint="systemd-cgtop")
+    judged(unread["memory limits"], "unknown", "the limits cannot be read", hint="systemd-cgtop")
 
 
 def test_memory_pressure():
-    judged(memory()["memory pressure"], "ok", "0 % of the last minute something waited")
+    judged(memory()["memory pressure"], "ok", "0 % of the last minute some process waited")
     waiting = CALM.replace("avg60=0.40", "avg60=31.00")
     judged(memory(pressure=waiting)["memory pressure"], "warn", "31 % of the last minute", hint="chainsaw list")
     stalled = waiting.replace("avg60=0.10", "avg60=12.00")
-    judged(memory(pressure=stalled)["memory pressure"], "fail", "12 % everything did", hint="chainsaw list")
+    judged(memory(pressure=stalled)["memory pressure"], "fail", "in 12 % all of them", hint="chainsaw list")
     judged(memory(pressure=None)["memory pressure"], "unknown", "does not measure it", hint="boot with")
-    judged(memory(pressure="nonsense")["memory pressure"], "unknown", "not as it should be")
+    judged(memory(pressure="nonsense")["memory pressure"], "unknown", "unknown format")
 
 
 # What is applied
@@ -340,12 +343,12 @@ def test_the_generation():
 
 def test_what_a_crash_left():
     last, left = site_checks.leftovers(Leftovers())
-    judged(last, "ok", "was brought to its end")
+    judged(last, "ok", "finished")
     judged(left, "ok", "none")
     last, left, others = site_checks.leftovers(Leftovers(True, (8,), ("/a.partial",), ("/v/data.partial",)))
-    judged(last, "fail", "was cut off before its end", hint="chainsaw apply, or chainsaw doctor --fix")
+    judged(last, "fail", "was interrupted", hint="chainsaw apply, or chainsaw doctor --fix")
     judged(left, "warn", "/a.partial, generation 8, never current", hint="chainsaw doctor --fix")
-    judged(others, "warn", "begun and never finished: /v/data.partial", hint="podman unshare rm -r /v/data.partial")
+    judged(others, "warn", "never finished: /v/data.partial", hint="podman unshare rm -r /v/data.partial")
     for check in site_checks.leftovers(Leftovers(True, (8,), holder="chainsaw apply (process 7)")):
         judged(check, "unknown", hint="chainsaw doctor, when it is done")
     for check in site_checks.leftovers(None):
@@ -423,25 +426,23 @@ def test_instances(manifest, units):
     asleep = {unit: INACTIVE if unit.endswith(".service") else item for unit, item in units.items()}
     judged(next(iter(site_checks.instances(manifest, asleep, {}))), "ok", "asleep")
     judged(seen(service=FAILED), "fail", "failed", hint="chainsaw logs feeds")
-    judged(seen(socket=INACTIVE), "fail", "stopped, and not because of its file", hint="chainsaw doctor --fix")
+    judged(seen(socket=INACTIVE), "fail", "stopped, although its file does not say so", hint="chainsaw doctor --fix")
     judged(seen(service=UnitDetails("activating", "start")), "warn", "starting", hint="chainsaw status feeds")
     judged(seen(service=replace(ACTIVE, restarts=9)), "warn", "restarted 9 times", hint="chainsaw logs feeds")
     judged(next(iter(site_checks.instances(manifest, None, {}))), "unknown", "does not answer")
     gone = next(iter(site_checks.instances(manifest, units, {"feeds": ["/data/feeds"]})))
-    judged(
-        gone, "fail", "not there: /data/feeds; an apply would make it anew, and empty", hint="look where its data is"
-    )
+    judged(gone, "fail", "missing: /data/feeds; an apply would create it again, empty", hint="find or restore its data")
 
 
 def test_failed_units(units):
-    judged(site_checks.failed_units(units), "ok", "none has failed")
+    judged(site_checks.failed_units(units), "ok", "none failed")
     found = site_checks.failed_units({**units, "app@feeds.service": FAILED})
     judged(found, "fail", "failed: app@feeds.service (exit-code)", hint="systemctl --user status app@feeds.service")
     judged(site_checks.failed_units(None), "unknown", "does not answer", hint="systemctl --user --failed")
 
 
 def test_the_front(manifest, units):
-    judged(next(site_checks.front(manifest, units)), "ok", "runs")
+    judged(next(site_checks.front(manifest, units)), "ok", "running")
     down = next(site_checks.front(manifest, {**units, "chainsaw-front.service": FAILED}))
     judged(down, "fail", "chainsaw-front.service is failed", hint="journalctl --user -u chainsaw-front.service")
     judged(next(site_checks.front(manifest, {})), "fail", "chainsaw-front.service is inactive")
@@ -482,7 +483,7 @@ def test_https():
         "ok",
         "port 443 speaks TLS",
     )
-    judged(network.https(443, [], {}), "unknown", "no host is routed")
+    judged(network.https(443, [], {}), "unknown", "no instance is published")
     silent = network.https(443, [HOST], {HOST: ShownCertificate(problem="Connection refused")})
     judged(silent, "fail", f"does not speak TLS for {HOST}: Connection refused", hint="systemctl --user restart")
     judged(network.https(443, [HOST], {}), "fail", "timed out", hint="systemctl --user restart")
@@ -500,25 +501,25 @@ def shown(left, life=397):
         (None, shown(390), "ok", "valid for 390 d more", ""),
         (40, shown(40, 90), "ok", "valid for 40 d more", ""),
         (100, shown(100), "warn", "due for renewal", "chainsaw apply"),
-        (390, shown(200), "warn", "the front shows the one before the last", "systemctl --user reload chainsaw-front"),
+        (390, shown(200), "warn", "the front still shows an older one", "systemctl --user reload chainsaw-front"),
         (1, shown(390), "fail", "valid for 1 d more only", "chainsaw apply"),
-        (-2, None, "fail", "ended 2 d ago", "chainsaw apply"),
+        (-2, None, "fail", "expired 2 d ago", "chainsaw apply"),
         (
             100,
             ShownCertificate(problem="certificate has expired", refused=True),
             "fail",
-            "does not hold",
+            "not valid",
             "chainsaw apply",
         ),
         (
             390,
             ShownCertificate(problem="has expired", refused=True),
             "fail",
-            "does not hold: has expired",
+            "not valid: has expired",
             "systemctl --user reload",
         ),
-        (None, None, "unknown", "there is no record of it", "chainsaw apply"),
-        (None, ShownCertificate(problem="Connection refused"), "unknown", "there is no record of it", "chainsaw apply"),
+        (None, None, "unknown", "not recorded", "chainsaw apply"),
+        (None, ShownCertificate(problem="Connection refused"), "unknown", "not recorded", "chainsaw apply"),
     ],
 )
 def test_certificates(recorded, seen, state, word, hint):
@@ -562,17 +563,29 @@ def answer(*addresses):
 @pytest.mark.parametrize(
     ("answered", "this", "state", "word", "hint"),
     [
-        (answer("203.0.113.5", "2001:db8::5"), PUBLIC, "ok", "leads here: 2001:db8::5, 203.0.113.5", ""),
-        (answer("192.168.1.5"), NATTED, "ok", "leads here: 192.168.1.5", ""),
-        (answer("198.51.100.7"), PUBLIC, "fail", "A 198.51.100.7: that is not this host", "where its records are kept"),
-        (answer("203.0.113.5", "2001:db8::9"), PUBLIC, "fail", "AAAA 2001:db8::9: that is not this host", "where"),
-        (answer("192.168.1.5", "2001:db8::9"), NATTED, "fail", "AAAA 2001:db8::9: that is not this host", "where"),
+        (answer("203.0.113.5", "2001:db8::5"), PUBLIC, "ok", "points to this host: 2001:db8::5, 203.0.113.5", ""),
+        (answer("192.168.1.5"), NATTED, "ok", "points to this host: 192.168.1.5", ""),
+        (answer("198.51.100.7"), PUBLIC, "fail", "A 198.51.100.7: that is not this host", "at your DNS provider"),
+        (
+            answer("203.0.113.5", "2001:db8::9"),
+            PUBLIC,
+            "fail",
+            "AAAA 2001:db8::9: that is not this host",
+            "at your DNS provider",
+        ),
+        (
+            answer("192.168.1.5", "2001:db8::9"),
+            NATTED,
+            "fail",
+            "AAAA 2001:db8::9: that is not this host",
+            "at your DNS provider",
+        ),
         (answer("198.51.100.7"), NATTED, "unknown", "its own addresses are private (192.168.1.5", "from elsewhere"),
         (answer("198.51.100.7", "2001:db8::9"), NATTED, "unknown", "as behind NAT", "from elsewhere"),
         (answer("198.51.100.7"), Addresses(), "unknown", "its own addresses cannot be read", "from elsewhere"),
-        (answer(), PUBLIC, "fail", "has no address: nobody finds it", f"where its records are kept: {HOST} A 203"),
-        (answer(), NATTED, "fail", "has no address", f"where its records are kept: {HOST} A, the address of this host"),
-        (answer("127.0.1.1"), PUBLIC, "unknown", "this host answers for it by itself (127.0.1.1)", "elsewhere: getent"),
+        (answer(), PUBLIC, "fail", "has no address: nobody can reach it", f"at your DNS provider, set {HOST} A 203"),
+        (answer(), NATTED, "fail", "has no address", f"at your DNS provider, set {HOST} A, the address of this host"),
+        (answer("127.0.1.1"), PUBLIC, "unknown", "set on this host itself (127.0.1.1)", "elsewhere: getent"),
         (None, PUBLIC, "unknown", "the resolver does not answer: in time", f"getent ahosts {HOST}"),
         (Resolved(problem="try again"), PUBLIC, "unknown", "does not answer: try again", f"getent ahosts {HOST}"),
     ],
@@ -584,13 +597,13 @@ def test_where_a_name_leads(answered, this, state, word, hint):
 def test_a_stale_record_of_ipv6_is_told_to_go():
     only4 = Addresses(frozenset({"203.0.113.5", "fe80::1"}))
     check = network.leads_here(HOST, answer("203.0.113.5", "2001:db8::9"), only4)
-    judged(check, "fail", "AAAA 2001:db8::9", hint=f"where its records are kept: {HOST} A 203.0.113.5, and no AAAA")
+    judged(check, "fail", "AAAA 2001:db8::9", hint=f"at your DNS provider, set {HOST} A 203.0.113.5, and no AAAA")
 
 
 def test_names_that_need_no_resolver():
-    judged(network.leads_here("blog.localhost", None, PUBLIC), "ok", "this host by itself, for nobody else")
+    judged(network.leads_here("blog.localhost", None, PUBLIC), "ok", "a name for this host only")
     itself = replace(PUBLIC, own_names=frozenset({HOST}))
-    judged(network.leads_here(HOST, answer("203.0.113.5"), itself), "unknown", "what others are told is not known")
+    judged(network.leads_here(HOST, answer("203.0.113.5"), itself), "unknown", "the public DNS records are not known")
     assert [network.is_local(name) for name in ("localhost", "a.localhost", "localhost.example.org")] == [
         True,
         True,

@@ -159,7 +159,7 @@ def test_a_site_at_which_another_chainsaw_works_is_left_alone(chainsaw, instance
     with another_chainsaw(str(lock), "chainsaw apply club"):
         done = chainsaw("apply", "--no-wait")
     assert done.code == Exit.LOCKED
-    assert re.search(rf"another chainsaw is at work: chainsaw apply club \(process {os.getpid()}, since ", done.err)
+    assert re.search(rf"another chainsaw is running: chainsaw apply club \(process {os.getpid()}, since ", done.err)
 
 
 def test_all_faults_of_all_files_are_reported_at_once(chainsaw, instance):

@@ -145,7 +145,7 @@ def test_a_journal_in_memory(machine: Machine) -> None:
 
 def test_a_journal_without_a_limit(machine: Machine) -> None:
     machine.root("rm", "/etc/systemd/journald.conf.d/50-chainsaw.conf")
-    hint = told(machine, "journal", "warn", "without a limit of its own", "sudo chainsaw setup")
+    hint = told(machine, "journal", "warn", "no limit is set", "sudo chainsaw setup")
     machine.admin("sh", "-c", hint)
 
 
@@ -175,7 +175,7 @@ def test_a_disk_that_is_full(machine: Machine, place: str) -> None:
 def test_a_socket_that_is_stopped(machine: Machine) -> None:
     machine.admin("systemctl", "--user", "stop", "app@widget.socket", "app@widget.service")
     told(machine, "socket of widget", "fail", "app@widget.socket is inactive", "chainsaw doctor --fix")
-    told(machine, "instance of widget", "fail", "stopped, and not because of its file", "chainsaw doctor --fix")
+    told(machine, "instance of widget", "fail", "stopped, although its file does not say so", "chainsaw doctor --fix")
     assert "started app@widget.socket" in repair(machine)
     assert machine.get(WIDGET).body == "The first text\n"
 
@@ -231,7 +231,7 @@ def test_what_a_crash_left(machine: Machine) -> None:
     owner = machine.block("widget") + 1000
     machine.root("chown", "-R", f"{owner}:{owner}", volume)
     machine.admin("sh", "-c", f"""echo '{{"format": 1, "event": "begin"}}' >> {STATE}/journal""")
-    told(machine, "last apply", "fail", "was cut off before its end", "chainsaw apply, or chainsaw doctor --fix")
+    told(machine, "last apply", "fail", "was interrupted", "chainsaw apply, or chainsaw doctor --fix")
     left = checks(machine)["leftovers"]
     assert (left["state"], left["hint"]) == ("warn", "chainsaw doctor --fix")
     done = repair(machine)
@@ -269,7 +269,7 @@ def test_a_certificate_that_ends_tomorrow(machine: Machine) -> None:
 def test_data_that_is_gone_is_not_replaced(machine: Machine) -> None:
     place = f"{DATA}/instances/widget/volumes/data"
     machine.root("mv", place, f"{place}.aside")
-    told(machine, "instance of widget", "fail", f"not there: {place}", "look where its data is")
+    told(machine, "instance of widget", "fail", f"not there: {place}", "find or restore its data")
     done = machine.json("doctor", "--fix", code=3)["data"]["fixed"]
     assert f"left widget alone: {place} is gone" in done
     assert not machine.exists(place)
@@ -318,7 +318,7 @@ def public(machine: Machine) -> str:
 def test_a_name_that_leads_here(machine: Machine, public: str) -> None:
     with resolver(machine, machine.address):
         assert wait(lambda: checks(machine)[public]["state"] == "ok", 5), checks(machine)[public]
-        assert checks(machine)[public]["found"] == f"leads here: {machine.address}"
+        assert checks(machine)[public]["found"] == f"points to this host: {machine.address}"
 
 
 def test_a_name_that_leads_elsewhere(machine: Machine, public: str) -> None:
@@ -328,7 +328,7 @@ def test_a_name_that_leads_elsewhere(machine: Machine, public: str) -> None:
         told(machine, public, "unknown", "its own addresses are private", "from elsewhere: curl")
         machine.root("ip", "address", "add", "203.0.113.5/32", "dev", "lo")
         try:
-            hint = f"where its records are kept: {public.rpartition(' ')[2]} A 203.0.113.5"
+            hint = f"at your DNS provider, set {public.rpartition(' ')[2]} A 203.0.113.5"
             told(machine, public, "fail", "A 198.51.100.7: that is not this host", hint)
         finally:
             machine.root("ip", "address", "del", "203.0.113.5/32", "dev", "lo")
@@ -336,7 +336,7 @@ def test_a_name_that_leads_elsewhere(machine: Machine, public: str) -> None:
 
 def test_a_name_that_only_this_host_knows(machine: Machine, public: str) -> None:
     machine.root("sh", "-c", f"echo {machine.address} widget.example.org >> /etc/hosts")
-    told(machine, public, "unknown", "what others are told is not known", "elsewhere: getent ahosts")
+    told(machine, public, "unknown", "the public DNS records are not known", "elsewhere: getent ahosts")
     machine.root("sh", "-c", "sed /widget.example.org/d /etc/hosts > /tmp/hosts; cat /tmp/hosts > /etc/hosts")
 
 

@@ -356,9 +356,9 @@ def test_what_another_command_works_on_is_left_to_it(machine: Machine, busy: Non
     assert machine.chainsaw("status", "widget", code=None).code in (0, 3)
     machine.json("inventory", "widget")
     for words in (("apply", "widget", "--no-wait"), ("rollback", "widget", "--no-wait")):
-        assert "another chainsaw is at work" in machine.chainsaw(*words, code=LOCKED).err
+        assert "another chainsaw is running" in machine.chainsaw(*words, code=LOCKED).err
     machine.append("widget", "memory: 80M")
-    assert "another chainsaw is at work" in machine.chainsaw("apply", "--no-wait", code=LOCKED).err
+    assert "another chainsaw is running" in machine.chainsaw("apply", "--no-wait", code=LOCKED).err
 
 
 # secrets

@@ -157,7 +157,7 @@ def test_two_applies_take_turns(machine: Machine) -> None:
         assert wait(lambda: machine.try_root("test", "-s", f"{STATE}/locks/site").code == 0, 10)
         assert wait(lambda: "app@widget.service" in machine.units("app@widget*"), 60)
         refused = machine.chainsaw("apply", "--no-wait", code=7)
-        assert "another chainsaw is at work: chainsaw apply (process " in refused.err
+        assert "another chainsaw is running: chainsaw apply (process " in refused.err
         second = machine.chainsaw("apply", "widget")
         assert "waiting for another chainsaw: chainsaw apply (process " in second.err
         assert second.out == "nothing to do\n"

@@ -21,7 +21,7 @@ def write_journal(paths: Paths, event: str, **details: Any) -> None:
 
 
 def is_unfinished(paths: Paths) -> bool:
-    """Tell whether the last thing begun was not brought to its end."""
+    """Return whether the last thing begun was not brought to its end."""
     lines = (files.read_text(paths.journal) or "").splitlines()
     for line in reversed(lines):
         try:

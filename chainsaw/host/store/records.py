@@ -49,7 +49,7 @@ def read_applied(paths: Paths) -> dict[str, str]:
 
 
 def write_applied(paths: Paths, units: Mapping[str, str]) -> None:
-    """Remember the digests from which units were started."""
+    """Record the digests from which units were started."""
     content = json.dumps({"format": FORMAT, "units": dict(sorted(units.items()))}, indent=1) + "\n"
     files.write_atomic(_applied_file(paths), content.encode())
 
@@ -80,13 +80,13 @@ def read_chosen(paths: Paths) -> tuple[str, ...]:
 
 
 def write_chosen(paths: Paths, recipes: Iterable[str]) -> None:
-    """Remember which recipes were installed for their own sake."""
+    """Record which recipes were installed for their own sake."""
     content = json.dumps({"format": FORMAT, "recipes": sorted(set(recipes))}) + "\n"
     files.write_atomic(paths.chosen_file, content.encode())
 
 
 def write_images(paths: Paths, images: Mapping[str, tuple[str, ...]]) -> None:
-    """Remember the VOLUME paths of images."""
+    """Record the VOLUME paths of images."""
     content = json.dumps({"format": FORMAT, "images": dict(sorted(images.items()))}, indent=1) + "\n"
     files.write_atomic(_images_file(paths), content.encode())
 
@@ -143,7 +143,7 @@ def read_compiled(paths: Paths) -> Compiled | None:
 
 
 def write_compiled(paths: Paths, known: Compiled) -> None:
-    """Remember from what the current generation was compiled."""
+    """Record from what the current generation was compiled."""
     content = json.dumps({"format": FORMAT, **asdict(known)}) + "\n"
     if files.read_text(_compiled_file(paths)) != content:
         files.write_atomic(_compiled_file(paths), content.encode())
