@@ -1,1 +1,1 @@
-"""What was observed to checks with a state, a finding and a fix; pure."""
+"""From observations to checks with a state, a finding and a fix; pure."""

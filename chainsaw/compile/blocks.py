@@ -1,4 +1,4 @@
-"""Blocks: which 65,536 ids of the admin's subordinate ranges belong to which instance."""
+"""Blocks: the 65,536 ids of each instance, out of the admin's subordinate ranges."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def ranges_in(user: str, uid: int, subuid: str, subgid: str) -> Ranges:
 
 
 def parse_ranges(text: str) -> list[Range]:
-    """Return the ranges of a text in the format of subuid(5): owner:start:count; other lines are passed over."""
+    """Return the ranges of a text in the format of subuid(5): owner:start:count; other lines are skipped."""
     ranges = []
     for line in text.splitlines():
         fields = line.strip().split(":")

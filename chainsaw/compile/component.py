@@ -121,7 +121,7 @@ def _mounts(job: Job, component: str, declared: Component) -> Iterator[str]:
 
 
 def _digest(job: Job, component: str, files: list[Artifact]) -> str:
-    """Return a digest of what a component reads at its start: its files, and what it makes something of once."""
+    """Return a digest of what a component reads when it starts: its files, and the inputs of a `once` component."""
     summary = sha256()
     declared = job.bundle.recipe.components[component]
     for volume in sorted(declared.volumes) if declared.once else ():

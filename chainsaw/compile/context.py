@@ -1,4 +1,4 @@
-"""What an instance is compiled from, and the names that follow from it."""
+"""The input of compiling one instance, and the names that are derived from it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Job:
-    """One instance to compile; `admin_digests` are of the contents of the volumes that are the admin's, by name."""
+    """One instance to compile; `admin_digests` are digests of the contents of the admin's volumes, by name."""
 
     file: InstanceFile
     bundle: Bundle
@@ -60,12 +60,12 @@ class Job:
 
     @property
     def origin(self) -> str:
-        """The admin's file, as headers name it."""
+        """The admin's file, as it is named in headers of generated files."""
         return f"instances/{self.name}.yaml"
 
     @property
     def title(self) -> str:
-        """What systemctl shows."""
+        """The description that systemctl shows."""
         return f"{self.name}, {self.bundle.recipe.title} {self.bundle.recipe.version}"
 
     @cached_property
@@ -86,7 +86,7 @@ class Job:
 
     @property
     def mail(self) -> Mail | None:
-        """The mail server that holds for this instance, if its recipe sends mail at all."""
+        """The mail server for this instance, if its recipe sends mail."""
         return (self.file.instance.mail or self.site.mail) if "mail" in self.bundle.recipe.honours else None
 
     def _mail_context(self) -> dict[str, Any] | None:
@@ -98,7 +98,7 @@ class Job:
 
     @property
     def sleep(self) -> int | None:
-        """After how many seconds without a request its processes end; None for never."""
+        """The seconds without a request after which its processes are stopped; None for never."""
         span = self.file.instance.sleep or self.site.sleep
         return span_in_seconds(span) if span and span != "never" and self.bundle.recipe.primary else None
 
@@ -121,7 +121,7 @@ class Job:
         return declared.need == "internet" or self.file.instance.egress == "internet"
 
     def value(self, path: KeyPath, text: str) -> str:
-        """Return a template value of recipe.yaml, rendered; `path` is where it stands."""
+        """Return a template value of recipe.yaml, rendered; `path` is its key path."""
         if "{" not in text:
             return text
         source = self.bundle.source
@@ -135,7 +135,7 @@ class Job:
         return f"{self.stem(component)}.service"
 
     def stem(self, component: str) -> str:
-        """Return the unit name of a component without its ending."""
+        """Return the unit name of a component without its suffix."""
         return f"app@{self.name}" if component == "app" else f"app@{self.name}.{component}"
 
     def container(self, component: str) -> str:

@@ -1,4 +1,4 @@
-"""The mark of a generated file: that it is generated, from what, and a digest of the rest."""
+"""The header of a generated file: that it is generated, from which file, and a digest of the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images by content: the reference of a built image is a digest of all that it is built from."""
+"""Images by content: the tag of a built image is a digest of all its inputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Build:
 
 
 def shared_build(name: str, shared: Mapping[str, Mapping[str, bytes]]) -> Build:
-    """Return the build of a shared image; `base` stands on Debian's image, all others on `base`."""
+    """Return the build of a shared image; `base` is based on Debian's image, all others on `base`."""
     base = UPSTREAM_BASE if name == "base" else shared_build("base", shared).reference
     return _build(name, shared[name], base)
 
@@ -31,7 +31,7 @@ def shared_build(name: str, shared: Mapping[str, Mapping[str, bytes]]) -> Build:
 def recipe_build(
     recipe: str, image: str, context: Mapping[str, bytes], base: str, shared: Mapping[str, Mapping[str, bytes]]
 ) -> Build:
-    """Return the build of a recipe's image from its context; `base` is the shared image that it stands on."""
+    """Return the build of a recipe's image from its context; `base` is the shared image that it is based on."""
     return _build(f"{recipe}-{image}", context, shared_build(base, shared).reference)
 
 

@@ -1,4 +1,4 @@
-"""One instance to its artifacts and to what it asks of the host."""
+"""From one instance to its generated files and to what it needs on the host."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from chainsaw.model.names import span_in_seconds
 
 @dataclass(frozen=True)
 class CompiledInstance:
-    """One compiled instance: its files, and what it asks of the host."""
+    """One compiled instance: its files, and what it needs on the host."""
 
     deployment: Deployment
     artifacts: tuple[Artifact, ...]
 
 
 def compile_instance(job: Job) -> CompiledInstance:
-    """Return the piece of one instance; raise ChainsawError for a template or key that does not work."""
+    """Return one compiled instance; raise ChainsawError for a template or key that does not work."""
     artifacts: list[Artifact] = []
     services: list[ComponentService] = []
     for component in _start_order(job):
@@ -42,7 +42,7 @@ def compile_instance(job: Job) -> CompiledInstance:
 
 
 def _start_order(job: Job) -> list[str]:
-    """Return the components so that each stands after those it waits for; the recipe has no cycle."""
+    """Return the components in start order; the recipe has no cycle."""
     components = job.bundle.recipe.components
     order: list[str] = []
 
@@ -75,7 +75,7 @@ def _socket(job: Job) -> Iterator[Artifact]:
 
 
 def _gate(job: Job) -> Iterator[Artifact]:
-    """Yield the quadlet of what takes the front's connections in the app's place, if anything does."""
+    """Yield the quadlet of the gate, which accepts the front's connections for the app, if there is one."""
     if not job.gated:
         return
     app = job.bundle.recipe.components["app"]

@@ -1,4 +1,4 @@
-"""From all that was read to a compiled site: each instance gets its block and is compiled, and all become a site."""
+"""From the inputs to a compiled site: each instance gets a block and is compiled, and together they are the site."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from chainsaw.model.paths import Paths
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that a site is compiled from.
+    """All inputs of a compiled site.
 
-    `bundles` are the recipes as each instance has them, `recorded` the first ids of the blocks by name, `ranges` the
-    user's. `secrets` are the names of the site's secrets that are set. For each directory of the admin's own that
-    something is made of, `admin_files` has the SHA-256 of each file in it, and `watched` a digest of its state.
+    `bundles` are the recipes of the instances, with their variants, `recorded` the first ids of the blocks by name,
+    `ranges` the user's subordinate ids. `secrets` are the names of the site's secrets that are set. For each directory
+    of the admin that a `once` component reads, `admin_files` has the SHA-256 of each file, and `watched` a digest of
+    names, sizes and times of change.
     """
 
     intent: Intent
@@ -54,7 +55,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class CompiledIntent:
-    """The compiled instances that are declared, the block of each and of the front, and the inputs of all that."""
+    """The compiled instances that are declared, the block of each and of the front, and the inputs."""
 
     inputs: Inputs
     jobs: Mapping[str, Job]
@@ -76,7 +77,7 @@ def bundles_of(intent: Intent, catalog: Mapping[str, Bundle]) -> dict[str, Bundl
 
 
 def admin_directories(paths: Paths, name: str, bundle: Bundle) -> dict[str, str]:
-    """Return the directory of each volume that is the admin's and that something is made of."""
+    """Return the directory of each volume of the admin that a `once` component reads."""
     recipe = bundle.recipe
     used = {volume for item in recipe.components.values() if item.once for volume in item.volumes}
     return {
@@ -87,7 +88,7 @@ def admin_directories(paths: Paths, name: str, bundle: Bundle) -> dict[str, str]
 
 
 def _files_digest(bundle: Bundle, volume: str, found: Mapping[str, str] | None) -> str:
-    """Return a digest of the files in a volume that is the admin's, or of those that it will have at first."""
+    """Return a digest of the files in a volume of the admin, or of those that it will have when it is created."""
     if found is None:
         seed = bundle.recipe.volumes[volume].seed
         found = {path: sha256(text).hexdigest() for path, text in bundle.below(seed).items()} if seed else {}
@@ -95,7 +96,7 @@ def _files_digest(bundle: Bundle, volume: str, found: Mapping[str, str] | None) 
 
 
 def compile_intent(inputs: Inputs) -> CompiledIntent:
-    """Return the compiled intent; raise ChainsawError for ids that run out and for templates that do not work."""
+    """Return the compiled intent; raise ChainsawError when ids run out or a template does not work."""
     needy = [name for name, bundle in inputs.bundles.items() if bundle.recipe.components]
     ranges = inputs.ranges
     blocks = allocate([FRONT, *needy], inputs.recorded, ranges.uids, ranges.gids, inputs.user)
@@ -115,14 +116,14 @@ def compile_intent(inputs: Inputs) -> CompiledIntent:
 
 
 def _missing_secrets(job: Job, instance: CompiledInstance, inputs: Inputs) -> list[Diagnostic]:
-    """Return the secrets of the site's own that an instance needs and that nobody has set."""
+    """Return a problem for each secret of the site that an instance needs and that is not set."""
     wanted = [item.key for item in instance.deployment.secrets if item.source and item.key not in inputs.secrets]
     own = job.file.instance.mail is not None
     source = job.file.source if own or not wanted else read_yaml("site.yaml", inputs.intent.site_text or "")
     return [
         source.problem(
             ("mail", "password", "secret"),
-            f"{job.name} needs the secret {key}, and nobody has set it",
+            f"{job.name} needs the secret {key}, which is not set",
             code="no-site-secret",
             hint=f"chainsaw secret set {key}",
         )

@@ -1,4 +1,4 @@
-"""What a careful reader would say about a recipe that is valid: errors that break a promise, warnings that may."""
+"""Review of a valid recipe: errors where it breaks a promise of chainsaw, warnings where it may."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CONTACT = re.compile(r"https://\S+|[^@\s]+@[^@\s]+")
 UNPINNED = (
     (re.compile(r"\bpip3? install\b(?!.*(==|-r |--requirement))"), "pip installs whatever is newest: name==version"),
     (re.compile(r"\bnpm (install|i|add)\b(?=.*\s[^-\s])(?!.*@\d)"), "npm installs whatever is newest: name@version"),
-    (re.compile(r"\b(curl|wget)\b.*\|\s*(ba|da)?sh\b"), "what is downloaded is run unseen"),
+    (re.compile(r"\b(curl|wget)\b.*\|\s*(ba|da)?sh\b"), "a downloaded script is run without a check"),
 )
 SUMMARY = 80
 
 
 def lint(bundle: Bundle, shared: Shared) -> list[Diagnostic]:
-    """Return what is wrong or doubtful in a recipe, in file order; only problems of severity error break it."""
+    """Return the errors and warnings for a recipe, in file order."""
     found = [*_identity(bundle), *_proof(bundle)]
     for options in _all_options(bundle.recipe):
         try:
@@ -67,12 +67,12 @@ def _identity(bundle: Bundle) -> Iterator[Diagnostic]:
 def _proof(bundle: Bundle) -> Iterator[Diagnostic]:
     recipe = bundle.recipe
     if not recipe.probe.contains and not recipe.serve.files:
-        message = "any page with this status would pass: say what it contains"
+        message = "any page with this status would pass: add contains"
         yield _warning(bundle, ("probe",), message, at_key=True)
     if recipe.marker is None:
-        yield _warning(bundle, (), "no marker: nothing will show that data is kept", hint="level 3 needs one")
+        yield _warning(bundle, (), "no marker: the test cannot check that data is kept", hint="level 3 needs one")
     elif not any((step.request or step.run) and _demands(step) for step in recipe.marker.read):
-        message = "no step says what must be found"
+        message = "at least one step needs contains"
         yield bundle.source.problem(("marker", "read"), message, code="lint", at_key=True)
     for name, component in recipe.components.items():
         if component.ready == "healthy" and not component.once and component.health is None:
@@ -94,14 +94,14 @@ def _images(bundle: Bundle) -> Iterator[Diagnostic]:
         if image.reference:
             tag = image.reference.rsplit("/", 1)[-1].partition("@")[0].partition(":")[2]
             if "@sha256:" not in image.reference and tag in ("", "latest"):
-                message = "changes under the recipe: name a version, or a digest"
+                message = "the image behind this name changes: add a version or a digest"
                 yield bundle.source.problem(("images", name, "reference"), message, code="lint")
         if image.build:
             file = f"{image.build}/Containerfile"
             text = bundle.files[file].decode(errors="replace")
             place = f"recipes/{bundle.recipe.name}/{file}"
             if not re.search(r"^FROM \$\{?BASE\b", text, re.MULTILINE):
-                message = "does not stand on a shared image, whose layers cost nothing twice: ARG BASE, FROM ${BASE}"
+                message = "not based on a shared image, which would save disk: ARG BASE, FROM ${BASE}"
                 yield Diagnostic("lint", message, place, 1, 1, source=text.partition("\n")[0], severity="warning")
             yield from _containerfile(place, text, mounted)
 
@@ -121,7 +121,7 @@ def _containerfile(name: str, text: str, mounted: set[str]) -> Iterator[Diagnost
 
 
 def _instructions(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each instruction of a Containerfile in one line, with the number of its first."""
+    """Yield each instruction of a Containerfile as one line, with the number of its first line."""
     joined, first = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("#"):
@@ -137,15 +137,15 @@ def _privileges(bundle: Bundle) -> Iterator[Diagnostic]:
     for name, component in bundle.recipe.components.items():
         place = ("components", name)
         if component.user == 0 and not component.capabilities:
-            yield _warning(bundle, (*place, "user"), "is root without a capability: any other user would do")
+            yield _warning(bundle, (*place, "user"), "root is not needed without a capability: use another user")
         for index, waiver in enumerate(component.capabilities):
             where = (*place, "capabilities", index)
             if component.user != 0:
-                yield _warning(bundle, where, f"a process that is not root gets nothing from {waiver.name}")
+                yield _warning(bundle, where, f"{waiver.name} has no effect for a user that is not root")
             if len(waiver.reason.split()) < 3:
-                yield bundle.source.problem(where, "needs a reason that a reader can judge", code="lint")
+                yield bundle.source.problem(where, "needs a reason of at least three words", code="lint")
         if component.egress and len(component.egress.reason.split()) < 3:
-            message = "needs a reason that a reader can judge"
+            message = "needs a reason of at least three words"
             yield bundle.source.problem((*place, "egress", "reason"), message, code="lint")
 
 
@@ -169,7 +169,7 @@ def _unused(bundle: Bundle) -> Iterator[Diagnostic]:
 
 
 def _compiled(bundle: Bundle, options: tuple[tuple[str, str], ...], shared: Shared) -> list[Diagnostic]:
-    """Return what compiling an instance with the recipe's defaults meets, awake and asleep."""
+    """Return the problems of compiling an instance with the recipe's defaults, awake and asleep."""
     found: list[Diagnostic] = []
     for sleep in (None, "15m"):
         try:

@@ -1,4 +1,4 @@
-"""The way of mail: a socket in an instance's own directory, and behind it the mail server that the site names."""
+"""Mail: a socket in the instance's directory, connected to the mail server of the site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a shared template to the text of a unit: rendered, parsed back, checked, encoded, marked."""
+"""From a shared template to the text of a unit: rendered, parsed, checked, encoded, and with a header."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chainsaw.model.artifact import Artifact
 def unit_artifact(
     path: str, template: str, context: dict[str, Any], *, shared: Shared, host: Host, origin: str, owner: str
 ) -> Artifact:
-    """Return a unit file; `path` is relative to the generation. Raise ChainsawError for keys this Podman lacks."""
+    """Return a unit file; `path` is relative to the generation. Raise ChainsawError for unknown keys."""
     filename = path.rsplit("/", 1)[-1]
     where = f"quadlets/{template}"
     unit = parse_unit(filename, where, render(where, shared.templates[template], context))

@@ -1,4 +1,4 @@
-"""An instance of a recipe as nobody declared it: with its defaults, and a likely value where there is none."""
+"""A sample instance of a recipe: with its defaults, and a plausible value for settings without one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sample_job(
     sleep: str | None = None,
     paths: Paths = NOWHERE,
 ) -> Job:
-    """Return an instance to compile, with variants chosen; raise ChainsawError with what they break."""
+    """Return an instance to compile, with variants chosen; raise ChainsawError with the problems that they cause."""
     variant = with_options(bundle, options)
     recipe = variant.recipe
     settings = {name: likely_value(item) for name, item in recipe.settings.items() if item.default is None}

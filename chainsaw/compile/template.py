@@ -1,4 +1,4 @@
-"""The one Jinja2 environment: sandboxed, strict, and true to the template's lines in its errors."""
+"""The Jinja2 environment of all templates: sandboxed, strict, with the template's lines in its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Context = Mapping[str, Any]
 
 
 class Missing(StrictUndefined):
-    """A name that a template uses and that there is not; using it in any way is an error that helps."""
+    """A name that a template uses and that does not exist; using it in any way is an error with a hint."""
 
     @property
     def _undefined_message(self) -> str:
@@ -30,11 +30,11 @@ class Missing(StrictUndefined):
             return f"there is no {name!r}{nearest(name, self._undefined_obj)}"
         if name == "secret":
             return "a secret is the file /run/secrets/<name>, never a value"
-        return f"{name!r} is undefined; chainsaw recipe guide, chapter 6, has the names that there are"
+        return f"{name!r} is undefined; chainsaw recipe guide, chapter 6, lists all names"
 
 
 def _defined(value: Any) -> Any:
-    """Return a value that a filter may use; raise UndefinedError for a name that there is not."""
+    """Return a value that a filter may use; raise UndefinedError for an unknown name."""
     return str(value) if isinstance(value, Undefined) else value
 
 
@@ -43,7 +43,7 @@ def _json(value: Any) -> str:
 
 
 def _one_line(value: Any) -> Any:
-    """Refuse what would begin a new line or a new key where a template puts a value."""
+    """Refuse values with a line break, which could add a line or a key to a generated file."""
     return check_text(value) if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""Unit files: rendered templates are parsed back to plain values, and one writer encodes them for where they land.
+"""Unit files: rendered templates are parsed to plain values, which one writer then encodes for each key.
 
 A template holds plain values: no quoting, no escaping. `words` and `command` values are JSON lists. The encodings
 follow systemd.syntax(7), systemd.service(5) ("Command lines") and quadlet's own parser.
@@ -16,7 +16,7 @@ from chainsaw.model.unit import Section, Unit
 
 
 def parse_unit(filename: str, template: str, text: str) -> Unit:
-    """Return the unit of a rendered template; raise ChainsawError naming the template's line for what is no unit."""
+    """Return the unit of a rendered template; raise ChainsawError with the template's line for invalid syntax."""
     sections: list[tuple[str, list[tuple[str, str]]]] = []
     problems = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -38,7 +38,7 @@ def parse_unit(filename: str, template: str, text: str) -> Unit:
 
 
 def check_unit(unit: Unit, template: str, podman: Version) -> list[Diagnostic]:
-    """Return what this Podman would not take: unknown keys, keys of a later version, keys that stand twice."""
+    """Return what this Podman would not accept: unknown keys, keys of a later version, duplicate keys."""
     return list(_problems(unit, template, podman))
 
 
@@ -55,9 +55,11 @@ def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic
             needed, present = (".".join(map(str, version)) for version in (key.since, podman))
             yield Diagnostic("unit-version", f"needs Podman {needed}, and this is {present}", template, key=where)
         elif (section, name) in seen and not key.repeatable:
-            yield Diagnostic("unit-repeated", "stands twice", template, key=where)
+            yield Diagnostic("unit-repeated", "duplicate key", template, key=where)
         elif key.encoding in ("setting", "plain") and value.endswith("\\"):
-            yield Diagnostic("unit-value", "ends with a backslash: it would take the next line in", template, key=where)
+            yield Diagnostic(
+                "unit-value", "ends with a backslash, which would join the next line to it", template, key=where
+            )
         seen.add((section, name))
 
 
@@ -86,7 +88,7 @@ def _encode(filename: str, section: str, name: str, value: str) -> str:
 
 
 def _unexpanded(value: str) -> str:
-    """Double what systemd would expand in a command line: specifiers and variables."""
+    """Escape what systemd would expand in a command line, specifiers and variables, by doubling % and $."""
     return value.replace("%", "%%").replace("$", "$$")
 
 

@@ -1,4 +1,4 @@
-"""The account as which a command runs: built once by the command line, and passed on to all that needs it."""
+"""The account that a command runs as: built once by the command line, and passed on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Account:
-    """The user as whom one command runs; `runtime` is XDG_RUNTIME_DIR, `steps` are the effects of this command."""
+    """The user that one command runs as; `runtime` is XDG_RUNTIME_DIR, `steps` are the effects of this command."""
 
     name: str
     uid: int
@@ -42,7 +42,7 @@ class Account:
     @cached_property
     def podman(self) -> Podman:
         """The user's Podman, which may read and write what belongs to blocks; raise ChainsawError as `ranges` does."""
-        # The library behind it takes its time, and many commands need no Podman.
+        # The library is slow to import, and many commands do not need Podman.
         from chainsaw.host.podman import Podman
 
         return Podman(self.runtime, self.ranges.uids, self.ranges.gids)

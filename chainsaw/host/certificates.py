@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
-"""The longest life that browsers accept (CA/Browser Forum Baseline Requirements 6.3.2, ballot SC-031)."""
+"""The longest validity that browsers accept (CA/Browser Forum Baseline Requirements 6.3.2, ballot SC-031)."""
 FORMAT = 1
 
 
@@ -28,7 +28,7 @@ class Issued:
 
 
 def valid_until(record: str) -> datetime | None:
-    """Return when the certificate that a record speaks of ends; None when that is not known."""
+    """Return when a recorded certificate expires; None when that is not known."""
     text = files.read_text(record)
     try:
         return datetime.fromisoformat(json.loads(text or "")["not_after"])
@@ -37,13 +37,13 @@ def valid_until(record: str) -> datetime | None:
 
 
 def is_current(record: str) -> bool:
-    """Return whether the certificate that a record speaks of has more than a third of its life before it."""
+    """Return whether a recorded certificate is valid for more than a third of its lifetime."""
     until = valid_until(record)
     return until is not None and until - datetime.now(UTC) > timedelta(days=LEAF_DAYS / 3)
 
 
 def write_record(record: str, host: str) -> None:
-    """Write down when the certificate just issued ends."""
+    """Record when the certificate just issued expires."""
     until = (datetime.now(UTC) + timedelta(days=LEAF_DAYS)).isoformat(timespec="seconds")
     content = {"format": FORMAT, "host": host, "not_after": until}
     files.write_atomic(record, (json.dumps(content) + "\n").encode(), 0o644)

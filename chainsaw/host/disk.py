@@ -1,4 +1,4 @@
-"""What brings writes to the disk, so that they survive a power cut."""
+"""Syncing writes to the disk, so that they survive a power cut."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sync_file_system(path: str) -> None:
 
 
 def make_directories(path: str) -> None:
-    """Make a directory and what is missing above it, so that all of them survive a power cut."""
+    """Make a directory and its missing parents, so that all of them survive a power cut."""
     missing = []
     place = Path(path)
     while not place.is_dir():

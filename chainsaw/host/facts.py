@@ -1,4 +1,4 @@
-"""What this host is: its admin, its ranges, its versions; read from files where there is one."""
+"""Facts about this host: its admin, its id ranges, its versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ranges_of(user: str, uid: int) -> Ranges:
 
 
 def asking_user() -> str:
-    """Return who runs this, or who asked sudo to."""
+    """Return the user who runs this, or who called sudo."""
     return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
 
 
@@ -57,12 +57,12 @@ def node() -> str:
 
 
 def boot_id() -> str:
-    """Return what tells this run of the kernel from all others (proc(5), sys/kernel/random/boot_id)."""
+    """Return the id of this boot (proc(5), sys/kernel/random/boot_id)."""
     return (files.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
 
 
 def description(paths: Paths) -> dict[str, str]:
-    """Return what a measurement on this host should be read with."""
+    """Return the properties of this host that a measurement depends on."""
     release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', files.read_text("/etc/os-release") or "", re.MULTILINE))
     return {
         "system": release.get("PRETTY_NAME", "unknown"),
@@ -79,7 +79,7 @@ def has_ipv6() -> bool:
 
 
 def podman_version(paths: Paths) -> Version:
-    """Return Podman's version; it is asked again only when the program has changed."""
+    """Return Podman's version; the program runs again only when it has changed."""
     program = shutil.which("podman")
     if program is None:
         raise host_lacks(Diagnostic("no-podman", "Podman is not installed", hint="sudo apt install podman"))
@@ -100,7 +100,7 @@ def podman_version(paths: Paths) -> Version:
 
 
 def missing_from_host(user: str, paths: Paths, ports: Sequence[int], podman: Version, systemd: int) -> list[Diagnostic]:
-    """Return what this host lacks for chainsaw, each with the command that mends it."""
+    """Return what is missing on this host, each with the command that fixes it."""
     setup = f"sudo chainsaw setup --user {user}"
     found = []
     if podman < PODMAN_FLOOR:

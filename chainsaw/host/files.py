@@ -1,4 +1,4 @@
-"""The one door to the admin's files: atomic, synced, never through a half-written state."""
+"""The only module that writes the admin's files: each write is atomic and synced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chainsaw.model.artifact import Tree
 
 ALPHABET = string.ascii_letters + string.digits
 PARTIAL = ".partial"
-"""The ending of what is being made or taken away; nothing of this name is trusted, and doctor clears it away."""
+"""The suffix of what is being created or removed; it is never used as complete, and doctor removes it."""
 
 
 def read_text(path: str) -> str | None:
@@ -25,7 +25,7 @@ def read_text(path: str) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
-        # A file of /proc whose process has ended answers in the third way.
+        # A file of /proc gives ESRCH when its process has ended.
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ChainsawError(Diagnostic("unreadable", f"cannot be read: {error}", path)) from error
@@ -50,7 +50,7 @@ def read_directory(path: str) -> dict[str, bytes]:
 def directory_digest(path: str) -> str:
     """Return a SHA-256 of the names, inodes, sizes and times of change of all files below a directory.
 
-    Contents are not read: the time of change is the kernel's, and nobody sets it (inode(7), ctime).
+    Contents are not read: the time of change is set by the kernel alone (inode(7), ctime).
     """
     summary = sha256()
     for place, folders, names in os.walk(path):
@@ -85,7 +85,7 @@ def list_directory(path: str) -> list[str]:
 
 
 def partial_files(path: str) -> list[str]:
-    """Return what was begun below a directory of the admin's own and never finished: *.partial, not in volumes."""
+    """Return what was never finished below a directory of the admin: *.partial, volumes left out."""
     found = []
     for place, folders, names in os.walk(path):
         found += [f"{place}/{name}" for name in (*folders, *names) if name.endswith(".partial")]
@@ -99,17 +99,17 @@ def real_path(path: str) -> str:
 
 
 def absolute_path(path: str) -> str:
-    """Return the absolute path of what may not be there yet."""
+    """Return the absolute path of what may not exist yet."""
     return os.path.abspath(path)
 
 
 def exists(path: str) -> bool:
-    """Return whether there is anything at a path."""
+    """Return whether a path exists."""
     return os.path.lexists(path)
 
 
 def is_directory(path: str) -> bool:
-    """Return whether there is a directory at a path, and not a link to one."""
+    """Return whether a path is a directory, and not a link to one."""
     return os.path.isdir(path) and not os.path.islink(path)
 
 
@@ -165,7 +165,7 @@ def create_file(path: str, content: bytes, mode: int = 0o644) -> bool:
 
 
 def append_line(path: str, line: str) -> None:
-    """Append one line and sync it; what a power cut left of an earlier line stays a line of its own."""
+    """Append one line and sync it; a line that a power cut left incomplete is ended first."""
     disk.make_directories(os.path.dirname(path))
     with open(path, "ab+") as file:
         size = file.seek(0, os.SEEK_END)
@@ -197,7 +197,7 @@ def remove(path: str) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory that is the admin's own, if it is there: under its name it is whole or not there at all."""
+    """Remove a directory owned by the admin, if it exists; it is renamed first, so that it is never half there."""
     if not os.path.isdir(path) or os.path.islink(path):
         return
     doomed = path
@@ -210,7 +210,7 @@ def remove_tree(path: str) -> None:
 
 
 def remove_whatever(path: str) -> None:
-    """Remove a file, a link or a directory that is the admin's own, if it is there."""
+    """Remove a file, a link or a directory owned by the admin, if it exists."""
     remove_tree(path)
     remove(path)
 
@@ -233,7 +233,7 @@ def write_tree(root: str, tree: Tree, private: Iterable[str] = ()) -> None:
 
 
 def random_text(length: int) -> str:
-    """Return so many letters and digits that nobody can guess."""
+    """Return that many random letters and digits, from a secure source."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
@@ -243,7 +243,7 @@ def write_kernel(path: str, value: str) -> None:
 
 
 def free_bytes(path: str) -> int:
-    """Return how much an unprivileged user can still write where a path is, or will be."""
+    """Return how many bytes an unprivileged user can still write at a path."""
     place = Path(path)
     while not place.exists():
         place = place.parent
@@ -252,16 +252,16 @@ def free_bytes(path: str) -> int:
 
 
 def rename(source: str, target: str) -> None:
-    """Give a file, or a directory whose content is on the disk, another name."""
+    """Rename a file, or a directory whose content is already on the disk."""
     os.replace(source, target)
     disk.sync_parents([source, target])
 
 
 def publish(*names: tuple[str, str]) -> None:
-    """Give what was just written its name, from and to, all of one file system: first the content, then the names."""
+    """Sync what was just written, then rename it: (from, to) pairs, all on one file system."""
     if not names:
         return
-    # What was written may belong to a block, and is then not for the admin to open; the directory above it is.
+    # The admin cannot open a file that belongs to a block, but can open the directory above it.
     disk.sync_file_system(os.path.dirname(names[0][1]))
     for source, target in names:
         os.replace(source, target)

@@ -1,4 +1,4 @@
-"""The one door to git: repositories without a work tree, read by commit; nothing in them is ever run."""
+"""The only module that reads bare git repositories; nothing in them is ever run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LATEST = "refs/chainsaw/latest"
 SETTINGS = ("core.hooksPath=/dev/null", "protocol.ext.allow=never", "gc.auto=0", "core.fsync=all")
 SAFE = ["git", *(word for setting in SETTINGS for word in ("-c", setting))]
 OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-"""What git tells a hook of the repository that it is for, which need not be this one (git-rev-parse(1))."""
+"""Variables that git sets for a hook; they may refer to another repository (git-rev-parse(1))."""
 QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ALLOW_PROTOCOL": "file:git:https:ssh",
@@ -21,7 +21,7 @@ QUIET = {
     **dict.fromkeys(OTHERS),
 }
 LARGEST = 4 * 1024 * 1024
-"""Bytes of one file of a recipe; what is larger belongs into a package."""
+"""Largest size of one file of a recipe, in bytes."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A git repository that a power cut has damaged, made whole again from what is left of it."""
+"""Repair of a git repository that a power cut has damaged."""
 
 from __future__ import annotations
 
@@ -19,52 +19,53 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 HEAD = re.compile(r"ref: (refs/heads/\S+)\n?|[0-9a-f]{40}\n?")
 STORE = ("objects", "refs", "logs", "packed-refs", "index", "HEAD", "FETCH_HEAD", "ORIG_HEAD", "shallow")
 FOREIGN = ("reftable", "objects/info/alternates", "shallow")
-"""What a repository has that is kept in another way than those that `git init` makes."""
+"""Files of repositories in other storage formats than that of `git init`; these are not repaired."""
 PATIENCE = 10.0
-"""Seconds after which a lock is nobody's when no git is at work there."""
+"""Seconds after which a lock is stale when no git is running there."""
 
 
 def release_locks(tree: Worktree) -> list[str]:
-    """Remove the lock files that no git holds any more, from before the boot at least; say which."""
+    """Remove stale lock files of git, such as those from before the boot; return a line for each."""
     own = Path(tree.path, ".git")
     found = [*own.glob("*.lock"), *own.glob("refs/**/*.lock")]
-    busy = bool(found) and _git_is_at_work(tree.path)
+    busy = bool(found) and _git_is_running(tree.path)
     stale = []
     for lock in found:
         written = files.changed_at(str(lock))
         if written < _booted_at() or (not busy and time.time() - written > PATIENCE):
             files.remove(str(lock))
-            stale.append(f"removed {lock}, the lock of a git that is gone")
+            stale.append(f"removed {lock}, a stale lock of git")
     return stale
 
 
 def repair(tree: Worktree) -> list[str]:
-    """Make a damaged repository whole and say what was done; do nothing when it is not damaged, or not ours to touch.
+    """Repair a damaged repository and return what was done, in lines; do nothing when it is not damaged.
 
-    A copy of the damaged one is kept beside it. Each branch goes on from the last commit whose history is whole.
+    Nothing is done either when its storage format is unknown, or another user owns some of it. A copy of the damaged
+    repository is kept beside it. Each branch continues from the last commit whose history is complete.
     """
     git = Path(tree.path, ".git")
     if git.is_symlink() or not git.is_dir() or any((git / name).exists() for name in FOREIGN):
         return []
     if any(os.lstat(path).st_uid != os.geteuid() for path in (git, *git.rglob("*"))):
         return []
-    patient = _Patient(tree, git)
-    if patient.is_whole():
+    damaged = _Damaged(tree, git)
+    if damaged.is_whole():
         return []
     kept = f"{git}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
     shutil.copytree(git, kept, symlinks=True)
     disk.sync_file_system(tree.path)
-    patient.mend()
-    if not patient.is_whole():
-        patient.begin_again()
+    damaged.repair()
+    if not damaged.is_whole():
+        damaged.start_empty()
     disk.sync_file_system(tree.path)
-    head = patient.ask("rev-parse", "--verify", "--quiet", "HEAD").text
-    onwards = f"it goes on from commit {head[:12]}" if head else "it begins again"
-    return [f"the history in {tree.path} was damaged; {onwards}, and the damaged one is kept in {kept}"]
+    head = damaged.ask("rev-parse", "--verify", "--quiet", "HEAD").text
+    onwards = f"it continues from commit {head[:12]}" if head else "it starts again, empty"
+    return [f"the history in {tree.path} was damaged; {onwards}; a copy of the damaged one is in {kept}"]
 
 
 @dataclass
-class _Patient:
+class _Damaged:
     tree: Worktree
     git: Path
     known: dict[str, bool] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class _Patient:
         return process.run(["git", *SAFE, "-C", self.tree.path, *where, *words], check=False, extra_env=QUIET)
 
     def is_whole(self) -> bool:
-        """Return whether git can read all of it: head, index, references, and what each of them leads to."""
+        """Return whether git can read all of it: head, index, references, and all objects reachable from them."""
         for words in (("status", "--porcelain", "--untracked-files=no"), ("fsck", "--no-dangling", "--no-progress")):
             if self.ask(*words).code:
                 return False
@@ -84,8 +85,8 @@ class _Patient:
     def _has_head(self) -> bool:
         return self.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}").code == 0
 
-    def mend(self) -> None:
-        """Take out what is broken, object by object, and let each reference mean a commit that is whole."""
+    def repair(self) -> None:
+        """Remove broken objects, and point each reference to a commit whose history is complete."""
         if self.ask("config", "--file", str(self.git / "config"), "--list").code:
             files.write_atomic(str(self.git / "config"), b"[core]\n\trepositoryformatversion = 0\n")
         for name in ("objects", "refs"):
@@ -95,29 +96,29 @@ class _Patient:
         for path in self.git.glob("objects/??/*"):
             if not _is_object(path):
                 path.unlink()
-        self._mend_head()
-        self._mend_refs()
-        self._mend_logs()
-        # Many a git command takes an index that is torn, or whose files are gone, for a good one.
+        self._repair_head()
+        self._repair_refs()
+        self._repair_logs()
+        # Many git commands do not notice that an index is torn, or that its objects are missing.
         (self.git / "index").unlink(missing_ok=True)
         if self._has_head():
             self.ask("read-tree", "HEAD")
-        # What led to an object that is gone is in the copy; git would complain of it for ever.
+        # Objects that refer to a missing one would make git report errors for ever; the copy has them.
         self.ask("prune", "--expire=now")
 
-    def begin_again(self) -> None:
-        """Make an empty repository of it, with the settings that it had."""
+    def start_empty(self) -> None:
+        """Replace it by an empty repository with the same settings."""
         for name in STORE:
             files.remove_whatever(str(self.git / name))
         self.tree.create()
 
     def is_good(self, commit: str) -> bool:
-        """Return whether a commit is there with its whole history and all files."""
+        """Return whether a commit exists with its whole history and all files."""
         if commit not in self.known:
             self.known[commit] = self.ask("rev-list", "--objects", "--quiet", commit, "--").code == 0
         return self.known[commit]
 
-    def _mend_head(self) -> None:
+    def _repair_head(self) -> None:
         head = _text(self.git / "HEAD")
         if HEAD.fullmatch(head):
             return
@@ -127,7 +128,7 @@ class _Patient:
         default = self.ask("config", "--get", "init.defaultBranch").text or "master"
         files.write_atomic(str(self.git / "HEAD"), f"ref: {[*branches, f'refs/heads/{default}'][0]}\n".encode())
 
-    def _mend_refs(self) -> None:
+    def _repair_refs(self) -> None:
         head = HEAD.fullmatch(_text(self.git / "HEAD"))
         branch = head[1] if head and head[1] else "HEAD"
         refs = {branch: "", **self._refs()}
@@ -147,7 +148,7 @@ class _Patient:
                     files.write_atomic(str(self.git / name), f"{good}\n".encode())
 
     def _candidates(self, name: str, every: bool) -> Iterator[str]:
-        """Yield what a reference may mean: what it meant before, the newest first, then whatever is left."""
+        """Yield commits that a reference may point to: those it pointed to before, newest first, then all others."""
         for line in reversed(_text(self.git / "logs" / name).split("\n")):
             if COMMIT.fullmatch(line[41:81]):
                 yield line[41:81]
@@ -162,7 +163,7 @@ class _Patient:
         return int(self.ask("show", "--no-patch", "--format=%ct", commit).text or 0)
 
     def _refs(self) -> dict[str, str]:
-        """Return what each reference means, as it is written: git passes over those that are broken."""
+        """Return the text of each reference; git itself skips those that are broken."""
         found = {}
         for line in _text(self.git / "packed-refs").split("\n"):
             if _is_packed(line) and COMMIT.fullmatch(line[:40]):
@@ -173,7 +174,7 @@ class _Patient:
                 found[str(path.relative_to(self.git))] = text.strip()
         return found
 
-    def _mend_logs(self) -> None:
+    def _repair_logs(self) -> None:
         for path in self.git.glob("logs/**/*"):
             if path.is_file():
                 self._keep_lines(path, self._is_entry)
@@ -200,7 +201,7 @@ def _is_mark(ref: str) -> bool:
 
 
 def _is_object(path: Path) -> bool:
-    """Return whether a loose object is what its name says (gitformat-loose: zlib, named after its SHA-1)."""
+    """Return whether a loose object matches its name (gitformat-loose: zlib, named after its SHA-1)."""
     try:
         content = zlib.decompress(path.read_bytes())
     except zlib.error:
@@ -213,8 +214,8 @@ def _booted_at() -> float:
     return float(found[1]) if found else 0.0
 
 
-def _git_is_at_work(path: str) -> bool:
-    """Return whether a git runs below a directory, or one that does not say where."""
+def _git_is_running(path: str) -> bool:
+    """Return whether a git process runs below a directory, or one whose directory cannot be read."""
     for entry in Path("/proc").glob("[0-9]*"):
         if (files.read_text(f"{entry}/comm") or "").strip().startswith("git"):
             try:

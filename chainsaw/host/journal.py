@@ -1,4 +1,4 @@
-"""The one door to the journal, which keeps what units and containers say, and what chainsaw did."""
+"""The only module that uses the journal: the logs of units and containers, and chainsaw's own audit record."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import IO, Any
 from chainsaw.host import process
 
 EITHER = "+"
-"""Between two matches: one or the other (journalctl(1))."""
+"""Between two matches: either of them (journalctl(1))."""
 FIELDS = ("MESSAGE", "PRIORITY", "CONTAINER_NAME", "_SYSTEMD_USER_UNIT", "USER_UNIT")
 SOCKET = "/run/systemd/journal/socket"
 CUT_OFF = (0, 1, -13)
-"""How journalctl ends when nobody reads on."""
+"""The exit codes of journalctl when its output is closed."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the journal: when, in seconds since 1970, who said it, how grave it is (syslog(3)), and what."""
+    """One entry of the journal: time in seconds since 1970, source, priority (syslog(3)) and message."""
 
     at: float
     container: str
@@ -30,13 +30,13 @@ class Entry:
 
 
 def matches(unit: str, container: str = "") -> list[str]:
-    """Return the matches of all that is said by and about a unit, and by its container.
+    """Return the matches for the log of a unit and its container, and for what systemd logs about the unit.
 
-    What a container says is noted with its name by conmon; with its unit only if conmon still ran when the journal
-    looked, which is not so for a process that ends at once.
+    Log lines of a container have its name, set by conmon. They have its unit only if conmon still runs when the journal
+    reads them; for a process that ends at once it does not.
     """
-    said = [f"CONTAINER_NAME={container}", EITHER] if container else []
-    return [*said, f"_SYSTEMD_USER_UNIT={unit}", EITHER, f"USER_UNIT={unit}"]
+    own = [f"CONTAINER_NAME={container}", EITHER] if container else []
+    return [*own, f"_SYSTEMD_USER_UNIT={unit}", EITHER, f"USER_UNIT={unit}"]
 
 
 def either(groups: Iterable[Sequence[str]]) -> list[str]:
@@ -48,12 +48,12 @@ def either(groups: Iterable[Sequence[str]]) -> list[str]:
 
 
 def last_words(unit: str, container: str, since: float, lines: int = 5) -> list[str]:
-    """Return the last lines that a unit's container said since a time, or else what was said about the unit."""
+    """Return the last log lines of a unit's container since a time, or else those of the unit."""
     argv = ["journalctl", "--user", "--quiet", "--output=cat", f"--lines={lines}", f"--since=@{since:.6f}"]
     for match in ([f"CONTAINER_NAME={container}"] if container else [], matches(unit)):
-        said = process.run([*argv, *match], check=False).text.splitlines() if match else []
-        if said:
-            return said
+        found = process.run([*argv, *match], check=False).text.splitlines() if match else []
+        if found:
+            return found
     return []
 
 
@@ -83,23 +83,23 @@ def size_of(options: Sequence[str]) -> int:
 
 
 def text_since_boot() -> str:
-    """Return all that units and containers of the admin said since the host was started."""
+    """Return the log of all units and containers of the admin since boot."""
     return process.run(["journalctl", "--user", "--boot", "--quiet", "--output=cat"]).text
 
 
 def restart() -> None:
-    """Let the journal read its settings again, and move to the disk what it kept in memory; only root can."""
+    """Let journald read its settings again, and move to the disk what it kept in memory; needs root."""
     process.run(["systemctl", "restart", "systemd-journald"])
     process.run(["journalctl", "--flush"])
 
 
-def follow(options: Sequence[str], after: float, tell: Callable[[Entry], None]) -> None:
-    """Tell of each entry after a time, in seconds since 1970, and of each new one until somebody interrupts."""
+def follow(options: Sequence[str], after: float, report: Callable[[Entry], None]) -> None:
+    """Report each entry after a time, in seconds since 1970, and each new one until it is interrupted."""
 
     def consume(stream: IO[bytes]) -> None:
         for entry in _entries(stream):
             if entry.at > after:
-                tell(entry)
+                report(entry)
 
     argv = ["journalctl", "--user", "--quiet", "--follow", "--no-tail", f"--since=@{after:.6f}", *_as_json(), *options]
     process.pipe(argv, consume, CUT_OFF)
@@ -138,7 +138,7 @@ def _text(value: Any) -> str:
 
 
 def record(fields: Mapping[str, str]) -> bool:
-    """Write one entry; return whether there is a journal that takes it (systemd's Native Journal Protocol)."""
+    """Write one entry; return whether a journal accepted it (systemd's Native Journal Protocol)."""
     message = b""
     for name, value in fields.items():
         # An argument that is not UTF-8 is written as it was given.

@@ -1,4 +1,4 @@
-"""Locks: held by the kernel, so that none outlives its holder."""
+"""Locks, held by the kernel: they are released when the process that holds them ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _held() -> set[str]:
 
 @contextmanager
 def locked(path: str, reason: str, *, wait: bool, waiting: Callable[[str], None], kept: bool = True) -> Iterator[None]:
-    """Hold a lock; tell `waiting` who has it, or raise ChainsawError at once without `wait`.
+    """Hold a lock; report to `waiting` who has it, or raise ChainsawError at once without `wait`.
 
     Whoever holds it already may take it again: one command is made of others. Two commands that wait for each other
     would wait for ever, so a lock that may have to be waited for is taken in the order of the paths: it is an error in

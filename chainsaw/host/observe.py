@@ -1,4 +1,4 @@
-"""Look at the host, once, and return what a plan needs to know."""
+"""The state of the host, read once, as far as a plan needs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATTERNS = ("app@*", "chainsaw-*", "chainsaw.target")
 
 
 def issued_record(paths: Paths, host: str) -> str:
-    """Return the file that says until when a host's certificate is valid."""
+    """Return the file that records until when a host's certificate is valid."""
     return f"{paths.front}/issued/{host}.json"
 
 
@@ -47,7 +47,7 @@ def _asked(paths: Paths, wanted: Manifest) -> list[str]:
 
 
 def _links(paths: Paths) -> list[str]:
-    """Return our unit links: those that point into the current generation."""
+    """Return chainsaw's unit links: those that point into the current generation."""
     own = f"{paths.current}/units/"
     names = files.list_directory(paths.unit_links)
     for directory in [name for name in names if name.endswith(".d")]:
@@ -58,7 +58,7 @@ def _links(paths: Paths) -> list[str]:
 
 
 def foreign_files(paths: Paths, wanted: Manifest) -> list[str]:
-    """Return what is of another origin and stands where our links go, or would win over our units.
+    """Return files of others at the paths of chainsaw's links, and units that would override chainsaw's.
 
     A user's own unit of the same name wins over a generated one (systemd.unit(5), "Unit File Load Path"), and of two
     quadlets of one name Podman's generator takes the first.

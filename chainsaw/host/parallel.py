@@ -1,4 +1,4 @@
-"""Questions whose answers may take their time, asked side by side, and waited for only so long."""
+"""Slow calls made in parallel, with a time limit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from contextlib import suppress
 from typing import TypeVar
 
 ABREAST = 16
-"""So many at a time: a resolver drops what comes as one burst, and what is dropped is asked again after seconds."""
+"""How many calls run at a time: a resolver drops some of many requests at once, and each is repeated after seconds."""
 Value = TypeVar("Value")
 
 
 def answers(calls: Mapping[str, Callable[[], Value]], patience: float) -> Callable[[], dict[str, Value]]:
-    """Begin all calls, a few at a time; return the function that waits for them and returns what came in time.
+    """Start all calls, a few at a time; return the function that waits for them and returns the results in time.
 
-    `patience` is in seconds from now. A resolver that does not answer cannot be interrupted: nobody waits for it.
+    `patience` is in seconds from now. A call to a resolver that does not answer cannot be interrupted; it is left
+    running in its thread.
     """
     deadline = time.monotonic() + patience
     waiting, found = deque(calls.items()), dict[str, Value]()

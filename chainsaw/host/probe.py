@@ -1,4 +1,4 @@
-"""The request that proves an instance."""
+"""The request that shows whether an instance works."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chainsaw.model.deployment import ProbeRequest
 
 
 def probe(host: str, front: Front, wanted: ProbeRequest, patience: float) -> str:
-    """Return nothing when the page answers as it should within `patience` seconds, or what it does instead."""
+    """Return nothing when the page answers as expected within `patience` seconds, or what was wrong."""
     deadline = time.monotonic() + patience
     while True:
         problem = _ask(host, front, wanted, max(1.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""The one door to other programs: argument lists only, never a shell."""
+"""The only module that starts programs: with argument lists, never with a shell."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Outcome:
 def run(
     argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, extra_env: Mapping[str, str | None] | None = None
 ) -> Outcome:
-    """Return the outcome of a program; raise ChainsawError when it fails and `check` is set, or is not there.
+    """Return the outcome of a program; raise ChainsawError when it fails and `check` is set, or is not installed.
 
-    A variable of `extra_env` that is None is taken out of the environment.
+    A variable of `extra_env` that is None is removed from the environment.
     """
     environment = {name: value for name, value in {**os.environ, **(extra_env or {})}.items() if value is not None}
     try:
@@ -69,7 +69,7 @@ def run_briefly(argv: Sequence[str], patience: float) -> str:
 
 
 def follow(argv: Sequence[str], line: Callable[[str], None]) -> Outcome:
-    """Run a program, hand on each line that it prints, and return its outcome; raise ChainsawError if it fails."""
+    """Run a program, pass on each line that it prints, and return its outcome; raise ChainsawError if it fails."""
     try:
         process = subprocess.Popen(
             list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -89,11 +89,11 @@ def follow(argv: Sequence[str], line: Callable[[str], None]) -> Outcome:
 
 
 def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: Sequence[int] = (0,)) -> Result:
-    """Hand the output of a program on while it runs, and return what came of it.
+    """Pass the output of a program to a function while it runs, and return the function's result.
 
     Raise ChainsawError when it ends with none of the accepted codes.
     """
-    # A pipe for errors that nobody reads would fill up, and the program wait for ever.
+    # A pipe for errors that is not read would fill up, and the program would wait for ever.
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
@@ -106,8 +106,8 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: 
             except Exception as error:
                 process.stdout.close()
                 outcome = Outcome(process.wait(), b"", _read_again(errors))
-                # A reader that meets an early end knows less of the reason than the program that ended; one that knows
-                # its own reason is why the program ended.
+                # If the program failed, its own message explains more than the reader's error about missing output.
+                # But a ChainsawError of the reader is the cause, and the program failed because reading stopped.
                 known = isinstance(error, ChainsawError) or not outcome.code
                 raise error if known else ChainsawError(_failed(argv, outcome)) from error
             process.stdout.close()
@@ -118,7 +118,7 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: 
 
 
 def pump(source: Sequence[str], target: Sequence[str], change: Callable[[IO[bytes], IO[bytes]], None]) -> None:
-    """Hand what one program prints, changed on the way, to another; raise ChainsawError when one of the two fails."""
+    """Pass the output of one program, changed by a function, to another; raise ChainsawError when one of them fails."""
 
     def consume(incoming: IO[bytes]) -> None:
         with tempfile.TemporaryFile() as errors:

@@ -9,13 +9,13 @@ GENERATORS = ("/usr/lib/systemd/user-generators/podman-user-generator", "/usr/li
 
 
 def check_quadlets(directory: str) -> None:
-    """Let the generator convert a directory of quadlets; raise ChainsawError when it does not take one.
+    """Let the generator convert a directory of quadlets; raise ChainsawError when it does not accept one.
 
-    Otherwise a bad one would vanish without a word (podman#18778).
+    Without this check the generator would leave a bad one out without an error (podman#18778).
     """
     generator = next((item for item in GENERATORS if files.exists(item)), GENERATORS[0])
     outcome = process.run([generator, "-user", "-dryrun"], check=False, extra_env={"QUADLET_UNIT_DIRS": directory})
     if outcome.code:
         raise ChainsawError(
-            Diagnostic("quadlet", f"Podman does not take these quadlets:\n{outcome.complaint}", directory)
+            Diagnostic("quadlet", f"Podman does not accept these quadlets:\n{outcome.complaint}", directory)
         )

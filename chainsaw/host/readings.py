@@ -1,4 +1,4 @@
-"""Look at what an examination is about, in files and in the kernel; nothing is started, nothing is changed."""
+"""What the checks of doctor need, read from files and from the kernel; nothing is started or changed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ CONTROL_GROUPS = "/sys/fs/cgroup"
 PRECEDENCE = ("/etc", "/run", "/usr/local/lib", "/usr/lib")
 """Of two configuration files of one name, that in the first of these directories is read (systemd.syntax(7))."""
 NGINX = re.compile(rb"nginx/([0-9]+)\.([0-9]+)\.([0-9]+)")
-"""NGINX_VER of nginx's src/core/nginx.h, as it stands in the program."""
+"""NGINX_VER of nginx's src/core/nginx.h, as it is found in the program."""
 
 
 def text_of(path: str) -> str | None:
-    """Return a text file's content, or None when it is not there or cannot be read."""
+    """Return a text file's content, or None when it does not exist or cannot be read."""
     try:
         return files.read_text(path)
     except ChainsawError:
@@ -38,12 +38,12 @@ def text_of(path: str) -> str | None:
 
 
 def text_or_nothing(path: str) -> str | None:
-    """Return a text file's content, the empty text when it is not there, or None when it cannot be read."""
+    """Return a text file's content, an empty text when it does not exist, or None when it cannot be read."""
     return text_of(path) if files.exists(path) else ""
 
 
 def lingers(user: str) -> bool | None:
-    """Return whether a user lingers; None when that cannot be seen."""
+    """Return whether a user lingers; None when that cannot be read."""
     if files.exists(LINGER) and not os.access(LINGER, os.R_OK | os.X_OK):
         return None
     return files.exists(f"{LINGER}/{user}")
@@ -65,7 +65,7 @@ def image_store(paths: Paths) -> ImageStore:
 def nginx_version(paths: Paths, reference: str) -> tuple[int, int, int] | None:
     """Return the version of nginx in an image, read from its program in the store; None when that is not found.
 
-    What is in a layer is readable to the admin where a mounted container is not: FUSE keeps others out.
+    The admin can read the files of a layer, but not those of a mounted container: FUSE allows only its own user.
     """
     root = f"{paths.data}/containers/storage"
     try:
@@ -96,7 +96,7 @@ def has_program(name: str) -> bool:
 
 
 def journal_store() -> JournalStore | None:
-    """Return where the journal of this host is (systemd-journald.service(8), FILES); None when that cannot be seen."""
+    """Return where the journal of this host is (systemd-journald.service(8), FILES); None when that cannot be read."""
     machine = (text_of("/etc/machine-id") or "").strip()
     disk, memory = f"/var/log/journal/{machine}", f"/run/log/journal/{machine}"
     if not machine or (files.exists(disk) and not os.access(disk, os.R_OK | os.X_OK)):
@@ -144,7 +144,7 @@ class _Timex(ctypes.Structure):
 
 
 def clock(paths: Paths) -> Clock:
-    """Return the clock, and how wrong the kernel takes it to be: asked with modes 0, adjtimex(2) only reads."""
+    """Return the clock, with the kernel's estimate of its error; with modes 0, adjtimex(2) only reads."""
     state = _Timex()
     try:
         read = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(state)) >= 0
@@ -187,7 +187,7 @@ def controllers(uid: int) -> tuple[str | None, str | None]:
 
 
 def named_ids(blocks: Mapping[str, int]) -> IdNames:
-    """Return the name of the first id of each block, as `ps` and `ls` are told it (nsswitch.conf(5))."""
+    """Return the name of the first id of each block, as `ps` and `ls` show it (nsswitch.conf(5))."""
     switch = re.search(r"^passwd:.*$", text_of("/etc/nsswitch.conf") or "", re.MULTILINE)
     return IdNames({name: _name_of(start) for name, start in blocks.items()}, bool(switch and "systemd" in switch[0]))
 
@@ -200,7 +200,7 @@ def _name_of(uid: int) -> str | None:
 
 
 def own_names() -> frozenset[str]:
-    """Return the names that this host answers for by itself: its own, and those in /etc/hosts (hosts(5))."""
+    """Return the names that this host resolves itself: its own, and those in /etc/hosts (hosts(5))."""
     lines = [line.partition("#")[0].split()[1:] for line in (text_of("/etc/hosts") or "").splitlines()]
     return frozenset({os.uname().nodename, *(name for line in lines for name in line)})
 
@@ -224,7 +224,7 @@ def front_ports(paths: Paths) -> tuple[int, int] | None:
 
 
 def leftovers(paths: Paths) -> Leftovers:
-    """Return what a crash left behind: what is made beside its place is called *.partial until it has its name."""
+    """Return what a crash left behind, such as *.partial: files that are not complete have this suffix."""
     current = generations.current_number(paths)
     instances = [paths.instance(name) for name in _names(f"{paths.root}/instances")]
     kept = [f"{place}/{part}" for place in instances for part in ("volumes", "secrets")]
@@ -232,14 +232,14 @@ def leftovers(paths: Paths) -> Leftovers:
     return Leftovers(
         unfinished=operations.is_unfinished(paths),
         newer=tuple(number for number in generations.numbers(paths) if number > current),
-        rubbish=tuple(_partial([*_written_anew(paths), f"{paths.root}/instances", *instances])),
+        rubbish=tuple(_partial([*_generated_places(paths), f"{paths.root}/instances", *instances])),
         others=tuple(_partial([*kept, f"{paths.root}/backups", f"{paths.root}/secrets"])),
         holder=next((found for name in _names(paths.locks) if (found := _holder(f"{paths.locks}/{name}"))), ""),
     )
 
 
-def _written_anew(paths: Paths) -> list[str]:
-    """Return the directories in which chainsaw writes nothing that it could not write again."""
+def _generated_places(paths: Paths) -> list[str]:
+    """Return the directories that hold only files which chainsaw can generate again."""
     own = [paths.own_files, *(f"{paths.own_files}/{name}" for name in ("instances", "notes", "removed", "sources"))]
     links = [
         paths.unit_links,
@@ -258,7 +258,7 @@ def _partial(directories: Collection[str]) -> list[str]:
 
 
 def _holder(lock: str) -> str:
-    """Return who holds the lock: the process that wrote its note, if the kernel lists it (proc_locks(5))."""
+    """Return the process that holds the lock: the one in the lock file, if the kernel lists it (proc_locks(5))."""
     note = re.search(r'"pid": ([0-9]+), "command": "([^"]*)"', text_of(lock) or "")
     if not note:
         return ""

@@ -1,4 +1,4 @@
-"""The one gate through which every effect of a command passes, so that a test can stop it at each."""
+"""Steps: every effect of a command runs as one, so that a test can interrupt the command at each of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Steps:
     """
 
     def __init__(self, fault: str | None = None) -> None:
-        """Take a fault, or the one that the environment asks for."""
+        """Take a fault, or read it from the environment."""
         asked = os.environ.get(VARIABLE, "") if fault is None else fault
         kind, _, place = asked.partition(":")
         self.kind, self.after = kind, place.endswith("+")
@@ -49,7 +49,7 @@ class Steps:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Note how many seconds something takes that is no effect."""
+        """Record how many seconds something takes that is not an effect."""
         began = time.monotonic()
         try:
             yield

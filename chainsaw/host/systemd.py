@@ -1,4 +1,4 @@
-"""The one door to systemd's user manager, over D-Bus."""
+"""The only module that talks to systemd's user manager, over D-Bus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class UserManager:
     """A connection to `systemd --user`; use it as a context."""
 
     def __init__(self) -> None:
-        """Prepare; nothing is connected before the context is entered."""
+        """Prepare; the connection is made when the context is entered."""
         self.bus: Any = None
         self.manager: Any = None
 
@@ -65,18 +65,18 @@ class UserManager:
         return UnitDetails(active, sub, since, restarts, self._property(path, b"Service", b"Result", b"s").decode())
 
     def _property(self, path: bytes, interface: bytes, name: bytes, kind: bytes) -> Any:
-        """Return one property of a unit; asking for all of them would take many times as long."""
+        """Return one property of a unit; reading all of them would take many times as long."""
         return self.bus.get_property(BUS_NAME, path, b"org.freedesktop.systemd1." + interface, name, kind)
 
     def reload(self) -> None:
-        """Let systemd read its units, Podman's generator included."""
+        """Let systemd read its units again, and run Podman's generator."""
         self.manager.Manager.Reload()
 
     def start(self, units: Iterable[tuple[str, bool]], timeout: float, others: Iterable[str] = ()) -> dict[str, str]:
-        """Start, or restart where the flag says so, several units at once; return the active state of each, in the end.
+        """Start, or restart where the flag is set, several units at once; return the active state of each afterwards.
 
-        `timeout` is in seconds; a unit that is still on its way then is reported as it is. So are `others`, which come
-        along because a started unit wants them.
+        `timeout` is in seconds; a unit that is still starting then is returned as `activating`. The states of `others`
+        are returned, too: units that systemd starts because a started unit wants them.
         """
         wanted = list(units)
         refused = self.begin(wanted)
@@ -84,7 +84,7 @@ class UserManager:
         return self.settle(sorted(names), timeout) | refused
 
     def begin(self, units: Iterable[tuple[str, bool]]) -> dict[str, str]:
-        """Let systemd start units, or restart them where the flag says so, and go on; return those that it refused."""
+        """Start or restart units without waiting for them; return those that systemd refused."""
         refused: dict[str, str] = {}
         for name, again in units:
             self._reset_failed(name)
@@ -96,7 +96,7 @@ class UserManager:
         return refused
 
     def stop(self, names: Sequence[str], timeout: float) -> None:
-        """Stop units and wait until they are down; those that do not exist are passed over."""
+        """Stop units and wait until they are down; those that do not exist are skipped."""
         for name in names:
             with suppress(Exception):
                 self.manager.Manager.StopUnit(name.encode(), b"replace")
@@ -105,10 +105,10 @@ class UserManager:
             self._reset_failed(name)
 
     def reload_unit(self, name: str, timeout: float, serving: Callable[[int], bool]) -> None:
-        """Let a unit reload its configuration, and wait until only processes that have read it serve.
+        """Let a unit reload its configuration, and wait until only processes that have read it take requests.
 
-        The reload of a server is a signal: systemd is through with it before the server has done anything. `timeout` is
-        in seconds, and counts for both; `serving` tells of a process that was there before whether it takes requests.
+        The reload of a server is a signal: systemd reports success before the server has done anything. `timeout` is in
+        seconds, for each of the two waits; `serving` returns whether an older process still takes requests.
         """
         before = self.processes(name)
         deadline = time.monotonic() + timeout
@@ -130,7 +130,7 @@ class UserManager:
     def settle(self, names: Sequence[str], timeout: float) -> dict[str, str]:
         """Wait until no unit has a job, for at most `timeout` seconds; return the active state of each.
 
-        A unit that restarts by itself counts as failed after its job has gone.
+        A unit that systemd will restart counts as failed when its job has ended.
         """
         deadline = time.monotonic() + timeout
         wanted = {name.encode() for name in names}

@@ -1,4 +1,4 @@
-"""Data of one instance to another: ids of one block become those of another on the way."""
+"""Copying the data of one instance to another, with its ids changed from one block to the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What processes and files take: memory as the kernel shares it out, and bytes on the disk whoever owns them."""
+"""Memory of processes, and bytes of files on the disk, whichever user owns them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAUSE = "libpod/tmp/pause.pid"
 def memory_of(processes: Iterable[int]) -> int:
     """Return the proportional set size of processes, in bytes (proc(5), smaps_rollup).
 
-    The admin may read it of a container's process, whose user namespace is the admin's own (ptrace(2)).
+    The admin may read that of a container's process, because the admin owns its user namespace (ptrace(2)).
     """
     total = 0
     for number in processes:
@@ -28,7 +28,7 @@ def memory_of(processes: Iterable[int]) -> int:
 
 
 def processor_seconds(processes: Iterable[int]) -> float:
-    """Return the time for which processes and their children that ended had a processor (proc(5), stat)."""
+    """Return the CPU time of processes and of their children that ended (proc(5), stat)."""
     ticks = 0
     for number in processes:
         text = files.read_text(f"/proc/{number}/stat") if files.exists(f"/proc/{number}") else None
@@ -45,10 +45,10 @@ def host_memory() -> dict[str, int]:
 
 
 def disk_usage(paths: Sequence[str], runtime: str, patience: float) -> dict[str, int]:
-    """Return the bytes that each file or directory takes on the disk; what takes too long to count is left out.
+    """Return the bytes of each file or directory on the disk; those that take too long to count are left out.
 
-    Whatever an instance owns is closed to the admin, and open to root of the user namespace that Podman keeps alive
-    by one process (podman-unshare(1)). `runtime` is XDG_RUNTIME_DIR, `patience` in seconds.
+    The admin cannot read files of instances; root of Podman's user namespace can (podman-unshare(1)). `runtime` is
+    XDG_RUNTIME_DIR, `patience` the time limit in seconds.
     """
     present = [path for path in paths if files.exists(path)]
     if not present:
@@ -63,7 +63,7 @@ def disk_usage(paths: Sequence[str], runtime: str, patience: float) -> dict[str,
 
 
 def total(paths: Sequence[str], counted: Mapping[str, int]) -> int | None:
-    """Return the bytes of all paths that are there; None when one of them was not counted, or none is there."""
+    """Return the bytes of all paths that exist; None when one of them was not counted, or none exists."""
     present = [path for path in paths if files.exists(path)]
     return sum(counted[path] for path in present) if present and all(path in counted for path in present) else None
 

@@ -1,4 +1,4 @@
-"""What root does to an account, and as that account: subordinate ids, lingering, its session and its files."""
+"""What setup changes as root for one account: subordinate ids, lingering, its session and its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add_subordinate_ids(user: Account, first: int, last: int) -> None:
     ids = f"{first}-{last}"
     process.run(["usermod", "--add-subuids", ids, "--add-subgids", ids, user.name])
     if files.exists(f"{user.runtime}/libpod/tmp/pause.pid"):
-        # Podman's user namespace is kept by a process that knows only the former ranges (podman-system-migrate(1)).
+        # A running process keeps Podman's user namespace with the old ranges (podman-system-migrate(1)).
         _run_as(user, ["podman", "system", "migrate"])
 
 
@@ -21,18 +21,18 @@ def enable_linger(user: Account) -> None:
     """Let a user's services run without a login."""
     outcome = process.run(["loginctl", "enable-linger", user.name], check=False)
     if outcome.code:
-        # Without polkit, or before logind is up, the file is all that enable-linger would leave behind.
+        # This file is all that enable-linger writes; loginctl fails without polkit, and before logind is up.
         files.write_atomic(f"/var/lib/systemd/linger/{user.name}", b"")
 
 
 def start_session_bus(user: Account) -> None:
-    """Start the bus in a session that is older than the package that brings it."""
+    """Start the bus in a session that began before the package with the bus was installed."""
     for verb in (["daemon-reload"], ["start", "dbus.socket"]):
         _run_as(user, ["systemctl", "--user", *verb])
 
 
 def write_file_as(user: Account, path: str, content: bytes) -> None:
-    """Write a file below a user's home, as the user, so that no link there leads root astray."""
+    """Write a file below a user's home, as the user: root would follow a link that the user placed there."""
     directory, partial = path.rpartition("/")[0], f"{path}{files.PARTIAL}"
     _run_as(user, ["mkdir", "-p", directory])
     _run_as(user, ["tee", partial], content)

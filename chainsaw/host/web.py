@@ -55,13 +55,13 @@ def _trusting(authority: str | None) -> ssl.SSLContext:
 def request(front: Front, asked: Asked, timeout: float) -> Answer:
     """Return the answer to a request on a connection of its own; redirects are not followed.
 
-    Raise OSError when nobody answers within `timeout` seconds, or what comes is not HTTP.
+    Raise OSError when there is no answer within `timeout` seconds, or the answer is not HTTP.
     """
     with (
         socket.create_connection(("127.0.0.1", front.port), timeout=timeout) as plain,
         _trusting(front.authority).wrap_socket(plain, server_hostname=asked.host) as secure,
     ):
-        # The port is part of what an application calls itself (RFC 9110, 7.2); the connection itself is there already.
+        # The connection exists already; the port is given so that it is in the Host header (RFC 9110, 7.2).
         connection = http.client.HTTPConnection(asked.host, 80 if front.port == 443 else front.port)
         connection.sock = secure
         headers = {"User-Agent": "chainsaw-probe", **asked.headers}
@@ -70,7 +70,7 @@ def request(front: Front, asked: Asked, timeout: float) -> Answer:
             response = connection.getresponse()
             body = response.read(LIMIT)
         except http.client.HTTPException as error:
-            raise OSError(f"not an answer of HTTP: {error!r}") from error
+            raise OSError(f"the answer is not HTTP: {error!r}") from error
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
@@ -87,15 +87,16 @@ def ask_plain(port: int, host: str, timeout: float) -> PlainAnswer:
         # nginx closes without an answer (ngx_http_rewrite_module, return 444).
         return PlainAnswer()
     except http.client.HTTPException as error:
-        return PlainAnswer(problem=f"not an answer of HTTP: {error!r}")
+        return PlainAnswer(problem=f"the answer is not HTTP: {error!r}")
     except OSError as error:
         return PlainAnswer(problem=str(error))
 
 
 def shown_certificate(front: Front, host: str, timeout: float) -> ShownCertificate:
-    """Return what a handshake for a host shows, within `timeout` seconds; no request follows, so nothing wakes up.
+    """Return the certificate of a TLS handshake for a host, within `timeout` seconds.
 
-    A certificate may be from the local authority, or from one that this host trusts.
+    No request is sent, so an instance that is asleep stays asleep. The certificate may be signed by the local
+    authority, or by one that this host trusts.
     """
     shown = _shake(front.port, host, front.authority, timeout)
     if shown.refused:
@@ -120,7 +121,7 @@ def _shake(port: int, host: str, authority: str | None, timeout: float) -> Shown
 
 
 def addresses_of(host: str) -> Resolved:
-    """Return what the resolver says of a name; it takes its own time (resolv.conf(5), timeout)."""
+    """Return the resolver's answer for a name; the timeout is the resolver's own (resolv.conf(5))."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:

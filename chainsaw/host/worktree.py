@@ -1,4 +1,4 @@
-"""The git repository of the admin's own files: what is there is committed, and nothing of the past is ever changed."""
+"""The git repository of the admin's files: chainsaw adds commits to it, and never changes earlier ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from chainsaw.host import files, process
 from chainsaw.host.git import OTHERS
 
 OWN = (".gitignore", "site.yaml", "instances", "notes", "removed", "sources.yaml", "sources", "patches")
-"""What chainsaw commits; whatever else the admin keeps there is the admin's own."""
-IGNORED = "# What chainsaw writes anew whenever it is needed.\nschema/\n*.partial\n"
+"""What chainsaw commits; it leaves all other files of the admin alone."""
+IGNORED = "# Files that chainsaw generates again when needed.\nschema/\n*.partial\n"
 SETTINGS = (
     "core.hooksPath=/dev/null",
     "commit.gpgSign=false",
     "gc.auto=0",
     "log.showSignature=false",
-    # git leaves new objects to the page cache: after a power cut they are empty files, and the branch leads to them.
+    # By default git does not sync new objects: after a power cut the branch could point to an empty file.
     "core.fsync=all",
 )
 SAFE = [word for setting in SETTINGS for word in ("-c", setting)]
@@ -52,16 +52,16 @@ class Worktree:
 
     @property
     def exists(self) -> bool:
-        """Whether there is one."""
+        """Whether the repository exists."""
         return files.exists(f"{self.path}/.git")
 
     def create(self) -> None:
-        """Make a repository of the directory; raise ChainsawError when git is not there, or cannot."""
+        """Make a repository in the directory; raise ChainsawError when git is not installed, or fails."""
         process.run(["git", *SAFE, "init", "--quiet", "--template=", self.path], extra_env=QUIET)
         files.create_file(f"{self.path}/.gitignore", IGNORED.encode(), 0o600)
 
     def obstacle(self) -> str:
-        """Return what is going on in it that a commit of ours would disturb, or nothing."""
+        """Return the operation in progress, such as a merge, that a commit would disturb, or nothing."""
         if not self.exists:
             return ""
         places = {name: f"{self._git_directory()}/{name}" for name in UNDER_WAY}
@@ -93,16 +93,16 @@ class Worktree:
         return made
 
     def _check_history(self) -> None:
-        """Raise ChainsawError when a commit that the head leads to is not there: a commit on top would hide that."""
+        """Raise ChainsawError when a commit reachable from the head is missing: a new commit would hide that."""
         if self._has_commit():
             self._do("rev-list", "--quiet", "HEAD")
             return
         branch = self._do("symbolic-ref", "HEAD").strip()
         if files.read_text(f"{self._git_directory()}/logs/{branch}"):
-            raise ChainsawError(Diagnostic("git-damaged", f"{branch} is gone, of which there is a log"))
+            raise ChainsawError(Diagnostic("git-damaged", f"{branch} is missing, although it has a log"))
 
     def _changed(self, paths: Sequence[str]) -> list[str]:
-        """Stage what is below some paths, but for what the admin has git ignore; return what differs from the head."""
+        """Stage what is below some paths, except for ignored files; return what differs from the head."""
         shown = self._do("ls-files", "-z", "--modified", "--others", "--exclude-standard", "--", *paths)
         if fresh := sorted({path for path in shown.split("\0") if path}):
             self._do("add", "--all", "--", *fresh)
@@ -110,16 +110,16 @@ class Worktree:
         return [entry[3:] for entry in listed.split("\0") if entry]
 
     def mark(self, commit: str, number: int) -> None:
-        """Let a generation's number mean a commit, also when no branch has it."""
+        """Record the commit of a generation in a reference, so that it is kept also when no branch has it."""
         self._do("update-ref", f"refs/chainsaw/{number}", commit)
 
     def marked(self, number: int) -> str | None:
-        """Return the commit that a generation's number means, or None."""
+        """Return the commit of a generation, or None."""
         found = self._try("rev-parse", "--verify", "--quiet", f"refs/chainsaw/{number}^{{commit}}")
         return found.text.strip() or None
 
     def last_mark(self) -> int:
-        """Return the highest number of a generation that means a commit, or 0; also when git is not there."""
+        """Return the highest number of a generation with a commit, or 0; also 0 when git is not installed."""
         if not (self.exists and is_installed()):
             return 0
         listed = self._try("for-each-ref", "--format=%(refname:lstrip=2)", "refs/chainsaw/")
@@ -139,7 +139,7 @@ class Worktree:
         return self._do("show", "--format=", "--no-color", commit, "--", *paths).strip("\n")
 
     def read(self, commit: str, path: str) -> str | None:
-        """Return a file as it was in a commit, or None when it was not there."""
+        """Return a file as it was in a commit, or None when it did not exist."""
         found = self._try("show", f"{commit}:{path}")
         return found.out.decode(errors="replace") if found.code == 0 else None
 
@@ -154,7 +154,7 @@ class Worktree:
         return self._do("rev-parse", "--absolute-git-dir").strip()
 
     def _git(self) -> list[str]:
-        # Told where it is, git does not look for a repository further up, which would be another one of the admin's.
+        # With its place given, git does not search the parent directories, where the admin may have another repository.
         where = [f"--git-dir={self.path}/.git", f"--work-tree={self.path}", "--literal-pathspecs"]
         return ["git", *SAFE, "-C", self.path, *where]
 
@@ -166,7 +166,7 @@ class Worktree:
 
 
 def is_installed() -> bool:
-    """Return whether there is a git."""
+    """Return whether git is installed."""
     return shutil.which("git") is not None
 
 

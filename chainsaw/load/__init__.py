@@ -1,1 +1,1 @@
-"""Text to values: everything an admin or a recipe author wrote, or the problems in it."""
+"""From the texts of admins and recipe authors to checked values, or to the problems in them."""

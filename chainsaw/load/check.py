@@ -1,4 +1,4 @@
-"""Source to model, or the diagnostics of everything in it that does not fit."""
+"""From a source to a model, or to the diagnostics of everything in it that is invalid."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check(model: type[Checked], source: Source) -> Checked:
 
 
 def _without_echoes(found: list[Diagnostic]) -> list[Diagnostic]:
-    """Drop what pydantic says about each branch of a union but the first."""
+    """Keep only pydantic's error for the first branch of a union."""
     seen: dict[tuple[int, int, str], Diagnostic] = {}
     for item in found:
         seen.setdefault((item.line, item.column, item.key), item)
@@ -72,7 +72,7 @@ def _message(error: Any) -> str:
 
 
 def _fault_of_text(model: type[Model], source: Source, path: KeyPath, location: KeyPath) -> str:
-    """Return what would still be wrong at a place of pydantic's if what is written there were quoted, or nothing."""
+    """Return what would still be wrong if the value at pydantic's location were quoted, or nothing."""
     value = deepcopy(source.value)
     try:
         holder = value
@@ -88,7 +88,7 @@ def _fault_of_text(model: type[Model], source: Source, path: KeyPath, location: 
 
 
 def _in_source(source: Source, location: KeyPath) -> KeyPath:
-    """Return the part of pydantic's location that is a path in the file; it adds names of union branches."""
+    """Return the part of pydantic's location that is a path in the file, without the names of union branches."""
     path: KeyPath = ()
     for part in location:
         if (*path, part) in source.values or (isinstance(part, str) and part == location[-1] and part.isidentifier()):
@@ -99,7 +99,7 @@ def _in_source(source: Source, location: KeyPath) -> KeyPath:
 
 
 def known_keys(annotation: Any, path: KeyPath) -> list[str]:
-    """Return the keys that may stand at a path of an annotation; none where it is no model."""
+    """Return the keys that are valid at a path of an annotation; none where it is not a model."""
     if isinstance(annotation, type) and issubclass(annotation, Model):
         if not path:
             return list(annotation.model_fields)

@@ -1,4 +1,4 @@
-"""One key of a YAML text set or taken away; every other character, comments among them, stays where it is."""
+"""Set or remove one key of a YAML text; all other text, with its comments, is kept."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ STEP = "  "
 
 
 def with_key(text: str, path: tuple[str, ...], value: Scalar) -> str:
-    """Return a text in which a key path has a value; mappings on the way are made where they are missing.
+    """Return a text in which a key path has a value; missing mappings on the path are created.
 
-    Raise ChainsawError when the text is not valid YAML, and ValueError when something on the way is no mapping.
+    Raise ChainsawError when the text is not valid YAML, and ValueError when something on the path is not a mapping.
     """
     read_yaml("text", text)
     if text and not text.endswith("\n"):
@@ -30,7 +30,7 @@ def with_key(text: str, path: tuple[str, ...], value: Scalar) -> str:
 
 def _set_in(text: str, mapping: Node, path: tuple[str, ...], value: Scalar) -> str:
     if not isinstance(mapping, MappingNode):
-        raise ValueError(f"{path[0]} stands below something that is no mapping")
+        raise ValueError(f"the parent of {path[0]} is not a mapping")
     pair = _find(mapping, path[0])
     if pair is None:
         return _add(text, mapping, path, value)
@@ -44,10 +44,10 @@ def _set_in(text: str, mapping: Node, path: tuple[str, ...], value: Scalar) -> s
 
 
 def _replace(text: str, key: Node, value: Node, new: str) -> str:
-    """Return the text with another value for a key that is there."""
+    """Return the text with another value for an existing key."""
     separator = "" if new.startswith("\n") else " "
     if value.start_mark.index == value.end_mark.index:
-        # A value that is left out has its mark where the next word begins.
+        # The mark of an empty value is at the start of the next token.
         place = text.index(":", key.end_mark.index) + 1
         return f"{text[:place]}{separator}{new}{text[place:]}"
     start, end = value.start_mark.index, _end(text, value)
@@ -68,7 +68,7 @@ def _end(text: str, value: Node) -> int:
 
 
 def _add(text: str, mapping: MappingNode, path: tuple[str, ...], value: Scalar) -> str:
-    """Return the text with a key that a mapping has not yet: behind its last one."""
+    """Return the text with a new key at the end of a mapping."""
     if mapping.flow_style:
         place = text.rindex("}", 0, mapping.end_mark.index)
         inner = _scalar(value)
@@ -90,7 +90,7 @@ def _nested(path: tuple[str, ...], value: Scalar, indent: str) -> str:
 
 
 def without_key(text: str, path: tuple[str, ...]) -> str:
-    """Return a text without a key path, and without the mappings that are empty then; the same when it is not there.
+    """Return a text without a key path and the mappings that it leaves empty; unchanged when there is no such key.
 
     Raise ChainsawError when the text is not valid YAML.
     """
@@ -134,7 +134,7 @@ def _is_empty(node: ScalarNode) -> bool:
 
 
 def _scalar(value: Scalar) -> str:
-    """Return a value as YAML reads it back: plain where that is safe, else quoted as in JSON."""
+    """Return a value as YAML text: plain where that is safe, else quoted as in JSON."""
     if value is None or isinstance(value, bool | int):
         return json.dumps(value)
     plain = re.fullmatch(r"[A-Za-z/][A-Za-z0-9 _./@+-]*(:[A-Za-z0-9/][A-Za-z0-9_./@+:-]*)?", value)

@@ -1,4 +1,4 @@
-"""Mappings laid over each other: a building block lies below a recipe, a chosen variant above it."""
+"""Merging mappings: a recipe over its building blocks, a chosen variant over the recipe."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from chainsaw.load.source import KeyPath, Source
 
 PARTS = ("runtime", "database", "cache")
-"""The keys of a recipe that each name a building block, from the lowest to the highest."""
+"""The keys of a recipe that each name a building block; a later one takes precedence."""
 
 
 def overlay(under: Source, over: Source, at: KeyPath = ()) -> Source:
-    """Return a source whose value is that of `over` at a path, laid over that of `under`.
+    """Return a source in which the value of `over` at a path is merged over that of `under`.
 
-    Mappings are joined key by key, everything else is replaced, and null takes a key away. Places are those of `over`
-    where it says something, those of `under` elsewhere; name and text stay those of `under`, so both must be one file,
-    or one of the two must have no places.
+    Mappings are merged key by key, everything else is replaced, and null removes a key. Places come from `over` where
+    it has the key, else from `under`. Name and text are those of `under`, so both must be from one file, or one of the
+    two must have no places.
     """
     top: Any = over.value
     for part in at:
@@ -27,7 +27,7 @@ def overlay(under: Source, over: Source, at: KeyPath = ()) -> Source:
 
 
 def merged(under: Any, over: Any) -> Any:
-    """Return a value laid over another."""
+    """Return a value merged over another."""
     if not isinstance(over, dict):
         return over
     found = dict(under) if isinstance(under, dict) else {}
@@ -40,9 +40,10 @@ def merged(under: Any, over: Any) -> Any:
 
 
 def on_parts(source: Source, parts: Mapping[str, Any]) -> Source:
-    """Return a recipe's source with the building blocks that it names below it.
+    """Return a recipe's source merged over the building blocks that it names.
 
-    `parts` are by name what each brings. That is up before the recipe's own components, unless those say otherwise.
+    `parts` are the contents of the building blocks by name. Their components start before the recipe's own, unless
+    those have `after`.
     """
     below: Any = {}
     for key in PARTS:

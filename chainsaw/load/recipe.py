@@ -1,4 +1,4 @@
-"""A recipe's directory, as text and bytes, to a checked bundle."""
+"""From the files of a recipe's directory to a checked bundle."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Parts = Mapping[str, Mapping[str, bytes]]
 class Bundle:
     """A recipe with the files of its directory, by path relative to it.
 
-    `source` is recipe.yaml with the chosen variants; `recipe` has the building blocks below it, too, whose contents by
-    name are `parts`, and whose files stand below part/. `origin` is its source and name: club/wiki.
+    `source` is recipe.yaml with the chosen variants; `recipe` is merged with its building blocks, too. `parts` are the
+    contents of those by name; their files are below part/. `origin` is the recipe's source and name: club/wiki.
     """
 
     recipe: Recipe
@@ -37,7 +37,7 @@ class Bundle:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of all that its author writes: its own files, but for what its test found."""
+        """The SHA-256 of its own files, except for tested.json."""
         return files_digest({path: text for path, text in self.own_files.items() if path != "tested.json"})
 
     @property
@@ -93,13 +93,13 @@ def chosen_options(recipe: Recipe, settings: Mapping[str, Value]) -> tuple[tuple
 
 
 def instance_bundle(bundle: Bundle, instance: Instance) -> Bundle:
-    """Return a recipe's bundle as an instance with valid settings has it; raise ChainsawError with what breaks."""
+    """Return a recipe's bundle for an instance with valid settings; raise ChainsawError when variants break it."""
     return with_options(bundle, chosen_options(bundle.recipe, effective_settings(bundle.recipe, instance)))
 
 
 @lru_cache(maxsize=1024)
 def with_options(bundle: Bundle, options: tuple[tuple[str, str], ...]) -> Bundle:
-    """Return a bundle with variants chosen; raise ChainsawError with what they break."""
+    """Return a bundle with variants chosen; raise ChainsawError with the problems that they cause."""
     if not options:
         return bundle
     source = bundle.source
@@ -113,12 +113,12 @@ def with_options(bundle: Bundle, options: tuple[tuple[str, str], ...]) -> Bundle
 
 
 def _moved_volumes(bundle: Bundle, chosen: Bundle, options: tuple[tuple[str, str], ...]) -> Iterator[Diagnostic]:
-    """Yield each volume that would lie elsewhere with these options: public ones lie apart from the others."""
+    """Yield each volume whose directory would change with these options: public ones are in another place."""
     for name in bundle.recipe.volumes.keys() & chosen.recipe.volumes.keys():
         if (bundle.recipe.volumes[name].public is None) != (chosen.recipe.volumes[name].public is None):
             setting, option = options[-1]
             hint = f"{name}: null, and another volume for it"
-            message = f"public volumes lie elsewhere: what is in {name} would be left behind"
+            message = f"public volumes are in another directory: the data in {name} would be left behind"
             yield bundle.source.problem(
                 ("variants", setting, option, "volumes", name), message, code="moved-volume", hint=hint
             )
@@ -141,15 +141,15 @@ def _problems(bundle: Bundle, directory: str) -> Iterator[Diagnostic]:
 
 
 def _unit_problems(bundle: Bundle) -> Iterator[Diagnostic]:
-    """Yield two units of one name, and an app that would never be ready."""
+    """Yield units with the same name, and an app that would never be ready."""
     recipe, source = bundle.recipe, bundle.source
     for name in (recipe.timers.keys() & recipe.components.keys()) - {"app"}:
         message = f"a component is called {name} too, and their units would have one name"
         yield source.problem(("timers", name), message, code="name-taken", at_key=True)
     for kind in ("components", "timers"):
-        for name, what in (("gate", "the gate in front of the app"), ("mail", "the way of its mail")):
+        for name, what in (("gate", "the gate in front of the app"), ("mail", "the socket for its mail")):
             if name in getattr(recipe, kind):
-                yield source.problem((kind, name), f"{what} has this name", code="name-taken", at_key=True)
+                yield source.problem((kind, name), f"this name is reserved for {what}", code="name-taken", at_key=True)
     served = recipe.serve.http
     for name, component in recipe.components.items():
         if component.ready == "answers" and not (name == "app" and served and served.port):
@@ -172,11 +172,11 @@ def _variant_problems(bundle: Bundle) -> Iterator[Diagnostic]:
 
 
 def _place_problems(bundle: Bundle) -> Iterator[Diagnostic]:
-    """Yield what would stand in one place twice, or where the front does not look for it."""
+    """Yield paths that are used twice, and a volume of files that is not at the public path /."""
     recipe, source = bundle.recipe, bundle.source
     served = recipe.serve.files
     if served and served.volume in recipe.volumes and recipe.volumes[served.volume].public != "/":
-        message = "the front serves the public path / of it"
+        message = "this volume needs public: /, which is what the front serves"
         yield source.problem(("serve", "files", "volume"), message, code="not-public")
     public = [(("volumes", name, "public"), item.public) for name, item in recipe.volumes.items() if item.public]
     yield from _doubles(source, public, at_key=False)

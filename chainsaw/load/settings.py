@@ -1,4 +1,4 @@
-"""The settings of an instance against those that its recipe declares."""
+"""Checks of an instance's settings and directives against its recipe."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def effective_settings(recipe: Recipe, instance: Instance) -> dict[str, Value]:
 
 
 def setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
-    """Yield what in the settings of an instance is not as its recipe declares them."""
+    """Yield the problems in the settings of an instance: unknown, invalid and missing ones."""
     for name, value in file.instance.settings.items():
         path: KeyPath = ("settings", name)
         setting = recipe.settings.get(name)
@@ -79,13 +79,13 @@ def setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]
 
 
 def directive_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
-    """Yield what an instance asks for that its recipe, with the variants that its settings choose, does not have."""
+    """Yield the directives of an instance that its recipe, with the chosen variants, does not support."""
     instance, problem = file.instance, file.source.problem
     for directive in Common.model_fields:
         if getattr(instance, directive) is not None and directive not in recipe.honours:
             honoured = ", ".join(sorted(recipe.honours)) or "none"
-            hint = f"common directives that {recipe.name} honours: {honoured}"
-            message = f"{recipe.name} does not honour this directive"
+            hint = f"common directives that {recipe.name} supports: {honoured}"
+            message = f"{recipe.name} does not support this directive"
             yield problem((directive,), message, code="not-honoured", hint=hint, at_key=True)
     if instance.path != "/" and not recipe.subpath:
         message = f"{recipe.name} works only at the root of a host name, not below {instance.path}"
@@ -104,4 +104,4 @@ def _resource_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnosti
     if instance.sleep is not None and recipe.primary is None:
         yield problem(("sleep",), f"{recipe.name} has no process that could sleep", code="no-sleep", at_key=True)
     if instance.egress == "internet" and not any(item.egress for item in recipe.components.values()):
-        yield problem(("egress",), f"no component of {recipe.name} has a use for the internet", code="no-egress")
+        yield problem(("egress",), f"no component of {recipe.name} uses the internet", code="no-egress")

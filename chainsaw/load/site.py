@@ -1,4 +1,4 @@
-"""site.yaml and instances/*.yaml: text to the admin's intent."""
+"""From the texts of site.yaml and instances/*.yaml to the admin's intent."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.site import Instance, Site
 
 ANYWHERE = "https://localhost/"
-"""A route for a look at a file whose own may be wrong."""
+"""A valid route, used to check the rest of a file whose own route may be wrong."""
 
 
 @dataclass(frozen=True)
 class Intent:
-    """All that the admin wrote, checked."""
+    """The admin's files, checked."""
 
     site: Site
     instances: Mapping[str, InstanceFile]
@@ -77,24 +77,24 @@ def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[
 
 
 def _placed(source: Source, item: Diagnostic) -> Diagnostic:
-    """Return a problem of a recipe's name where the name stands."""
+    """Return a problem with the place of the recipe's name in the file."""
     return source.problem(("recipe",), item.message, code=item.code, hint=item.hint)
 
 
 def problems_in(file: InstanceFile, bundle: Bundle) -> list[Diagnostic]:
-    """Return what in an instance does not fit its recipe; raise ChainsawError for what is wrong in the recipe."""
+    """Return the problems of an instance with its recipe; raise ChainsawError for problems of the recipe itself."""
     problems = list(setting_problems(file, bundle.recipe))
     recipe = bundle.recipe if problems else instance_bundle(bundle, file.instance).recipe
     return [*problems, *directive_problems(file, recipe)]
 
 
 def _settings_nevertheless(file: str, text: str, recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
-    """Return what is wrong with the recipe and its settings in a file that has other problems, too."""
+    """Return the problems of the recipe's name and the settings in a file that has other problems, too."""
     try:
         source = read_yaml(file, text)
         value = source.value if isinstance(source.value, dict) else {}
-        told = {key: value[key] for key in ("recipe", "settings") if key in value}
-        instance = Instance.model_validate({"route": ANYWHERE, **told})
+        given = {key: value[key] for key in ("recipe", "settings") if key in value}
+        instance = Instance.model_validate({"route": ANYWHERE, **given})
         bundle = recipes.get(instance.recipe)
     except (ChainsawError, ValidationError):
         return []
@@ -110,7 +110,7 @@ def _no_recipe(source: Source, name: str, recipes: Mapping[str, Bundle]) -> Diag
 
 
 def _claimed(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[str]:
-    """Return the URLs that are an instance's own: its route, and below it those of its public volumes."""
+    """Return the URLs that belong to an instance: its route, and below it those of its public volumes."""
     route = file.instance.route
     try:
         bundle = recipes.get(file.instance.recipe)
@@ -121,7 +121,7 @@ def _claimed(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[str]:
 
 
 def route_collisions(instances: Mapping[str, InstanceFile], recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
-    """Return one problem for each instance whose route belongs to an earlier one."""
+    """Return one problem for each instance whose route is already used by an earlier one."""
     taken: dict[str, str] = {}
     problems = []
     for name, file in sorted(instances.items()):
@@ -129,8 +129,6 @@ def route_collisions(instances: Mapping[str, InstanceFile], recipes: Mapping[str
         owner = next((owner for owner in owners if owner != name), name)
         if owner != name:
             problems.append(
-                file.source.problem(
-                    ("route",), f"already the route of {owner}", code="route-taken", hint="choose another"
-                )
+                file.source.problem(("route",), f"already used by {owner}", code="route-taken", hint="choose another")
             )
     return problems

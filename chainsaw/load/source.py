@@ -1,4 +1,4 @@
-"""A text with the place of every key and value in it, so that a problem can be shown where it is."""
+"""A text with the line and column of every key and value, for error messages."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Source:
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
     def written(self, path: KeyPath) -> str:
-        """Return a plain scalar as it is written, 1.10 and not 1.1."""
+        """Return the text of a plain scalar: 1.10, not 1.1."""
         line, column = self.place(path)
         found = re.match(r"[^\s,\]}#]*", self.line(line)[column - 1 :])
         return found[0] if found else ""
 
     def place(self, path: KeyPath, at_key: bool = False) -> tuple[int, int]:
-        """Return where a key path is; the nearest parent that exists stands in for what is missing."""
+        """Return the place of a key path, or of its nearest parent that exists."""
         first, second = (self.keys, self.values) if at_key else (self.values, self.keys)
         for length in range(len(path), -1, -1):
             for table in (first, second):

@@ -1,4 +1,4 @@
-"""YAML 1.2, read strictly: no duplicate keys, no anchors, no tags, `no` is a string; every value keeps its place."""
+"""A strict reader of YAML 1.2: no duplicate keys, no anchors, no tags; `no` is a string; places are recorded."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def read_yaml(name: str, text: str) -> Source:
     """Return the source of a YAML text; sequences become tuples. Raise ChainsawError with every problem of syntax."""
     if directive := re.search(r"^%.*", text, re.MULTILINE):
         # `%YAML 1.1` would make `no` a boolean again.
-        raise invalid(_at(name, text, directive.start(), "yaml-directive", "directives are not used here"))
+        raise invalid(_at(name, text, directive.start(), "yaml-directive", "YAML directives are not allowed"))
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         raise invalid(_syntax(name, text, error)) from error
     except ReaderError as error:
-        message = f"not a character of YAML: {text[error.position]!r}"
+        message = f"not a valid character in YAML: {text[error.position]!r}"
         raise invalid(_at(name, text, error.position, "yaml-character", message)) from error
     except RecursionError:
         raise invalid(Diagnostic("yaml-depth", "nested too deeply", name)) from None
@@ -58,7 +58,7 @@ def _syntax(name: str, text: str, error: MarkedYAMLError) -> Diagnostic:
 
 
 class _Reader:
-    """Turns a node graph into values, noting places and problems."""
+    """Turns a node graph into values, and records places and problems."""
 
     def __init__(self, name: str, text: str) -> None:
         self.source = Source(name, text)
@@ -71,11 +71,11 @@ class _Reader:
         self.values[path] = _place(node)
         if node.anchor:
             if node.anchor not in self.anchors:
-                self.refuse(node, path, "anchors and aliases are not used here", "yaml-anchor", "write the value out")
+                self.refuse(node, path, "anchors and aliases are not allowed", "yaml-anchor", "write the value out")
             self.anchors.add(node.anchor)
             return None
         if not isinstance(node, ScalarNode) and node.tag not in _COLLECTIONS:
-            self.refuse(node, path, f"tags are not used here: {node.tag}", "yaml-tag")
+            self.refuse(node, path, f"tags are not allowed: {node.tag}", "yaml-tag")
         if isinstance(node, MappingNode):
             return self.read_mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -87,18 +87,18 @@ class _Reader:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode) or key_node.anchor or key_node.value == "<<":
-                self.refuse(key_node, path, "a key is a plain word", "yaml-key")
+                self.refuse(key_node, path, "a key must be a plain word", "yaml-key")
                 continue
             key = str(key_node.value)
             if key in found:
                 first = self.keys[(*path, key)][0]
-                message = f"the key stands twice; first in line {first}"
+                message = f"duplicate key; first in line {first}"
                 self.refuse(key_node, (*path, key), message, "yaml-duplicate", "remove one of the two")
                 continue
             self.keys[(*path, key)] = _place(key_node)
             found[key] = self.read(value_node, (*path, key))
             if value_node.start_mark.index == value_node.end_mark.index:
-                # The mark of a value that is left out is where the next word begins.
+                # The mark of an empty value is at the start of the next token.
                 self.values[(*path, key)] = self.keys[(*path, key)]
         return found
 
@@ -110,7 +110,7 @@ class _Reader:
             return node.value in ("true", "True", "TRUE")
         convert = _PLAIN.get(tag)
         if convert is None:
-            self.refuse(node, path, f"tags are not used here: {tag}", "yaml-tag")
+            self.refuse(node, path, f"tags are not allowed: {tag}", "yaml-tag")
             return None
         try:
             return int(node.value, 0) if convert is int and node.value[:2] in ("0x", "0o") else convert(node.value)

@@ -1,4 +1,4 @@
-"""Generated files as values, before any of them exists."""
+"""Generated files as values, before they are written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def intent_path(name: str) -> str:
 
 
 def as_tree(artifacts: Iterable[Artifact]) -> dict[str, Artifact]:
-    """Return artifacts by path, in the order of paths; raise ValueError when two claim one path."""
+    """Return artifacts by path, in the order of paths; raise ValueError when two have the same path."""
     tree: dict[str, Artifact] = {}
     for artifact in artifacts:
         if artifact.path in tree:

@@ -1,4 +1,4 @@
-"""The bases of models: of what the admin and recipes write, and of what chainsaw itself writes down."""
+"""The base classes of models: of files that admins and recipe authors write, and of chainsaw's own records."""
 
 from __future__ import annotations
 

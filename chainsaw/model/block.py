@@ -10,7 +10,7 @@ SIZE = 65536
 
 @dataclass(frozen=True)
 class Range:
-    """One line of /etc/subuid or /etc/subgid (subuid(5)): whose it is, the first id and how many."""
+    """One line of /etc/subuid or /etc/subgid (subuid(5)): owner, first id and number of ids."""
 
     owner: str
     start: int

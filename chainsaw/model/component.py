@@ -1,4 +1,4 @@
-"""A component of a recipe: one container, and everything that is asked for it."""
+"""A component of a recipe: one container, and everything that it needs."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Command = tuple[Text, ...]
 
 
 class Waiver(Model):
-    """One capability beyond none, and why."""
+    """One capability that a component needs, and why."""
 
     name: Capability = Field(description="The capability, without CAP_.")
     reason: Text = Field(description="Why the component needs it.")
 
 
 class Egress(Model):
-    """Whether a component may reach the internet; `optional` leaves it to the admin."""
+    """Why a component needs the internet; with `optional` the admin decides."""
 
     need: Literal["internet", "optional"] = Field(description="Whether it is always, or only if the admin allows it.")
     reason: Text = Field(description="What it is used for.")
 
 
 class Stop(Model):
-    """How a component ends."""
+    """How a component is stopped."""
 
     signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGWINCH"] = Field("SIGTERM", description="The signal.")
     timeout: Span = Field("10s", description="How long it may take before it is killed.")
 
 
 class Health(Model):
-    """The command that tells whether a component works, and how often it is asked."""
+    """The health check of a component: its command, and how often it runs."""
 
     command: Command = Field(min_length=1, description="Arguments; the first is the program.")
     every: Span = Field("5m", description="Interval between two checks.")
@@ -47,7 +47,7 @@ class Component(Model):
 
     image: Word = Field(description="A name from images.")
     after: tuple[Word, ...] = Field((), description="Components that are up before this one starts.")
-    once: bool = Field(False, description="Whether it runs to its end when what it is made from changes, and is gone.")
+    once: bool = Field(False, description="Whether it runs to its end, and again when its inputs have changed.")
     user: Identifier = Field(1000, description="Numeric user inside the container.")
     group: Identifier | None = Field(None, description="Numeric group; the same number as user when left out.")
     entrypoint: Text | None = Field(None, description="Replaces the image's entry point.")
@@ -57,22 +57,22 @@ class Component(Model):
     files: dict[RelativePath, AbsolutePath] = Field({}, description="File of the recipe (.j2 is rendered) to its path.")
     secrets: tuple[Word, ...] = Field((), description="Secrets, each mounted at /run/secrets/<name>.")
     tmpfs: dict[AbsolutePath, Size] = Field({}, description="Further writable paths in memory.")
-    health: Health | None = Field(None, description="How its health is asked.")
+    health: Health | None = Field(None, description="Its health check.")
     ready: Literal["notify", "healthy", "answers"] = Field(
-        "healthy", description="notify: it speaks sd_notify itself. answers: when the port of app takes connections."
+        "healthy", description="notify: it uses sd_notify itself. answers: when the port of app accepts connections."
     )
-    start_timeout: Span = Field("2m", description="How long until it must be ready.")
-    stop: Stop = Field(Stop(), description="How it ends.")
+    start_timeout: Span = Field("2m", description="How long it may take to become ready.")
+    stop: Stop = Field(Stop(), description="How it is stopped.")
     memory: Size = Field(description="Its memory limit.")
     tasks: Annotated[int, Field(ge=8, le=4096)] = Field(256, description="How many processes and threads it may have.")
-    capabilities: tuple[Waiver, ...] = Field((), description="Capabilities beyond none.")
+    capabilities: tuple[Waiver, ...] = Field((), description="Capabilities that it needs; the default is none.")
     egress: Egress | None = Field(None, description="Whether it reaches the internet; not at all when left out.")
-    mail: bool = Field(False, description="Whether it hands mail in at /run/instance/mail.sock.")
+    mail: bool = Field(False, description="Whether it sends mail to /run/instance/mail.sock.")
     dump: Command = Field((), description="Writes all of its data to standard output while it runs.")
     restore: Command = Field((), description="Reads what dump wrote from standard input, and replaces its data.")
 
     @model_validator(mode="after")
     def _stays_and_is_asked(self) -> Component:
         if self.health is None and self.ready != "answers" and not self.once:
-            raise ValueError("a component that stays says how its health is asked: health: {command: [...]}")
+            raise ValueError("a component that keeps running needs a health check: health: {command: [...]}")
         return self

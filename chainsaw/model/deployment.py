@@ -1,4 +1,4 @@
-"""What an instance asks of the host besides its files, and the manifest of a generation that records it."""
+"""What an instance needs on the host besides its files, and the manifest of a generation that records it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class StaticExport(Recorded):
 
 
 class Service(Recorded):
-    """A unit of an instance, its container if it has one, and the command that asks how that is.
+    """A unit of an instance, its container if it has one, and the health check of that.
 
-    The digest covers everything that a running process was started from; `polled` tells whether Podman itself asks.
+    The digest covers everything that a running process was started from; `polled` is true if Podman runs the check.
     """
 
     unit: str
@@ -57,7 +57,7 @@ class Service(Recorded):
 
 
 class ComponentService(Service):
-    """The service of a component, with how it stops and how its data is taken out and in while it runs.
+    """The service of a component, with how it stops and how its data is dumped and restored while it runs.
 
     `stop_timeout` is in seconds. `dump` writes all of its data to standard output, and `restore` reads that.
     """
@@ -71,7 +71,7 @@ class ComponentService(Service):
 
 
 class ProbeRequest(Recorded):
-    """The request that proves an instance through the front."""
+    """The request through the front that shows whether an instance works."""
 
     path: str
     status: int
@@ -119,12 +119,12 @@ class Deployment(Recorded):
 
     @property
     def places(self) -> tuple[Directory | Volume, ...]:
-        """Every directory that must exist, each behind the one that it is in."""
+        """Every directory that must exist, parents first."""
         return (*self.directories, *self.volumes)
 
 
 class Manifest(Recorded):
-    """What a generation is: its instances, the front's units, and the digest of every file."""
+    """The content of a generation: its instances, the front's units, and the digest of every file."""
 
     format: int = FORMAT
     number: int

@@ -1,4 +1,4 @@
-"""Every naming rule of chainsaw, in one file; whatever becomes a path, a unit or a host name passes here."""
+"""Every naming rule of chainsaw: each value that becomes part of a path, a unit or a host name is checked here."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _HEADER = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _CAPABILITY = re.compile(r"[A-Z][A-Z_]{2,30}")
 
 FRONT = "front"
-"""The front's name where instances have theirs."""
+"""The name of the front, used in place of an instance's name."""
 RESERVED = frozenset({FRONT, "chainsaw", "all", "combined"})
-"""combined is a log format of nginx's own; chainsaw-NAME-root is the host user of NAME's root."""
+"""combined is a log format of nginx; chainsaw-NAME-root is the host user for root in the containers of NAME."""
 SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 SPAN_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -1,4 +1,4 @@
-"""Where everything is: the directories of design, derived from one place."""
+"""The paths of all files and directories that chainsaw uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 class Paths:
     """The directories of one admin; `home`, `config`, `data` and `state` are absolute.
 
-    `ejected` is where files are written that are to do without generations, and without chainsaw.
+    `ejected` is the target directory of `eject`, whose files must work without generations and without chainsaw.
     """
 
     home: str
@@ -36,7 +36,7 @@ class Paths:
 
     @property
     def own_files(self) -> str:
-        """What the admin writes, a git repository."""
+        """The directory of the admin's files, a git repository."""
         return f"{self.config}/chainsaw"
 
     @property
@@ -56,7 +56,7 @@ class Paths:
 
     @property
     def root(self) -> str:
-        """What must survive."""
+        """The directory of all data that must not be lost."""
         return f"{self.data}/chainsaw"
 
     @property
@@ -66,7 +66,7 @@ class Paths:
 
     @property
     def chosen_file(self) -> str:
-        """Which recipes were installed for their own sake, and not for an instance."""
+        """The record of the recipes that were installed with `chainsaw install`."""
         return f"{self.root}/chosen.json"
 
     @property
@@ -81,12 +81,12 @@ class Paths:
 
     @property
     def journal(self) -> str:
-        """What is being done, and what was done."""
+        """The journal of operations."""
         return f"{self.state}/chainsaw/journal"
 
     @property
     def trials(self) -> str:
-        """The tests of recipes that are under way, one file for each."""
+        """The recipe tests in progress, one file for each."""
         return f"{self.state}/chainsaw/trials"
 
     @property
@@ -96,12 +96,12 @@ class Paths:
 
     @property
     def site_lock(self) -> str:
-        """The lock of whoever changes what is current."""
+        """The lock for changing the current generation."""
         return f"{self.locks}/site"
 
     @property
     def preparing_lock(self) -> str:
-        """The lock of whoever fetches, builds or deletes what instances share."""
+        """The lock for fetching, building or deleting images and other shared files."""
         return f"{self.locks}/preparing"
 
     @property
@@ -145,7 +145,7 @@ class Paths:
         return f"{self.data}/systemd/user"
 
     def instance_lock(self, name: str) -> str:
-        """Return the lock of whoever changes an instance."""
+        """Return the lock for changing an instance."""
         return f"{self.locks}/instance.{name}"
 
     def instance_file(self, name: str) -> str:
@@ -153,7 +153,7 @@ class Paths:
         return f"{self.instance_files}/{name}.yaml"
 
     def removed_file(self, name: str) -> str:
-        """Return where the file of an instance is kept that was removed."""
+        """Return where the file of a removed instance is kept."""
         return f"{self.own_files}/removed/{name}.yaml"
 
     def notes_file(self, name: str) -> str:

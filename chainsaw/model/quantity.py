@@ -1,4 +1,4 @@
-"""Quantities as people read them."""
+"""Numbers of bytes and seconds, formatted for people."""
 
 from __future__ import annotations
 

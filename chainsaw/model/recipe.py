@@ -49,10 +49,12 @@ class Setting(Model):
 
 
 class Rotation(Model):
-    """How an application comes to use a new value of a secret: by a command, or without one by a restart."""
+    """How an application gets a new value of a secret: by a command, or without one by a restart."""
 
     component: Word | None = Field(None, description="Where the command runs.")
-    command: tuple[Text, ...] = Field((), description="Reads the new value from standard input, and takes it over.")
+    command: tuple[Text, ...] = Field(
+        (), description="Reads the new value from standard input, and uses it from then on."
+    )
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Rotation:
@@ -62,7 +64,7 @@ class Rotation(Model):
 
 
 class Secret(Model):
-    """A value that chainsaw generates once for each instance and never prints unasked."""
+    """A value that chainsaw generates once for each instance and prints only on request."""
 
     help: Text = Field(description="What it is for.")
     length: Annotated[int, Field(ge=16, le=128)] = Field(24, description="Its length in characters.")
@@ -89,7 +91,7 @@ class Volume(Model):
 
     public: UrlPath | None = Field(None, description="Where the front serves it, below the route.")
     seed: RelativePath | None = Field(None, description="Directory of the recipe copied into a new, empty volume.")
-    admin: bool = Field(False, description="Whether it is the admin's to fill; components only read it.")
+    admin: bool = Field(False, description="Whether it belongs to the admin; components can only read it.")
 
 
 class Timer(Model):
@@ -102,10 +104,10 @@ class Timer(Model):
 
 
 class Login(Model):
-    """How the admin gets in for the first time."""
+    """How the admin logs in for the first time."""
 
     path: Text = Field(description="Page below the route.")
-    user: Text | None = Field(None, description="User name; left out where a password is all that is asked.")
+    user: Text | None = Field(None, description="User name; left out if there is only a password.")
     secret: Word = Field(description="The secret that is the password.")
 
 
@@ -124,24 +126,22 @@ class Recipe(Model):
     source: WebAddress = Field(description="Where the source is.")
     maintainers: tuple[Maintainer, ...] = Field(min_length=1, description="Who is responsible for this recipe.")
     contribute: WebAddress | None = Field(None, description="Where changes to this recipe are proposed.")
-    runtime: Literal["php-fpm"] | None = Field(None, description="The building block that app stands on.")
-    database: Literal["mariadb", "postgres"] | None = Field(
-        None, description="The building block that is component db."
-    )
-    cache: Literal["valkey"] | None = Field(None, description="The building block that is component cache.")
+    runtime: Literal["php-fpm"] | None = Field(None, description="The building block that app is based on.")
+    database: Literal["mariadb", "postgres"] | None = Field(None, description="The building block for component db.")
+    cache: Literal["valkey"] | None = Field(None, description="The building block for component cache.")
     honours: dict[Directive, Text] = Field({}, description="Common directives, each with what it is mapped to.")
     settings: dict[SettingName, Setting] = Field({}, description="The application's own settings.")
     secrets: dict[Word, Secret] = Field({}, description="Generated values.")
     images: dict[Word, Image] = Field({}, description="Images of the components.")
     components: dict[Word, Component] = Field({}, description="Containers; app is the primary.")
     volumes: dict[Word, Volume] = Field({}, description="Data.")
-    serve: Serve = Field(description="What the front is given.")
+    serve: Serve = Field(description="How the front reaches it.")
     subpath: bool = Field(False, description="Whether it works below a path of a host.")
     probe: Probe = Field(Probe(), description="What proves that it works.")
     marker: Marker | None = Field(None, description="What proves that its data is kept.")
     timers: dict[Word, Timer] = Field({}, description="Scheduled work.")
     variants: dict[SettingName, dict[str, Any]] = Field(
-        {}, description="For a choice among the settings, what each option changes in this file; null takes away."
+        {}, description="For a choice among the settings, what each option changes in this file; null removes a key."
     )
     login: Login | None = Field(None, description="The first login.")
     notes: Text = Field("", description="What to know after the installation; a template.")
@@ -162,9 +162,11 @@ class Part(Model):
     format: Literal[1] = Field(description="Version of this file format.")
     name: Word = Field(description="The same as its directory.")
     title: Text = Field(description="The upstream's spelling.")
-    version: Text = Field(description="The upstream's major version: data of another is not readable.")
+    version: Text = Field(description="The upstream's major version, whose data another one cannot read.")
     documentation: WebAddress = Field(description="The upstream's documentation.")
-    recipe: dict[str, Any] = Field(description="What it brings, in the form of a recipe; the recipe lies above it.")
+    recipe: dict[str, Any] = Field(
+        description="What it adds to a recipe, in the form of one; the recipe itself takes precedence."
+    )
 
 
 def _missing_names(recipe: Recipe) -> list[tuple[tuple[Any, ...], str]]:

@@ -1,4 +1,4 @@
-"""What a recipe gives the front, what proves that it works, and what proves that its data is kept."""
+"""How the front reaches an application, what proves that it works, and what proves that its data is kept."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class FastCgi(Model):
     """The primary speaks FastCGI on an inherited socket; the front serves the static files itself."""
 
     root: AbsolutePath = Field(description="Document root inside the primary's image.")
-    index: RelativePath = Field("index.php", description="The script that answers what is no file.")
-    scripts: tuple[Ending, ...] = Field((".php",), description="Endings of scripts: never served as text.")
+    index: RelativePath = Field("index.php", description="The script that answers requests for which there is no file.")
+    scripts: tuple[Ending, ...] = Field((".php",), description="Extensions of scripts, which are never served as text.")
     deny: tuple[AbsolutePath, ...] = Field((), description="Paths below the root that the front never serves itself.")
     buffering: bool = Field(True, description="Whether the front reads a whole request before it passes it on.")
 
@@ -27,7 +27,7 @@ class Http(Model):
     """The primary speaks HTTP: on a socket that it inherits, or on a TCP port of its own loopback."""
 
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
-        None, description="The TCP port; without one it takes the socket that systemd hands it (LISTEN_FDS)."
+        None, description="The TCP port; without one it uses the socket that systemd passes to it (LISTEN_FDS)."
     )
     websockets: bool = Field(False, description="Whether upgrades are passed on.")
     headers: dict[HeaderName, HeaderValue] = Field(
@@ -36,14 +36,14 @@ class Http(Model):
 
 
 class Files(Model):
-    """There is no process that answers: the front serves a public volume."""
+    """Files without a process: the front serves a public volume."""
 
     volume: Word = Field(description="The volume whose public path is /.")
-    index: RelativePath = Field("index.html", description="What a directory shows.")
+    index: RelativePath = Field("index.html", description="The file shown for a directory.")
 
 
 class Serve(Model):
-    """What the front is given: exactly one of the three."""
+    """How the front reaches an application: exactly one of the three."""
 
     fastcgi: FastCgi | None = Field(None, description="A FastCGI application.")
     http: Http | None = Field(None, description="An HTTP application.")
@@ -111,10 +111,11 @@ class Step(Model):
 
 
 class Marker(Model):
-    """Something of one's own, such as a post: how it is written, and how it is read again.
+    """A piece of the user's data, such as a post: how it is written, and how it is read again.
 
-    Templates know `marker`, a word that is new each time, what earlier steps kept, and in requests `secret.<name>`.
+    Templates can use `marker`, a word that is new each time, values that earlier steps kept, and in requests
+    `secret.<name>`.
     """
 
     write: tuple[Step, ...] = Field(min_length=1, description="How it is written, once.")
-    read: tuple[Step, ...] = Field(min_length=1, description="How it is read; at least one step says contains.")
+    read: tuple[Step, ...] = Field(min_length=1, description="How it is read; at least one step has contains.")

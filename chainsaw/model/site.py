@@ -41,15 +41,15 @@ Memory = Annotated[
 
 
 class Admin(Model):
-    """Who administers."""
+    """The person who administers the site."""
 
-    email: Email = Field(description="Where applications send what concerns the admin.")
+    email: Email = Field(description="Where applications send mail for the admin.")
 
 
 class Tls(Model):
-    """Where certificates come from."""
+    """Who signs certificates."""
 
-    issuer: Literal["local"] = Field("local", description="local: an authority of this host's own.")
+    issuer: Literal["local"] = Field("local", description="local: a certificate authority of this host's own.")
 
 
 class Ports(Model):
@@ -65,61 +65,67 @@ class Ports(Model):
 
 
 class SecretName(Model):
-    """A value that stands in no file of yours: chainsaw secret set NAME."""
+    """A value that is not written into this file but set with chainsaw secret set NAME."""
 
     secret: Word = Field(description="Its name.")
 
 
 class Mail(Model):
-    """The server that takes the mail of applications."""
+    """The server to which applications send mail."""
 
     host: Annotated[str, AfterValidator(check_host)] = Field(description="The mail server.")
     port: Port = Field(587, description="Its port.")
     tls: Literal["starttls", "tls", "none"] = Field("starttls", description="none only for a server on this host.")
-    user: Login | None = Field(None, description="Who logs in; nobody when left out.")
+    user: Login | None = Field(None, description="The user name at the server; no login when left out.")
     password: SecretName | None = Field(None, description="The password, as the name of a secret.")
     sender: Email | None = Field(None, description="The address that mail comes from; the admin's when left out.")
 
     @model_validator(mode="after")
     def _whole_and_closed(self) -> Mail:
         if (self.user is None) != (self.password is None):
-            raise ValueError("user and password, or neither")
+            raise ValueError("user and password belong together: set both or neither")
         if self.tls == "none" and self.host not in ("localhost", "127.0.0.1"):
-            raise ValueError("without TLS only to localhost: whoever is on the way would read the mail")
+            raise ValueError("tls: none is only for localhost: on a network, others could read the mail")
         return self
 
 
 class Common(Model):
     """Common directives: set once for the site, or for one instance."""
 
-    admin: Admin | None = Field(None, description="Who administers.")
+    admin: Admin | None = Field(None, description="The person who administers the site.")
     timezone: Timezone | None = Field(None, description="Such as Europe/Vienna.")
     language: Language | None = Field(None, description="Such as de or de_AT.")
     upload_limit: Size | None = Field(None, description="The largest request body that the front lets through.")
-    mail: Mail | None = Field(None, description="Which server takes the mail of applications.")
+    mail: Mail | None = Field(None, description="The server to which applications send mail.")
 
 
 class Site(Common):
-    """site.yaml: shared by all instances; every key may be left out."""
+    """site.yaml: shared by all instances; every key is optional."""
 
-    sleep: Rest | None = Field(None, description="After how long without a request an instance ends its processes.")
+    sleep: Rest | None = Field(
+        None, description="Time without a request after which the processes of an instance are stopped."
+    )
 
-    tls: Tls = Field(Tls(), description="Where certificates come from.")
+    tls: Tls = Field(Tls(), description="Who signs certificates.")
     ports: Ports = Field(Ports(), description="The ports of the front.")
 
 
 class Instance(Common):
     """instances/<name>.yaml: one deployment of a recipe."""
 
-    recipe: RecipeName = Field(description="The recipe's name, with its source where two have it: club/wiki.")
+    recipe: RecipeName = Field(description="The recipe's name, with its source if two sources have it: club/wiki.")
     route: RouteText = Field(description="Where it is published: https://blog.example.org/")
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
-    sleep: Rest | None = Field(None, description="After how long without a request its processes end: 15m, or never.")
+    sleep: Rest | None = Field(
+        None, description="Time without a request after which its processes are stopped: 15m, or never."
+    )
     memory: Memory | None = Field(None, description="Memory limit of app, or of each component.")
     serving: Literal["normal", "maintenance", "stopped"] = Field(
-        "normal", description="maintenance shows visitors a page that says so; stopped ends its processes, too."
+        "normal", description="maintenance shows visitors a maintenance page; stopped also stops its processes."
     )
-    egress: Literal["none", "internet"] | None = Field(None, description="internet allows what a recipe has optional.")
+    egress: Literal["none", "internet"] | None = Field(
+        None, description="internet allows it where the recipe has egress: optional."
+    )
 
     @property
     def host(self) -> str:
@@ -132,7 +138,7 @@ class Instance(Common):
         return urlsplit(self.route).path
 
     def url(self, ports: Ports) -> str:
-        """Return where browsers find it: its route, with the front's port where that is not the usual one."""
+        """Return its URL: its route, with the front's port if that is not 443."""
         return f"https://{self.host}{ports.suffix}{self.path}"
 
 
@@ -140,7 +146,7 @@ DEFAULTS = {"timezone": "UTC", "language": "en", "upload_limit": "64M"}
 
 
 def effective(site: Site, instance: Instance) -> dict[str, str]:
-    """Return the common directives that hold for an instance: its own, the site's, or the default, in that order."""
+    """Return the common directives in effect for an instance: its own, the site's, or the default, in that order."""
     values: dict[str, str] = {}
     for key, default in DEFAULTS.items():
         values[key] = getattr(instance, key) or getattr(site, key) or default

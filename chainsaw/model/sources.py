@@ -11,9 +11,9 @@ from chainsaw.model.base import Model
 from chainsaw.model.names import Text, Word, check_word
 
 SHIPPED = "chainsaw"
-"""The name of the source that is chainsaw itself."""
+"""The name of the source for the recipes that chainsaw ships."""
 TRIED = "test"
-"""The name under which a recipe stands that is being tested."""
+"""The name of the source for recipes that are being tested."""
 
 _URL = re.compile(r"(https|ssh|git|file)://[^\s]+|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s]+|/[^\s]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")

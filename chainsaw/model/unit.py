@@ -1,4 +1,4 @@
-"""A systemd unit or quadlet: ordered sections of (key, value); it knows nothing of Podman and holds plain values."""
+"""A systemd unit or quadlet: ordered sections of (key, value) with plain, unquoted values."""
 
 from __future__ import annotations
 

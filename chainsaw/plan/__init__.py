@@ -1,1 +1,1 @@
-"""A wanted and an observed state to an ordered list of actions; pure."""
+"""From a wanted and an observed state to an ordered list of actions; pure."""

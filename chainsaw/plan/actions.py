@@ -32,7 +32,7 @@ class Action:
 
 @dataclass(frozen=True)
 class RecordBlock(Action):
-    """Write down which block belongs to an instance, or to the front."""
+    """Record which block belongs to an instance, or to the front."""
 
     name: str
     start: int
@@ -48,7 +48,7 @@ class RecordBlock(Action):
 
 @dataclass(frozen=True)
 class InstallRecipe(Action):
-    """Copy a recipe to where installed ones are, so that it stays as it is until somebody installs another."""
+    """Copy a recipe to the installed recipes, so that it does not change until another version is installed."""
 
     origin: str
     path: str
@@ -59,7 +59,7 @@ class InstallRecipe(Action):
 
 @dataclass(frozen=True)
 class ProvideImage(Action):
-    """Build or pull an image, unless the store has it."""
+    """Build or pull an image, unless it is in the store."""
 
     need: ImageNeed
     verb = "provide-image"
@@ -206,7 +206,7 @@ class ReloadFront(Action):
 
 @dataclass(frozen=True)
 class ProbeInstance(Action):
-    """Ask for the page that proves an instance, through the front."""
+    """Request, through the front, the page that shows whether an instance works."""
 
     verb = "probe"
     shows = "owner"
@@ -216,11 +216,11 @@ class ProbeInstance(Action):
 Preparing = (
     RecordBlock | InstallRecipe | ProvideImage | CreateDirectory | CreateSecret | ExportStatic | IssueCertificate
 )
-"""What is done before anything that runs is touched."""
+"""Actions before anything that runs is changed."""
 Switching = (
     WriteGeneration | Activate | Link | LinkQuadlets | StopUnit | Unlink | ReloadSystemd | StartUnit | ReloadFront
 )
-"""What makes the host run the new generation."""
+"""Actions that make the host run the new generation."""
 Step = Preparing | Switching | ProbeInstance
 """Any action of a plan."""
 

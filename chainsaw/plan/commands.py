@@ -1,4 +1,4 @@
-"""What an action stands for: the command with which somebody would do the same by hand."""
+"""The command for each action, with which an admin would do the same by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chainsaw.plan import actions as act
 
 
 def command_of(action: act.Step, paths: Paths) -> str:
-    """Return a line for a shell, with programs of podman, systemd and everyday, that does what an action does."""
+    """Return a shell command, with podman, systemctl and common programs, that does the same as an action."""
     quoted = _quoted(paths)
     match action:
         case act.RecordBlock():
@@ -54,7 +54,7 @@ def command_of(action: act.Step, paths: Paths) -> str:
 
 
 def _quoted(paths: Paths) -> Paths:
-    """Return paths for a shell; what is below them needs no quotes."""
+    """Return paths quoted for a shell; names below them need no quotes."""
     places = {name: quote(value) for name, value in vars(paths).items() if value}
     return replace(paths, **places)
 

@@ -1,4 +1,4 @@
-"""A wanted and an observed state to the actions that lie between; empty when there is nothing to do."""
+"""From a wanted and an observed state to the actions that lead from one to the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRONT_SOCKET = "chainsaw-front.socket"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What should be: a manifest, and the blocks that are not recorded yet."""
+    """The wanted state: a manifest, and the blocks that are not recorded yet."""
 
     manifest: Manifest
     fresh_blocks: Mapping[str, int]
@@ -25,7 +25,7 @@ class Wanted:
 
 
 def make_plan(wanted: Wanted, observed: Observed) -> list[act.Step]:
-    """Return the actions in the order in which they must be done."""
+    """Return the actions in the order in which they must be done; none when there is nothing to do."""
     changes = _file_changes(wanted, observed)
     found = list(_actions(wanted, observed, changes))
     return sorted(found, key=lambda action: action.phase)
@@ -118,7 +118,7 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
 
 
 def _is_stale(unit: str, digest: str, observed: Observed, sleep: int | None = None) -> bool:
-    """Return whether a unit must start: it does not run, unless it may sleep, or it was started from something else."""
+    """Return whether a unit must be (re)started: it is down and may not sleep, or its digest has changed."""
     up = observed.runs(unit) or (sleep is not None and observed.units.get(unit) != "failed")
     return not up or observed.applied.get(unit) != digest
 
@@ -142,7 +142,7 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
 
 
 def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Step]:
-    """Yield the stop of each unit that runs because of us, or is one of ours and somebody started it, unwanted."""
+    """Yield the stop of each unit of chainsaw that is not wanted and not inactive, whoever started it."""
     kept, former = _units(wanted.manifest), _units(observed.manifest, also_stopped=True)
     for unit, state in sorted(observed.units.items()):
         ours = unit in former or unit in observed.applied
@@ -151,7 +151,7 @@ def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Step]:
 
 
 def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
-    """Yield what brings a deployment's units up to date: its services start as one, through the last of them."""
+    """Yield the starts and restarts that update a deployment's units; all of its services are started together."""
     name = _owner(deployment.name)
     socket, services = deployment.socket, deployment.services
     stale_socket = socket is not None and _is_stale(socket.unit, socket.digest, observed)
@@ -170,7 +170,7 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
 
 
 def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Iterator[act.StartUnit]:
-    """Yield the starts of the units that pull all others of a deployment in; a gate pulls in the app behind it."""
+    """Yield the starts of the units that pull in all others of a deployment; a gate pulls in the app behind it."""
     owner = _owner(deployment.name)
     started = (*deployment.services, *([deployment.network] if deployment.network else []))
     digests = tuple((service.unit, service.digest) for service in started)

@@ -1,4 +1,4 @@
-"""What is on the host, as plain values; nothing here looks."""
+"""The state of the host, as plain values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TARGET = "chainsaw.target"
 
 @dataclass(frozen=True)
 class UnitDetails:
-    """What systemd knows of a unit: its states, since when (seconds since 1970), and its restarts by itself."""
+    """Details of a unit from systemd: its states, since when (seconds since 1970), and its automatic restarts."""
 
     active: str
     sub: str
@@ -24,7 +24,7 @@ class UnitDetails:
 
 @dataclass(frozen=True)
 class Drift:
-    """A generated file that is not as it was written: its path, and a unified diff from the written to the found."""
+    """A generated file that was edited: its path, and a unified diff from the written to the found text."""
 
     path: str
     diff: str
@@ -35,10 +35,10 @@ class Observed:
     """The state of the host before a plan is made.
 
     `paths` are the absolute paths, of those that a plan may need, that exist; `units` are the active states of units by
-    name; `applied` are the digests from which running units were started; `links` are our unit links in place;
+    name; `applied` are the digests from which running units were started; `links` are chainsaw's existing unit links;
     `certificates` are the hosts whose certificate is valid and not due for renewal; `images` are those known to be
-    in the store, with the VOLUME paths that they declare; `remembered` is the last generation that the history knows
-    when there is none on disk.
+    in the store, with the VOLUME paths that they declare; `recorded` is the last generation in the history, for when
+    there is none on disk.
     """
 
     manifest: Manifest = EMPTY
@@ -55,9 +55,9 @@ class Observed:
 
     @property
     def next_number(self) -> int:
-        """The number of the next generation; none is given twice, also when the directory of them is lost."""
+        """The number of the next generation; no number is used twice, even when all generations are lost."""
         return max(self.manifest.number, self.recorded) + 1
 
     def runs(self, unit: str) -> bool:
-        """Return whether a unit is up, or on its way."""
+        """Return whether a unit is active or starting."""
         return self.units.get(unit) in ("active", "activating", "reloading")

@@ -14,22 +14,22 @@ from chainsaw.plan.observed import EMPTY
 from chainsaw.plan.state import processes_of
 
 RemovedBy = Literal["remove", "purge", "shared", "stays"]
-"""remove: gone with `remove`. purge: with `remove --purge`. shared: others use it. stays: the host's, or history."""
+"""remove: deleted by `remove`. purge: by `remove --purge`. shared: others use it. stays: the host's, or history."""
 Renamed = Literal["moves", "inside", "again", "stays"]
-"""moves: to its place under the new name. inside: with the directory it is in. again: made anew. stays: as it is."""
+"""moves: to the path for the new name. inside: with its directory. again: created again. stays: not changed."""
 
 QUADLETS = {"container": "", "network": "-network"}
-"""What Podman's generator puts behind the name of a file's unit (podman-systemd.unit(5))."""
+"""The suffix that Podman's generator adds to the name of a unit, by type of quadlet (podman-systemd.unit(5))."""
 PRUNED = ("image", "static", "recipe")
-"""Kinds that instances share: a prune deletes them when the last one that used them has gone."""
+"""Kinds that instances share: a prune deletes them when no instance uses them any more."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing: its kind, its name, its place on the disk if it has one of its own, and what becomes of it.
+    """One resource of an instance: its kind, its name, its path if it has its own, and which command removes it.
 
-    `elsewhere` returns its place under another name; a clone copies it there if `cloned`. A purge deletes last what
-    is `last`: as long as it is there, the ids of the instance are not given to another.
+    `elsewhere` returns its path for another instance name; a clone copies it there if `cloned`. A purge deletes those
+    with `last` at the end: while they exist, the ids of the instance are not given to another one.
     """
 
     kind: str
@@ -48,9 +48,9 @@ NOTHING = InUse()
 
 @dataclass(frozen=True)
 class Subject:
-    """An instance, as far as it is known: how it is applied, if it is, and what is on the disk under its name.
+    """An instance: its deployment in the manifest, if it is applied, and its files on the disk.
 
-    `present` are the absolute paths of what is in its directories; `others` is what the rest of the site uses.
+    `present` are the absolute paths of the files in its directories; `others` is what the rest of the site uses.
     """
 
     name: str
@@ -61,23 +61,23 @@ class Subject:
 
     @property
     def deployment(self) -> Deployment | None:
-        """How it is applied."""
+        """Its deployment, if it is applied."""
         return self.manifest.instances.get(self.name)
 
     def inside(self, directory: str) -> list[str]:
-        """Return the names of what is on the disk in a directory of the instance's."""
+        """Return the names of the files on the disk in a directory of the instance."""
         return sorted(path.rpartition("/")[2] for path in self.present if path.rpartition("/")[0] == directory)
 
 
 def resources_of(subject: Subject) -> list[Resource]:
-    """Return all that an instance has, what goes first before what goes last; whether it is there is not known."""
+    """Return all resources of an instance, in the order of removal, whether they exist on the disk or not."""
     found = [resource for source in SOURCES for resource in source(subject)]
     order = ("remove", "purge", "shared", "stays")
     return sorted(found, key=lambda item: order.index(item.removed_by))
 
 
 def purged(found: Iterable[Resource]) -> list[Resource]:
-    """Return what a purge of the instance deletes itself, in its order."""
+    """Return what a purge of the instance deletes itself, in order."""
     own = [item for item in found if item.removed_by == "purge" and item.place and item.kind not in PRUNED]
     return sorted(own, key=lambda item: item.last)
 
@@ -99,13 +99,13 @@ def outermost(places: Iterable[str]) -> list[str]:
 
 
 def innermost(found: Sequence[Resource]) -> list[Resource]:
-    """Return the resources but for directories that hold others of them."""
+    """Return the resources without the directories that contain others of them."""
     places = [item.place for item in found]
     return [item for item in found if not item.place or not any(it.startswith(f"{item.place}/") for it in places)]
 
 
 def directories_of_names(paths: Paths) -> list[tuple[str, str]]:
-    """Return the directories in which an instance has something by its name, each with what follows the name there."""
+    """Return the directories with an entry named after each instance, each with the suffix of that name."""
     every = resources_of(Subject("*", paths))
     places = [item.place.partition("*") for item in every if item.renamed == "moves"]
     return list(dict.fromkeys((before.rstrip("/"), after) for before, _, after in places))
@@ -174,7 +174,7 @@ def _record(subject: Subject) -> Iterator[Resource]:
 
 
 def _directories(subject: Subject) -> Iterator[Resource]:
-    """Yield what is in the instance's directory, and the directories that bear its name."""
+    """Yield the content of the instance's directory, and the directories with its name."""
     name, paths = subject.name, subject.paths
     own = paths.instance(name)
     run = ["run"] if subject.deployment and subject.deployment.services else []
@@ -187,7 +187,7 @@ def _directories(subject: Subject) -> Iterator[Resource]:
 
 
 def _written(subject: Subject) -> Iterator[Resource]:
-    """Yield what the admin wrote about an instance, and the file of one that was removed."""
+    """Yield the admin's notes on an instance, and its file if it was removed."""
     name, paths = subject.name, subject.paths
     kept = paths.removed_file(name)
     yield Resource("note", f"{name}.md", "purge", paths.notes_file(name), "", paths.notes_file, "moves")
@@ -205,7 +205,7 @@ def _published(subject: Subject) -> Iterator[Resource]:
 
 
 def certificates_of(host: str, paths: Paths, removed_by: RemovedBy = "purge") -> Iterator[Resource]:
-    """Yield the certificate of a host, and the record that says until when it is valid."""
+    """Yield the certificate of a host, and the record of its validity."""
     yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}", renamed="stays")
     yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json", renamed="stays")
 
@@ -226,7 +226,7 @@ def _used(subject: Subject) -> Iterator[Resource]:
 
 
 def _recipe(origin: str, deployment: Deployment, paths: Paths, others: InUse) -> Iterator[Resource]:
-    """Yield the recipe in the version that runs, and the link to the version that its name means."""
+    """Yield the recipe in the version that runs, and the link to the version that is used for new instances."""
     used = {(origin, deployment.digest), (origin, "")} & others.recipes
     place = paths.installed(origin, deployment.digest)
     version = f"{origin} {deployment.version}"
@@ -261,4 +261,4 @@ SOURCES: tuple[Source, ...] = (
     _used,
     _lasting,
 )
-"""Who says what an instance has: another kind of thing is one more of these, and everybody knows of it."""
+"""One function for each kind of resource; a new kind added here is part of inventory, purge, rename and clone."""

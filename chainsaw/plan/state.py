@@ -1,4 +1,4 @@
-"""What an instance is doing, judged from the states of its units."""
+"""The state of an instance, derived from the states of its units."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ State = Literal[
 Health = Literal["healthy", "starting", "unhealthy"]
 FRONT_SERVICE = "chainsaw-front.service"
 MANY = 3
-"""So many restarts since a unit was started by somebody are worth a word."""
+"""The number of automatic restarts of a unit that is worth a warning."""
 
 
 def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
@@ -53,7 +53,7 @@ def processes_of(deployment: Deployment) -> tuple[Service, ...]:
 
 
 def state_since(deployment: Deployment, units: Mapping[str, UnitDetails]) -> float:
-    """Return since when an instance is in its state, in seconds since 1970: since the last change of one of its units.
+    """Return since when an instance is in its state, in seconds since 1970: the last change of one of its units.
 
     It is 0 when systemd knows none of them.
     """
@@ -62,13 +62,13 @@ def state_since(deployment: Deployment, units: Mapping[str, UnitDetails]) -> flo
 
 
 def instance_health(deployment: Deployment, healths: Mapping[str, str]) -> Health | None:
-    """Return the worst health of an instance's containers; None when Podman asks none of them."""
+    """Return the worst health of an instance's containers; None when Podman checks none of them."""
     found = {healths.get(service.container) for service in deployment.services if service.polled}
     ordered: tuple[Health, ...] = ("unhealthy", "starting", "healthy")
     return next((health for health in ordered if health in found), None)
 
 
 def restarted(deployment: Deployment, units: Mapping[str, UnitDetails]) -> dict[str, int]:
-    """Return how often each unit restarted by itself, of those that did so more than now and then."""
+    """Return the number of automatic restarts of each unit that restarted at least MANY times."""
     found = {item.unit: units[item.unit].restarts for item in processes_of(deployment) if item.unit in units}
     return {unit: restarts for unit, restarts in found.items() if restarts >= MANY}

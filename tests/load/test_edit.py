@@ -102,7 +102,7 @@ def test_what_is_no_yaml_is_not_edited():
     for edit in (lambda: with_key("a: [", ("b",), 1), lambda: without_key("a: [", ("b",))):
         with pytest.raises(ChainsawError):
             edit()
-    with pytest.raises(ValueError, match="no mapping"):
+    with pytest.raises(ValueError, match="not a mapping"):
         with_key("a: 1\n", ("a", "b"), 1)
 
 

@@ -133,7 +133,7 @@ def test_a_password_that_nobody_has_set_is_asked_for_before_any_effect(machine: 
     try:
         machine.declare("mirror", "mirror")
         done = machine.chainsaw("apply", code=5)
-        assert "mirror needs the secret smtp_password, and nobody has set it" in done.err
+        assert "mirror needs the secret smtp_password, which is not set" in done.err
         assert "hint: chainsaw secret set smtp_password" in done.err
         assert machine.generation() == before
         machine.admin("chainsaw", "secret", "set", "smtp_password", stdin="a very secret word\n")

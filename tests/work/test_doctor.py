@@ -235,7 +235,7 @@ def test_a_knock_on_the_plain_port(said, expected):
 
 def test_a_knock_where_nobody_speaks_http():
     with plain_server(b"SSH-2.0-OpenSSH\r\n") as port:
-        assert "not an answer of HTTP" in web.ask_plain(port, "a.org", 5).problem
+        assert "the answer is not HTTP" in web.ask_plain(port, "a.org", 5).problem
     assert "refused" in web.ask_plain(1, "a.org", 5).problem
 
 

@@ -77,7 +77,7 @@ def test_without_its_newest_commit_a_repository_goes_on_from_the_one_before(admi
     (said,) = gitrepair.repair(tree)
     assert is_sound(admin)
     assert admin.subjects() == ["Hills", "Dunes"]
-    assert f"it goes on from commit {admin.git('rev-parse', 'HEAD')[:12]}, and the damaged one is kept in " in said
+    assert f"it continues from commit {admin.git('rev-parse', 'HEAD')[:12]}; a copy of the damaged one is in " in said
     assert tree.marked(2)
     assert tree.marked(3) is None
     assert tree.commit("Again\n", WHO)
@@ -211,7 +211,7 @@ def test_where_nothing_is_left_a_history_begins_again(admin, tree):
         place.chmod(0o644)
         place.write_bytes(b"")
     (said,) = gitrepair.repair(tree)
-    assert "it begins again" in said
+    assert "it starts again, empty" in said
     assert is_sound(admin)
     assert tree.commit("Begin\n", WHO)
     assert admin.subjects() == ["Begin"]
@@ -269,4 +269,4 @@ def test_a_lock_is_somebodys_for_a_while_and_as_long_as_a_git_is_at_work(admin, 
     with monkeypatch.context() as inside:
         inside.setattr(gitrepair, "_git_is_at_work", lambda path: True)
         assert gitrepair.release_locks(tree) == []
-    assert gitrepair.release_locks(tree) == [f"removed {lock}, the lock of a git that is gone"]
+    assert gitrepair.release_locks(tree) == [f"removed {lock}, a stale lock of git"]

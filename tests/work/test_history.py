@@ -223,7 +223,7 @@ def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
     admin.declare("blog", "Walks by the sea")
     (warning,) = commit_change(admin.account, DEED, 3)
     assert (warning.code, warning.severity) == ("git-repaired", "warning")
-    assert warning.message.startswith(f"the history in {admin.own} was damaged; it goes on from commit ")
+    assert warning.message.startswith(f"the history in {admin.own} was damaged; it continues from commit ")
     assert admin.subjects()[1:] == ["apply: blog"]
     assert admin.git("status", "--porcelain", "--", "instances") == ""
     assert [entry["generation"] for entry in told().data["entries"]] == [3, 1]
@@ -239,7 +239,7 @@ def test_what_holds_a_lock_no_more_holds_nobody_up(admin):
     (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.message) == (
         "git-repaired",
-        f"removed {admin.own}/.git/index.lock, the lock of a git that is gone",
+        f"removed {admin.own}/.git/index.lock, a stale lock of git",
     )
     assert len(admin.subjects()) == 2
 

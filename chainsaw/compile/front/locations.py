@@ -1,4 +1,4 @@
-"""What the front needs for one instance: its locations and its document roots."""
+"""The front's files for one instance: its locations and its document roots."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def location_files(job: Job) -> Iterator[Artifact]:
 
 
 def _upstream(job: Job) -> Iterator[Artifact]:
-    """Yield what lets the front repeat a request whose answer went down with who should have given it."""
+    """Yield the upstream that lets the front repeat a request when the app ends before it has answered."""
     if job.gated or job.bundle.recipe.serve.http:
         yield _file(job, f"{job.name}.upstream", "upstream.conf.j2")
 
 
 def _headers(job: Job) -> list[tuple[str, str]]:
-    """Return the header fields that a recipe wants added to each request, checked once more when rendered."""
+    """Return the header fields that a recipe adds to each request; their values are checked again after rendering."""
     served = job.bundle.recipe.serve.http
     found = []
     for name, text in sorted(served.headers.items()) if served else ():

@@ -1,4 +1,4 @@
-"""The whole site: the pieces of its instances, the front, and the target that starts them all."""
+"""The whole site: its compiled instances, the front, and the target that starts them all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Podman: its API where that has the call, the program where it has not."""
+"""Podman: through its API, and through the program for what the API does not have."""
 
 from __future__ import annotations
 

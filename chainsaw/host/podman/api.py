@@ -1,4 +1,4 @@
-"""Podman's API, asked through its library, which is loaded with the first question: that takes longer than an answer.
+"""Podman's API, used through its library, which is imported at the first call because the import is slow.
 
 Sources: podman-py 5.4 (podman.domain) and the API's reference (docs.podman.io/en/v5.4.0/_static/api.html).
 """
@@ -23,7 +23,7 @@ HEALTHS = ("healthy", "unhealthy", "starting")
 
 
 class Api:
-    """What Podman tells of images, containers, networks and volumes.
+    """Information from Podman about images, containers, networks and volumes.
 
     Every method raises ChainsawError when the API does not answer, or refuses.
     """
@@ -105,7 +105,7 @@ class Api:
         from podman.errors import PodmanError
 
         try:
-            # A file of connections that cannot be read is an AttributeError, which could be anybody's later on.
+            # podman-py raises AttributeError for an unreadable containers.conf; only here is the cause certain.
             client = PodmanClient(base_url=f"http+unix://{self.socket}", version=VERSION, timeout=TIMEOUT)
         except (AttributeError, OSError, ValueError) as error:
             raise ChainsawError(_silent(error)) from error
@@ -117,7 +117,7 @@ class Api:
 
 
 def _attributes(get: Callable[[str], Any], name: str) -> dict[str, Any] | None:
-    """Return what the API knows of one thing, None when there is no such thing."""
+    """Return the attributes of an object in the API, None when it does not exist."""
     from podman.errors import ImageNotFound, NotFound
 
     try:
@@ -127,7 +127,7 @@ def _attributes(get: Callable[[str], Any], name: str) -> dict[str, Any] | None:
 
 
 def _silent(error: Exception) -> Diagnostic:
-    """Return the problem in the words of whoever met it first: the library puts several layers around them."""
+    """Return the problem with the message of the innermost error: the library wraps it several times."""
     reason: BaseException = error
     if getattr(error, "response", None) is None:
         while reason.__context__ is not None and type(reason).__module__ != "builtins":

@@ -1,4 +1,4 @@
-"""What is to belong to ids of a block, and the archive in which it gets there."""
+"""Files and directories that will belong to ids of a block, and the archive that transfers them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chainsaw.model.volume import Ids
 
 @dataclass(frozen=True)
 class Placement:
-    """A directory, with what it is seeded with, or a file with its content, that belongs to ids of a block."""
+    """A directory with its seed files, or a file with its content, that will belong to ids of a block."""
 
     path: str
     mode: int

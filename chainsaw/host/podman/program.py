@@ -1,4 +1,4 @@
-"""What only Podman's program can do: its API has no unshare, no id map for one command, and no batch that passes over.
+"""What only Podman's program can do: its API has no unshare, no id map for one command, and no batch that skips errors.
 
 Building and pulling report their progress line by line.
 """
@@ -24,9 +24,9 @@ PARTIAL = ".partial"
 
 
 class Program:
-    """What takes a process each.
+    """Calls of the program `podman`.
 
-    Every method raises ChainsawError when the process fails, but for those that say what happens then, or return it.
+    Every method raises ChainsawError when the process fails, unless its docstring says otherwise.
     """
 
     def __init__(self, uids: Sequence[Range], gids: Sequence[Range]) -> None:
@@ -58,28 +58,28 @@ class Program:
     def place(self, items: Sequence[Placement]) -> None:
         """Make directories and files that belong to ids of a block, all in one process, each complete or not at all.
 
-        Content travels by standard input as a tar archive, never in argv. Everything is first made beside its place and
-        then renamed, for which the directories above it must be the admin's own.
+        Content is passed on standard input as a tar archive, never in argv. Everything is first written under another
+        name and then renamed, so the directories above must be owned by the admin.
         """
         process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=pack(items, self.uids, self.gids, PARTIAL))
         made = [item for item in items if item.content is not None or not files.exists(item.path)]
         files.publish(*((f"{item.path}{PARTIAL}", item.path) for item in made))
 
     def put_file(self, path: str, content: bytes, ids: Ids) -> None:
-        """Write a file into a directory of a block's, as its owner would."""
+        """Write a file into a directory that belongs to a block, as its owner would."""
         archive = pack([Placement(path, 0o644, ids, content)], self.uids, self.gids, "")
         process.run([*UNPACK, "-C", "/", "-f", "-"], stdin=archive)
 
     def remove_trees(self, paths: Sequence[str]) -> None:
-        """Remove directories with everything in them, whoever of the admin's blocks it belongs to."""
+        """Remove directories with everything in them, whichever block of the admin owns it."""
         present = [path for path in paths if files.exists(path)]
         if present:
             process.run([*PODMAN, "unshare", "rm", "-rf", "--", *present])
-            # Before their ids are given to another, they are gone from the disk as well.
+            # The removal must be on the disk before their ids are given to another instance.
             disk.sync_file_system(os.path.dirname(present[0]))
 
     def read_files(self, paths: Sequence[str]) -> bytes:
-        """Return the contents of files one after the other, whoever owns them; those not there are left out."""
+        """Return the contents of files one after the other, whoever owns them; missing files are left out."""
         return process.run([*PODMAN, "unshare", "cat", "--", *paths], check=False).out if paths else b""
 
     def remove_networks(self, names: Sequence[str]) -> None:
@@ -105,7 +105,7 @@ class Program:
             f"--uidmap=0:@{block}:{SIZE}", f"--gidmap=0:@{block}:{SIZE}",
             "--entrypoint=tar", reference, "-C", root, "--hard-dereference", "-chf", "-", ".",
         ]  # fmt: skip
-        # tar ends with 1 for a link that leads nowhere (tar(1), RETURN VALUE); such a file is left out.
+        # tar ends with 1 for a broken link (tar(1), RETURN VALUE); such a file is left out.
         process.pipe(argv, lambda stream: _unpack(stream, target, tuple(scripts)), accepted=(0, 1))
 
     def exec(

@@ -1,1 +1,1 @@
-"""What chainsaw itself writes down and reads back, by kind of record."""
+"""What chainsaw records on the disk: generations, the journal of operations, and other records."""

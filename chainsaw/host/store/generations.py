@@ -1,4 +1,4 @@
-"""Generations on disk: written whole, read back, compared with what was written."""
+"""Generations on disk: written completely or not at all, read, and compared with what was written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def written_at(paths: Paths, number: int) -> float:
 
 
 def read_manifest(paths: Paths, number: int) -> Manifest:
-    """Return a generation's manifest, an empty one for 0; raise ChainsawError when it is not there or not readable."""
+    """Return a generation's manifest, an empty one for 0; raise ChainsawError when it is missing or not readable."""
     if number == 0:
         return EMPTY
     file = f"{paths.generations}/{number}/manifest.json"
@@ -56,9 +56,9 @@ def read_manifest(paths: Paths, number: int) -> Manifest:
 
 
 def former_manifests(paths: Paths) -> list[Manifest]:
-    """Return the manifests of the generations on disk to which the site can return, in order.
+    """Return the manifests of the generations on disk to which the site can be rolled back, in order.
 
-    What another version wrote is left out: nobody can return to it.
+    Those of another version of chainsaw are left out: it cannot use them.
     """
     found = []
     for number in numbers(paths):
@@ -84,7 +84,7 @@ def read_tree(paths: Paths, manifest: Manifest) -> dict[str, Artifact]:
 
 
 def find_drift(paths: Paths, manifest: Manifest) -> list[Drift]:
-    """Return the files of a generation that are not as they were written; the diff goes from written to found."""
+    """Return the files of a generation that were edited, each with a diff from the written to the found text."""
     found = read_tree(paths, manifest)
     edited = [path for path, digest in manifest.files.items() if path not in found or found[path].digest != digest]
     return [Drift(path, _diff(paths, manifest, path, found.get(path))) for path in edited]
@@ -101,7 +101,7 @@ def _diff(paths: Paths, manifest: Manifest, path: str, found: Artifact | None) -
 
 
 def write_generation(paths: Paths, manifest: Manifest, tree: Tree) -> None:
-    """Write a generation beside the current one, whole or not at all; nothing uses it yet."""
+    """Write a generation beside the current one, completely or not at all; nothing uses it yet."""
     root = f"{paths.generations}/{manifest.number}"
     partial = f"{root}{files.PARTIAL}"
     for former in (root, partial):

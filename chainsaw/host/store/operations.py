@@ -1,4 +1,4 @@
-"""What is under way: begun before the first effect, done after the last, in an append-only file."""
+"""The journal of operations: `begin` before the first effect, `done` after the last, in an append-only file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ JOURNAL_LINES = 500
 
 
 def write_journal(paths: Paths, event: str, **details: Any) -> None:
-    """Append what happens, or is about to, to the journal."""
+    """Append an event to the journal."""
     line = {"format": FORMAT, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **details}
     files.append_line(paths.journal, json.dumps(line))
 
 
 def is_unfinished(paths: Paths) -> bool:
-    """Return whether the last thing begun was not brought to its end."""
+    """Return whether the last operation that began did not finish."""
     lines = (files.read_text(paths.journal) or "").splitlines()
     for line in reversed(lines):
         try:
@@ -34,12 +34,12 @@ def is_unfinished(paths: Paths) -> bool:
 
 
 def write_stopped(paths: Paths, name: str, units: Collection[str]) -> None:
-    """Write down, before an instance is stopped for a while, which of its units are up."""
+    """Record which units of an instance are up, before it is stopped for a while."""
     write_journal(paths, "stopped", instance=name, units=list(units))
 
 
 def write_started(paths: Paths, name: str) -> None:
-    """Write down that an instance is up as it was before."""
+    """Record that an instance is up again as before."""
     write_journal(paths, "started", instance=name)
 
 
@@ -47,7 +47,7 @@ def stopped(paths: Paths) -> dict[str, tuple[str, ...]]:
     """Return the units to start of each instance that was stopped for a while and not started again."""
     found: dict[str, tuple[str, ...]] = {}
     for line in (files.read_text(paths.journal) or "").splitlines():
-        # Most lines are of another kind, and every command that changes something reads them.
+        # Parsing only these lines saves time: most lines are of another kind.
         if '"stopped"' not in line and '"started"' not in line:
             continue
         try:

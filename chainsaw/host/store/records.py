@@ -1,4 +1,4 @@
-"""Generations, the journal and the records on disk."""
+"""Records on disk: blocks, digests of started units, installed recipes, images, and the last compilation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FORMAT = 1
 
 
 def prepare(paths: Paths) -> None:
-    """Make the two directories that hold everything, closed to all but the admin.
+    """Make the two directories that hold everything, accessible to the admin alone.
 
-    What is mounted from below them stays reachable in containers: a bind mount needs no way through its parents.
+    Containers can still use what is mounted from below them: a bind mount needs no access to the parent directories.
     """
     for directory in (paths.root, f"{paths.state}/chainsaw"):
         files.make_directory(directory, 0o700)
@@ -55,10 +55,10 @@ def write_applied(paths: Paths, units: Mapping[str, str]) -> None:
 
 
 def read_images(paths: Paths) -> dict[str, tuple[str, ...]]:
-    """Return the VOLUME paths of the images that chainsaw has looked into and that the store still has.
+    """Return the VOLUME paths of the images that chainsaw has inspected and that are still in the store.
 
-    Names are read from the store's own list (containers-storage: overlay-images/images.json), which spares the start of
-    Podman's API; without that list nothing is known.
+    Names are read from the store's own list (containers-storage: overlay-images/images.json), so that Podman's API need
+    not be started; without that list the result is empty.
     """
     known, names = _read_state(_images_file(paths), "images"), image_names(paths)
     return {name: tuple(volumes) for name, volumes in known.items() if name in names}
@@ -74,13 +74,13 @@ def image_names(paths: Paths) -> frozenset[str]:
 
 
 def read_chosen(paths: Paths) -> tuple[str, ...]:
-    """Return the recipes, by source and name, that somebody installed for their own sake."""
+    """Return the recipes, by source and name, that were installed with `chainsaw install`."""
     text = files.read_text(paths.chosen_file)
     return () if text is None else tuple(_read_json(paths.chosen_file, text, "recipes", list))
 
 
 def write_chosen(paths: Paths, recipes: Iterable[str]) -> None:
-    """Record which recipes were installed for their own sake."""
+    """Record which recipes were installed with `chainsaw install`."""
     content = json.dumps({"format": FORMAT, "recipes": sorted(set(recipes))}) + "\n"
     files.write_atomic(paths.chosen_file, content.encode())
 
@@ -119,7 +119,7 @@ def _read_json(file: str, text: str, key: str, kind: type) -> Any:
 
 @dataclass(frozen=True)
 class Compiled:
-    """From what the current generation was compiled: digests of its inputs and of the installed recipes."""
+    """The inputs of the current generation: their digests, and those of the installed recipes."""
 
     generation: int
     inputs: str
@@ -131,7 +131,7 @@ class Compiled:
 
 
 def read_compiled(paths: Paths) -> Compiled | None:
-    """Return what is known of the last compilation; None when nothing is, or it was of another version."""
+    """Return the record of the last compilation; None when there is none, or it is of another version."""
     try:
         content = json.loads(files.read_text(_compiled_file(paths)) or "{}")
         (http, https), (major, minor) = content["ports"], content["podman"]
@@ -143,7 +143,7 @@ def read_compiled(paths: Paths) -> Compiled | None:
 
 
 def write_compiled(paths: Paths, known: Compiled) -> None:
-    """Record from what the current generation was compiled."""
+    """Record the inputs of the current generation."""
     content = json.dumps({"format": FORMAT, **asdict(known)}) + "\n"
     if files.read_text(_compiled_file(paths)) != content:
         files.write_atomic(_compiled_file(paths), content.encode())

@@ -168,7 +168,7 @@ def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, te
         others = {}
     for other, present in others.items():
         if other != name and present.instance.route == file.instance.route:
-            problems.append(file.source.problem(("route",), f"already the route of {other}", code="route-taken"))
+            problems.append(file.source.problem(("route",), f"already used by {other}", code="route-taken"))
     if problems:
         raise invalid(problems)
 
