@@ -73,7 +73,7 @@ def test_the_steps_of_a_purge(machine: Machine, running: None, update: bool) -> 
     check("purge", steps_of(machine, *PURGE), update=update)
 
 
-@pytest.mark.parametrize("fault", kills("purge", "kills: purge", without="purge-removed"))
+@pytest.mark.parametrize("fault", kills("purge", without="purge-removed"))
 def test_a_purge_is_finished_by_the_next(machine: Machine, running: None, fault: Fault) -> None:
     struck_purge(machine, fault)
 
@@ -82,7 +82,7 @@ def test_the_steps_of_a_purge_of_what_was_removed(machine: Machine, removed: Non
     check("purge-removed", steps_of(machine, *PURGE), update=update)
 
 
-@pytest.mark.parametrize("fault", kills("purge-removed", "kills: purge of what was removed"))
+@pytest.mark.parametrize("fault", kills("purge-removed"))
 def test_a_purge_of_what_was_removed_is_finished_by_the_next(machine: Machine, removed: None, fault: Fault) -> None:
     struck_purge(machine, fault)
 
@@ -140,12 +140,12 @@ def struck_rename(machine: Machine, name: str, new: str, fault: Fault) -> None:
     is_whole(machine, name, new, block)
 
 
-@pytest.mark.parametrize("fault", kills("rename", "kills: rename"))
+@pytest.mark.parametrize("fault", kills("rename"))
 def test_a_rename_goes_on(machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault) -> None:
     struck_rename(machine, *renamed(), fault)
 
 
-@pytest.mark.parametrize("fault", kills("rename-removed", "kills: rename", without="rename"))
+@pytest.mark.parametrize("fault", kills("rename-removed", without="rename"))
 def test_a_rename_of_what_does_not_run_goes_on(
     machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault
 ) -> None:
@@ -188,7 +188,7 @@ def test_the_steps_of_a_change(machine: Machine, changed: str, update: bool) -> 
     assert last_apply(machine) == "ok"
 
 
-@pytest.mark.parametrize("fault", kills("widget-change", "kills: doctor"))
+@pytest.mark.parametrize("fault", kills("widget-change"))
 def test_doctor_brings_an_apply_to_its_end(machine: Machine, changed: str, fault: Fault) -> None:
     """And the next apply brings what was declared."""
     fault.strike(machine, "apply")
