@@ -9,7 +9,7 @@ import click
 
 from chainsaw.cli.arguments import complete_instance, complete_recipe, json_option
 from chainsaw.cli.command import command
-from chainsaw.cli.output import note, show
+from chainsaw.cli.output import note, progress, show
 from chainsaw.cli.recorded import RecordedArgument, RecordedOption, key_alone
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.work.result import Result
@@ -77,7 +77,9 @@ def set_command(account: Account, words: tuple[str, ...], value: str, site: bool
     name, rest = _words(words, site, 1)
     if not rest:
         raise click.UsageError("a KEY and a VALUE are needed")
-    show("config", edit.set_key(account, name, rest[0], value), as_json)
+    with progress() as report:
+        result = edit.set_key(account, name, rest[0], value, report)
+    show("config", result, as_json)
 
 
 @command("config unset", "chainsaw config unset blog title")
@@ -91,7 +93,9 @@ def unset_command(account: Account, words: tuple[str, ...], site: bool, as_json:
     name, rest = _words(words, site, 1)
     if not rest:
         raise click.UsageError("a KEY is needed")
-    show("config", edit.unset_key(account, name, rest[0]), as_json)
+    with progress() as report:
+        result = edit.unset_key(account, name, rest[0], report)
+    show("config", result, as_json)
 
 
 @command("config edit", "chainsaw config edit blog", "EDITOR=nano chainsaw config edit --site")
@@ -103,7 +107,10 @@ def edit_command(account: Account, words: tuple[str, ...], site: bool, as_json: 
     from chainsaw.work.config import edit
 
     name, _ = _words(words, site, 0)
-    show("config", edit.edit(account, name, _change), as_json)
+    # An editor has the screen to itself.
+    with progress(shown=False) as report:
+        result = edit.edit(account, name, _change, report)
+    show("config", result, as_json)
 
 
 def _change(text: str, problems: list[str]) -> str | None:
@@ -144,7 +151,9 @@ def new(
     """The instance NAME runs the application of RECIPE. Nothing is started before `chainsaw apply`."""
     from chainsaw.work.config import new
 
-    show("new", new.new(account, recipe, name, route, assignments), as_json)
+    with progress() as report:
+        result = new.new(account, recipe, name, route, assignments, report)
+    show("new", result, as_json)
 
 
 @command("schema", "chainsaw schema instance > instance.json")

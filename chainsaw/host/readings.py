@@ -234,7 +234,7 @@ def leftovers(paths: Paths) -> Leftovers:
         newer=tuple(number for number in generations.numbers(paths) if number > current),
         rubbish=tuple(_partial([*_written_anew(paths), f"{paths.root}/instances", *instances])),
         others=tuple(_partial([*kept, f"{paths.root}/backups", f"{paths.root}/secrets"])),
-        holder=_holder(paths.lock),
+        holder=next((found for name in _names(paths.locks) if (found := _holder(f"{paths.locks}/{name}"))), ""),
     )
 
 

@@ -90,9 +90,19 @@ class Paths:
         return f"{self.state}/chainsaw/trials"
 
     @property
-    def lock(self) -> str:
-        """The lock file."""
-        return f"{self.state}/chainsaw/lock"
+    def locks(self) -> str:
+        """The lock files; locks are taken in the order of their names."""
+        return f"{self.state}/chainsaw/locks"
+
+    @property
+    def site_lock(self) -> str:
+        """The lock of whoever changes what is current."""
+        return f"{self.locks}/site"
+
+    @property
+    def preparing_lock(self) -> str:
+        """The lock of whoever fetches, builds or deletes what instances share."""
+        return f"{self.locks}/preparing"
 
     @property
     def sockets(self) -> str:
@@ -133,6 +143,10 @@ class Paths:
     def unit_links(self) -> str:
         """Where systemd finds the current sockets, timers and targets."""
         return f"{self.data}/systemd/user"
+
+    def instance_lock(self, name: str) -> str:
+        """Return the lock of whoever changes an instance."""
+        return f"{self.locks}/instance.{name}"
 
     def instance_file(self, name: str) -> str:
         """Return the file of an instance."""

@@ -155,7 +155,7 @@ def test_a_host_that_lacks_something_says_what_and_how_to_fix_it(chainsaw, insta
 
 def test_a_site_at_which_another_chainsaw_works_is_left_alone(chainsaw, instance, home):
     instance("blog", BLOG)
-    lock = home / ".local/state/chainsaw/lock"
+    lock = home / ".local/state/chainsaw/locks/site"
     with another_chainsaw(str(lock), "chainsaw apply club"):
         done = chainsaw("apply", "--no-wait")
     assert done.code == Exit.LOCKED
@@ -176,7 +176,7 @@ def test_one_faulty_file_keeps_apply_from_touching_anything(chainsaw, instance, 
     instance("club", BAD)
     assert chainsaw("apply").code == Exit.INVALID
     written = {path.name for path in home.rglob("*") if not path.is_dir()}
-    assert written <= {"blog.yaml", "club.yaml", "lock"}
+    assert written <= {"blog.yaml", "club.yaml", "site"}
 
 
 def test_the_source_line_and_a_caret_are_shown(chainsaw, instance):

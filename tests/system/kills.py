@@ -46,14 +46,16 @@ class Fault:
         return done
 
 
-def kills(command: str, without: str = "") -> list[object]:
+def kills(command: str, without: str = "", only: tuple[str, ...] = ("",)) -> list[object]:
     """Return the parameters of a test that kills a command once for each state in which it can be killed.
 
-    `without` names a command whose kills leave, after the steps of the same name, the same state.
+    `without` names a command whose kills leave, after the steps of the same name, the same state; `only` are the
+    beginnings of the steps that are the command's own.
     """
     passed_over = set(_written(without)) if without else set()
     struck = [Fault("kill", 0, "before all")]
     names = [pair for pair in enumerate(_written(command), 1) if not pair[1].startswith(READ_ONLY)]
+    names = [(number, name) for number, name in names if name.startswith(only)]
     struck += [Fault("kill", number, name) for number, name in names if name not in passed_over]
     return [_parameter(fault, f"kill {'after ' if fault.number else ''}{fault.name}") for fault in struck]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .inhabitant import difference, look, named
-from .machine import CONFIG, DATA, HOME, QUADLETS, UNITS, Machine, wait
+from .machine import CONFIG, DATA, HOME, QUADLETS, STATE, UNITS, Machine, wait
 from .stage import bring_back
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 WIDGET = "https://widget.localhost/"
 NAMES = ("widget", "gizmo", "cal", "one", "two")
 BLOCK = 65536
+LOCKED = 7
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -325,6 +326,39 @@ def test_files_alone_can_be_copied_and_renamed(machine: Machine) -> None:
 def state(machine: Machine, name: str) -> str:
     rows = {row["name"]: row for row in machine.json("list")["data"]["instances"]}
     return str(rows[name]["state"])
+
+
+# another command at work
+
+
+HOLD = "touch /tmp/held; while [ -e /tmp/held ]; do sleep 0.1; done"
+
+
+@pytest.fixture
+def busy(machine: Machine, widget: str) -> Iterator[None]:
+    """Another command has the widget's lock and has stopped it, as for a copy."""
+    lock = f"{STATE}/locks/instance.widget"
+    holder = machine.begin("flock", lock, "sh", "-c", HOLD)
+    assert wait(lambda: machine.exists("/tmp/held"), 10)
+    machine.admin("systemctl", "--user", "stop", "app@widget.socket", "app@widget.service")
+    yield
+    machine.admin("rm", "-f", "/tmp/held", lock)
+    holder.wait()
+    machine.chainsaw("apply")
+    machine.serves(WIDGET, "It is a widget")
+
+
+def test_what_another_command_works_on_is_left_to_it(machine: Machine, busy: None) -> None:
+    machine.chainsaw("new", "static", "one")
+    done = machine.chainsaw("apply")
+    assert "one is live at https://one.localhost/" in done.out
+    assert state(machine, "widget") == "stopped"
+    assert machine.chainsaw("status", "widget", code=None).code in (0, 3)
+    machine.json("inventory", "widget")
+    for words in (("apply", "widget", "--no-wait"), ("rollback", "widget", "--no-wait")):
+        assert "another chainsaw is at work" in machine.chainsaw(*words, code=LOCKED).err
+    machine.append("widget", "memory: 80M")
+    assert "another chainsaw is at work" in machine.chainsaw("apply", "--no-wait", code=LOCKED).err
 
 
 # secrets

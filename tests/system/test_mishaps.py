@@ -154,7 +154,7 @@ def test_two_applies_take_turns(machine: Machine) -> None:
     machine.declare("widget", "widget", behaviour="slow")
     first = machine.begin("chainsaw", "apply")
     try:
-        assert wait(lambda: machine.try_root("test", "-s", f"{STATE}/lock").code == 0, 10)
+        assert wait(lambda: machine.try_root("test", "-s", f"{STATE}/locks/site").code == 0, 10)
         assert wait(lambda: "app@widget.service" in machine.units("app@widget*"), 60)
         refused = machine.chainsaw("apply", "--no-wait", code=7)
         assert "another chainsaw is at work: chainsaw apply (process " in refused.err

@@ -10,9 +10,17 @@ from acting import acting
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.work.config import edit as editing
 from chainsaw.work.config import effective
+from chainsaw.work.result import Quiet
 
-edit, set_key, unset_key = acting(editing.edit), acting(editing.set_key), acting(editing.unset_key)
 target_of = acting(editing.target_of)
+
+
+def told_of(verb):
+    """Return a verb that is given a reporter besides."""
+    return lambda *arguments: acting(verb)(*arguments, Quiet())
+
+
+edit, set_key, unset_key = told_of(editing.edit), told_of(editing.set_key), told_of(editing.unset_key)
 explain, show = acting(effective.explain), acting(effective.show)
 
 BLOG = """\

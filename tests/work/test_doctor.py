@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -110,7 +110,7 @@ def test_what_a_crash_leaves_is_found(paths, applied):
 
 
 def test_whoever_is_at_work_is_named(paths, applied):
-    with another_chainsaw(paths.lock, "chainsaw apply"):
+    with another_chainsaw(paths.site_lock, "chainsaw apply"):
         assert readings.leftovers(paths).holder.startswith("chainsaw apply (process ")
     assert readings.leftovers(paths).holder == "", "its note outlives it, the lock does not"
 
@@ -412,14 +412,16 @@ def test_leftovers_go_and_what_may_be_data_stays(account, applied, paths):
     assert files.exists(f"{paths.generations}/3/manifest.json")
 
 
-def test_what_cannot_be_removed_is_told(paths, applied, monkeypatch):
+def test_what_cannot_be_removed_is_told(account, paths, applied, monkeypatch):
     files.write_atomic(f"{paths.root}/a.partial", b"")
 
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(files, "remove_whatever", refuse)
-    assert list(repair.clear(paths)) == [f"could not remove {paths.root}/a.partial: Permission denied"]
+    assert list(repair.clear(account, ExitStack(), Quiet())) == [
+        f"could not remove {paths.root}/a.partial: Permission denied"
+    ]
 
 
 def test_failed_units_are_forgotten_and_the_api_starts_again():
@@ -474,7 +476,9 @@ def everything_up(manifest):
 
 def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, carried):
     operations.write_journal(paths, "begin", generation=3)
-    told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    told = list(
+        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
+    )
     verbs = {action.verb for action in carried.plan}
     assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
     assert "brought generation 3 to its end" in told
@@ -485,7 +489,7 @@ def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, ca
 def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, carried):
     place = f"{paths.current}/quadlets/app@blog.container"
     files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
-    list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet()))
+    list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet(), ExitStack()))
     assert "write-generation" not in {action.verb for action in carried.plan}
     assert "start" in {action.verb for action in carried.plan}
     assert files.read_text(place).endswith("# mine\n")
@@ -494,7 +498,9 @@ def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, car
 def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
     lost = at_home.instances["blog"].volumes[0].path
     files.remove_tree(lost)
-    told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    told = list(
+        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
+    )
     assert f"left blog alone: {lost} is gone" in told
     assert "blog" not in {action.owner for action in carried.plan}
 
@@ -504,11 +510,13 @@ def test_what_does_not_come_up_is_told(account, at_home, paths, carried):
 
     operations.write_journal(paths, "begin", generation=3)
     carried.failures = {"blog": [Diagnostic("not-started", "it did not start", hint="look")]}
-    told = list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet()))
+    told = list(
+        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
+    )
     assert told[-1] == "could not mend blog: it did not start; look"
     assert "started app@blog.socket" not in told
     assert operations.is_unfinished(paths)
 
 
 def test_where_nothing_is_applied_nothing_is_brought_back(account):
-    assert list(repair.finish(account, Manager(), Quiet())) == []
+    assert list(repair.finish(account, Manager(), Quiet(), ExitStack())) == []

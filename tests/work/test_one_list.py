@@ -86,6 +86,6 @@ def test_a_clone_copies_it(blog, podman, monkeypatch):
 
     monkeypatch.setattr(rename, "apply", applied)
     monkeypatch.setattr(rename, "copy_tree", copy_tree)
-    monkeypatch.setattr(rename, "_while_down", lambda deployment, work, report: work())
+    monkeypatch.setattr(rename, "while_stopped", lambda account, deployment, work, report: work())
     rename.clone(blog.account, "blog", "club", "https://club.example.org/", Request(("blog",)), Quiet())
     assert copied == [(f"{blog.paths.root}/letters/blog", f"{blog.paths.root}/letters/club")]

@@ -77,7 +77,9 @@ class Host:
 
     @property
     def images(self):
-        return SimpleNamespace(obtain=lambda needs: self.log.append(f"obtain {len(needs)}"))
+        return SimpleNamespace(
+            obtain=lambda needs: self.log.append(f"obtain {len(needs)}"), is_known=lambda need: False
+        )
 
     def last_words(self, unit, since):
         assert since > 0

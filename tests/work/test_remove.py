@@ -22,8 +22,9 @@ from chainsaw.work.recipes import install
 from chainsaw.work.result import Quiet, Request
 
 remove, purge, deleted_by = acting(removing.remove), acting(removing.purge), acting(removing.deleted_by)
+new = acting(declare)
 prune, orphans = acting(pruning.prune), acting(inventory.orphans)
-new, uninstall = acting(declare), acting(install.uninstall)
+uninstall = acting(install.uninstall)
 
 NO_NAMES = ["", ".", "..", "../instances", "../../chainsaw", "front", "Blog", "blog/volumes", "blog\n", "-blog", "all"]
 
@@ -178,15 +179,15 @@ def test_ids_are_kept_until_all_that_belongs_to_them_is_gone(data, podman, monke
 def test_a_new_instance_does_not_get_the_data_of_one_that_was_removed(data):
     before = everything(data)
     with pytest.raises(ChainsawError) as caught:
-        new("static", "club", None, ())
+        new("static", "club", None, (), Quiet())
     (problem,) = caught.value.diagnostics
     assert (problem.code, caught.value.exit) == ("data-left", Exit.INVALID)
     assert problem.file == data.paths.instance("club")
     assert problem.hint == "chainsaw rollback club brings it back; chainsaw remove club --purge deletes it"
     files.remove_tree(data.paths.instance("club"))
-    assert refused(new, "static", "club", None, ()) == (["data-left"], Exit.INVALID)
+    assert refused(new, "static", "club", None, (), Quiet()) == (["data-left"], Exit.INVALID)
     files.remove_tree(f"{data.paths.public}/club")
-    assert new("static", "club", None, ()).exit is Exit.OK
+    assert new("static", "club", None, (), Quiet()).exit is Exit.OK
     assert before - everything(data) == {path for path in before if "/club/" in path}
 
 
@@ -213,12 +214,12 @@ def test_nothing_is_deleted_while_another_chainsaw_is_at_work(data, podman, work
     files.write_atomic(f"{data.paths.static}/wiki-1.partial/index.html", b"")
     before = everything(data)
     with (
-        another_chainsaw(data.paths.lock, "chainsaw apply"),
+        another_chainsaw(data.paths.site_lock, "chainsaw apply"),
         pytest.raises(TimeoutError, match="waiting for another chainsaw: chainsaw apply"),
     ):
         work(Impatient())
     lost = {path.rpartition("/")[2] for path in before - everything(data)}
-    assert lost <= {"blog.yaml", "lock"}
+    assert lost <= {"blog.yaml", "site"}
     assert podman.read_text() == ""
 
 

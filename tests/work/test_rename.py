@@ -115,7 +115,7 @@ def test_an_instance_that_cannot_be_stopped_keeps_its_name(blog):
     assert refused(renamed, "blog", "club")[1] is Exit.HOST
     left = everything(blog)
     assert {path: left.get(path) for path in before} == before
-    assert {path.rpartition("/")[2] for path in left.keys() - before.keys()} <= {"lock", "renaming", "podman.json"}
+    assert {path.rpartition("/")[2] for path in left.keys() - before.keys()} <= {"site", "renaming", "podman.json"}
 
 
 def moved(admin):
@@ -142,13 +142,13 @@ def test_all_that_is_an_instances_moves_before_it_starts_under_its_new_name(blog
 
 
 @pytest.mark.parametrize("kind", ["error:{}", "error:{}+"])
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("number", range(1, 9))
 def test_a_rename_that_was_cut_off_goes_on_where_it_was(blog, monkeypatch, kind, number):
     monkeypatch.setenv("CHAINSAW_FAULT", kind.format(number))
     with pytest.raises(OSError, match="fault"):
         renamed("blog", "club")
     monkeypatch.delenv("CHAINSAW_FAULT")
-    assert not moved(blog) or (kind, number) == ("error:{}+", 4)
+    assert not moved(blog) or (kind, number) in (("error:{}+", 7), ("error:{}", 8), ("error:{}+", 8))
     assert refused(renamed, "blog", "club")[1] is Exit.HOST
     assert moved(blog)
 
@@ -160,7 +160,7 @@ def test_a_rename_whose_last_step_failed_can_be_repeated(blog):
 
 
 def test_a_rename_that_was_cut_off_never_takes_the_place_of_anything(blog, monkeypatch):
-    monkeypatch.setenv("CHAINSAW_FAULT", "error:2")
+    monkeypatch.setenv("CHAINSAW_FAULT", "error:4")
     with pytest.raises(OSError, match="fault"):
         renamed("blog", "club")
     monkeypatch.delenv("CHAINSAW_FAULT")
@@ -194,4 +194,4 @@ def test_a_clone_that_cannot_be_made_leaves_nothing(blog):
     assert refused(cloned, "blog", "club")[1] is Exit.HOST
     left = everything(blog)
     assert {path: left.get(path) for path in before} == before
-    assert {path.rpartition("/")[2] for path in left.keys() - before.keys()} <= {"lock", "podman.json"}
+    assert {path.rpartition("/")[2] for path in left.keys() - before.keys()} <= {"site", "podman.json"}

@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.compile.intent import CompiledIntent, compile_intent
-from chainsaw.errors import ChainsawError, Exit, host_lacks
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.host.observe import observe
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.artifact import Tree
-from chainsaw.model.deployment import Manifest
+from chainsaw.model.deployment import ImageNeed, Manifest
 from chainsaw.model.names import FRONT
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
-from chainsaw.plan.observed import Observed
 from chainsaw.work.apply.instances import former_instances, select
 from chainsaw.work.apply.obstacles import refuse
-from chainsaw.work.apply.phases import Failures, carry_out
+from chainsaw.work.apply.phases import Failures, carry_out, hint_of
+from chainsaw.work.apply.planned import NotReadyError, Plan
 from chainsaw.work.apply.record import Outcome, record, record_inputs
 from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.apply.unchanged import inputs_digest
 from chainsaw.work.apply.worker import Worker
 from chainsaw.work.config.inputs import read_inputs
+from chainsaw.work.locks import holding, preparing, site, take_free
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Reporter, Request, Result
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be current, what is on the host, and the actions that lie between."""
-
-    manifest: Manifest
-    tree: Tree
-    observed: Observed
-    actions: list[act.Step]
 
 
 @dataclass
@@ -57,7 +48,16 @@ class Session:
     compiled: CompiledIntent
     digest: str
     request: Request
+    locks: ExitStack
+    store: Images | None = None
+    provided: tuple[act.ProvideImage, ...] = ()
     done: list[act.Step] = field(default_factory=list)
+
+    @cached_property
+    def images(self) -> Images:
+        """The image store, and what an earlier attempt of this command found of it."""
+        shared = self.compiled.inputs.shared
+        return self.store or Images(self.user.paths, self.user.podman, self.catalog, shared, self.report)
 
     @property
     def steps(self) -> Steps:
@@ -105,22 +105,59 @@ def applied(
     work: Callable[[Session], Result],
     catalog: Catalog | None = None,
 ) -> Result:
-    """Return what a piece of work returns that needs a session: under the lock, on a host that lacks nothing."""
-    steps = account.steps
-    begin = partial(_in_session, account, request, report, work, catalog or catalog_of(account.paths))
+    """Return what a piece of work returns that needs a session: under the locks, on a host that lacks nothing.
+
+    The work is begun again, from the files on, once it has waited: for whoever works on its instances, or for images.
+    """
+    steps, begin = account.steps, partial(_in_session, account, request, report, work, catalog)
     began = time.monotonic()
     if request.dry_run:
-        return with_timings(begin(), request, steps, began)
-    command = " ".join(["chainsaw", request.command, *request.names])
-    with locked(account.paths.lock, command, wait=request.wait, waiting=report.note):
+        return with_timings(begin(ExitStack(), None), request, steps, began)
+    command = command_line(request)
+    unready: NotReadyError | None = None
+    with holding(account, request.names, command, report, wait=request.wait):
         with steps.step("make the state directory"):
             records.prepare(account.paths)
-        return with_timings(begin(), request, steps, began)
+        while True:
+            with ExitStack() as locks:
+                if unready:
+                    locks.enter_context(holding(account, unready.names, command, report, wait=request.wait))
+                if unready and unready.missing:
+                    locks.enter_context(preparing(account, command, report, wait=request.wait))
+                    _obtain(account, unready.store, [action.need for action in unready.missing])
+                locks.enter_context(site(account, command, report, wait=request.wait))
+                try:
+                    return with_timings(begin(locks, unready), request, steps, began)
+                except NotReadyError as problem:
+                    unready = problem
+
+
+def command_line(request: Request) -> str:
+    """Return the command that holds a lock, for whoever waits for it."""
+    return " ".join(["chainsaw", request.command, *request.names])
+
+
+def _obtain(account: Account, images: Images, needs: Sequence[ImageNeed]) -> None:
+    """Build or pull what a plan needs, while nothing keeps the site from being changed."""
+    with UserManager() as manager, account.steps.timed("start Podman's API"):
+        manager.start([("podman.socket", False)], 10)
+    try:
+        with account.steps.step("obtain images"):
+            images.obtain(needs)
+    except OSError as error:
+        raise ChainsawError(Diagnostic("system", str(error), hint=hint_of(error) or "chainsaw apply")) from error
 
 
 def _in_session(
-    user: Account, request: Request, report: Reporter, work: Callable[[Session], Result], catalog: Catalog
+    user: Account,
+    request: Request,
+    report: Reporter,
+    work: Callable[[Session], Result],
+    given: Catalog | None,
+    locks: ExitStack,
+    earlier: NotReadyError | None,
 ) -> Result:
+    catalog = given or catalog_of(user.paths)
     with user.steps.timed("read your files"):
         digest = inputs_digest(user)
         inputs = read_inputs(user, catalog)
@@ -133,7 +170,8 @@ def _in_session(
             raise host_lacks(lacking)
         with user.steps.timed("compile the instances"):
             compiled = compile_intent(inputs)
-        return work(Session(user, catalog, manager, report, compiled, digest, request))
+        known = (earlier.store, earlier.missing) if earlier else (None, ())
+        return work(Session(user, catalog, manager, report, compiled, digest, request, locks, *known))
 
 
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
@@ -146,6 +184,7 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
         if session.request.dry_run:
             explaining = session.user.paths if session.request.explained else None
             return report_plan(plan.actions, plan.observed.manifest.number, explaining)
+        plan = _ready(session, plan)
         failed = _carry_out(session, plan, failures)
         session.done += plan.actions
         again = {name: problems for name, problems in failed.items() if name not in failures}
@@ -163,6 +202,24 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
     outcome = Outcome(plan.manifest, deployments, failures)
     problems = record(session.user, session.request, outcome, session.steps) if session.done else []
     return replace(report, diagnostics=(*report.diagnostics, *problems))
+
+
+def _ready(session: Session, plan: Plan) -> Plan:
+    """Return what of a plan may be carried out; raise NotReadyError for what is to be waited for.
+
+    An instance that is not to be changed, and on which another command works, is left to that command.
+    """
+    busy = take_free(session.locks, session.user, plan.touched, command_line(session.request), session.report)
+    mine = plan.without(busy)
+    missing = [action for action in mine.images if not session.images.is_known(action.need)]
+    # Whoever is asked for some instances has their locks, and waits for no other.
+    waited = frozenset() if session.request.names else frozenset(plan.changed)
+    if (busy & waited or missing) and not session.done:
+        raise NotReadyError(waited, (*session.provided, *missing), session.images)
+    for name in sorted(busy):
+        session.report.note(f"{name} is left as it is: another command is at work on it")
+    provided, session.provided = session.provided, ()
+    return mine.after(action for action in provided if action.owner not in busy)
 
 
 def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
@@ -186,7 +243,7 @@ def worker_for(session: Session, manifest: Manifest, tree: Tree) -> Worker:
         manager=session.manager,
         podman=user.podman,
         catalog=session.catalog,
-        images=Images(paths, user.podman, session.catalog, session.compiled.inputs.shared, session.report),
+        images=session.images,
         steps=session.steps,
         report=session.report,
         https=session.compiled.inputs.intent.site.ports.https,

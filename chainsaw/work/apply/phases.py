@@ -37,7 +37,7 @@ def prepare(plan: Sequence[act.Preparing], worker: Worker) -> Failures:
     """Make what the new generation needs: images, directories, secrets, certificates. Nothing that runs is touched."""
     failures: Failures = {}
     needs = [action.need for action in plan if isinstance(action, act.ProvideImage)]
-    if needs:
+    if not all(map(worker.images.is_known, needs)):
         _for_site(partial(_obtain, worker, needs))
     for action in plan:
         _guarded(action, failures, partial(_do, action, worker, partial(_prepare, action, worker)))
@@ -132,7 +132,7 @@ def _guarded(action: act.Step, failures: Failures, effect: Callable[[], None]) -
             raise
         failures.setdefault(action.owner, []).extend(error.diagnostics)
     except OSError as error:
-        problem = Diagnostic("system", f"{action.verb} {action.subject()}: {error}", hint=_hint(error))
+        problem = Diagnostic("system", f"{action.verb} {action.subject()}: {error}", hint=hint_of(error))
         if action.owner is None:
             raise ChainsawError(problem) from error
         failures.setdefault(action.owner, []).append(problem)
@@ -143,10 +143,11 @@ def _for_site(effect: Callable[[], None]) -> None:
     try:
         effect()
     except OSError as error:
-        raise ChainsawError(Diagnostic("system", str(error), hint=_hint(error) or "chainsaw apply")) from error
+        raise ChainsawError(Diagnostic("system", str(error), hint=hint_of(error) or "chainsaw apply")) from error
 
 
-def _hint(error: OSError) -> str:
+def hint_of(error: OSError) -> str:
+    """Return what to do about what the system refuses."""
     return "free some space: podman image prune; journalctl --user --vacuum-size=100M" if error.errno == 28 else ""
 
 

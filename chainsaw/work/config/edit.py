@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
@@ -20,8 +20,9 @@ from chainsaw.model.recipe import Recipe
 from chainsaw.model.site import Instance, Site
 from chainsaw.work.config.names import declared_names, declared_text
 from chainsaw.work.config.new import typed
+from chainsaw.work.locks import holding, site
 from chainsaw.work.recipes.catalog import catalog_of
-from chainsaw.work.result import Result
+from chainsaw.work.result import Reporter, Result
 
 NUMBER = re.compile(r"-?[0-9]+")
 FLAGS = {"true": True, "false": False}
@@ -93,8 +94,13 @@ def key_path(target: Target, key: str) -> tuple[str, ...]:
     raise ChainsawError(Diagnostic("no-key", f"no key {key!r}{suggestion}", hint=hint), Exit.MISSING)
 
 
-def set_key(account: Account, name: str | None, key: str, text: str) -> Result:
+def set_key(account: Account, name: str | None, key: str, text: str, report: Reporter) -> Result:
     """Give a key a value in the admin's file; raise ChainsawError, and change nothing, for what apply would refuse."""
+    with _writing(account, name, report):
+        return _set_key(account, name, key, text)
+
+
+def _set_key(account: Account, name: str | None, key: str, text: str) -> Result:
     target = _editable(account, name)
     path = key_path(target, key)
     refused: list[list[Diagnostic]] = []
@@ -105,7 +111,7 @@ def set_key(account: Account, name: str | None, key: str, text: str) -> Result:
             raise invalid(Diagnostic("no-key", str(error), target.shown, key=key)) from None
         problems = _problems(account, target, changed)
         if not problems:
-            return _written(target, changed, f"{'.'.join(path)} is {text}")
+            return _written(account, target, changed, f"{'.'.join(path)} is {text}")
         refused.append(problems)
     # That a number is no text is not what is wrong with it.
     told = next((found for found in refused if not any(item.code.endswith("-type") for item in found)), refused[0])
@@ -124,8 +130,13 @@ def _readings(target: Target, path: tuple[str, ...], text: str) -> Iterator[Valu
         yield FLAGS[text]
 
 
-def unset_key(account: Account, name: str | None, key: str) -> Result:
+def unset_key(account: Account, name: str | None, key: str, report: Reporter) -> Result:
     """Take a key out of the admin's file, so that what is inherited or the default holds again."""
+    with _writing(account, name, report):
+        return _unset_key(account, name, key)
+
+
+def _unset_key(account: Account, name: str | None, key: str) -> Result:
     target = _editable(account, name)
     path = key_path(target, key)
     changed = without_key(target.text, path)
@@ -133,10 +144,12 @@ def unset_key(account: Account, name: str | None, key: str) -> Result:
         return Result({"instance": name, "path": target.path, "changed": False}, (f"{'.'.join(path)} is not set here",))
     if problems := _problems(account, target, changed):
         raise invalid(problems)
-    return _written(target, changed, f"{'.'.join(path)} is no longer set here")
+    return _written(account, target, changed, f"{'.'.join(path)} is no longer set here")
 
 
-def edit(account: Account, name: str | None, change: Callable[[str, list[str]], str | None]) -> Result:
+def edit(
+    account: Account, name: str | None, change: Callable[[str, list[str]], str | None], report: Reporter
+) -> Result:
     """Let the admin change a whole file; `change` gets the text and what was wrong with it, and returns it or None."""
     target = target_of(account, name)
     text, shown = target.text, list[str]()
@@ -146,12 +159,20 @@ def edit(account: Account, name: str | None, change: Callable[[str, list[str]], 
             return Result({"instance": name, "path": target.path, "changed": False}, ("nothing was changed",))
         problems = _problems(account, target, changed)
         if not problems:
-            return _written(target, changed, f"{target.shown} is changed")
+            with _writing(account, name, report):
+                return _written(account, target, changed, f"{target.shown} is changed")
         text, shown = changed, [item.render() for item in problems]
 
 
-def _written(target: Target, text: str, done: str) -> Result:
-    files.write_atomic(target.path, text.encode(), 0o600)
+def _writing(account: Account, name: str | None, report: Reporter) -> AbstractContextManager[None]:
+    """Hold the lock of whoever may change a file: an instance's, or the site's."""
+    command = f"chainsaw config {name or '--site'}"
+    return site(account, command, report) if name is None else holding(account, (name,), command, report)
+
+
+def _written(account: Account, target: Target, text: str, done: str) -> Result:
+    with account.steps.step(f"write {target.shown}"):
+        files.write_atomic(target.path, text.encode(), 0o600)
     data = {"instance": target.name, "path": target.path, "changed": text != target.text}
     return Result(data, (done, f"next: chainsaw apply{f' {target.name}' if target.name else ''}"))
 

@@ -18,14 +18,27 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.config.inputs import read_intent
 from chainsaw.work.inspect.on_disk import data_places
+from chainsaw.work.locks import holding
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.recipes.search import permission_lines
-from chainsaw.work.result import Result
+from chainsaw.work.result import Reporter, Result
 
 
-def new(account: Account, recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
+def new(
+    account: Account,
+    recipe_name: str,
+    name: str,
+    route: str | None,
+    assignments: tuple[str, ...],
+    report: Reporter,
+) -> Result:
     """Write an instance's file; raise ChainsawError when it exists already or would not be valid."""
+    with holding(account, (name,), f"chainsaw new {recipe_name} {name}", report):
+        return _new(account, recipe_name, name, route, assignments)
+
+
+def _new(account: Account, recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
     catalog = catalog_of(account.paths)
     place = catalog.choice(recipe_name)
     if place is None:
@@ -39,11 +52,15 @@ def new(account: Account, recipe_name: str, name: str, route: str | None, assign
     text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments), recipe_name)
     file = f"{account.paths.instance_files}/{name}.yaml"
     check_text(account, catalog, bundle, name, text)
-    if not files.create_file(file, text.encode(), 0o600):
+    with account.steps.step(f"write {file}"):
+        created = files.create_file(file, text.encode(), 0o600)
+    if not created:
         hint = f"edit it, or choose another name than {name}"
         raise ChainsawError(Diagnostic("exists", "this instance is declared already", file, hint=hint))
-    _write_schemas(account)
-    store_recipe(account.paths, bundle)
+    with account.steps.step("write the schemas"):
+        _write_schemas(account)
+    with account.steps.step(f"install {place.origin}"):
+        store_recipe(account.paths, bundle)
     lines = [f"wrote {file}", *(f"  {wish}" for wish in permission_lines(recipe)), "next: chainsaw apply"]
     if recipe.login:
         person = f" of {recipe.login.user}" if recipe.login.user else ""

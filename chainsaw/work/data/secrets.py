@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
+from chainsaw.host.step import Steps
 from chainsaw.host.store import records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
@@ -15,6 +17,7 @@ from chainsaw.model.deployment import Deployment, SecretFile
 from chainsaw.model.names import check_instance, check_text, check_word
 from chainsaw.model.recipe import Rotation, Secret
 from chainsaw.work.config.names import applied_instance
+from chainsaw.work.locks import holding, site
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.result import Reporter, Result, Table
 from chainsaw.work.service.service import restart
@@ -75,9 +78,8 @@ def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Re
 
     A value that an earlier attempt left behind is taken again, since the application may have it already.
     """
-    with locked(account.paths.lock, f"chainsaw secret rotate {name}", wait=True, waiting=report.note):
-        manifest = account.current()
-        deployment = applied_instance(account.paths, manifest, name)
+    with holding(account, (name,), f"chainsaw secret rotate {name}", report):
+        deployment = applied_instance(account.paths, account.current(), name)
         known = declared_secrets(catalog_of(account.paths), deployment)
         place = next((item for item in deployment.secrets if item.key == key), None)
         if place is None or key not in known:
@@ -89,10 +91,10 @@ def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Re
             raise ChainsawError(Diagnostic("no-rotation", message, hint=hint), Exit.INVALID)
         report.doing(f"changing {key} of {name}")
         if rotation.command:
-            _wake(deployment)
-        bring_in(account.podman, deployment, place, rotation)
-    if not rotation.command and deployment.serving != "stopped":
-        restart(account, name, report)
+            _wake(account, deployment)
+        bring_in(account.podman, account.steps, deployment, place, rotation)
+        if not rotation.command and deployment.serving != "stopped":
+            restart(account, name, report)
     line = f"{key} of {name} is changed: chainsaw secret show {name} {key}"
     return Result({"instance": name, "key": key}, (line,))
 
@@ -108,42 +110,64 @@ def set_site_secret(account: Account, key: str, value: str, report: Reporter) ->
         raise invalid(Diagnostic("name", str(error), key=key)) from None
     if not value:
         raise invalid(Diagnostic("name", "a secret is not empty", key=key))
-    paths, podman = account.paths, account.podman
-    with locked(paths.lock, f"chainsaw secret set {key}", wait=True, waiting=report.note):
-        records.prepare(paths)
-        files.make_directory(f"{paths.root}/secrets", 0o700)
-        files.write_atomic(paths.site_secret(key), value.encode(), 0o600)
-        applied = account.current().instances
-        users = {
-            name: one for name, item in applied.items() for one in item.secrets if one.source == paths.site_secret(key)
-        }
-        podman.place([Placement(item.path, 0o400, item.ids, value.encode()) for item in users.values()])
-    for name in users:
-        if applied[name].serving != "stopped":
-            restart(account, name, report)
+    command, users = f"chainsaw secret set {key}", _users_of(account, key)
+    # An instance that comes to use it meanwhile gets the new value from its own apply.
+    with holding(account, users, command, report):
+        applied = _keep(account, key, value, users, command, report)
+        for name in users:
+            if applied[name].serving != "stopped":
+                restart(account, name, report)
     told = (f"{key} is kept", *(f"  {name} uses it now" for name in users))
     return Result({"key": key, "instances": sorted(users)}, told)
 
 
-def _wake(deployment: Deployment) -> None:
+def _users_of(account: Account, key: str) -> list[str]:
+    """Return the instances that use a secret of the site."""
+    source = account.paths.site_secret(key)
+    applied = account.current().instances
+    return [name for name, item in applied.items() if any(one.source == source for one in item.secrets)]
+
+
+def _keep(
+    account: Account, key: str, value: str, users: Sequence[str], command: str, report: Reporter
+) -> Mapping[str, Deployment]:
+    """Write a secret of the site and the copies of the instances that use it; return the instances."""
+    paths, steps = account.paths, account.steps
+    with site(account, command, report):
+        with steps.step("make the state directory"):
+            records.prepare(paths)
+            files.make_directory(f"{paths.root}/secrets", 0o700)
+        with steps.step(f"write {key}"):
+            files.write_atomic(paths.site_secret(key), value.encode(), 0o600)
+        applied = account.current().instances
+        copied = [item for name in users for item in applied[name].secrets if item.source == paths.site_secret(key)]
+        with steps.step(f"copy {key}"):
+            account.podman.place([Placement(item.path, 0o400, item.ids, value.encode()) for item in copied])
+    return applied
+
+
+def _wake(account: Account, deployment: Deployment) -> None:
     """Let an instance run in which a command is to run; raise ChainsawError for one that is to be stopped."""
     if deployment.serving == "stopped":
         raise invalid(Diagnostic("stopped", f"{deployment.name} is stopped", hint=f"chainsaw start {deployment.name}"))
     unit = deployment.gate.unit if deployment.gate else f"app@{deployment.name}.service"
-    with UserManager() as manager:
+    with account.steps.step(f"start {unit}"), UserManager() as manager:
         manager.start([(unit, False)], deployment.start_timeout + 30.0)
 
 
-def bring_in(podman: Podman, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:
+def bring_in(podman: Podman, steps: Steps, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:
     """Make a new value, let the application take it over, and only then make it the one in the file."""
     coming = f"{place.path}{NEXT}"
     if not files.exists(coming):
-        podman.place([Placement(coming, 0o400, place.ids, files.random_text(place.length).encode())])
+        with steps.step(f"make a new {place.key}"):
+            podman.place([Placement(coming, 0o400, place.ids, files.random_text(place.length).encode())])
     if rotation.command:
         container = f"{deployment.name}.{rotation.component}"
-        outcome = podman.exec(container, rotation.command, stdin=podman.read_file(coming))
+        with steps.step(f"bring the new {place.key} into {container}"):
+            outcome = podman.exec(container, rotation.command, stdin=podman.read_file(coming))
         if outcome.code:
             message = f"{rotation.command[0]} in {container} ended with {outcome.code}: {outcome.complaint}"
             hint = f"chainsaw logs {deployment.name} {rotation.component}"
             raise ChainsawError(Diagnostic("not-rotated", message, hint=hint))
-    files.rename(coming, place.path)
+    with steps.step(f"make the new {place.key} the one that is used"):
+        files.rename(coming, place.path)

@@ -29,6 +29,14 @@ def data_places(paths: Paths, name: str) -> list[str]:
     return [item.place for item in left_of(paths, name) if item.kind == "data"]
 
 
+def owner_of(paths: Paths, place: str) -> str:
+    """Return the instance in whose directories a path is; '' when it is in none."""
+    for directory, _ in directories_of_names(paths):
+        if place.startswith(f"{directory}/"):
+            return place.removeprefix(f"{directory}/").partition("/")[0].removesuffix(files.PARTIAL)
+    return ""
+
+
 def names_on_disk(paths: Paths) -> set[str]:
     """Return the names under which something is on the disk that a purge would delete."""
     found = {

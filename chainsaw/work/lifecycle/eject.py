@@ -33,17 +33,20 @@ def eject(account: Account, name: str, out: str) -> Result:
     compiled = _compiled_for(account, out)
     job = compiled.jobs[name]
     _, tree = compiled.site({name: compiled.instances[name]})
-    files.make_directory(out, 0o755)
-    # What is mounted is named by its generation everywhere, and there is one only.
-    files.write_tree(f"{out}/1", tree)
-    files.replace_link(f"{out}/current", "1")
+    with account.steps.step("write the units and what they mount"):
+        files.make_directory(out, 0o755)
+        # What is mounted is named by its generation everywhere, and there is one only.
+        files.write_tree(f"{out}/1", tree)
+        files.replace_link(f"{out}/current", "1")
     builds = list(_builds(job))
-    for reference, context, _ in builds:
-        for path, content in context.items():
-            place = f"{out}/images/{_short(reference)}/{path}"
-            files.write_atomic(place, content, 0o755 if content.startswith(b"#!") else 0o644)
+    with account.steps.step("write what images are built from"):
+        for reference, context, _ in builds:
+            for path, content in context.items():
+                place = f"{out}/images/{_short(reference)}/{path}"
+                files.write_atomic(place, content, 0o755 if content.startswith(b"#!") else 0o644)
     page = "\n".join(_page(job, deployment, out, [(reference, base) for reference, _, base in builds]))
-    files.write_atomic(f"{out}/README.md", f"{page}\n".encode())
+    with account.steps.step("write the page"):
+        files.write_atomic(f"{out}/README.md", f"{page}\n".encode())
     lines = (f"{name} is in {out}; how to use it: {out}/README.md",)
     return Result({"instance": name, "out": out, "files": sorted(tree)}, lines)
 

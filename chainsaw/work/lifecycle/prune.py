@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.work.inspect.inventory import unused_resources
+from chainsaw.work.inspect.on_disk import owner_of
+from chainsaw.work.locks import preparing, site, take_free
 from chainsaw.work.result import Reporter, Result
 
 
 def prune(account: Account, report: Reporter) -> Result:
     """Delete what belongs to no instance and holds no data: certificates, recipes, images and leftovers."""
-    with locked(account.paths.lock, "chainsaw remove --orphans", wait=True, waiting=report.note):
+    command = "chainsaw remove --orphans"
+    with preparing(account, command, report), site(account, command, report):
         report.doing("deleting what nobody uses")
-        pruned = prune_unused(account)
+        pruned = prune_unused(account, command, report)
     lines = tuple(f"deleted {item}" for item in pruned) or ("nothing is here that nobody uses",)
     return Result({"deleted": pruned}, lines)
 
 
-def prune_unused(account: Account) -> list[str]:
-    """Delete what no instance uses; return what that was."""
-    unused = unused_resources(account, account.current())
-    for item in unused:
-        if item.place:
-            with account.steps.step(f"delete {item.place}"):
-                files.remove_whatever(item.place)
-    images = [item.name for item in unused if item.kind == "image"]
-    with account.steps.step("delete images"):
-        account.podman.remove_images(images)
+def prune_unused(account: Account, command: str, report: Reporter) -> list[str]:
+    """Delete what no instance uses, under the lock of preparing and the site's; return what that was.
+
+    What was begun and not finished stays as long as a command works on the instance that it belongs to.
+    """
+    with ExitStack() as locks:
+        every = unused_resources(account, account.current())
+        owners = {owner for item in every if item.kind == "leftover" and (owner := owner_of(account.paths, item.place))}
+        busy = take_free(locks, account, owners, command, report)
+        unused = [item for item in every if owner_of(account.paths, item.place) not in busy]
+        for item in unused:
+            if item.place:
+                with account.steps.step(f"delete {item.place}"):
+                    files.remove_whatever(item.place)
+        images = [item.name for item in unused if item.kind == "image"]
+        with account.steps.step("delete images"):
+            account.podman.remove_images(images)
     return [f"{item.kind} {item.name}" if item.kind == "certificate" else item.place or item.name for item in unused]

@@ -5,20 +5,20 @@ from __future__ import annotations
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files, usage
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.host.store import operations
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.names import check_instance
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.in_use import in_use
 from chainsaw.plan.resources import outermost, purged, resources_of
-from chainsaw.work.apply.apply import Session, applied, apply, settle
+from chainsaw.work.apply.apply import Session, applied, apply, command_line, settle
 from chainsaw.work.apply.instances import former_instances
 from chainsaw.work.config.names import declared_names, no_instance
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
 from chainsaw.work.inspect.inventory import PATIENCE, inventory
 from chainsaw.work.inspect.on_disk import data_places, left_of, names_on_disk, subject_of
 from chainsaw.work.lifecycle.prune import prune_unused
+from chainsaw.work.locks import holding, preparing, site
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.result import Reporter, Request, Result, Table
 
@@ -28,28 +28,36 @@ def remove(account: Account, name: str, request: Request, report: Reporter, cata
 
     Raise ChainsawError when there is none of this name. What was done already is passed over.
     """
-    paths = account.paths
-    places = check_known(account, name)
-    file, kept = paths.instance_file(name), paths.removed_file(name)
-    declared = files.exists(file)
-    if declared:
-        files.make_directory(f"{paths.own_files}/removed", 0o700)
-        files.rename(file, kept)
-    result = Result({})
-    try:
-        if name in account.current().instances:
-            result = apply(account, request, report, catalog)
-        elif operations.is_unfinished(paths):
-            result = applied(account, request, report, _finish, catalog)
-    except ChainsawError:
-        if declared:
-            files.rename(kept, file)
-        raise
+    with holding(account, (name,), command_line(request), report, wait=request.wait):
+        places = check_known(account, name)
+        result = _taken_away(account, name, request, report, catalog)
     data = {"instance": name, "data": places, **result.data}
     lines = [f"{name} is stopped and no longer served"]
     lines += [f"  its data: {place}" for place in places]
     lines += [f"to bring it back: chainsaw rollback {name}; to delete it for good: chainsaw remove {name} --purge"]
     return Result(data, tuple(lines), result.diagnostics, result.exit)
+
+
+def _taken_away(account: Account, name: str, request: Request, report: Reporter, catalog: Catalog | None) -> Result:
+    """Keep the instance's file apart and bring the host to that; put it back when that cannot be."""
+    paths, steps = account.paths, account.steps
+    file, kept = paths.instance_file(name), paths.removed_file(name)
+    declared = files.exists(file)
+    if declared:
+        with steps.step(f"move {file}"):
+            files.make_directory(f"{paths.own_files}/removed", 0o700)
+            files.rename(file, kept)
+    try:
+        if name in account.current().instances:
+            return apply(account, request, report, catalog)
+        if operations.is_unfinished(paths):
+            return applied(account, request, report, _finish, catalog)
+    except ChainsawError:
+        if declared:
+            with steps.step(f"move {kept}"):
+                files.rename(kept, file)
+        raise
+    return Result({})
 
 
 def _finish(session: Session) -> Result:
@@ -79,27 +87,37 @@ def purge(account: Account, name: str, request: Request, report: Reporter, catal
     What it never had is passed over, so that a purge that was cut off can be repeated. Raise ChainsawError when it
     does not stop.
     """
-    paths, steps = account.paths, account.steps
-    before = account.current()
-    removed = remove(account, name, request, report, catalog)
-    if removed.exit is not Exit.OK:
-        raise ChainsawError(list(removed.diagnostics), removed.exit)
-    with locked(paths.lock, f"chainsaw remove {name} --purge", wait=request.wait, waiting=report.note):
-        report.doing(f"deleting what was {name}'s")
-        _delete(account, name, before)
-        pruned = prune_unused(account) if request.recorded else []
-        change = ChangeRecord(
-            "purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name))
-        )
-        with steps.step("remember"):
-            problems = commit_change(account, change) if request.recorded else []
-        # As long as anything is left, its ids are not given to another, and its name is known to a second attempt.
-        with steps.step("delete the record"):
-            for place in outermost(item.place for item in purged(left_of(paths, name))):
-                files.remove_whatever(place)
+    command = f"chainsaw remove {name} --purge"
+    with holding(account, (name,), command, report, wait=request.wait):
+        before = account.current()
+        removed = remove(account, name, request, report, catalog)
+        if removed.exit is not Exit.OK:
+            raise ChainsawError(list(removed.diagnostics), removed.exit)
+        pruned, problems = _purge(account, name, before, request, report)
     data = {"instance": name, "deleted": [*removed.data["data"], *pruned]}
     lines = (f"{name} is deleted for good", *(f"  and what nobody uses any more: {item}" for item in pruned))
     return Result(data, lines, (*removed.diagnostics, *problems))
+
+
+def _purge(
+    account: Account, name: str, before: Manifest, request: Request, report: Reporter
+) -> tuple[list[str], list[Diagnostic]]:
+    """Delete what was an instance's, and what nobody uses any more; return that, and what could not be committed."""
+    command, steps = f"chainsaw remove {name} --purge", account.steps
+    with preparing(account, command, report, wait=request.wait), site(account, command, report, wait=request.wait):
+        report.doing(f"deleting what was {name}'s")
+        _delete(account, name, before)
+        pruned = prune_unused(account, command, report) if request.recorded else []
+        change = ChangeRecord(
+            "purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name))
+        )
+        with steps.step("commit the change"):
+            problems = commit_change(account, change) if request.recorded else []
+        # As long as anything is left, its ids are not given to another, and its name is known to a second attempt.
+        with steps.step("delete the record"):
+            for place in outermost(item.place for item in purged(left_of(account.paths, name))):
+                files.remove_whatever(place)
+    return pruned, problems
 
 
 def _delete(account: Account, name: str, before: Manifest) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.store import records
-from chainsaw.host.systemd import UserManager
 from chainsaw.host.transfer import copy_tree
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.plan.resources import Resource, copies, moves, resources_of
-from chainsaw.plan.state import processes_of
 from chainsaw.work.apply.apply import apply
 from chainsaw.work.config.edit import target_of
 from chainsaw.work.config.names import applied_instance, declared_names, instance_names, no_instance
@@ -26,10 +24,10 @@ from chainsaw.work.data.secrets import bring_in, declared_secrets
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
 from chainsaw.work.inspect.on_disk import left_of, subject_of
 from chainsaw.work.lifecycle.remove import remove
+from chainsaw.work.locks import holding, site
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.result import Reporter, Request, Result
-
-STOP_TIMEOUT = 120.0
+from chainsaw.work.service.interrupted import while_stopped
 
 
 def _check_new(paths: Paths, name: str) -> None:
@@ -53,32 +51,49 @@ def rename(account: Account, name: str, new: str, request: Request, report: Repo
     Each step can be repeated: a rename that was cut off goes on where it was. Raise ChainsawError when the new name is
     taken, or the old one is of nobody.
     """
-    paths = account.paths
+    command = f"chainsaw rename {name} {new}"
+    with holding(account, (name, new), command, report, wait=request.wait):
+        result = _rename(account, name, new, request, report)
+    lines = (f"{name} is called {new} now", *result.lines) if result.exit is Exit.OK else result.lines
+    return Result({"instance": new, "former": name, **result.data}, lines, result.diagnostics, result.exit)
+
+
+def _rename(account: Account, name: str, new: str, request: Request, report: Reporter) -> Result:
+    """Stop an instance, move all that is its own, and start it under its new name."""
+    paths, steps = account.paths, account.steps
     begun, both = f"{paths.state}/chainsaw/renaming", f"{name} {new}\n"
     if files.read_text(begun) != both:
         if name not in declared_names(paths):
             raise no_instance(paths, name, declared_names(paths))
         _check_new(paths, new)
-        files.write_atomic(begun, both.encode())
+        with steps.step("write down that a rename has begun"):
+            files.write_atomic(begun, both.encode())
     _moves(paths, name, new)
     if name in instance_names(account) or files.exists(paths.removed_file(name)):
         removed = remove(account, name, request, report)
         if removed.exit is not Exit.OK:
             raise ChainsawError(list(removed.diagnostics), removed.exit)
     report.doing(f"moving what is {name}'s")
-    with locked(paths.lock, f"chainsaw rename {name} {new}", wait=request.wait, waiting=report.note):
-        for old, place in _moves(paths, name, new):
-            with account.steps.step(f"move {old}"):
-                files.rename(old, place)
-        if (block := records.read_blocks(paths).get(new)) is not None:
-            records.write_block(paths, new, block)
-        outcomes = (f"{name}: called {new} now", f"{new}: called {name} before")
-        moved = (*paths_about(name), *paths_about(new))
-        commit_change(account, ChangeRecord("rename", (name, new), outcomes, request.why, files=moved))
+    with site(account, f"chainsaw rename {name} {new}", report, wait=request.wait):
+        _move(account, name, new, request)
     result = apply(account, Request((new,), command="rename", why=request.why), report)
-    files.remove(begun)
-    lines = (f"{name} is called {new} now", *result.lines) if result.exit is Exit.OK else result.lines
-    return Result({"instance": new, "former": name, **result.data}, lines, result.diagnostics, result.exit)
+    with steps.step("write down that the rename is done"):
+        files.remove(begun)
+    return result
+
+
+def _move(account: Account, name: str, new: str, request: Request) -> None:
+    paths, steps = account.paths, account.steps
+    for old, place in _moves(paths, name, new):
+        with steps.step(f"move {old}"):
+            files.rename(old, place)
+    if (block := records.read_blocks(paths).get(new)) is not None:
+        with steps.step("write the record of its ids"):
+            records.write_block(paths, new, block)
+    outcomes = (f"{name}: called {new} now", f"{new}: called {name} before")
+    moved = (*paths_about(name), *paths_about(new))
+    with steps.step("commit the change"):
+        commit_change(account, ChangeRecord("rename", (name, new), outcomes, request.why, files=moved))
 
 
 def _moves(paths: Paths, name: str, new: str) -> list[tuple[str, str]]:
@@ -99,52 +114,52 @@ def clone(account: Account, name: str, new: str, route: str, request: Request, r
     The first is down while its data is copied. Raise ChainsawError, with nothing changed, for a name or route that
     cannot be; when something fails later, the new one stays stopped and can be purged.
     """
-    paths = account.paths
-    manifest = account.current()
-    source = applied_instance(paths, manifest, name)
+    command = f"chainsaw clone {name} {new}"
+    with holding(account, (name, new), command, report, wait=request.wait):
+        result = _clone(account, name, new, route, request, report)
+    return Result({"instance": new, "source": name, **result.data}, result.lines, result.diagnostics, result.exit)
+
+
+def _clone(account: Account, name: str, new: str, route: str, request: Request, report: Reporter) -> Result:
+    paths, steps = account.paths, account.steps
+    source = applied_instance(paths, account.current(), name)
     _check_new(paths, new)
     declared = target_of(account, name)
     assert declared.bundle is not None
     text = with_key(without_key(declared.text, ("serving",)), ("route",), route)
     check_text(account, catalog_of(paths), declared.bundle, new, text)
-    files.create_file(paths.instance_file(new), with_key(text, ("serving",), "stopped").encode(), 0o600)
-    try:
-        prepared = apply(account, Request((new,), command="clone", why=request.why), report)
-    except ChainsawError:
-        files.remove(paths.instance_file(new))
-        raise
+    prepared = _declare_stopped(account, new, with_key(text, ("serving",), "stopped"), request, report)
     if prepared.exit is not Exit.OK:
-        files.remove(paths.instance_file(new))
         return prepared
     manifest = account.current()
     target = manifest.instances[new]
     copied = copies(resources_of(subject_of(paths, name, manifest)), new)
-    _while_down(source, lambda: _copy(account, copied, (source.block, target.block), report), report)
+    while_stopped(account, source, lambda: _copy(account, copied, (source.block, target.block), report), report)
     _take_secrets(account, source, target)
-    files.write_atomic(paths.instance_file(new), text.encode(), 0o600)
+    with steps.step(f"write {paths.instance_file(new)}"):
+        files.write_atomic(paths.instance_file(new), text.encode(), 0o600)
     result = apply(account, Request((new,), command="clone", why=request.why), report)
-    if result.exit is Exit.OK:
-        _renew_secrets(account, target)
-    lines = (f"{new} is a copy of {name}, live at {target.url}",) if result.exit is Exit.OK else result.lines
-    return Result({"instance": new, "source": name, **result.data}, lines, result.diagnostics, result.exit)
+    if result.exit is not Exit.OK:
+        return result
+    _renew_secrets(account, target)
+    return replace(result, lines=(f"{new} is a copy of {name}, live at {target.url}",))
 
 
-def _while_down(deployment: Deployment, work: Callable[[], None], report: Reporter) -> None:
-    """Do something while an instance has no process and its socket takes no request; then let it be up as before."""
-    units = [item.unit for item in processes_of(deployment)]
-    sockets = [deployment.socket.unit] if deployment.socket else []
-    timers = [item.unit for item in deployment.timers]
-    with UserManager() as manager:
-        states = manager.states([*timers, *sockets, *units])
-        report.doing(f"stopping {deployment.name} for the time of the copy")
-        # A timer starts what it needs, a request what its socket is for.
-        manager.stop([*timers, *sockets, *units], STOP_TIMEOUT)
-        try:
-            work()
-        finally:
-            for group in (sockets, units, timers):
-                up = [(unit, False) for unit in group if states.get(unit) == "active"]
-                manager.start(up, deployment.start_timeout + 30.0)
+def _declare_stopped(account: Account, new: str, text: str, request: Request, report: Reporter) -> Result:
+    """Let an instance be applied that is stopped, so that it has all that it needs but processes."""
+    file, steps = account.paths.instance_file(new), account.steps
+    with steps.step(f"write {file}"):
+        files.create_file(file, text.encode(), 0o600)
+    try:
+        prepared = apply(account, Request((new,), command="clone", why=request.why), report)
+    except ChainsawError:
+        with steps.step(f"delete {file}"):
+            files.remove(file)
+        raise
+    if prepared.exit is not Exit.OK:
+        with steps.step(f"delete {file}"):
+            files.remove(file)
+    return prepared
 
 
 def _copy(
@@ -157,7 +172,8 @@ def _copy(
     for item, place in copied:
         if files.exists(item.place):
             report.doing(f"copying {item.name}")
-            copy_tree(podman, item.place, place, *blocks)
+            with account.steps.step(f"copy {item.name}"):
+                copy_tree(podman, item.place, place, *blocks)
 
 
 def _take_secrets(account: Account, source: Deployment, target: Deployment) -> None:
@@ -169,7 +185,8 @@ def _take_secrets(account: Account, source: Deployment, target: Deployment) -> N
         declared = known.get(secret.key)
         if secret.key in places and (declared is None or declared.rotate is None or declared.rotate.command):
             place = places[secret.key]
-            podman.place([Placement(place.path, 0o400, place.ids, podman.read_file(secret.path))])
+            with account.steps.step(f"copy {secret.key}"):
+                podman.place([Placement(place.path, 0o400, place.ids, podman.read_file(secret.path))])
 
 
 def _renew_secrets(account: Account, target: Deployment) -> None:
@@ -178,4 +195,4 @@ def _renew_secrets(account: Account, target: Deployment) -> None:
     for secret in target.secrets:
         rotation = known[secret.key].rotate if secret.key in known else None
         if rotation is not None and rotation.command:
-            bring_in(account.podman, target, secret, rotation)
+            bring_in(account.podman, account.steps, target, secret, rotation)

@@ -8,7 +8,6 @@ from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.model.artifact import intent_path
@@ -18,6 +17,7 @@ from chainsaw.work.apply.instances import former_instances
 from chainsaw.work.config.names import instance_names, no_instance
 from chainsaw.work.history.diff import PREFIX, declared_now, intent_of
 from chainsaw.work.history.history import ChangeRecord, commit_change
+from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Request, Result
 
 Texts = Mapping[str, str | None]
@@ -28,18 +28,33 @@ def rollback(account: Account, name: str | None, number: int | None, request: Re
 
     Raise ChainsawError when it is not there, or when files would be lost that were never applied.
     """
-    paths = account.paths
-    wanted = _former_number(account, name) if number is None else number
-    texts = _with_removed(_texts(paths, name, wanted))
     if request.dry_run:
-        changed = tuple(sorted(path for path, text in texts.items() if declared_now(paths).get(path) != text))
+        wanted, texts = _wanted(account, name, number)
+        changed = tuple(sorted(path for path, text in texts.items() if declared_now(account.paths).get(path) != text))
         shown = tuple(f"would change {path}" for path in changed) or ("your files would stay as they are",)
         return Result({"generation": wanted, "files": changed}, shown)
-    with locked(paths.lock, f"chainsaw rollback {name or ''}".rstrip(), wait=request.wait, waiting=report.note):
+    # Who returns to a former state of the site may change every instance that is, or was then.
+    names = (name,) if name is not None else _all_names(account, number)
+    command = f"chainsaw rollback {name or ''}".rstrip()
+    with holding(account, names, command, report, wait=request.wait):
+        wanted, texts = _wanted(account, name, number)
         result = _return_to(account, name, wanted, texts, request, report)
     told = f"{name or 'the site'} is what it was in generation {wanted}" if wanted else f"{name} is back"
     lines = (told, *result.lines) if result.exit is Exit.OK else result.lines
     return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
+
+
+def _wanted(account: Account, name: str | None, number: int | None) -> tuple[int, Texts]:
+    """Return the generation to return to, and what the files are to be."""
+    wanted = _former_number(account, name) if number is None else number
+    return wanted, _with_removed(_texts(account.paths, name, wanted))
+
+
+def _all_names(account: Account, number: int | None) -> set[str]:
+    """Return the names of the instances that are declared or applied, or were in the generation to return to."""
+    _, texts = _wanted(account, None, number)
+    declared = [path.removeprefix("instances/") for path in texts if path.startswith("instances/")]
+    return {*(file.removesuffix(".yaml") for file in declared), *account.current().instances}
 
 
 def _return_to(
@@ -47,13 +62,14 @@ def _return_to(
 ) -> Result:
     """Write the files, and bring the host to them; whatever prevents it, the files are those of before."""
     paths = account.paths
-    _keep_unapplied(account, texts, request.force)
+    with account.steps.step("commit what was never applied"):
+        _keep_unapplied(account, texts, request.force)
     before: Texts = {path: files.read_text(f"{paths.own_files}/{path}") for path in texts}
-    _write(paths, texts)
+    _write(account, texts)
     try:
         return _carry_out(account, name, wanted, request, report)
     except BaseException:
-        _write(paths, before)
+        _write(account, before)
         raise
 
 
@@ -95,13 +111,16 @@ def _with_removed(texts: Texts) -> Texts:
     return {**texts, **{f"removed/{path.removeprefix('instances/')}": None for path in back}}
 
 
-def _write(paths: Paths, texts: Texts) -> None:
+def _write(account: Account, texts: Texts) -> None:
     for path, text in texts.items():
-        place = f"{paths.own_files}/{path}"
-        if text is None:
-            files.remove(place)
-        elif files.read_text(place) != text:
-            files.write_atomic(place, text.encode(), 0o600)
+        place = f"{account.paths.own_files}/{path}"
+        if files.read_text(place) == text:
+            continue
+        with account.steps.step(f"write {path}"):
+            if text is None:
+                files.remove(place)
+            else:
+                files.write_atomic(place, text.encode(), 0o600)
 
 
 def _keep_unapplied(account: Account, texts: Texts, force: bool) -> None:

@@ -36,13 +36,17 @@ class Images:
         """Build or pull what is missing; `broken` says afterwards what failed."""
         wanted = list(needs)
         self._look([need.reference for need in wanted])
-        missing = [need for need in wanted if need.reference not in self.present]
+        missing = [need for need in wanted if not self.is_known(need)]
         pulls: list[Task] = [(need.reference, self._pull(need.reference)) for need in missing if not need.base]
         levels = self._levels([need for need in missing if need.base])
         self._together(pulls + self._tasks(levels[0]))
         for level in levels[1:]:
             self._together(self._tasks(level))
         self._look([need.reference for need in wanted])
+
+    def is_known(self, need: ImageNeed) -> bool:
+        """Tell whether an image was looked for, and is in the store or could not be had."""
+        return need.reference in self.present or need.reference in self.broken
 
     def check(self, need: ImageNeed) -> None:
         """Raise ChainsawError when an image is not there, or declares volumes that nobody mounts."""

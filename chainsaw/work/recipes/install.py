@@ -8,12 +8,12 @@ from chainsaw.compile.deployment import image_needs
 from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.host.store import records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
 from chainsaw.work.lifecycle.prune import prune_unused
+from chainsaw.work.locks import preparing, site
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.installed import store_recipe
@@ -33,11 +33,17 @@ def install(account: Account, name: str, agree: Callable[[list[str]], bool], rep
     wanted = permission_lines(bundle.recipe)
     if wanted and not agree(wanted):
         raise ChainsawError(Diagnostic("declined", f"{place.origin} was not installed"))
-    with locked(account.paths.lock, f"chainsaw install {name}", wait=True, waiting=report.note):
-        records.prepare(account.paths)
-        _obtain_images(account, catalog, bundle, report)
-        store_recipe(account.paths, bundle)
-        records.write_chosen(account.paths, [*records.read_chosen(account.paths), place.origin])
+    command, steps = f"chainsaw install {name}", account.steps
+    with preparing(account, command, report):
+        with steps.step("make the state directory"):
+            records.prepare(account.paths)
+        with steps.step("obtain images"):
+            _obtain_images(account, catalog, bundle, report)
+        with site(account, command, report):
+            with steps.step(f"install {place.origin}"):
+                store_recipe(account.paths, bundle)
+            with steps.step(f"record that {place.origin} is installed"):
+                records.write_chosen(account.paths, [*records.read_chosen(account.paths), place.origin])
     applied = account.current().instances
     users = sorted(one for one, item in applied.items() if item.origin == place.origin and item.digest != bundle.digest)
     version = f"{bundle.recipe.version}-{bundle.recipe.revision}"
@@ -65,10 +71,12 @@ def uninstall(account: Account, name: str, report: Reporter) -> Result:
         message = f"{name} is from {' and '.join(meant)}" if meant else f"{name} was not installed{near}"
         hint = f"chainsaw uninstall {meant[0]}" if meant else f"installed: {', '.join(chosen) or 'none'}"
         raise ChainsawError(Diagnostic("not-installed", message, hint=hint), Exit.MISSING)
-    with locked(account.paths.lock, f"chainsaw uninstall {name}", wait=True, waiting=report.note):
+    command = f"chainsaw uninstall {name}"
+    with preparing(account, command, report), site(account, command, report):
         report.doing(f"deleting what only {name} used")
-        records.write_chosen(account.paths, [origin for origin in chosen if origin not in meant])
-        pruned = prune_unused(account)
+        with account.steps.step(f"record that {meant[0]} is not installed"):
+            records.write_chosen(account.paths, [origin for origin in chosen if origin not in meant])
+        pruned = prune_unused(account, command, report)
     applied = account.current().instances
     users = sorted(one for one, item in applied.items() if item.origin in meant)
     lines = [f"{meant[0]} is no longer installed for its own sake", *(f"  deleted {item}" for item in pruned)]

@@ -10,13 +10,13 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.git import Entry, Repository
-from chainsaw.host.lock import locked
 from chainsaw.host.store import records
 from chainsaw.load.check import check, nearest
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_word
 from chainsaw.model.paths import Paths
 from chainsaw.model.sources import SHIPPED, TRIED, SourceEntry, SourceList, check_url
+from chainsaw.work.locks import preparing
 from chainsaw.work.result import Reporter, Result, Table
 
 REGULAR = ("100644", "100755")
@@ -77,7 +77,7 @@ def offers(paths: Paths) -> Iterator[Offer]:
 def add_source(account: Account, name: str, url: str, key: str | None, report: Reporter) -> Result:
     """Fetch a repository and remember it under a name, at the commit that is its head now."""
     paths = account.paths
-    with locked(paths.lock, "chainsaw source add", wait=True, waiting=report.note):
+    with preparing(account, "chainsaw source add", report):
         records.prepare(paths)
         report.doing(f"fetching {url}")
         return _add(paths, name, url, key)
@@ -131,7 +131,7 @@ def _demand_signature(repository: Repository, commit: str, key: str | None, name
 def update_sources(account: Account, names: tuple[str, ...], report: Reporter) -> Result:
     """Fetch what is new in sources, all or those named; each moves on only to a commit that follows its own."""
     paths = account.paths
-    with locked(paths.lock, "chainsaw source update", wait=True, waiting=report.note):
+    with preparing(account, "chainsaw source update", report):
         known = read_sources(paths)
         chosen = names or tuple(sorted(known))
         for name in chosen:
@@ -179,7 +179,7 @@ def list_sources(account: Account) -> Result:
 def remove_source(account: Account, name: str, report: Reporter) -> Result:
     """Forget a source; what is installed from it stays."""
     paths = account.paths
-    with locked(paths.lock, "chainsaw source remove", wait=True, waiting=report.note):
+    with preparing(account, "chainsaw source remove", report):
         known = read_sources(paths)
         _find(known, name)
         _write(paths, {other: entry for other, entry in known.items() if other != name})

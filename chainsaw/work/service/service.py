@@ -5,13 +5,13 @@ from __future__ import annotations
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.yaml import read_yaml
 from chainsaw.plan.state import processes_of
-from chainsaw.work.apply.apply import apply
+from chainsaw.work.apply.apply import apply, command_line
 from chainsaw.work.config.names import applied_instance, declared_text
+from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Request, Result
 
 KEY = ("serving",)
@@ -27,8 +27,7 @@ def serve(account: Account, name: str, serving: str, request: Request, report: R
 
     `serving` is normal, maintenance or stopped. What is in the file holds after a reboot, and for every later apply.
     """
-    paths = account.paths
-    with locked(paths.lock, f"chainsaw {request.command} {name}", wait=request.wait, waiting=report.note):
+    with holding(account, (name,), command_line(request), report, wait=request.wait):
         return _serve(account, name, serving, request, report)
 
 
@@ -38,11 +37,13 @@ def _serve(account: Account, name: str, serving: str, request: Request, report: 
     read_yaml(f"instances/{name}.yaml", text)
     changed = without_key(text, KEY) if serving == "normal" else with_key(text, KEY, serving)
     if changed != text:
-        files.write_atomic(file, changed.encode(), 0o600)
+        with account.steps.step(f"write {file}"):
+            files.write_atomic(file, changed.encode(), 0o600)
     try:
         result = apply(account, request, report)
     except BaseException:
-        files.write_atomic(file, text.encode(), 0o600)
+        with account.steps.step(f"write {file}"):
+            files.write_atomic(file, text.encode(), 0o600)
         raise
     if result.exit is not Exit.OK:
         return result
@@ -53,8 +54,12 @@ def _serve(account: Account, name: str, serving: str, request: Request, report: 
 
 def restart(account: Account, name: str, report: Reporter) -> Result:
     """Start the processes of an instance anew; raise ChainsawError when it has none, or does not come up again."""
-    manifest = account.current()
-    deployment = applied_instance(account.paths, manifest, name)
+    with holding(account, (name,), f"chainsaw restart {name}", report):
+        return _restart(account, name, report)
+
+
+def _restart(account: Account, name: str, report: Reporter) -> Result:
+    deployment = applied_instance(account.paths, account.current(), name)
     if deployment.serving == "stopped":
         raise invalid(Diagnostic("stopped", f"{name} is stopped", hint=f"chainsaw start {name}"))
     units = [item.unit for item in processes_of(deployment)]
@@ -68,7 +73,8 @@ def restart(account: Account, name: str, report: Reporter) -> Result:
             return Result({"instance": name, "units": []}, (f"{name} is asleep: the next request starts it anew",))
         chosen = [app] if app in units else units
         along = units if deployment.sleep is None else awake
-        states = manager.start([(unit, True) for unit in chosen], deployment.start_timeout + 30.0, along)
+        with account.steps.step(f"restart {name}"):
+            states = manager.start([(unit, True) for unit in chosen], deployment.start_timeout + 30.0, along)
     down = sorted(unit for unit, state in states.items() if state != "active")
     if down:
         message = f"{name} did not come up again: {', '.join(down)}"

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 from chainsaw.checks.site import API
 from chainsaw.errors import ChainsawError
 from chainsaw.host import facts, files, readings
 from chainsaw.host.account import Account
-from chainsaw.host.lock import locked
 from chainsaw.host.observe import PATTERNS, observe
 from chainsaw.host.store import generations, operations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
-from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.work.apply.phases import carry_out
 from chainsaw.work.apply.worker import Worker
+from chainsaw.work.inspect.on_disk import owner_of
+from chainsaw.work.locks import holding, site, take_free
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter
 
+COMMAND = "chainsaw doctor --fix"
 TIMEOUT = 10.0
 """Seconds for units that start at once."""
 DATA = (act.CreateDirectory, act.CreateSecret)
@@ -45,14 +47,16 @@ TOLD = {
 
 
 def repair(account: Account, report: Reporter) -> list[str]:
-    """Mend what may be mended, under the lock of apply; return in a line each what was done, or could not be."""
-    paths = account.paths
-    with locked(paths.lock, "chainsaw doctor --fix", wait=True, waiting=report.note):
-        told = list(clear(paths))
+    """Mend what may be mended, under the lock of apply; return in a line each what was done, or could not be.
+
+    An instance on which another command works is left to that command.
+    """
+    with holding(account, (), COMMAND, report), site(account, COMMAND, report), ExitStack() as locks:
+        told = list(clear(account, locks, report))
         try:
             with UserManager() as manager:
                 told += awaken(manager)
-                told += finish(account, manager, report)
+                told += finish(account, manager, report, locks)
         except (ChainsawError, OSError) as error:
             told.append(f"could not go on: {_reason(error)}")
     return told
@@ -62,13 +66,18 @@ def _reason(error: ChainsawError | OSError) -> str:
     return error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
 
 
-def clear(paths: Paths) -> Iterator[str]:
+def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]:
     """Remove what a crash left and the next apply would write anew."""
+    paths = account.paths
     left = readings.leftovers(paths)
+    owners = {owner for path in left.rubbish if (owner := owner_of(paths, path))}
+    busy = take_free(locks, account, owners, COMMAND, report)
     for number in left.newer:
         generations.discard_generation(paths, number)
         yield f"removed generation {number}, which never became current"
     for path in left.rubbish:
+        if owner_of(paths, path) in busy:
+            continue
         try:
             files.remove_whatever(path)
         except OSError as error:
@@ -89,7 +98,7 @@ def awaken(manager: UserManager) -> Iterator[str]:
     yield from (f"let systemd forget that {unit} has failed" for unit in rest)
 
 
-def finish(account: Account, manager: UserManager, report: Reporter) -> Iterator[str]:
+def finish(account: Account, manager: UserManager, report: Reporter, locks: ExitStack) -> Iterator[str]:
     """Bring the units, links and certificates of the current generation back, in apply's own way."""
     paths = account.paths
     manifest = account.current()
@@ -100,7 +109,9 @@ def finish(account: Account, manager: UserManager, report: Reporter) -> Iterator
     plan = make_plan(Wanted(manifest, {}, paths), observed)
     gone = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
     yield from (f"left {name} alone: {place} is gone" for name, place in gone.items())
-    chosen = [item for item in plan if item.owner not in gone and not isinstance(item, act.InstallRecipe)]
+    busy = take_free(locks, account, {item.owner for item in plan if item.owner} - gone.keys(), COMMAND, report)
+    yield from (f"left {name} alone: another command is at work on it" for name in sorted(busy))
+    chosen = [item for item in plan if item.owner not in {*gone, *busy} and not isinstance(item, act.InstallRecipe)]
     failures = carry_out(chosen, _worker(account, manager, report, manifest)) if chosen else {}
     if observed.unfinished and not failures:
         operations.write_journal(paths, "done", generation=manifest.number)

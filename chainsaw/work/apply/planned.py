@@ -1,0 +1,62 @@
+"""What an apply is about to do, and what keeps it from doing it yet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Self
+
+from chainsaw.model.artifact import Tree
+from chainsaw.model.deployment import Manifest
+from chainsaw.plan import actions as act
+from chainsaw.plan.observed import Observed
+from chainsaw.work.recipes.images import Images
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be current, what is on the host, and the actions that lie between."""
+
+    manifest: Manifest
+    tree: Tree
+    observed: Observed
+    actions: list[act.Step]
+
+    @property
+    def changed(self) -> set[str]:
+        """The instances that are to be other than they are."""
+        new, old = self.manifest, self.observed.manifest
+        every = new.instances.keys() | old.instances.keys()
+        names = {name for name in every if new.instances.get(name) != old.instances.get(name)}
+        edited = {item.path for item in self.observed.drift}
+        paths = {path for path in new.files.keys() | old.files.keys() if new.files.get(path) != old.files.get(path)}
+        owners = {manifest.owners.get(path) for path in paths | edited for manifest in (new, old)}
+        return names | {owner for owner in owners if owner}
+
+    @property
+    def touched(self) -> set[str]:
+        """The instances for which something is to be done: those that change, and those that are not as they should."""
+        return self.changed | {action.owner for action in self.actions if action.owner}
+
+    @property
+    def images(self) -> list[act.ProvideImage]:
+        """The images that are to be in the store before anything is changed."""
+        return [action for action in self.actions if isinstance(action, act.ProvideImage)]
+
+    def without(self, names: Collection[str]) -> Self:
+        """Return the plan without what is to be done for some instances."""
+        return replace(self, actions=[action for action in self.actions if action.owner not in names])
+
+    def after(self, provided: Iterable[act.ProvideImage]) -> Self:
+        """Return the plan with what was provided for it before it was made."""
+        every = [*(action for action in provided if action not in self.actions), *self.actions]
+        return replace(self, actions=sorted(every, key=lambda action: action.phase))
+
+
+@dataclass(eq=False)
+class NotReadyError(Exception):
+    """A plan cannot be carried out yet: other commands work on its instances, or images are missing from the store."""
+
+    names: frozenset[str]
+    missing: tuple[act.ProvideImage, ...]
+    store: Images

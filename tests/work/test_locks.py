@@ -1,0 +1,338 @@
+"""Who waits for whom: an instance's lock is held from first look to last effect, the site's for seconds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from another import another_chainsaw
+
+from chainsaw.errors import ChainsawError, Exit
+from chainsaw.host import files
+from chainsaw.host.lock import held_paths, locked
+from chainsaw.host.step import Steps
+from chainsaw.host.store import operations, records
+from chainsaw.plan.diff import Wanted, make_plan
+from chainsaw.plan.observed import Observed
+from chainsaw.work.apply import apply as applying
+from chainsaw.work.apply.planned import NotReadyError, Plan
+from chainsaw.work.inspect.inventory import orphans
+from chainsaw.work.lifecycle import rename as renaming
+from chainsaw.work.lifecycle.prune import prune
+from chainsaw.work.lifecycle.remove import purge, remove
+from chainsaw.work.lifecycle.rollback import rollback
+from chainsaw.work.locks import holding, preparing, site, take_free
+from chainsaw.work.result import Quiet, Request, Result
+from chainsaw.work.service import interrupted
+
+
+class Watched(Steps):
+    """Steps of which each asks what can be locked by another command at that moment."""
+
+    def __init__(self, paths, names):
+        super().__init__("")
+        self.locks = [paths.instance_lock(name) for name in names]
+        self.free: list[str] = []
+
+    def step(self, name):
+        thread = threading.Thread(target=self._ask, args=(name,))
+        thread.start()
+        thread.join()
+        return super().step(name)
+
+    def _ask(self, step):
+        for lock in self.locks:
+            try:
+                with locked(lock, "another", wait=False, waiting=pytest.fail):
+                    self.free.append(f"{lock} before {step}")
+            except ChainsawError as error:
+                assert error.exit is Exit.LOCKED
+
+
+@pytest.fixture
+def blog(admin):
+    """An instance that is declared and has data, but was never applied."""
+    admin.declare("blog")
+    records.write_block(admin.paths, "blog", 589824)
+    files.write_atomic(f"{admin.paths.instance('blog')}/volumes/pages/index", b"walks")
+    admin.git("init", "-q", "-b", "main")
+    return admin
+
+
+def removed(account):
+    return remove(account, "blog", Request(("blog",)), Quiet())
+
+
+def purged(account):
+    return purge(account, "blog", Request(("blog",)), Quiet())
+
+
+def renamed(account):
+    with pytest.raises(ChainsawError):
+        renaming.rename(account, "blog", "club", Request(("blog",)), Quiet())
+
+
+VERBS = [(removed, ["blog"]), (purged, ["blog"]), (renamed, ["blog", "club"])]
+
+
+@pytest.mark.parametrize(("verb", "names"), VERBS)
+def test_nobody_gets_in_between_a_first_look_and_a_last_effect(blog, podman, verb, names):
+    steps = Watched(blog.paths, names)
+    verb(replace(blog.account, steps=steps))
+    assert steps.free == []
+    assert len(steps.done) > 1 or verb is removed
+
+
+def test_what_a_purge_deletes_is_not_brought_back_meanwhile(blog, podman):
+    """A rollback that comes while it is stopped waits until all is deleted, and then finds nothing."""
+    order: list[str] = []
+    thread = threading.Thread(target=lambda: order.append(came_back(blog.account)))
+
+    class Interrupting(Steps):
+        def step(self, name):
+            if name == "delete data":
+                thread.start()
+                order.append("stopped")
+            return super().step(name)
+
+    purge(replace(blog.account, steps=Interrupting("")), "blog", Request(("blog",)), Quiet())
+    order.append("purged")
+    thread.join()
+    assert order == ["stopped", "purged", "no-instance"]
+    assert not files.exists(blog.paths.instance("blog"))
+
+
+def came_back(account):
+    try:
+        rollback(account, "blog", None, Request(("blog",)), Quiet())
+    except ChainsawError as error:
+        return error.diagnostics[0].code
+    return "back"
+
+
+def test_a_rollback_looks_only_when_nobody_else_is_at_work_on_the_instance(blog):
+    with another_chainsaw(blog.paths.instance_lock("blog"), "chainsaw clone blog club"):
+        with pytest.raises(ChainsawError) as caught:
+            rollback(blog.account, "blog", None, Request(("blog",), wait=False), Quiet())
+        assert caught.value.exit is Exit.LOCKED
+        assert "chainsaw clone blog club (process " in str(caught.value)
+
+
+def test_whoever_only_looks_waits_for_nobody(blog, podman):
+    with (
+        another_chainsaw(blog.paths.instance_lock("blog"), "chainsaw clone blog club"),
+        another_chainsaw(blog.paths.site_lock, "chainsaw apply"),
+    ):
+        assert orphans(blog.account).data["orphans"] == []
+
+
+def test_locks_leave_no_litter(blog, podman):
+    with holding(blog.account, ("blog", "..", "../blog", ""), "chainsaw apply", Quiet()):
+        assert files.list_directory(blog.paths.locks) == ["instance.blog"]
+    purged(blog.account)
+    assert set(files.list_directory(blog.paths.locks)) <= {"preparing", "site"}
+
+
+def test_a_lock_whose_file_its_last_holder_deleted_is_taken_anew(tmp_path):
+    """Two that waited for the same holder never hold it together."""
+    path, inside, most = str(tmp_path / "locks/instance.blog"), [], []
+
+    def work():
+        for _ in range(50):
+            with locked(path, "", wait=True, waiting=lambda text: None, kept=False):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1
+    assert not Path(path).exists()
+
+
+def test_locks_are_taken_in_one_order(blog):
+    account, report = blog.account, Quiet()
+    with holding(account, ("blog", "club"), "", report), preparing(account, "", report), site(account, "", report):
+        assert len(held_paths()) == 4
+        with holding(account, ("blog",), "", report):
+            pass
+        with pytest.raises(AssertionError), holding(account, ("wiki",), "", report):
+            pass
+        with ExitStack() as locks, another_chainsaw(account.paths.instance_lock("docs"), ""):
+            assert take_free(locks, account, {"wiki", "docs"}, "", report) == {"docs"}
+    assert held_paths() == frozenset()
+
+
+# apply
+
+
+def plan_of(goldens, name, **changes):
+    """Return the plan of a golden site whose one instance is changed; nothing of it is on the disk."""
+    manifest = goldens[name].manifest
+    before = manifest.model_copy(update={"instances": dict(manifest.instances)})
+    for instance, item in changes.items():
+        before.instances[instance] = manifest.instances[instance].model_copy(update=item)
+    observed = Observed(manifest=before)
+    wanted = Wanted(manifest, {}, goldens[name].paths)
+    return Plan(manifest, goldens[name].tree, observed, make_plan(wanted, observed))
+
+
+def test_what_is_changed_is_told_from_what_is_not_as_it_should_be(goldens):
+    plan = plan_of(goldens, "directives", blog={"notes": "others"})
+    assert plan.changed == {"blog"}
+    assert plan.touched == {"blog", "club"}, "neither runs"
+    assert {action.owner for action in plan.without({"club"}).actions} == {"blog", None}
+
+
+def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(blog, monkeypatch):
+    paths, seen, told = blog.paths, [], Quiet()
+    goes = threading.Event()
+
+    class Store:
+        def obtain(self, needs):
+            seen.append(("obtain", held_paths()))
+
+    def in_session(account, request, report, work, given, locks, earlier):
+        seen.append(("session", held_paths()))
+        if earlier is None:
+            raise NotReadyError(frozenset({"blog"}), (), Store())
+        return Result({})
+
+    monkeypatch.setattr(applying, "_in_session", in_session)
+
+    def waiting(text):
+        told.note(text)
+        with locked(paths.site_lock, "", wait=False, waiting=pytest.fail):
+            goes.set()
+
+    class Waiting(Quiet):
+        def note(self, text):
+            thread = threading.Thread(target=waiting, args=(text,))
+            thread.start()
+            thread.join()
+
+    def hold():
+        with locked(paths.instance_lock("blog"), "chainsaw clone blog club", wait=True, waiting=pytest.fail):
+            ready.set()
+            goes.wait(10)
+
+    ready = threading.Event()
+    holder = threading.Thread(target=hold)
+    holder.start()
+    ready.wait(10)
+    applying.apply(blog.account, Request(), Waiting())
+    holder.join()
+    assert [text[:43] for text in told.told] == ["waiting for another chainsaw: chainsaw clone"[:43]]
+    first, second = (locks for what, locks in seen if what == "session")
+    assert first == {paths.site_lock}
+    assert second == {paths.site_lock, paths.instance_lock("blog")}
+
+
+# what was stopped
+
+
+class Manager:
+    """A user manager whose units are all up, and which remembers what it was told."""
+
+    told: list[tuple[str, tuple[str, ...]]]
+
+    def __init__(self):
+        self.told = []
+
+    def __call__(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def states(self, patterns):
+        return {name: "active" for name in patterns if name != "app@blog.db.service"}
+
+    def stop(self, names, timeout):
+        self.told.append(("stop", tuple(names)))
+
+    def start(self, starts, timeout, along=()):
+        self.told += [("start", tuple(name for name, _ in starts))] if starts else []
+        return {}
+
+
+@pytest.fixture
+def manager(monkeypatch) -> Manager:
+    found = Manager()
+    monkeypatch.setattr(interrupted, "UserManager", found)
+    return found
+
+
+@pytest.fixture
+def wordpress(admin, goldens):
+    """A WordPress that is applied."""
+    deployment = goldens["wordpress"].manifest.instances["blog"]
+    admin.arrange(deployment)
+    return deployment
+
+
+SOCKET, APP, TIMER = "app@blog.socket", "app@blog.service", "app@blog.cron.timer"
+
+
+def stop(admin, deployment, work: Callable[[], None]):
+    interrupted.while_stopped(admin.account, deployment, work, Quiet())
+
+
+def test_what_is_stopped_for_a_while_is_in_the_journal_before(admin, wordpress, manager):
+    def work():
+        assert operations.stopped(admin.paths) == {"blog": (TIMER, APP, SOCKET)}
+
+    stop(admin, wordpress, work)
+    assert operations.stopped(admin.paths) == {}
+    assert [verb for verb, _ in manager.told] == ["stop", "start", "start", "start"]
+    assert [names for verb, names in manager.told if verb == "start"] == [(SOCKET,), (APP,), (TIMER,)]
+
+
+def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpress, manager):
+    operations.write_journal(admin.paths, "begin", generation=1)
+    operations.write_stopped(admin.paths, "blog", [TIMER, APP, SOCKET])
+    assert operations.is_unfinished(admin.paths), "another matter"
+    report = Quiet()
+    with holding(admin.account, ("club",), "chainsaw stop club", report):
+        pass
+    assert [names for _, names in manager.told] == [(SOCKET,), (APP,), (TIMER,)]
+    assert report.told == ["blog was stopped by a command that was cut off, and is started again"]
+    assert operations.stopped(admin.paths) == {}
+
+
+def test_what_another_command_works_on_is_not_started(admin, wordpress, manager):
+    operations.write_stopped(admin.paths, "blog", [APP])
+    lock = admin.paths.instance_lock("blog")
+    with another_chainsaw(lock, "chainsaw clone blog club"), holding(admin.account, ("club",), "", Quiet()):
+        pass
+    assert manager.told == []
+    assert operations.stopped(admin.paths) == {"blog": (APP,)}
+
+
+def test_what_is_to_be_stopped_by_now_is_not_started(admin, wordpress, manager):
+    operations.write_stopped(admin.paths, "blog", [APP])
+    admin.arrange(wordpress.model_copy(update={"serving": "stopped"}))
+    with holding(admin.account, (), "", Quiet()):
+        pass
+    assert manager.told == []
+    assert operations.stopped(admin.paths) == {}
+
+
+def test_what_is_begun_stays_while_a_command_works_on_the_instance(admin, podman):
+    copied = f"{admin.paths.public}/blog/content.partial"
+    files.write_atomic(f"{copied}/picture", b"sea")
+    with another_chainsaw(admin.paths.instance_lock("blog"), "chainsaw clone shop blog"):
+        prune(admin.account, Quiet())
+    assert files.exists(copied)
+    prune(admin.account, Quiet())
+    assert not files.exists(copied)
