@@ -62,7 +62,7 @@ def _taken_away(account: Account, name: str, request: Request, report: Reporter,
 
 def _finish(session: Session) -> Result:
     """Bring the current generation to its end: what it no longer has may still run when an attempt was cut off."""
-    instances = former_instances(session.user.paths)
+    instances = former_instances(session.account.paths)
     return settle(session, dict(instances), instances)
 
 
