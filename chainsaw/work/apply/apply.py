@@ -23,9 +23,8 @@ from chainsaw.model.names import FRONT
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.work.apply.instances import former_instances, select
-from chainsaw.work.apply.obstacles import refuse
 from chainsaw.work.apply.phases import Failures, carry_out, hint_of
-from chainsaw.work.apply.planned import NotReadyError, Plan
+from chainsaw.work.apply.planned import NotReadyError, Plan, refuse
 from chainsaw.work.apply.record import Outcome, record, record_inputs
 from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.apply.unchanged import inputs_digest

@@ -12,17 +12,18 @@ from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.probe import probe
+from chainsaw.host.quadlet import check_quadlets
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
 from chainsaw.model.artifact import Artifact, Tree, as_tree
 from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET
 from chainsaw.plan.state import FRONT_SERVICE
-from chainsaw.work.apply.validate import validate_generation
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.installed import store_recipe
@@ -126,7 +127,7 @@ class Worker:
         self.manifest = self.manifest.model_copy(update={"number": action.number})
         generations.write_generation(self.account.paths, self.manifest, self.tree)
         try:
-            validate_generation(self.account.paths, self.manifest, self.podman, self.manager)
+            _validate(self.account.paths, self.manifest, self.podman, self.manager)
         except BaseException:
             generations.discard_generation(self.account.paths, action.number)
             raise
@@ -181,3 +182,39 @@ class Worker:
 
 def _is_serving(process: int) -> bool:
     return (files.read_text(f"/proc/{process}/cmdline") or "").rstrip("\0 ") == WORKER
+
+
+def _validate(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:
+    """Raise ChainsawError when the generator or nginx does not take a generation."""
+    check_quadlets(f"{paths.generations}/{manifest.number}/quadlets")
+    _validate_front(paths, manifest, podman, manager)
+
+
+def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:
+    """Let nginx of the front's image read the files and open all they name."""
+    front = manifest.front
+    assert front is not None
+    assert front.block is not None
+    prefix = f"/srv/conf/{manifest.number}/nginx/"
+    argv = ["nginx", "-t", "-q", "-p", prefix, "-c", "nginx.conf", "-g", "pid /tmp/test.pid;"]
+    running = manager.states(["chainsaw-front.service"]).get("chainsaw-front.service") == "active"
+    reference = front.images[0].reference
+    if running and f"Image={reference}\n" in (
+        files.read_text(f"{paths.current}/quadlets/chainsaw-front.container") or ""
+    ):
+        outcome = podman.exec("chainsaw-front", argv, env={"NGINX": ""})
+    else:
+        places = {"conf": paths.generations, "certificates": paths.certificates, "sockets": paths.sockets}
+        places |= {"static": paths.static, "public": paths.public}
+        mounts = [f"{source}:/srv/{name}:ro" for name, source in places.items()]
+        options = [
+            "--cap-add=CHOWN",
+            "--cap-add=SETUID",
+            "--cap-add=SETGID",
+            "--sysctl=net.ipv4.ip_unprivileged_port_start=0",
+        ]
+        outcome = podman.run_once(reference, argv, mounts=mounts, block=front.block, options=options)
+    if outcome.code:
+        raise ChainsawError(
+            Diagnostic("nginx", f"nginx does not take these files:\n{outcome.complaint}", paths.generations)
+        )
