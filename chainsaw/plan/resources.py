@@ -205,9 +205,12 @@ def _published(subject: Subject) -> Iterator[Resource]:
 
 
 def certificates_of(host: str, paths: Paths, removed_by: RemovedBy = "purge") -> Iterator[Resource]:
-    """Yield the certificate of a host, and the record of its validity."""
-    yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}", renamed="stays")
+    """Yield the record of the validity of a host's certificate, and then the certificate.
+
+    In this order, because apply reads the record: one without a certificate would keep it from issuing a new one.
+    """
     yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json", renamed="stays")
+    yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}", renamed="stays")
 
 
 def _used(subject: Subject) -> Iterator[Resource]:
