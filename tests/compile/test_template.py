@@ -24,8 +24,7 @@ def problem(text, **context):
 def test_an_undefined_name_is_told_with_its_line():
     found = problem("first\n{{ titel }}\n")
     assert found.render() == (
-        "page.j2:2:1: 'titel' is undefined; chainsaw recipe guide, chapter 6, lists all names\n"
-        "  {{ titel }}\n  ^"
+        "page.j2:2:1: 'titel' is undefined; chainsaw recipe guide, chapter 6, lists all names\n  {{ titel }}\n  ^"
     )
 
 
