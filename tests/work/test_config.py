@@ -89,7 +89,7 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "key": "recipe",
         "value": "wordpress",
         "origin": "instances/blog.yaml:2",
-        "help": "The recipe's name, with its source where two have it: club/wiki.",
+        "help": "The recipe's name, with its source if two sources have it: club/wiki.",
         "kind": "",
         "documentation": "",
     }
@@ -239,7 +239,7 @@ def test_a_site_without_a_file_gets_one(admin):
         ("blog", "memory.dbb", "1M", "unknown-component", "did you mean db?"),
         ("blog", "title", "two\nlines", "setting-value", "one line"),
         ("blog", "admin", "kim@example.org", "model-type", "should be a mapping"),
-        ("blog", "route.x", "y", "no-key", "no mapping"),
+        ("blog", "route.x", "y", "no-key", "not a mapping"),
         (None, "ports.http", "99999", "less-than-equal", "less than or equal to 65535"),
         (None, "ports.http", "http", "int-type", "should be a whole number"),
         (None, "timezone", "Vienna", "value-error", "a time zone is written"),

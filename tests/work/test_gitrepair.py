@@ -160,7 +160,7 @@ def test_what_was_damaged_is_kept_as_it_was(admin, tree):
     before = contents(admin.own / ".git")
     (said,) = gitrepair.repair(tree)
     (kept,) = admin.own.glob(".git.broken-*")
-    assert said.endswith(f"is kept in {kept}")
+    assert said.endswith(f"is in {kept}")
     assert re.fullmatch(r"\.git\.broken-\d{8}-\d{6}", kept.name)
     assert contents(kept) == before
 
@@ -260,13 +260,13 @@ def test_locks_from_before_the_boot_are_removed(admin, tree):
     assert [name for name in LOCKS if (admin.own / ".git" / name).exists()] == []
 
 
-def test_a_lock_is_somebodys_for_a_while_and_as_long_as_a_git_is_at_work(admin, tree, monkeypatch):
+def test_a_lock_is_somebodys_for_a_while_and_as_long_as_a_git_is_running(admin, tree, monkeypatch):
     lock = admin.write(".git/index.lock", "")
     assert gitrepair.release_locks(tree) == []
     later = time.time() - 60
     os.utime(lock, (later, later))
     monkeypatch.setattr(gitrepair, "_booted_at", lambda: 0.0)
     with monkeypatch.context() as inside:
-        inside.setattr(gitrepair, "_git_is_at_work", lambda path: True)
+        inside.setattr(gitrepair, "_git_is_running", lambda path: True)
         assert gitrepair.release_locks(tree) == []
     assert gitrepair.release_locks(tree) == [f"removed {lock}, a stale lock of git"]
