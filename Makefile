@@ -11,7 +11,7 @@ WORKERS = 3
 help:
 	@echo 'make demo      show WordPress go live, in a Debian 13 machine that is built for it'
 	@echo 'make test      run all tests, with that machine; PYTEST="tests/test_x.py -k name" selects'
-	@echo 'make machine   bring the machine up with chainsaw installed; see tests/machine --help'
+	@echo 'make machine   start the machine with chainsaw installed; see tests/machine --help'
 	@echo 'make deb       build the Debian package into dist/'
 	@echo 'make clean     remove what was built in the checkout'
 	@echo 'Run demo, test and machine as root. The cache is $(CACHE).'

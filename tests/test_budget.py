@@ -54,7 +54,7 @@ def test_a_function_stays_below_its_budget(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_what_is_public_has_a_docstring(path):
+def test_public_names_have_a_docstring(path):
     module = ast.parse(path.read_text(), str(path))
     assert ast.get_docstring(module)
     for node in public(module.body):
@@ -62,7 +62,7 @@ def test_what_is_public_has_a_docstring(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_every_function_says_what_it_returns(path):
+def test_every_function_has_a_return_annotation(path):
     for node in definitions(path):
         if not isinstance(node, ast.ClassDef):
             assert node.returns is not None, node.name
@@ -76,7 +76,7 @@ def test_an_exception_for_a_linter_has_a_code_and_a_reason(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_nothing_is_left_for_later(path):
+def test_there_are_no_todo_comments(path):
     assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", path.read_text())
 
 
@@ -90,7 +90,7 @@ def models():
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
-def test_what_is_read_from_a_file_is_frozen_closed_strict_and_explained(model: type[BaseModel]):
+def test_models_of_files_are_frozen_strict_closed_and_described(model: type[BaseModel]):
     assert model.model_config["frozen"]
     assert model.model_config["strict"]
     assert model.model_config["extra"] == "forbid"

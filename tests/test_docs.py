@@ -28,7 +28,7 @@ def test_the_exit_codes_are_those_of_the_code_and_of_the_help():
         ), code
 
 
-def test_every_command_that_it_shows_is_there():
+def test_every_command_in_the_readme_exists():
     shown = set(re.findall(r"(?:\$ |`|sudo |: )(?:sudo )?chainsaw ([a-z]+)", README))
     assert shown
     assert shown <= set(VERBS)
@@ -43,11 +43,11 @@ def test_the_table_of_functions_names_the_verbs_that_the_help_lists_there():
         assert shown - {"apply"} <= {verb.name for verb in FUNCTIONS[name]}, name
 
 
-def test_the_examples_are_there():
+def test_the_readme_has_both_examples():
     assert [file for file, _ in EXAMPLES] == ["instances/blog.yaml", "site.yaml"]
 
 
-def test_the_examples_are_taken_together():
+def test_the_examples_are_valid_together():
     files = dict(EXAMPLES)
     intent = load_intent(("site.yaml", files.pop("site.yaml")), files, Catalog())
     assert list(intent.instances) == ["blog"]
@@ -59,7 +59,7 @@ def test_every_key_of_the_site_is_in_the_example_or_has_one_value_only(key):
     assert re.search(rf"^{key}:", text, re.MULTILINE) or key == "tls"
 
 
-def test_the_error_that_it_shows_is_the_error_that_comes():
+def test_the_error_in_the_readme_is_the_real_one():
     shown = re.search(r"    error: (instances/blog\.yaml:(\d+):.*?\n    +hint: .*?\n)", README, re.DOTALL)
     assert shown
     lines = [line.removeprefix("    ") for line in shown[1].splitlines()]

@@ -55,7 +55,7 @@ def within(path):
     return path[3:] if path[:1] == ("variants",) and len(path) > 3 else path
 
 
-def test_there_is_something_to_look_at():
+def test_the_guide_has_examples_and_commands():
     assert len(IN_YAML) > 8
     assert len(COMMANDS) > 4
 
@@ -99,7 +99,7 @@ def test_every_key_that_it_mentions_is_a_key():
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_of_an_example_is_taken_by_the_parser(line, tmp_path, monkeypatch):
+def test_every_command_of_an_example_is_accepted_by_the_parser(line, tmp_path, monkeypatch):
     (tmp_path / "radicale").mkdir()
     monkeypatch.chdir(tmp_path)
     parse(shlex.split(re.split("[>|]", line)[0])[1:])
@@ -115,7 +115,7 @@ def parse(words):
     command.make_context(word, words)
 
 
-def test_every_command_that_it_mentions_is_there():
+def test_every_command_in_the_guide_exists():
     mentioned = [re.split("[>|]", text)[0].split()[1:] for text in INLINE if text.startswith("chainsaw ")]
     assert mentioned
     for words in mentioned:
@@ -125,7 +125,7 @@ def test_every_command_that_it_mentions_is_there():
             assert command is not None
 
 
-def test_the_levels_are_those_that_are_tried():
+def test_the_levels_are_those_of_the_test():
     assert {int(number): meaning for number, meaning in table("level")} == LEVELS
 
 
@@ -135,7 +135,7 @@ def test_every_base_is_a_shared_image():
     assert set(bases) <= set(shared_files().images)
 
 
-def test_every_building_block_is_reached_where_it_says():
+def test_the_socket_of_every_building_block_is_right():
     parts = shared_parts()
     for line, component, how in table("line"):
         key, name = line.strip("`").split(": ")
@@ -146,7 +146,7 @@ def test_every_building_block_is_reached_where_it_says():
             assert any(socket in content.decode() for content in parts[name].values()), socket
 
 
-def test_every_name_for_templates_is_known_to_them():
+def test_every_listed_name_exists_in_templates():
     bundle = read_recipe(str(ROOT / "recipes/radicale"), "radicale")
     file = load_instance("instances/dav.yaml", "recipe: radicale\nroute: https://dav.localhost/\n")
     context = Job(file, bundle, Site(), None, Host(Paths.of("/home/admin", {})), shared_files()).context
@@ -169,14 +169,14 @@ def test_the_skeletons_are_those_that_are_shipped():
     assert sorted(re.findall("`([a-z]+)`", shown)) == files.list_directory(shipped("quadlets/skeletons"))
 
 
-def test_the_header_fields_that_it_promises_are_set():
+def test_the_listed_header_fields_are_set():
     (shown,) = re.findall(r"behind a proxy: (.*?)\. With", PROSE)
     template = shared_files().templates["nginx/http.conf.j2"]
     for field in re.findall("`([A-Za-z-]+)`", shown):
         assert f"proxy_set_header {field} " in template, field
 
 
-def test_every_recipe_that_it_points_at_is_there():
+def test_every_recipe_in_the_guide_exists():
     mentioned = set(re.findall(r"`recipes/([a-z]+)", GUIDE))
     assert mentioned
     for name in mentioned:

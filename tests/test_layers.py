@@ -116,7 +116,7 @@ def own_modules(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_a_module_imports_only_what_stands_to_its_left(path):
+def test_a_module_imports_only_from_lower_layers(path):
     allowed = MAY_IMPORT[package(path)]
     packages = {name for name in own_modules(path) if name in MAY_IMPORT and name != "errors"}
     beyond = {
@@ -149,14 +149,14 @@ def test_every_room_of_work_has_its_place():
     assert rooms == {*ROOMS, "__init__"}
 
 
-def test_every_package_has_its_place():
+def test_every_package_has_a_layer():
     assert {package(path) for path in MODULES} == set(MAY_IMPORT)
 
 
 @pytest.mark.parametrize(
     "path", [path for path in MODULES if package(path) in PURE], ids=lambda path: str(path.relative_to(ROOT))
 )
-def test_the_pure_side_has_no_effects(path):
+def test_the_pure_core_has_no_effects(path):
     outside = {name for name in imports(path) if name in EFFECTS or name.split(".")[0] in EFFECTS}
     assert not outside
     for node in ast.walk(tree_of(path)):
@@ -170,7 +170,7 @@ def test_the_pure_side_has_no_effects(path):
 
 
 @pytest.mark.parametrize("library", DOORS)
-def test_there_is_one_door_to_each_effect(library):
+def test_each_effect_library_is_imported_in_one_place(library):
     users = [
         str(path.relative_to(ROOT / "chainsaw"))
         for path in MODULES
@@ -205,7 +205,7 @@ def test_only_the_command_line_ends_the_process(path):
                 assert ast.unparse(node.func) not in ("sys.exit", "exit", "quit", "os._exit"), f"line {node.lineno}"
 
 
-def test_there_are_no_modules_for_what_has_no_name():
+def test_there_are_no_modules_called_utils_or_helpers():
     assert not {path.stem for path in MODULES} & {"utils", "util", "helpers", "common", "manager", "core", "misc"}
 
 

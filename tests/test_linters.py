@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
     "command",
     ["ruff check --no-fix --quiet .", "ruff format --check --quiet .", "mypy --no-error-summary"],
 )
-def test_a_linter_has_nothing_to_say(command):
+def test_a_linter_reports_nothing(command):
     done = subprocess.run(
         [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False
     )

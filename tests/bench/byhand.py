@@ -1,4 +1,4 @@
-"""The peers of an instance: its very containers, with volumes of their own, behind an nginx with a published port."""
+"""The peer of an instance: the same containers, with other volumes, behind an nginx with a published port."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Peers:
         return replace(mount, source=target)
 
     def _routes(self, name: str) -> None:
-        # The path is resolved once: what current means may change meanwhile.
+        # The path is resolved once, because the link `current` may change meanwhile.
         source, target = (STATE / "generations/current").resolve() / "nginx", self.home / "conf/current/nginx"
         for path in sorted(source.rglob("*")):
             new = target / re.sub(rf"\b{TEMPLATE}\b", name, str(path.relative_to(source)))

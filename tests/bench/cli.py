@@ -48,7 +48,7 @@ class Compose:
 
 
 def _row(what: str, ours: Sequence[Spent], peers: Sequence[Spent], target: str) -> Row:
-    """Return a row with the time of a processor beside that by the clock."""
+    """Return a row with CPU time and wall-clock time."""
     walls = [[spent.wall for spent in side] for side in (ours, peers)]
     busy = [f", CPU {median(spent.processor for spent in side):.2f} s" for side in (ours, peers)]
     return Row(what, seconds(walls[0]) + busy[0], seconds(walls[1]) + busy[1], ratio(*walls), target)
@@ -79,7 +79,7 @@ def rows() -> list[Row]:
 
 
 def _looks(size: int, presses: int, peer: Compose, repetitions: int) -> list[Row]:
-    """Measure the commands that only look, when so many instances are there."""
+    """Measure the commands that only show something, with many instances."""
     found = []
     for words, other in (
         (("list",), (*peer.words, "ps")),

@@ -31,7 +31,7 @@ OF_HEALTH = {"--health-cmd", "--health-interval", "--health-timeout"}
 
 
 def service(one: Container) -> dict[str, Any]:
-    """Return a container as a service; nobody asks for its health."""
+    """Return a container as a service, without a health check."""
     made: dict[str, Any] = {"image": one.image, "container_name": one.name, "pull_policy": "never"}
     for option, value in one.options:
         if option in LISTS:

@@ -1,4 +1,4 @@
-"""Requests that fail, over a new connection each, while instances come, change and go, and while WordPress restarts."""
+"""Failed requests while instances are added, changed and removed, and while WordPress restarts."""
 
 from __future__ import annotations
 

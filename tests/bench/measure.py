@@ -22,14 +22,14 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Spent:
-    """What a process took: seconds by the clock, and seconds of a processor for it and all it waited for."""
+    """What a process took: wall-clock seconds, and CPU seconds of it and of its children."""
 
     wall: float
     processor: float
 
 
 def say(message: str) -> None:
-    """Tell whoever waits."""
+    """Print a progress message."""
     print(f"bench: {message}", file=sys.stderr, flush=True)
 
 
@@ -56,12 +56,12 @@ def do(*argv: Argument, text: str | None = None) -> str:
 
 
 def attempt(*argv: Argument) -> bool:
-    """Run a command, say nothing of it, and return whether it succeeded."""
+    """Run a command without output, and return whether it succeeded."""
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
 def alternate(repetitions: int, *subjects: Callable[[int], Value]) -> list[list[Value]]:
-    """Run subjects in turns, each round in the opposite order of the one before; return what each of them gave."""
+    """Run subjects in turns, each round in the reverse order of the one before; return the results of each."""
     given: list[list[Value]] = [[] for _ in subjects]
     for number in range(repetitions):
         order = range(len(subjects)) if number % 2 == 0 else reversed(range(len(subjects)))
@@ -71,7 +71,7 @@ def alternate(repetitions: int, *subjects: Callable[[int], Value]) -> list[list[
 
 
 def wait_until(happened: Callable[[], bool], what: str, patience: float = 120, pause: float = 0.02) -> None:
-    """Wait for something, and fail when patience ends."""
+    """Wait for something, and fail after a time limit."""
     until = time.monotonic() + patience
     while not happened():
         if time.monotonic() > until:

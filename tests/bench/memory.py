@@ -43,7 +43,7 @@ def _pss(*units: str) -> dict[str, float]:
 
 
 def _usual() -> None:
-    """Bring up Apache with WordPress, and MariaDB, both as their packages configure them, and install the site."""
+    """Start Apache with WordPress, and MariaDB, both as their packages configure them, and install the site."""
     for name in ("web", "db"):
         say(f"building the usual {name} …")
         do("podman", "build", "--quiet", "--tag", f"localhost/bench/usual-{name}", HERE / "usual" / name)

@@ -1,4 +1,4 @@
-"""What a benchmark says, and the table it is printed in."""
+"""The results of a benchmark, and the table in which they are printed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Row:
 
 
 def seconds(values: Sequence[float]) -> str:
-    """Return the median of some times and between what they lay."""
+    """Return the median of some times, with the smallest and the largest."""
     return spread(values, "s", 3 if median(values) < 1 else 2)
 
 
 def spread(values: Sequence[float], unit: str, digits: int) -> str:
-    """Return the median of some values and between what they lay."""
+    """Return the median of some values, with the smallest and the largest."""
     low, middle, high = (f"{value:,.{digits}f}" for value in (min(values), median(values), max(values)))
     return f"{middle} {unit} ({low} to {high})" if len(values) > 1 else f"{middle} {unit}"
 

@@ -35,12 +35,12 @@ def retract(name: str) -> None:
 
 
 def apply(*names: str) -> None:
-    """Bring the host to what is declared."""
+    """Apply the declared state to the host."""
     do("chainsaw", "apply", *names)
 
 
 def settle(what: str, *names: str) -> None:
-    """Apply, and say how long it took."""
+    """Apply, and return how long it took."""
     began = time.monotonic()
     say(f"{what} …")
     apply(*names)

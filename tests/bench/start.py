@@ -1,4 +1,4 @@
-"""From nothing, and from a stop, to the first page."""
+"""The time to the first page: of a new WordPress, and after a restart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Started:
 
 
 def _race(work: Callable[[], object], name: str, port: int) -> Started:
-    """Begin work, ask for the page meanwhile, and return when each was done."""
+    """Start a command, request the page meanwhile, and return when each was done."""
     with ThreadPoolExecutor(1) as pool:
         began = time.perf_counter()
         page = pool.submit(first_page, site.host(name), site.TITLE, port)

@@ -1,4 +1,4 @@
-"""Every line of doctor in each of its states, with what it says and what it tells to type."""
+"""Every check of doctor in each of its states, with its finding and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ DAY = 86400.0
 NOW = 1_800_000_000.0
 
 
-def judged(check, state, *words, hint=""):
-    """Assert a verdict, words of what was found, and what the hint begins with."""
+def assert_check(check, state, *words, hint=""):
+    """Assert the state of a check, words of its finding, and the beginning of its hint."""
     assert check.state == state, check
     for word in words:
         assert word in check.found, check
     assert check.hint.startswith(hint), check
-    assert bool(check.hint) <= (state != "ok"), "what is ok needs no mending"
+    assert bool(check.hint) <= (state != "ok"), "a check that is ok has no fix"
 
 
 # What setup prepares
@@ -53,13 +53,13 @@ def judged(check, state, *words, hint=""):
     ],
 )
 def test_lingering(lingers, state, word, hint):
-    judged(host_checks.lingering("admin", lingers), state, word, hint=hint)
+    assert_check(host_checks.lingering("admin", lingers), state, word, hint=hint)
 
 
 def test_the_user_manager():
-    judged(host_checks.user_manager(None), "ok", "answers")
+    assert_check(host_checks.user_manager(None), "ok", "answers")
     problem = Diagnostic("no-user-manager", "it does not answer: gone", hint="log in")
-    judged(host_checks.user_manager(problem), "fail", "it does not answer: gone", hint="log in")
+    assert_check(host_checks.user_manager(problem), "fail", "it does not answer: gone", hint="log in")
 
 
 WIDE = f"admin:100000:65536\nadmin:{8 * SIZE}:{64 * SIZE}\n"
@@ -93,7 +93,7 @@ WIDE = f"admin:100000:65536\nadmin:{8 * SIZE}:{64 * SIZE}\n"
 )
 def test_subordinate_ids(subuid, recorded, state, word, hint):
     texts = {"/etc/subuid": subuid, "/etc/subgid": None if subuid is None else subuid}
-    judged(host_checks.subordinate_ids("admin", 1000, texts, recorded), state, word, hint=hint)
+    assert_check(host_checks.subordinate_ids("admin", 1000, texts, recorded), state, word, hint=hint)
 
 
 FUSE = '[storage]\ndriver = "overlay"\n[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"\n'
@@ -123,12 +123,12 @@ OVERLAY = frozenset({"overlay"})
     ],
 )
 def test_the_storage_driver(chosen, store, state, word, hint):
-    judged(host_checks.storage_driver(chosen, store, True, "admin"), state, word, hint=hint)
+    assert_check(host_checks.storage_driver(chosen, store, True, "admin"), state, word, hint=hint)
 
 
 def test_a_storage_driver_that_is_not_installed():
     found = host_checks.storage_driver(FUSE, ImageStore(OVERLAY, "true"), False, "admin")
-    judged(
+    assert_check(
         found,
         "fail",
         "/usr/bin/fuse-overlayfs is configured, but not installed",
@@ -161,7 +161,7 @@ ON_DISK = JournalStore(True, False, 16_000_000)
     ],
 )
 def test_the_journal(files, store, state, word, hint):
-    judged(host_checks.journal(files, store), state, word, hint=hint)
+    assert_check(host_checks.journal(files, store), state, word, hint=hint)
 
 
 KEY = "net.ipv4.ip_unprivileged_port_start"
@@ -181,7 +181,7 @@ KEY = "net.ipv4.ip_unprivileged_port_start"
 )
 def test_low_ports(ports, lowest, files, state, word):
     hint = {"ok": "", "unknown": "sysctl"}.get(state, "sudo chainsaw setup")
-    judged(host_checks.low_ports(ports, lowest, files), state, word, hint=hint)
+    assert_check(host_checks.low_ports(ports, lowest, files), state, word, hint=hint)
 
 
 @pytest.mark.parametrize(
@@ -203,36 +203,40 @@ def test_low_ports(ports, lowest, files, state, word):
     ],
 )
 def test_limits(delegated, kernel, in_container, state, word, hint):
-    judged(host_checks.controllers(delegated, kernel, in_container), state, word, hint=hint)
+    assert_check(host_checks.controllers(delegated, kernel, in_container), state, word, hint=hint)
 
 
 def test_versions():
-    judged(host_checks.version("Podman", (5, 4), (5, 4), "upgrade", "look"), "ok", "5.4")
+    assert_check(host_checks.version("Podman", (5, 4), (5, 4), "upgrade", "look"), "ok", "5.4")
     old = host_checks.version("nginx", (1, 22, 1), (1, 25, 1), "upgrade", "look")
-    judged(old, "fail", "1.22.1 is older than 1.25.1", hint="upgrade")
+    assert_check(old, "fail", "1.22.1 is older than 1.25.1", hint="upgrade")
     unknown = host_checks.version("systemd", None, (254,), "upgrade", "look")
-    judged(unknown, "unknown", "254 or later is needed", hint="look")
+    assert_check(unknown, "unknown", "254 or later is needed", hint="look")
 
 
 def test_git():
-    judged(host_checks.git(True), "ok", "installed")
-    judged(host_checks.git(False), "warn", "the history has only the last generations", hint="sudo apt install git")
+    assert_check(host_checks.git(True), "ok", "installed")
+    assert_check(
+        host_checks.git(False), "warn", "the history has only the last generations", hint="sudo apt install git"
+    )
 
 
 def test_names_of_ids():
     both = {"front": "chainsaw-front-root", "blog": "chainsaw-blog-root"}
-    judged(host_checks.names_of_ids(IdNames(both), "admin"), "ok", "names for the ids of blog, front")
-    judged(host_checks.names_of_ids(IdNames({}), "admin"), "ok", "no instance has ids yet")
-    judged(host_checks.names_of_ids(None, "admin"), "unknown", "the ids cannot be read", hint="getent passwd")
+    assert_check(host_checks.names_of_ids(IdNames(both), "admin"), "ok", "names for the ids of blog, front")
+    assert_check(host_checks.names_of_ids(IdNames({}), "admin"), "ok", "no instance has ids yet")
+    assert_check(host_checks.names_of_ids(None, "admin"), "unknown", "the ids cannot be read", hint="getent passwd")
     missing = IdNames({**both, "blog": None})
-    judged(
+    assert_check(
         host_checks.names_of_ids(missing, "admin"),
         "warn",
         "show numbers for the ids of blog",
         hint="sudo chainsaw setup",
     )
     without = replace(missing, by_systemd=False)
-    judged(host_checks.names_of_ids(without, "admin"), "warn", "libnss-systemd", hint="sudo apt install libnss-systemd")
+    assert_check(
+        host_checks.names_of_ids(without, "admin"), "warn", "libnss-systemd", hint="sudo apt install libnss-systemd"
+    )
 
 
 # What is scarce
@@ -250,7 +254,7 @@ def test_names_of_ids():
     ],
 )
 def test_the_clock(seen, state, word, hint):
-    judged(resources.clock(seen), state, word, hint=hint)
+    assert_check(resources.clock(seen), state, word, hint=hint)
 
 
 ROOMY = Space(("data", "images"), "/", 100_000_000_000, 40_000_000_000, 1_000_000, 900_000)
@@ -269,7 +273,7 @@ ROOMY = Space(("data", "images"), "/", 100_000_000_000, 40_000_000_000, 1_000_00
 )
 def test_the_disk(changes, state, word):
     check = resources.space(replace(ROOMY, **changes))
-    judged(check, state, word, hint="" if state == "ok" else "podman image prune")
+    assert_check(check, state, word, hint="" if state == "ok" else "podman image prune")
     assert check.name == "disk of data and images"
 
 
@@ -284,89 +288,89 @@ def memory(total=4, available=2, swap=2, free=1.0, pressure=CALM, limits=None):
 
 
 def test_memory():
-    judged(memory()["memory"], "ok", "2.0 GB of 4.1 GB available")
-    judged(memory(available=0.3)["memory"], "warn", "of 4.1 GB available", hint="chainsaw list")
-    judged(memory(available=0.1)["memory"], "fail", "of 4.1 GB available", hint="chainsaw list")
+    assert_check(memory()["memory"], "ok", "2.0 GB of 4.1 GB available")
+    assert_check(memory(available=0.3)["memory"], "warn", "of 4.1 GB available", hint="chainsaw list")
+    assert_check(memory(available=0.1)["memory"], "fail", "of 4.1 GB available", hint="chainsaw list")
     (unknown, pressure) = resources.memory(None, None, {})
-    judged(unknown, "unknown", "/proc/meminfo cannot be read", hint="free -h")
-    judged(pressure, "unknown", "the kernel does not measure it", hint="boot with")
-    judged(next(resources.memory("MemTotal: 4 kB", CALM, {})), "unknown", "does not report how much is available")
+    assert_check(unknown, "unknown", "/proc/meminfo cannot be read", hint="free -h")
+    assert_check(pressure, "unknown", "the kernel does not measure it", hint="boot with")
+    assert_check(next(resources.memory("MemTotal: 4 kB", CALM, {})), "unknown", "does not report how much is available")
 
 
 def test_swap():
-    judged(memory()["swap"], "ok", "1.0 GB of 2.0 GB free")
-    judged(memory(swap=0, free=0)["swap"], "ok", "none")
-    judged(memory(free=0.1)["swap"], "warn", "102 MB of 2.0 GB free", hint="chainsaw list")
+    assert_check(memory()["swap"], "ok", "1.0 GB of 2.0 GB free")
+    assert_check(memory(swap=0, free=0)["swap"], "ok", "none")
+    assert_check(memory(free=0.1)["swap"], "warn", "102 MB of 2.0 GB free", hint="chainsaw list")
 
 
-def test_what_instances_may_take_together():
-    judged(
+def test_the_memory_limits_of_all_instances_together():
+    assert_check(
         memory(limits={"a": 2**30, "b": 2**30})["memory limits"], "ok", "2.1 GB for all instances together, of 6.1 GB"
     )
-    judged(memory(limits={"a": 2**33})["memory limits"], "warn", "the kernel kills a process", hint="more swap")
-    judged(memory(limits={"a": None, "b": 1})["memory limits"], "warn", "none for a", hint="memory: in the file")
+    assert_check(memory(limits={"a": 2**33})["memory limits"], "warn", "the kernel kills a process", hint="more swap")
+    assert_check(memory(limits={"a": None, "b": 1})["memory limits"], "warn", "none for a", hint="memory: in the file")
     unread = {check.name: check for check in resources.memory(MEMINFO.format(4, 2, 2, 1), CALM, None)}
-    judged(unread["memory limits"], "unknown", "the limits cannot be read", hint="systemd-cgtop")
+    assert_check(unread["memory limits"], "unknown", "the limits cannot be read", hint="systemd-cgtop")
 
 
 def test_memory_pressure():
-    judged(memory()["memory pressure"], "ok", "0 % of the last minute some process waited")
+    assert_check(memory()["memory pressure"], "ok", "0 % of the last minute some process waited")
     waiting = CALM.replace("avg60=0.40", "avg60=31.00")
-    judged(memory(pressure=waiting)["memory pressure"], "warn", "31 % of the last minute", hint="chainsaw list")
+    assert_check(memory(pressure=waiting)["memory pressure"], "warn", "31 % of the last minute", hint="chainsaw list")
     stalled = waiting.replace("avg60=0.10", "avg60=12.00")
-    judged(memory(pressure=stalled)["memory pressure"], "fail", "in 12 % all of them", hint="chainsaw list")
-    judged(memory(pressure=None)["memory pressure"], "unknown", "does not measure it", hint="boot with")
-    judged(memory(pressure="nonsense")["memory pressure"], "unknown", "unknown format")
+    assert_check(memory(pressure=stalled)["memory pressure"], "fail", "in 12 % all of them", hint="chainsaw list")
+    assert_check(memory(pressure=None)["memory pressure"], "unknown", "does not measure it", hint="boot with")
+    assert_check(memory(pressure="nonsense")["memory pressure"], "unknown", "unknown format")
 
 
 # What is applied
 
 
 def test_the_generation():
-    judged(site_checks.generation(7, None, "", []), "ok", "7 is current")
-    judged(site_checks.generation(0, None, "", []), "ok", "nothing is applied yet")
-    judged(
+    assert_check(site_checks.generation(7, None, "", []), "ok", "7 is current")
+    assert_check(site_checks.generation(0, None, "", []), "ok", "nothing is applied yet")
+    assert_check(
         site_checks.generation(0, None, "", ["blog"]),
         "warn",
         "nothing is applied yet; declared: blog",
         hint="chainsaw apply",
     )
     problem = Diagnostic("bad-manifest", "not a manifest", "/m.json", hint="restore it")
-    judged(
+    assert_check(
         site_checks.generation(7, problem, "", []),
         "fail",
         "7 cannot be read: /m.json: not a manifest",
         hint="restore it",
     )
-    judged(site_checks.generation(7, problem, "ln -sfn 6 x", []), "fail", "7 cannot be read", hint="ln -sfn 6 x")
+    assert_check(site_checks.generation(7, problem, "ln -sfn 6 x", []), "fail", "7 cannot be read", hint="ln -sfn 6 x")
 
 
-def test_what_a_crash_left():
+def test_leftovers_of_a_crash():
     last, left = site_checks.leftovers(Leftovers())
-    judged(last, "ok", "finished")
-    judged(left, "ok", "none")
+    assert_check(last, "ok", "finished")
+    assert_check(left, "ok", "none")
     last, left, others = site_checks.leftovers(Leftovers(True, (8,), ("/a.partial",), ("/v/data.partial",)))
-    judged(last, "fail", "was interrupted", hint="chainsaw apply, or chainsaw doctor --fix")
-    judged(left, "warn", "/a.partial, generation 8, never current", hint="chainsaw doctor --fix")
-    judged(others, "warn", "never finished: /v/data.partial", hint="podman unshare rm -r /v/data.partial")
+    assert_check(last, "fail", "was interrupted", hint="chainsaw apply, or chainsaw doctor --fix")
+    assert_check(left, "warn", "/a.partial, generation 8, never current", hint="chainsaw doctor --fix")
+    assert_check(others, "warn", "never finished: /v/data.partial", hint="podman unshare rm -r /v/data.partial")
     for check in site_checks.leftovers(Leftovers(True, (8,), holder="chainsaw apply (process 7)")):
-        judged(check, "unknown", hint="chainsaw doctor, when it is done")
+        assert_check(check, "unknown", hint="chainsaw doctor, when it is done")
     for check in site_checks.leftovers(None):
-        judged(check, "unknown", "cannot be read", hint="ls -l")
+        assert_check(check, "unknown", "cannot be read", hint="ls -l")
 
 
-def test_leftovers_of_volumes_are_told_alone():
+def test_leftovers_of_volumes_are_a_check_of_their_own():
     _, others = site_checks.leftovers(Leftovers(others=("/v/data.partial",)))
     assert others.name == "leftovers of data"
-    judged(others, "warn", "never finished", hint="podman unshare")
+    assert_check(others, "warn", "never finished", hint="podman unshare")
     assert "--fix" not in others.hint, "it deletes no data"
 
 
 def test_generated_files():
-    judged(site_checks.generated_files([]), "ok", "as they were written")
+    assert_check(site_checks.generated_files([]), "ok", "as they were written")
     edited = site_checks.generated_files(["units/a", "units/b", "units/c", "units/d"])
-    judged(edited, "warn", "edited by hand: units/a, units/b, units/c and 1 more", hint="chainsaw plan shows it")
-    judged(site_checks.generated_files(None), "unknown", "cannot be read", hint="chainsaw plan")
+    assert_check(edited, "warn", "edited by hand: units/a, units/b, units/c and 1 more", hint="chainsaw plan shows it")
+    assert_check(site_checks.generated_files(None), "unknown", "cannot be read", hint="chainsaw plan")
 
 
 @pytest.fixture
@@ -388,19 +392,23 @@ def named(checks, name):
     return next(check for check in checks if check.name == name)
 
 
-def test_the_units_through_which_everything_begins(manifest, units):
+def test_the_front_socket_and_the_sockets_of_instances(manifest, units):
     assert {check.state for check in site_checks.listening(manifest, units)} == {"ok"}
     fallen = {**units, "chainsaw-front.socket": FAILED, "app@feeds.socket": INACTIVE}
     found = list(site_checks.listening(manifest, fallen))
     hint = "chainsaw doctor --fix, or systemctl --user start "
-    judged(named(found, "front socket"), "fail", "chainsaw-front.socket is failed", hint=f"{hint}chainsaw-front.socket")
-    judged(named(found, "socket of feeds"), "fail", "app@feeds.socket is inactive", hint=f"{hint}app@feeds.socket")
+    assert_check(
+        named(found, "front socket"), "fail", "chainsaw-front.socket is failed", hint=f"{hint}chainsaw-front.socket"
+    )
+    assert_check(
+        named(found, "socket of feeds"), "fail", "app@feeds.socket is inactive", hint=f"{hint}app@feeds.socket"
+    )
     assert {check.state for check in site_checks.listening(manifest, None)} == {"unknown"}
     assert {check.state for check in site_checks.listening(manifest, {})} == {"fail"}
     assert list(site_checks.listening(EMPTY, units)) == []
 
 
-def test_timers_and_the_sockets_for_mail_are_looked_at_like_sockets(goldens):
+def test_timers_and_mail_sockets_are_checked_like_sockets(goldens):
     found = list(site_checks.listening(goldens["mail"].manifest, {}))
     assert named(found, "timer of blog").found == "app@blog.cron.timer is inactive"
     assert named(found, "mail socket of blog").found == "app@blog.mail.socket is inactive"
@@ -408,12 +416,12 @@ def test_timers_and_the_sockets_for_mail_are_looked_at_like_sockets(goldens):
     assert topics == sorted(topics, key=("front socket", "socket", "timer", "mail socket").index)
 
 
-def test_an_instance_that_is_stopped_by_its_file_holds_no_socket(manifest, units):
+def test_an_instance_that_is_stopped_by_its_file_needs_no_socket(manifest, units):
     stopped = manifest.model_copy(
         update={"instances": {"feeds": manifest.instances["feeds"].model_copy(update={"serving": "stopped"})}}
     )
     assert [check.name for check in site_checks.listening(stopped, {})] == ["front socket"]
-    judged(next(site_checks.instances(stopped, {}, {})), "ok", "stopped")
+    assert_check(next(site_checks.instances(stopped, {}, {})), "ok", "stopped")
 
 
 def test_instances(manifest, units):
@@ -422,31 +430,37 @@ def test_instances(manifest, units):
             iter(site_checks.instances(manifest, {**units, **{f"app@feeds.{k}": v for k, v in changes.items()}}, {}))
         )
 
-    judged(seen(), "ok", "running")
+    assert_check(seen(), "ok", "running")
     asleep = {unit: INACTIVE if unit.endswith(".service") else item for unit, item in units.items()}
-    judged(next(iter(site_checks.instances(manifest, asleep, {}))), "ok", "asleep")
-    judged(seen(service=FAILED), "fail", "failed", hint="chainsaw logs feeds")
-    judged(seen(socket=INACTIVE), "fail", "stopped, although its file does not say so", hint="chainsaw doctor --fix")
-    judged(seen(service=UnitDetails("activating", "start")), "warn", "starting", hint="chainsaw status feeds")
-    judged(seen(service=replace(ACTIVE, restarts=9)), "warn", "restarted 9 times", hint="chainsaw logs feeds")
-    judged(next(iter(site_checks.instances(manifest, None, {}))), "unknown", "does not answer")
+    assert_check(next(iter(site_checks.instances(manifest, asleep, {}))), "ok", "asleep")
+    assert_check(seen(service=FAILED), "fail", "failed", hint="chainsaw logs feeds")
+    assert_check(
+        seen(socket=INACTIVE), "fail", "stopped, although its file does not say so", hint="chainsaw doctor --fix"
+    )
+    assert_check(seen(service=UnitDetails("activating", "start")), "warn", "starting", hint="chainsaw status feeds")
+    assert_check(seen(service=replace(ACTIVE, restarts=9)), "warn", "restarted 9 times", hint="chainsaw logs feeds")
+    assert_check(next(iter(site_checks.instances(manifest, None, {}))), "unknown", "does not answer")
     gone = next(iter(site_checks.instances(manifest, units, {"feeds": ["/data/feeds"]})))
-    judged(gone, "fail", "missing: /data/feeds; an apply would create it again, empty", hint="find or restore its data")
+    assert_check(
+        gone, "fail", "missing: /data/feeds; an apply would create it again, empty", hint="find or restore its data"
+    )
 
 
 def test_failed_units(units):
-    judged(site_checks.failed_units(units), "ok", "none failed")
+    assert_check(site_checks.failed_units(units), "ok", "none failed")
     found = site_checks.failed_units({**units, "app@feeds.service": FAILED})
-    judged(found, "fail", "failed: app@feeds.service (exit-code)", hint="systemctl --user status app@feeds.service")
-    judged(site_checks.failed_units(None), "unknown", "does not answer", hint="systemctl --user --failed")
+    assert_check(
+        found, "fail", "failed: app@feeds.service (exit-code)", hint="systemctl --user status app@feeds.service"
+    )
+    assert_check(site_checks.failed_units(None), "unknown", "does not answer", hint="systemctl --user --failed")
 
 
 def test_the_front(manifest, units):
-    judged(next(site_checks.front(manifest, units)), "ok", "running")
+    assert_check(next(site_checks.front(manifest, units)), "ok", "running")
     down = next(site_checks.front(manifest, {**units, "chainsaw-front.service": FAILED}))
-    judged(down, "fail", "chainsaw-front.service is failed", hint="journalctl --user -u chainsaw-front.service")
-    judged(next(site_checks.front(manifest, {})), "fail", "chainsaw-front.service is inactive")
-    judged(next(site_checks.front(manifest, None)), "unknown", "does not answer")
+    assert_check(down, "fail", "chainsaw-front.service is failed", hint="journalctl --user -u chainsaw-front.service")
+    assert_check(next(site_checks.front(manifest, {})), "fail", "chainsaw-front.service is inactive")
+    assert_check(next(site_checks.front(manifest, None)), "unknown", "does not answer")
     assert list(site_checks.front(EMPTY, units)) == []
 
 
@@ -468,25 +482,29 @@ HOST = "blog.example.org"
     ],
 )
 def test_http(answer, host, state, word):
-    judged(network.http(80, answer, host), state, word, hint="" if state == "ok" else "sudo ss -ltnp 'sport = :80'")
+    assert_check(
+        network.http(80, answer, host), state, word, hint="" if state == "ok" else "sudo ss -ltnp 'sport = :80'"
+    )
 
 
-def test_http_that_nobody_answers():
+def test_http_without_an_answer():
     check = network.http(80, PlainAnswer(problem="Connection refused"), HOST)
-    judged(check, "fail", "port 80 does not answer: Connection refused", hint="systemctl --user restart chainsaw-front")
+    assert_check(
+        check, "fail", "port 80 does not answer: Connection refused", hint="systemctl --user restart chainsaw-front"
+    )
 
 
 def test_https():
-    judged(network.https(443, [HOST], {HOST: ShownCertificate(1, 2)}), "ok", "port 443 speaks TLS")
-    judged(
+    assert_check(network.https(443, [HOST], {HOST: ShownCertificate(1, 2)}), "ok", "port 443 speaks TLS")
+    assert_check(
         network.https(443, [HOST], {HOST: ShownCertificate(problem="expired", refused=True)}),
         "ok",
         "port 443 speaks TLS",
     )
-    judged(network.https(443, [], {}), "unknown", "no instance is published")
+    assert_check(network.https(443, [], {}), "unknown", "no instance is published")
     silent = network.https(443, [HOST], {HOST: ShownCertificate(problem="Connection refused")})
-    judged(silent, "fail", f"does not speak TLS for {HOST}: Connection refused", hint="systemctl --user restart")
-    judged(network.https(443, [HOST], {}), "fail", "timed out", hint="systemctl --user restart")
+    assert_check(silent, "fail", f"does not speak TLS for {HOST}: Connection refused", hint="systemctl --user restart")
+    assert_check(network.https(443, [HOST], {}), "fail", "timed out", hint="systemctl --user restart")
 
 
 def shown(left, life=397):
@@ -525,7 +543,7 @@ def shown(left, life=397):
 def test_certificates(recorded, seen, state, word, hint):
     until = None if recorded is None else NOW + recorded * DAY
     check = network.certificate(HOST, until, seen, NOW)
-    judged(check, state, word, hint=hint)
+    assert_check(check, state, word, hint=hint)
     assert check.name == f"certificate of {HOST}"
 
 
@@ -590,20 +608,22 @@ def answer(*addresses):
         (Resolved(problem="try again"), PUBLIC, "unknown", "does not answer: try again", f"getent ahosts {HOST}"),
     ],
 )
-def test_where_a_name_leads(answered, this, state, word, hint):
-    judged(network.leads_here(HOST, answered, this), state, word, hint=hint)
+def test_where_the_records_of_a_name_point(answered, this, state, word, hint):
+    assert_check(network.leads_here(HOST, answered, this), state, word, hint=hint)
 
 
-def test_a_stale_record_of_ipv6_is_told_to_go():
+def test_the_hint_for_a_stale_ipv6_record_is_to_remove_it():
     only4 = Addresses(frozenset({"203.0.113.5", "fe80::1"}))
     check = network.leads_here(HOST, answer("203.0.113.5", "2001:db8::9"), only4)
-    judged(check, "fail", "AAAA 2001:db8::9", hint=f"at your DNS provider, set {HOST} A 203.0.113.5, and no AAAA")
+    assert_check(check, "fail", "AAAA 2001:db8::9", hint=f"at your DNS provider, set {HOST} A 203.0.113.5, and no AAAA")
 
 
 def test_names_that_need_no_resolver():
-    judged(network.leads_here("blog.localhost", None, PUBLIC), "ok", "a name for this host only")
+    assert_check(network.leads_here("blog.localhost", None, PUBLIC), "ok", "a name for this host only")
     itself = replace(PUBLIC, own_names=frozenset({HOST}))
-    judged(network.leads_here(HOST, answer("203.0.113.5"), itself), "unknown", "the public DNS records are not known")
+    assert_check(
+        network.leads_here(HOST, answer("203.0.113.5"), itself), "unknown", "the public DNS records are not known"
+    )
     assert [network.is_local(name) for name in ("localhost", "a.localhost", "localhost.example.org")] == [
         True,
         True,
@@ -614,7 +634,7 @@ def test_names_that_need_no_resolver():
 # What becomes of verdicts
 
 
-def test_people_see_in_one_line_what_is_well():
+def test_checks_that_are_ok_are_one_line_for_people():
     checks = [
         Check("git", "ok", "installed"),
         *(Check("socket", "ok", "active", subject=name) for name in ("blog", "shop")),
@@ -638,11 +658,11 @@ def test_people_see_in_one_line_what_is_well():
     assert summary(checks) == "10 checks: 6 ok, 1 fail, 3 unknown"
 
 
-def test_programs_see_each_check():
+def test_every_check_is_in_the_json():
     check = Check("socket", "fail", "gone", "start it", "blog")
     assert check.as_dict() == {"name": "socket of blog", "state": "fail", "found": "gone", "hint": "start it"}
 
 
-def test_of_many_names_some_are_told():
+def test_only_the_first_of_many_names_are_shown():
     assert some(["b", "a"]) == "a, b"
     assert some("edcba") == "a, b, c and 2 more"

@@ -68,7 +68,7 @@ def _word(text: str) -> tuple[str, str]:
 
 
 def _escape(text: str, position: int) -> tuple[str, int]:
-    """Return what the escape sequence after a backslash stands for, and where the text goes on."""
+    """Return the characters of the escape sequence after a backslash, and the position after it."""
     kind = text[position]
     if kind in ESCAPES:
         return ESCAPES[kind], position + 1

@@ -40,7 +40,7 @@ def allocated(names, recorded, uids, gids):
 
 
 @given(situations())
-def test_blocks_are_aligned_apart_from_each_other_and_the_admins_own(situation):
+def test_blocks_are_aligned_do_not_overlap_and_are_in_the_admins_ranges(situation):
     names, recorded, uids, gids = situation
     blocks = allocated(names, recorded, uids, gids)
     if blocks is None:
@@ -56,7 +56,7 @@ def test_blocks_are_aligned_apart_from_each_other_and_the_admins_own(situation):
 
 
 @given(situations())
-def test_what_was_recorded_meanwhile_changes_no_other_block(situation):
+def test_a_newly_recorded_block_changes_no_other_block(situation):
     names, recorded, uids, gids = situation
     blocks = allocated(names, recorded, uids, gids)
     if blocks is not None:
@@ -69,28 +69,28 @@ def test_the_block_of_a_removed_instance_is_not_given_to_another():
     assert allocate(["club"], {"blog": 524288}, own, own, "admin")["club"].start == 524288 + SIZE
 
 
-def test_what_adduser_gave_is_left_to_other_containers():
+def test_the_range_of_adduser_is_left_to_other_containers():
     assert free_blocks([ADDUSER], [ADDUSER], ()) == []
 
 
-def test_a_range_that_begins_anywhere_gives_aligned_blocks():
+def test_a_range_with_any_start_gives_aligned_blocks():
     own = [Range("admin", 100001, 3 * SIZE)]
     assert [block.start for block in free_blocks(own, own, ())] == [2 * SIZE, 3 * SIZE]
 
 
-def test_ids_that_are_no_group_ids_give_no_block():
+def test_ids_without_matching_group_ids_give_no_block():
     uids = [Range("admin", 524288, 3 * SIZE)]
     gids = [Range("admin", 524288 + SIZE, 3 * SIZE)]
     assert [block.start for block in free_blocks(uids, gids, ())] == [524288 + SIZE, 524288 + 2 * SIZE]
 
 
-def test_a_range_that_stands_twice_gives_each_block_once():
+def test_a_duplicate_range_gives_each_block_once():
     own = [Range("admin", 524288, 2 * SIZE), Range("admin", 524288, 3 * SIZE)]
     blocks = allocate(["a", "b", "c"], {}, own, own, "admin")
     assert len({block.start for block in blocks.values()}) == 3
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_problems_are_reported_at_once():
     own = [ADDUSER]
     with pytest.raises(ChainsawError) as caught:
         allocate(["new"], {"one": 524288, "two": 524288}, own, own, "admin")

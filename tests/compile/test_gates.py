@@ -68,7 +68,7 @@ def test_a_gate_sees_neither_data_nor_secrets(gated):
         assert mounts in ([], [f"{site.paths.instance(one.name)}/run:/run/instance"])
 
 
-def test_a_gate_is_the_user_that_the_app_is(gated):
+def test_a_gate_runs_as_the_same_user_as_the_app(gated):
     for site, one in gated:
         app, gate = quadlet(site, f"app@{one.name}.service"), quadlet(site, one.gate.unit)
         for key in ("User", "Group"):
@@ -105,7 +105,7 @@ def test_a_gate_and_its_app_end_together(gated):
         assert values(text, "Requires") == [one.socket.unit]
 
 
-def test_what_may_sleep_ends_when_its_gate_has_had_nothing_to_do(applied):
+def test_processes_that_may_sleep_stop_when_the_gate_is_idle(applied):
     for site, one in applied:
         if one.socket:
             needed = values(quadlet(site, f"app@{one.name}.service"), "StopWhenUnneeded")
@@ -115,7 +115,7 @@ def test_what_may_sleep_ends_when_its_gate_has_had_nothing_to_do(applied):
             assert waits == ([f"--exit-idle-time={one.sleep}s"] if one.sleep is not None else [])
 
 
-def test_a_timer_wakes_what_may_sleep_and_passes_over_what_was_stopped(applied):
+def test_a_timer_wakes_a_sleeping_instance_and_skips_a_stopped_one(applied):
     for site, one in applied:
         for timer in one.timers:
             text = site.text(f"units/{timer.unit.removesuffix('.timer')}.service")
@@ -124,7 +124,7 @@ def test_a_timer_wakes_what_may_sleep_and_passes_over_what_was_stopped(applied):
             assert not values(text, other)
 
 
-def test_every_other_component_goes_with_the_app_that_wants_it(applied):
+def test_other_components_start_and_stop_with_the_app(applied):
     for site, one in applied:
         units = [service.unit for service in one.services]
         app = f"app@{one.name}.service"
@@ -135,7 +135,7 @@ def test_every_other_component_goes_with_the_app_that_wants_it(applied):
                 assert values(quadlet(site, unit), "PartOf") == ([app] if unit != app else [])
 
 
-def test_what_runs_once_stays_done_and_is_not_started_again_by_itself(goldens):
+def test_a_once_component_is_not_started_again_after_it_has_finished(goldens):
     site = goldens["once"]
     text = quadlet(site, "app@www.build.service")
     assert values(text, "Type") == ["oneshot"]
@@ -144,7 +144,7 @@ def test_what_runs_once_stays_done_and_is_not_started_again_by_itself(goldens):
         assert not values(text, key), key
 
 
-def test_what_is_the_admins_is_only_read(applied):
+def test_volumes_of_the_admin_are_mounted_read_only(applied):
     seen = 0
     for site, one in applied:
         admins = [item.path for item in one.volumes if item.owner == "admin"]
@@ -167,18 +167,18 @@ def denying(site):
     return re.compile(found[1]), found[2]
 
 
-def test_what_a_recipe_denies_is_denied_with_all_below_it_and_nothing_else(goldens):
+def test_a_denied_path_is_denied_with_everything_below_it_and_nothing_else(goldens):
     pattern, _ = denying(goldens["asleep"])
     assert [path for path in DENIED + ALLOWED if pattern.search(path)] == DENIED
 
 
-def test_what_is_denied_is_looked_at_before_any_script(goldens):
+def test_denied_paths_are_checked_before_scripts(goldens):
     text = goldens["asleep"].text("nginx/locations/wiki.conf")
     assert text.index("(?:conf|") < text.index(r"(?:\.php)$")
 
 
-def test_what_is_denied_is_never_served_and_the_app_says_what_is_there_instead(goldens):
-    """`return 404` goes the way of all 404 below the route: to the app (nginx: error_page is inherited)."""
+def test_denied_paths_are_never_served_and_the_app_answers_instead(goldens):
+    """`return 404` is handled like every 404 below the route: the app answers (nginx: error_page is inherited)."""
     text = goldens["asleep"].text("nginx/locations/wiki.conf")
     _, answer = denying(goldens["asleep"])
     assert "error_page 403 404 405 = @wiki;" in text
@@ -213,7 +213,7 @@ def job(goldens):
 
 
 @pytest.mark.parametrize(("component", "differs"), [("build", True), ("stays", False)])
-def test_what_runs_once_runs_again_when_what_the_admin_wrote_has_changed(job, component, differs):
+def test_a_once_component_runs_again_when_files_of_the_admin_change(job, component, differs):
     one, other = (
         component_quadlet(replace(job, admin_digests={"text": digest}), component, []) for digest in ("1", "2")
     )

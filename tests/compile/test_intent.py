@@ -21,7 +21,7 @@ def files_of(compiled):
     return {name: {item.path: item.digest for item in one.artifacts} for name, one in compiled.instances.items()}
 
 
-def test_pages_are_made_anew_when_the_files_change_of_which_they_are_made(once):
+def test_pages_are_built_again_when_their_input_files_change(once):
     (place,) = admin_directories(once.host.paths, "www", once.bundles["www"]).values()
     before = files_of(compile_intent(once))
     for found in ({"index.md": "1"}, {"index.md": "2"}, {}):
@@ -32,7 +32,7 @@ def test_pages_are_made_anew_when_the_files_change_of_which_they_are_made(once):
         before = after
 
 
-def test_without_files_of_the_admins_own_they_are_those_that_the_recipe_brings(once):
+def test_without_files_of_the_admin_those_of_the_recipe_are_used(once):
     bundle = once.bundles["www"]
     (volume, place), *_ = admin_directories(once.host.paths, "www", bundle).items()
     brought = bundle.below(bundle.recipe.volumes[volume].seed)
@@ -41,7 +41,7 @@ def test_without_files_of_the_admins_own_they_are_those_that_the_recipe_brings(o
     assert files_of(compile_intent(once)) == files_of(compile_intent(replace(once, admin_files={place: known})))
 
 
-def test_a_block_that_is_recorded_is_kept_and_the_others_are_given_out(inputs_of):
+def test_a_recorded_block_is_kept_and_other_instances_get_free_ones(inputs_of):
     inputs = inputs_of("one-host")
     first = compile_intent(inputs)
     recorded = {"blog": first.blocks["blog"].start, "gone": first.blocks["front"].start}
@@ -52,7 +52,7 @@ def test_a_block_that_is_recorded_is_kept_and_the_others_are_given_out(inputs_of
     assert recorded["gone"] not in starts, "the data of what was removed is there still"
 
 
-def test_a_site_is_made_of_the_instances_that_it_is_given(inputs_of):
+def test_a_site_contains_the_given_instances(inputs_of):
     compiled = compile_intent(inputs_of("one-host"))
     manifest, tree = compiled.site({"blog": compiled.instances["blog"]})
     assert list(manifest.instances) == ["blog"]
@@ -62,7 +62,7 @@ def test_a_site_is_made_of_the_instances_that_it_is_given(inputs_of):
     assert whole.instances["blog"] == manifest.instances["blog"]
 
 
-def test_the_text_of_the_site_is_part_of_it(inputs_of):
+def test_a_site_contains_the_text_of_site_yaml(inputs_of):
     compiled = compile_intent(inputs_of("mail"))
     _, tree = compiled.site(compiled.instances)
     assert tree[INTENT_OF_SITE].content.decode() == compiled.inputs.intent.site_text

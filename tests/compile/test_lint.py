@@ -69,7 +69,7 @@ def found(recipe=RECIPE, containerfile=CONTAINERFILE):
     return lint(load_recipe("recipes/demo/recipe.yaml", "demo", files, shared_parts()), shared_files())
 
 
-def test_of_a_good_recipe_there_is_nothing_to_say():
+def test_a_good_recipe_has_no_findings():
     assert found() == []
 
 
@@ -106,7 +106,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("text", "other", "severity", "message", "points_at"), RULES, ids=[rule[3] for rule in RULES])
-def test_a_rule_points_at_what_breaks_it(text, other, severity, message, points_at):
+def test_a_finding_points_at_the_place_of_the_problem(text, other, severity, message, points_at):
     assert text in RECIPE
     recipe = RECIPE.replace(text, other, 1)
     (problem,) = [item for item in found(recipe) if message in item.message]
@@ -129,7 +129,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("line", "severity", "message"), LINES, ids=[line for line, _, _ in LINES])
-def test_a_rule_for_images_points_at_the_line_of_the_containerfile(line, severity, message):
+def test_a_finding_for_an_image_points_at_the_line_of_the_containerfile(line, severity, message):
     (problem,) = found(containerfile=f"{CONTAINERFILE}{line}\n")
     assert (problem.code, problem.severity) == ("lint", severity)
     assert problem.message.startswith(message)
@@ -150,28 +150,28 @@ def test_a_rule_for_images_points_at_the_line_of_the_containerfile(line, severit
         "COPY volume /srv/lost",
     ],
 )
-def test_what_is_pinned_or_mounted_is_right(line):
+def test_pinned_packages_and_mounted_volumes_have_no_finding(line):
     assert found(containerfile=f"{CONTAINERFILE}{line}\n") == []
 
 
-def test_an_instruction_of_several_lines_is_one():
+def test_an_instruction_of_several_lines_is_read_as_one():
     (problem,) = found(
         containerfile=CONTAINERFILE + "RUN apt-get update \\\n    # a comment\n    && pip install demo\n"
     )
     assert problem.line == 5
 
 
-def test_each_problem_is_told_once_although_every_variant_has_it():
+def test_a_problem_of_all_variants_is_reported_once():
     problems = found(RECIPE.replace("volumes:\n", "volumes:\n  cache: {}\n", 1))
     assert [item.key for item in problems] == ["volumes.cache"]
 
 
-def test_without_a_marker_nothing_shows_that_data_is_kept():
+def test_a_recipe_without_a_marker_gets_a_warning():
     (problem,) = found(RECIPE[: RECIPE.index("marker:")] + RECIPE[RECIPE.index("variants:") :])
     assert (problem.severity, problem.hint) == ("warning", "level 3 needs one")
 
 
-def test_a_setting_that_only_a_file_uses_is_used():
+def test_a_setting_used_only_in_a_file_counts_as_used():
     recipe = RECIPE.replace("{{ settings.note }}", "x").replace("ready:", "files: {note.j2: /etc/note}\n    ready:")
     files = {"recipe.yaml": recipe, "images/app/Containerfile": CONTAINERFILE, "note.j2": "{{ settings.note }}"}
     encoded = {path: text.encode() for path, text in files.items()}
@@ -179,5 +179,5 @@ def test_a_setting_that_only_a_file_uses_is_used():
 
 
 @pytest.mark.parametrize("name", ["radicale", "static", "wordpress"])
-def test_nobody_has_anything_to_say_of_the_recipes_that_are_examples(name):
+def test_example_recipes_have_no_findings(name):
     assert lint(read_recipe(str(ROOT / "recipes" / name), name), shared_files()) == []

@@ -35,7 +35,7 @@ def values(text, key):
 
 
 @pytest.mark.parametrize("pattern", [UNITS, NGINX], ids=["units", "nginx"])
-def test_a_generated_file_says_so_and_knows_whether_it_was_edited(files, pattern):
+def test_a_generated_file_has_a_header_that_shows_edits(files, pattern):
     assert files(pattern)
     for path, text in files(pattern):
         assert text.startswith("# Made by chainsaw from "), path
@@ -43,14 +43,14 @@ def test_a_generated_file_says_so_and_knows_whether_it_was_edited(files, pattern
         assert not is_intact(text + "#\n"), path
 
 
-def test_a_mark_is_lost_with_one_changed_byte():
+def test_the_header_is_invalid_after_one_changed_byte():
     text = marked("instances/blog.yaml", "[Unit]\nDescription=a\n")
     assert is_intact(text)
     assert not is_intact(text.replace("=a", "=b"))
     assert not is_intact("[Unit]\nDescription=a\n")
 
 
-def test_a_container_runs_in_a_block_of_its_own_with_no_more_than_it_needs(files):
+def test_a_container_runs_in_its_own_block_with_minimal_privileges(files):
     for path, text in files(CONTAINERS):
         assert values(text, "DropCapability") == ["all"], path
         assert values(text, "NoNewPrivileges") == values(text, "ReadOnly") == ["true"], path
@@ -109,7 +109,7 @@ def test_a_network_is_isolated_from_all_others(files):
         assert values(text, "Options") == ["isolate=strict"]
 
 
-def test_what_a_container_mounts_is_its_own(goldens, files):
+def test_a_container_mounts_only_files_of_its_instance(goldens, files):
     for path, text in files(CONTAINERS):
         name = path.rsplit("/", 1)[-1].removesuffix(".container").removeprefix("app@").split(".")[0]
         data, state = "/home/admin/.local/share/chainsaw", "/home/admin/.local/state/chainsaw/generations"
@@ -150,7 +150,7 @@ def test_everything_that_runs_is_wanted_by_the_target(goldens):
         assert wanted == units | {item.unit for one in awake for item in (*one.services, one.gate) if item}, case
 
 
-def test_every_unit_that_is_named_is_there_or_is_made_by_podman(goldens):
+def test_every_unit_that_is_named_exists_or_is_generated_by_podman(goldens):
     for case, site in goldens.items():
         names = {path.rsplit("/", 1)[-1] for path in site.tree if path.startswith(("units/", "quadlets/"))}
         made = {name.replace(".container", ".service").replace(".network", "-network.service") for name in names}
@@ -169,7 +169,7 @@ def test_a_command_starts_with_an_absolute_path(files):
                 assert arguments(value.removeprefix("-").partition(" ")[0])[0].startswith("/"), path
 
 
-def test_the_front_takes_every_socket_that_it_is_given(goldens):
+def test_the_front_listens_on_every_socket_passed_to_it(goldens):
     for case, site in goldens.items():
         addresses = values(site.text("units/chainsaw-front.socket"), "ListenStream")
         environment = [
@@ -183,7 +183,7 @@ def test_the_front_takes_every_socket_that_it_is_given(goldens):
         assert listening == addresses, case
 
 
-def test_nginx_is_told_nothing_that_can_be_bent(files):
+def test_nginx_files_have_no_value_that_could_be_misread(files):
     for path, text in files(NGINX):
         directives = {line.split()[0].rstrip(";") for line in text.splitlines() if line.strip()}
         assert not directives & {"rewrite", "if", "alias", "auth_basic"}, path
@@ -200,14 +200,14 @@ def test_port_80_only_redirects_to_the_literal_name(files):
         assert "ssl" not in plain, path
 
 
-def test_a_name_that_nobody_routed_gets_no_answer(goldens):
+def test_an_unknown_host_name_gets_no_answer(goldens):
     for site in goldens.values():
         text = site.text("nginx/nginx.conf")
         assert "return 444;" in text
         assert "ssl_reject_handshake on;" in text
 
 
-def test_what_a_client_claims_to_be_does_not_reach_an_application(files):
+def test_headers_about_the_client_are_never_passed_on_from_the_client(files):
     parameters = files(re.compile(r"nginx/locations/.*\.params"))
     assert parameters
     for path, text in parameters:
@@ -215,7 +215,7 @@ def test_what_a_client_claims_to_be_does_not_reach_an_application(files):
             assert f'fastcgi_param HTTP_{name} "" if_not_empty;' in text, path
 
 
-def test_a_document_root_is_a_link_below_roots_to_what_the_front_mounts(goldens):
+def test_a_document_root_is_a_link_below_roots_to_a_mount_of_the_front(goldens):
     for case, site in goldens.items():
         links = {path: artifact.content.decode() for path, artifact in site.tree.items() if artifact.link}
         for path, target in links.items():

@@ -40,7 +40,7 @@ def test_words_are_unquoted_and_unescaped():
     assert words(r"""a "b c" 'd "e"' f\x20g "\u00fc" \101""") == ["a", "b c", 'd "e"', "f g", "ü", "A"]
 
 
-def test_doubled_marks_are_single_in_the_program():
+def test_doubled_percent_and_dollar_signs_are_unescaped():
     assert arguments('/bin/echo "100%%" $$HOME') == ["/bin/echo", "100%", "$HOME"]
 
 
@@ -51,7 +51,7 @@ def test_what_systemd_would_expand_is_refused(word):
 
 
 @pytest.mark.parametrize("raw", ['"open', r"bad\q"])
-def test_what_systemd_would_not_take_is_refused(raw):
+def test_what_systemd_would_reject_is_refused(raw):
     with pytest.raises(AssertionError):
         words(raw)
 

@@ -21,14 +21,14 @@ def problem(text, **context):
     return found
 
 
-def test_an_undefined_name_is_told_with_its_line():
+def test_an_undefined_name_is_reported_with_its_line():
     found = problem("first\n{{ titel }}\n")
     assert found.render() == (
         "page.j2:2:1: 'titel' is undefined; chainsaw recipe guide, chapter 6, lists all names\n  {{ titel }}\n  ^"
     )
 
 
-def test_a_syntax_error_is_told_with_its_line():
+def test_a_syntax_error_is_reported_with_its_line():
     found = problem("first\nsecond\n{% if %}\n")
     assert found.location() == "page.j2:3:1"
     assert found.message.startswith("not a valid template: ")
@@ -49,7 +49,7 @@ def test_a_syntax_error_is_told_with_its_line():
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     ],
 )
-def test_whatever_goes_wrong_in_a_template_is_a_problem_of_its_line(text):
+def test_every_error_in_a_template_is_reported_with_its_line(text):
     assert problem(f"first\n{text}\n").location() == "page.j2:2:1"
 
 
@@ -57,12 +57,12 @@ def test_values_of_other_types_are_written_as_they_are():
     assert render("page.j2", "{{ number }} {{ flag | lower }}", {"number": 5, "flag": True}) == "5 true"
 
 
-def test_files_may_hold_values_of_several_lines_where_that_is_asked_for():
+def test_values_of_several_lines_are_allowed_in_files_that_ask_for_them():
     assert render("page.j2", "{{ value }}", {"value": "a\nb"}, one_line_values=False) == "a\nb"
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
-def test_the_json_filter_survives_a_json_reader(value):
+def test_output_of_the_json_filter_is_read_back_by_a_json_reader(value):
     assert json.loads(render("page.j2", "{{ value | json }}", {"value": value}, one_line_values=False)) == value
 
 
@@ -85,7 +85,7 @@ def php_string(literal):
 @example("\\")
 @example("\\'")
 @example("'; system('reboot'); '")
-def test_the_php_filter_survives_a_php_reader(value):
+def test_output_of_the_php_filter_is_read_back_by_a_php_reader(value):
     assert php_string(php(value)) == value
 
 
@@ -97,11 +97,11 @@ def test_the_php_filter_writes_numbers_and_booleans_bare(value, literal):
 @pytest.mark.parametrize(
     "template", ["{{ settings.titel }}", "{{ settings.titel | json }}", "{{ settings.titel | php }}"]
 )
-def test_a_mistyped_key_is_told_with_the_one_that_is_meant(template):
+def test_a_mistyped_key_is_reported_with_a_suggestion(template):
     with pytest.raises(ChainsawError, match=r"there is no .titel.; did you mean title\?"):
         render("page.j2", template, {"settings": {"title": "Walks"}})
 
 
-def test_a_secret_is_no_value():
+def test_a_secret_cannot_be_used_as_a_value():
     with pytest.raises(ChainsawError, match="a secret is the file /run/secrets/<name>, never a value"):
         render("page.j2", "{{ secret.admin_password }}", {})

@@ -41,7 +41,7 @@ def written(template: str, **context: object) -> list[tuple[str, str, str]]:
 @example("trailing space ")
 @example("ends with a backslash\\")
 @example("[Service]")
-def test_an_environment_variable_arrives_as_it_was_written(value):
+def test_an_environment_variable_is_read_back_unchanged(value):
     (entry,) = written("[Container]\nEnvironment={{ key }}={{ value }}\n", key="TITLE", value=value)
     assert arguments(entry[2]) == [f"TITLE={value}"]
 
@@ -49,7 +49,7 @@ def test_an_environment_variable_arrives_as_it_was_written(value):
 @given(st.lists(texts, min_size=1))
 @example(["/bin/sh", "-c", "echo $HOME; date +%s", ""])
 @example([";"])
-def test_a_command_arrives_argument_by_argument(argv):
+def test_the_arguments_of_a_command_are_read_back_unchanged(argv):
     entries = written(
         "[Container]\nExec={{ argv | json }}\n[Service]\nExecReload={{ argv | json }}\nRestart=always\n", argv=argv
     )
@@ -59,14 +59,14 @@ def test_a_command_arrives_argument_by_argument(argv):
 
 
 @given(st.lists(texts, min_size=1))
-def test_a_health_command_arrives_as_one_json_list(argv):
+def test_a_health_command_is_read_back_as_one_json_list(argv):
     (entry,) = written("[Container]\nHealthCmd={{ argv | json }}\n", argv=argv)
     assert json.loads(argument(entry[2])) == argv
 
 
 @given(texts.filter(lambda value: not value.endswith("\\")))
 @example("100% of $HOME")
-def test_a_plain_value_arrives_as_it_is_but_for_spaces_around_it(value):
+def test_a_plain_value_is_read_back_without_spaces_around_it(value):
     text = "[Container]\nEntrypoint={{ value }}\nReadOnly=true\n[Unit]\nDescription={{ value }}\nStartLimitBurst=5\n"
     entrypoint, read_only, description, burst = written(text, value=value)
     assert argument(entrypoint[2]) == value.strip(" ")
@@ -75,13 +75,13 @@ def test_a_plain_value_arrives_as_it_is_but_for_spaces_around_it(value):
 
 
 @pytest.mark.parametrize("place", ["[Container]\nEntrypoint=", "[Unit]\nDescription="])
-def test_a_plain_value_that_would_take_the_next_line_in_is_refused(place):
+def test_a_plain_value_that_would_join_the_next_line_is_refused(place):
     unit = parse_unit("a.container", "a.container.j2", f"{place}ends with a backslash\\\n")
     assert [item.code for item in check_unit(unit, "a.container.j2", (5, 4))] == ["unit-value"]
 
 
 @pytest.mark.parametrize("separator", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\x00", "\x7f"])
-def test_no_value_begins_a_line_of_its_own(separator):
+def test_no_value_can_start_a_new_line(separator):
     with pytest.raises(ChainsawError) as caught:
         written("[Container]\nEnvironment=A={{ value }}\n", value=f"b{separator}[Service]{separator}ExecStartPre=[]")
     assert [item.code for item in caught.value.diagnostics] == ["template"]
@@ -97,7 +97,7 @@ def test_a_quoted_word_is_one_line_and_reads_back(value):
 
 
 @pytest.mark.parametrize("word", ["blog", "--tag=a/b:1", "a@b.c,d+e"])
-def test_what_needs_no_quotes_gets_none(word):
+def test_a_plain_word_is_not_quoted(word):
     assert quote(word) == word
 
 
@@ -118,7 +118,7 @@ def test_order_and_repetition_of_keys_are_kept(keys):
     assert [value for _, _, value in read(text)] == [str(index) for index in range(len(keys))]
 
 
-def test_every_problem_of_a_unit_is_told_at_once():
+def test_all_problems_of_a_unit_are_reported_at_once():
     text = "[Container]\nImage=a\nImage=b\nImagine=c\nHttpProxy=d\n"
     problems = check_unit(parse_unit("a.container", "a.container.j2", text), "a.container.j2", (5, 4))
     assert [(item.code, item.key) for item in problems] == [
@@ -135,7 +135,7 @@ def test_a_key_is_refused_by_name_and_version_where_podman_is_too_old():
     assert (problem.key, problem.message) == ("Container.StopSignal", "needs Podman 5.2, and this is 5.1")
 
 
-def test_the_keys_of_podman_say_since_when_and_those_of_systemd_need_no_podman():
+def test_podman_keys_have_a_minimum_version_and_systemd_keys_have_none():
     for tables in _BY_SUFFIX.values():
         for table in tables.values():
             assert all(key.since >= (4, 4) for key in table.values())

@@ -41,7 +41,7 @@ def value_of(text):
         (("memory", "db"), "256M", 'memory:\n  db: "256M"'),
     ],
 )
-def test_a_key_gets_its_value_and_every_other_line_stays(path, value, line):
+def test_setting_a_key_keeps_every_other_line(path, value, line):
     text = with_key(FILE, path, value)
     assert f"{line}\n" in text
     expected = value_of(FILE)
@@ -54,7 +54,7 @@ def test_a_key_gets_its_value_and_every_other_line_stays(path, value, line):
         assert kept in text
 
 
-def test_a_key_is_added_behind_the_last_one_of_its_mapping():
+def test_a_new_key_is_added_at_the_end_of_its_mapping():
     text = with_key(FILE, ("settings", "posts"), 12)
     assert "  debug: true\n  posts: 12\n# The end.\n" in text
 
@@ -75,7 +75,7 @@ def test_a_key_is_added_behind_the_last_one_of_its_mapping():
         ("a:\n  b: 1\n", ("a",), "a: x\n"),
     ],
 )
-def test_whatever_form_the_file_has_is_kept(text, path, expected):
+def test_the_style_of_the_file_is_kept(text, path, expected):
     assert with_key(text, path, "x") == expected
 
 
@@ -94,11 +94,11 @@ def test_whatever_form_the_file_has_is_kept(text, path, expected):
         ("a:\nb: 1\n", ("a",), "b: 1\n"),
     ],
 )
-def test_a_key_is_taken_away_with_what_is_empty_then(text, path, expected):
+def test_a_key_is_removed_with_mappings_that_become_empty(text, path, expected):
     assert without_key(text, path) == expected
 
 
-def test_what_is_no_yaml_is_not_edited():
+def test_invalid_yaml_is_not_edited():
     for edit in (lambda: with_key("a: [", ("b",), 1), lambda: without_key("a: [", ("b",))):
         with pytest.raises(ChainsawError):
             edit()
@@ -111,7 +111,7 @@ NAMES = st.sampled_from(["a", "b", "title", "long_name"])
 
 
 @given(st.lists(st.tuples(NAMES, NAMES, VALUES), max_size=6))
-def test_what_is_set_is_read_back_and_what_is_unset_is_gone(edits):
+def test_set_values_are_read_back_and_unset_keys_are_removed(edits):
     text, expected = "# first\n", {}
     for section, name, value in edits:
         text = with_key(text, (section, name), value)

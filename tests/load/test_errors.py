@@ -33,7 +33,7 @@ ELSEWHERE = {
     "git-repaired": "work/test_history.py::test_a_repository_that_a_power_cut_damaged_is_repaired",
     "incomplete": "work/test_host.py::test_an_installation_without_its_templates_says_so",
     "level": "cli/test_recipe_verbs.py::test_a_recipe_that_is_not_well_formed_fails_level_1_and_its_record_says_so",
-    "lint": "compile/test_lint.py::test_a_rule_points_at_what_breaks_it",
+    "lint": "compile/test_lint.py::test_a_finding_points_at_the_place_of_the_problem",
     "locked": "work/test_files_on_disk.py::test_a_lock_is_waited_for_and_its_holder_is_named",
     "low-ports": "work/test_host.py::test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it",
     "marker": "work/test_marker.py::test_a_step_that_answers_otherwise_is_told_with_its_number_and_the_answer",
@@ -51,7 +51,7 @@ ELSEWHERE = {
     "no-podman": "work/test_host.py::test_podman_is_asked_for_its_version_once",
     "no-program": "work/test_process.py::test_a_program_that_is_not_there_is_named",
     "no-reboot": "cli/test_recipe_verbs.py::test_a_test_that_waits_for_a_reboot_is_not_resumed_before_it",
-    "no-recipe-file": "load/test_recipe.py::test_a_directory_without_a_recipe_is_none",
+    "no-recipe-file": "load/test_recipe.py::test_a_directory_without_recipe_yaml_is_refused",
     "no-recipes": "work/test_catalog.py::test_what_a_source_may_be",
     "no-rotation": "work/test_secrets.py::test_what_cannot_be_changed_is_refused",
     "no-secret": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
@@ -90,7 +90,7 @@ ELSEWHERE = {
     "unmounted-volume": "work/test_images.py::test_a_volume_that_nobody_mounts_would_lose_data",
     "unreadable": "work/test_files_on_disk.py::test_what_is_not_there_is_no_error_and_what_cannot_be_read_is",
     "usage": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
-    "yaml-depth": "load/test_strict_yaml.py::test_what_is_not_used_here_is_refused",
+    "yaml-depth": "load/test_strict_yaml.py::test_yaml_features_that_are_not_allowed_are_refused",
 }
 """Codes to which no faulty text leads, each with the test that does."""
 
@@ -126,7 +126,7 @@ def test_every_code_has_a_case_or_a_test(compiled):
 
 
 @pytest.mark.parametrize(("code", "place"), ELSEWHERE.items())
-def test_the_test_of_a_code_is_where_it_is_said_to_be(code, place):
+def test_the_listed_test_of_a_code_exists(code, place):
     path, name = place.split("::")
     text = (ROOT / "tests" / path).read_text()
     assert f"def {name}(" in text
@@ -139,7 +139,7 @@ def refused(case, compiled):
     return caught.value
 
 
-def test_a_faulty_site_is_refused_with_what_is_expected(faulty, compiled, update):
+def test_a_faulty_site_is_refused_with_the_expected_message(faulty, compiled, update):
     error = refused(faulty, compiled)
     found = "\n".join(item.render() for item in error.diagnostics) + f"\nexit: {error.exit.value}\n"
     if update:
@@ -147,7 +147,7 @@ def test_a_faulty_site_is_refused_with_what_is_expected(faulty, compiled, update
     assert found == (faulty / "expected.err").read_text()
 
 
-def test_every_problem_says_where_it_is_and_shows_the_line(faulty, compiled):
+def test_every_problem_has_a_place_and_shows_the_line(faulty, compiled):
     for item in refused(faulty, compiled).diagnostics:
         if item.file.endswith((".yaml", ".j2", ".conf")) and item.code != "instance-name" and "unit-" not in item.code:
             assert re.match(r"[a-z/.A-Z0-9_-]+:[0-9]+:[0-9]+: .", item.headline()), item
@@ -156,7 +156,7 @@ def test_every_problem_says_where_it_is_and_shows_the_line(faulty, compiled):
         assert item.file or item.code == "block-overlap", item
 
 
-def test_all_problems_are_told_in_the_order_of_the_files(compiled):
+def test_all_problems_are_reported_in_the_order_of_the_files(compiled):
     error = refused(ROOT / "tests/errors/several-faults-in-several-files", compiled)
     assert error.diagnostics == in_file_order(error.diagnostics)
     assert {item.file for item in error.diagnostics} == {

@@ -57,20 +57,20 @@ def is_there(value, path):
 
 
 @given(values)
-def test_what_changes_nothing_changes_nothing(value):
+def test_an_empty_overlay_changes_nothing(value):
     assert merged(value, {}) == value
     assert merged(value, value) == value
 
 
 @given(values, values)
-def test_what_the_upper_one_says_holds(under, over):
+def test_values_of_the_upper_mapping_win(under, over):
     found = merged(under, over)
     for path, value in leaves(over):
         assert at(found, path) == value or value == {}
 
 
 @given(values, values)
-def test_what_the_upper_one_does_not_mention_stays(under, over):
+def test_keys_missing_in_the_upper_mapping_are_kept(under, over):
     found = merged(under, over)
     mentioned = [path for path, _ in leaves(over)]
     for path, value in leaves(under):
@@ -80,7 +80,7 @@ def test_what_the_upper_one_does_not_mention_stays(under, over):
 
 @given(values, changes)
 @example({}, {"a": {"b": None}})
-def test_null_takes_away_and_leaves_no_trace(under, over):
+def test_null_removes_a_key(under, over):
     found = merged(under, over)
     for path, value in leaves(over):
         if value is None:
@@ -90,12 +90,12 @@ def test_null_takes_away_and_leaves_no_trace(under, over):
 
 @given(values, changes)
 @example({}, {"a": {"b": None}})
-def test_a_change_that_is_made_twice_is_made_once(under, over):
+def test_applying_an_overlay_twice_is_the_same_as_once(under, over):
     assert merged(merged(under, over), over) == merged(under, over)
 
 
 @given(values, changes)
-def test_neither_of_two_values_is_changed(under, over):
+def test_merging_changes_neither_of_its_inputs(under, over):
     before = deepcopy((under, over))
     merged(under, over)
     assert (under, over) == before
@@ -111,7 +111,7 @@ FILE = read_yaml(
 )
 
 
-def test_a_place_is_where_the_upper_one_says_something_and_else_where_the_lower_one_does():
+def test_places_come_from_the_upper_mapping_where_it_has_the_key():
     found = overlay(FILE, FILE, ("variants", "fancy"))
     assert found.value["volumes"] == {"site": {"public": "/site/"}}
     assert found.place(("volumes", "site", "public")) == (6, 30)
@@ -120,7 +120,7 @@ def test_a_place_is_where_the_upper_one_says_something_and_else_where_the_lower_
     assert (found.name, found.text) == (FILE.name, FILE.text)
 
 
-def test_a_source_is_not_changed_by_what_is_laid_over_it():
+def test_a_source_is_not_changed_by_an_overlay():
     before = deepcopy(FILE)
     overlay(FILE, FILE, ("variants", "fancy"))
     on_parts(FILE, {})
@@ -138,18 +138,18 @@ def stacked(value):
     return on_parts(Source("recipe.yaml", "", value), BLOCKS).value
 
 
-def test_a_building_block_lies_below_the_recipe():
+def test_a_recipe_is_merged_over_its_building_blocks():
     found = stacked({"runtime": "php-fpm", "components": {"app": {"image": "app", "memory": "1G"}}})
     assert found["components"]["app"] == {"after": (), "image": "app", "ready": "notify", "memory": "1G"}
 
 
-def test_a_recipe_changes_what_a_building_block_brings():
+def test_a_recipe_can_override_a_building_block():
     found = stacked({"database": "mariadb", "volumes": {"database": None}, "components": {"db": {"memory": "1G"}}})
     assert found["volumes"] == {}
     assert found["components"]["db"] == {"image": "db", "memory": "1G"}
 
 
-def test_a_component_waits_for_what_building_blocks_bring_unless_it_says_for_what_it_waits():
+def test_a_component_starts_after_those_of_building_blocks_unless_it_has_after():
     own = {"app": {}, "jobs": {"after": ("cache",)}, "cron": {"after": ()}}
     components = stacked({"runtime": "php-fpm", "database": "mariadb", "cache": "valkey", "components": own})[
         "components"
@@ -158,13 +158,13 @@ def test_a_component_waits_for_what_building_blocks_bring_unless_it_says_for_wha
     assert waits == {"app": ("cache", "db"), "jobs": ("cache",), "cron": (), "db": None, "cache": None}
 
 
-def test_without_a_building_block_a_recipe_is_what_it_says():
+def test_a_recipe_without_building_blocks_is_unchanged():
     value = {"components": {"app": {"image": "app"}}, "volumes": {"data": {}}}
     assert stacked(value) == {**value, "components": {"app": {"image": "app", "after": ()}}}
 
 
 @pytest.mark.parametrize("value", [{"components": None}, {"components": ("app",)}, {"components": {"app": None}}])
-def test_what_is_no_mapping_is_left_for_the_check_to_complain_of(value):
+def test_a_value_that_is_not_a_mapping_is_left_to_the_check(value):
     assert stacked({"database": "mariadb", **value}).keys() >= {"database"}
 
 
@@ -179,7 +179,7 @@ def test_every_key_that_names_a_building_block_is_a_key_of_a_recipe():
     assert set(PARTS) <= set(Recipe.model_fields)
 
 
-def test_the_files_of_all_building_blocks_stand_beside_those_of_a_recipe():
+def test_the_files_of_building_blocks_are_added_to_those_of_a_recipe():
     files = read_directory(str(ROOT / "recipes/static"))
     bundle = load_recipe("recipe.yaml", "static", files, shared_parts())
     assert bundle.below("part/mariadb").keys() >= {"part.yaml", "my.cnf"}

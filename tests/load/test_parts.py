@@ -45,7 +45,7 @@ stored = pytest.mark.parametrize(("key", "name"), [(key, name) for key, name in 
 
 
 def with_block(key, name):
-    """Return a small recipe that stands on a building block."""
+    """Return a small recipe that uses a building block."""
     return load_recipe("recipe.yaml", "demo", {"recipe.yaml": f"{RECIPE}{key}: {name}\n".encode()}, PARTS).recipe
 
 
@@ -58,7 +58,7 @@ def test_every_building_block_is_one_that_a_recipe_may_name():
 
 
 @every
-def test_it_says_what_it_is_and_makes_a_recipe_that_is_valid(key, name):
+def test_it_has_a_title_and_gives_a_valid_recipe(key, name):
     part = load_part(name, PARTS[name])
     assert part.name == name
     assert part.documentation.startswith("https://")
@@ -80,7 +80,7 @@ def test_its_images_are_shared_by_all_recipes(key, name):
 
 
 @stored
-def test_its_health_is_asked_and_systemd_is_told_when_it_is_ready(key, name):
+def test_it_has_a_health_check_and_notifies_systemd_when_ready(key, name):
     component = with_block(key, name).components[CALLED[key]]
     assert component.health is not None
     assert component.ready == "notify"
@@ -102,7 +102,7 @@ def test_it_asks_for_no_privilege_and_no_network(key, name):
 
 
 @every
-def test_it_knows_no_secret(key, name):
+def test_it_uses_no_secret(key, name):
     recipe = with_block(key, name)
     component = recipe.components[CALLED[key]]
     assert recipe.secrets == {}
@@ -112,7 +112,7 @@ def test_it_knows_no_secret(key, name):
 
 
 @stored
-def test_it_is_up_before_the_app_and_no_recipe_has_to_say_so(key, name):
+def test_it_starts_before_the_app_by_default(key, name):
     assert with_block(key, name).components["app"].after == (CALLED[key],)
 
 
@@ -124,7 +124,7 @@ def test_it_is_up_before_the_app_and_no_recipe_has_to_say_so(key, name):
         ("colour: blue\n", "unknown-key"),
     ],
 )
-def test_a_faulty_building_block_is_told_with_its_place(text, code):
+def test_a_faulty_building_block_is_reported_with_its_place(text, code):
     with pytest.raises(ChainsawError) as caught:
         load_part("x", {"part.yaml": text.encode()})
     assert code in [item.code for item in caught.value.diagnostics]

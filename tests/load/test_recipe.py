@@ -25,16 +25,16 @@ def refused(files):
     return [item.code for item in caught.value.diagnostics]
 
 
-def test_a_directory_without_a_recipe_is_none():
+def test_a_directory_without_recipe_yaml_is_refused():
     assert refused({"README": b""}) == ["no-recipe-file"]
 
 
-def test_a_recipe_is_utf_8():
+def test_a_recipe_that_is_not_utf_8_is_refused():
     assert refused({"recipe.yaml": b"title: Caf\xe9\n"}) == ["yaml-character"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_recipe_has_all_that_it_names(name):
+def test_every_name_used_in_a_shipped_recipe_exists(name):
     bundle = load_recipe("recipe.yaml", name, read_directory(str(ROOT / "recipes" / name)), shared_parts())
     assert bundle.recipe.name == name
     for path, content in bundle.below("images").items():
@@ -51,20 +51,20 @@ def test_a_shipped_recipe_says_for_every_setting_where_it_is_documented(name):
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_recipe_is_wrong_about_nothing_it_waives(name):
+def test_a_shipped_recipe_gives_a_reason_for_each_capability(name):
     for component in Catalog(str(ROOT / "recipes"))[name].recipe.components.values():
         assert component.user != 0
         for waiver in component.capabilities:
             assert waiver.reason
 
 
-def test_files_below_a_directory_lose_its_name():
+def test_paths_below_a_directory_are_relative_to_it():
     bundle = load_recipe("recipe.yaml", "wordpress", read_directory(str(ROOT / "recipes/wordpress")), shared_parts())
     assert "Containerfile" in bundle.below("images/app")
     assert bundle.below("images/ap") == {}
 
 
-def test_a_digest_of_files_knows_names_and_where_contents_end():
+def test_a_digest_of_files_depends_on_names_and_content_boundaries():
     contents = [{"a": b"1"}, {"b": b"1"}, {"a": b"2"}, {"a": b"", "b": b"1"}, {"a": b"1", "b": b""}, {"ab": b"1"}]
     assert len({files_digest(files) for files in contents}) == len(contents)
     assert files_digest({"a": b"1", "b": b"2"}) == files_digest({"b": b"2", "a": b"1"})
@@ -80,7 +80,7 @@ def test_a_catalog_reads_each_recipe_when_it_is_asked_for():
         catalog.bundle("no-such-recipe")
 
 
-def test_a_broken_recipe_is_told_once_for_all_its_instances(tmp_path):
+def test_a_broken_recipe_is_reported_once_for_all_its_instances(tmp_path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo/recipe.yaml").write_text("format: 2\n")
     files = {f"instances/{name}.yaml": f"recipe: demo\nroute: https://{name}.example.org/\n" for name in "ab"}

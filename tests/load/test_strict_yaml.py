@@ -54,7 +54,7 @@ def agrees(ours, theirs):
 @example("a: yes\nb: no\nc: 22:22\n")
 @example("a: 0x1F\nb: 0o17\nc: 1_000\nd: 1e3\n")
 @example("0_")
-def test_what_is_accepted_means_what_yaml_says(text):
+def test_accepted_texts_have_the_value_that_yaml_defines(text):
     source = read(text)
     assume(source is not None)
     try:
@@ -65,7 +65,7 @@ def test_what_is_accepted_means_what_yaml_says(text):
 
 
 @given(documents)
-def test_every_key_is_where_it_is_said_to_be(text):
+def test_the_recorded_place_of_every_key_is_right(text):
     source = read(text)
     assume(source is not None)
     for path, (line, column) in source.keys.items():
@@ -74,7 +74,7 @@ def test_every_key_is_where_it_is_said_to_be(text):
 
 
 @pytest.mark.parametrize("word", ["yes", "no", "on", "off", "y", "n", "22:22", "2020-01-01", "1.2.3"])
-def test_what_older_yaml_would_bend_is_text(word):
+def test_words_that_yaml_1_1_would_convert_are_text(word):
     assert read_yaml("a.yaml", f"a: {word}\n").value == {"a": word}
 
 
@@ -103,7 +103,7 @@ def test_what_older_yaml_would_bend_is_text(word):
         ("a: " + "[" * 700, "yaml-depth"),
     ],
 )
-def test_what_is_not_used_here_is_refused(text, code):
+def test_yaml_features_that_are_not_allowed_are_refused(text, code):
     with pytest.raises(ChainsawError) as caught:
         read_yaml("a.yaml", text)
     assert [item.code for item in caught.value.diagnostics] == [code]
@@ -120,7 +120,7 @@ def test_a_bomb_of_aliases_is_refused_at_once():
     assert {item.code for item in caught.value.diagnostics} == {"yaml-anchor"}
 
 
-def test_every_fault_of_a_file_is_told():
+def test_all_problems_of_a_file_are_reported():
     with pytest.raises(ChainsawError) as caught:
         read_yaml("a.yaml", "a: 1\na: 2\nb: !x 1\nc: &y 1\n")
     assert [(item.line, item.column, item.code) for item in caught.value.diagnostics] == [

@@ -198,19 +198,19 @@ def test_what_does_not_fit_is_refused(check, value):
         check(value)
 
 
-def test_every_rule_is_tried_here():
+def test_every_rule_has_a_test_here():
     rules = {getattr(names, name) for name in dir(names) if name.startswith("check_")}
     assert rules <= GOOD.keys()
     assert rules <= BAD.keys()
 
 
 @pytest.mark.parametrize("other", ["blog-root"])
-def test_no_name_is_also_the_root_of_another_instance(other):
+def test_no_name_is_the_host_user_of_another_instance(other):
     """The host users of `blog` are chainsaw-blog and chainsaw-blog-root."""
     assert not accepted(check_instance, other)
 
 
-def test_no_name_is_also_a_log_format_of_nginx():
+def test_no_name_is_a_log_format_of_nginx():
     assert not accepted(check_instance, "combined")
 
 

@@ -21,7 +21,7 @@ def test_everything_is_below_home_without_the_xdg_variables():
     assert paths.unit_links == "/home/admin/.local/share/systemd/user"
 
 
-def test_the_xdg_variables_move_it_and_relative_ones_are_passed_over():
+def test_absolute_xdg_variables_are_used_and_relative_ones_are_ignored():
     paths = Paths.of("/home/admin", {"XDG_CONFIG_HOME": "/etc/x", "XDG_STATE_HOME": "relative", "XDG_DATA_HOME": ""})
     assert (paths.config, paths.data, paths.state) == (
         "/etc/x",
@@ -67,7 +67,7 @@ def test_a_block_maps_root_to_its_first_id():
     assert (Block(131072).host_id(0), Block(131072).host_id(1000), Block(131072).end) == (131072, 132072, 131072 + SIZE)
 
 
-def test_two_artifacts_never_claim_one_path():
+def test_two_artifacts_with_the_same_path_are_refused():
     with pytest.raises(ValueError, match=r"units/a\.socket is generated twice"):
         as_tree([Artifact("units/a.socket", b"1"), Artifact("units/a.socket", b"2")])
 

@@ -31,7 +31,7 @@ from chainsaw.model.quantity import SPANS, UNITS, bytes_for_people, span_for_peo
         (5_000_000_000_000_000, "5000 TB"),
     ],
 )
-def test_a_number_of_bytes_is_read_with_its_unit(count, shown):
+def test_a_number_of_bytes_is_shown_with_a_unit(count, shown):
     assert bytes_for_people(count) == shown
 
 
@@ -51,19 +51,19 @@ def test_a_number_of_bytes_is_read_with_its_unit(count, shown):
         (40_000_000, "462 d"),
     ],
 )
-def test_a_span_is_read_in_its_largest_unit(seconds, shown):
+def test_a_span_is_shown_in_its_largest_unit(seconds, shown):
     assert span_for_people(seconds) == shown
 
 
 @given(st.integers(0, 10**17))
-def test_what_is_shown_of_a_number_is_near_it(count):
+def test_the_shown_number_is_close_to_the_exact_one(count):
     number, unit = bytes_for_people(count).split()
     assert abs(float(number) * 1000 ** UNITS.index(unit) - count) <= 0.51 * 1000 ** UNITS.index(unit)
     assert re.fullmatch(r"\d(\.\d)?|\d{2,}", number)
 
 
 @given(st.floats(0, 10**10))
-def test_what_is_shown_of_a_span_is_never_more_than_it_is(seconds):
+def test_the_shown_span_is_never_longer_than_the_exact_one(seconds):
     number, unit = span_for_people(seconds).split()
     size = {name: size for size, name in SPANS}[unit]
     assert int(number) * size <= seconds < (int(number) + 1) * size

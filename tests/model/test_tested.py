@@ -33,7 +33,7 @@ def record(levels):
         (dict.fromkeys(LEVELS, True), len(LEVELS)),
     ],
 )
-def test_a_level_counts_only_with_all_those_below_it(levels, level):
+def test_a_level_counts_only_if_all_lower_levels_passed(levels, level):
     assert record(levels).level == level
 
 
@@ -50,12 +50,12 @@ def test_one_more_level_that_is_passed_never_lowers_it(levels, number):
 
 
 @given(st.dictionaries(numbers, st.booleans()))
-def test_what_is_written_is_read_again(levels):
+def test_a_written_record_is_read_back_unchanged(levels):
     assert model.Tested.model_validate_json(record(levels).model_dump_json()) == record(levels)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 1, "recipe": "demo", "colour": "blue"}'])
-def test_what_is_no_record_is_not_taken_for_one(text):
+def test_an_invalid_record_is_ignored(text):
     with pytest.raises(ValidationError):
         model.Tested.model_validate_json(text)
 

@@ -55,14 +55,14 @@ def import_base(machine: Machine, launcher: Path) -> None:
 
 
 def _forget_podman(podman: Callable[..., bool], inside: list[str]) -> None:
-    # Without these files podman takes its containers for dead, as after a reboot, and looks for no process of theirs.
+    # Without these files podman assumes a reboot: it does not look for processes of its containers.
     podman("system", "migrate")
     runtime = Path("/run/user", str(enter.ADMIN_ID))
     run([*inside, "rm", "-rf", runtime / "libpod", runtime / "containers"])
 
 
 def _prune(podman: Callable[..., bool]) -> bool:
-    # Images alone outlive an account: what belonged to its containers does not.
+    # Only images are kept for the next account; everything of its containers is deleted.
     return all(
         (
             podman("rm", "--all", "--force"),
@@ -107,7 +107,7 @@ def _welcome(machine: Machine, inside: list[str]) -> None:
     if machine.empty:
         return
     run([*inside, "loginctl", "enable-linger", enter.ADMIN])
-    # logind takes an account that left a moment ago for one that still runs, and does not start it.
+    # Just after a user has left, logind still counts the user as active, and does not start the user manager.
     run([*inside, "systemctl", "start", f"user@{enter.ADMIN_ID}.service"])
     if not wait_for(lambda: user_manager_runs(inside), 30):
         raise MachineError("the user manager of admin does not start; see: tests/machine root -- journalctl -b")

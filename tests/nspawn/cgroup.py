@@ -1,4 +1,4 @@
-"""Control groups: commands run where a real login would put them."""
+"""Control groups: commands run in the group of a real login."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def enclose(name: str) -> None:
 
 
 def scope(name: str) -> list[str]:
-    """Return the words that start a command in a group of its own where systemd keeps the groups."""
+    """Return the arguments that start a command in a new group of systemd's hierarchy."""
     if not HAS_SYSTEMD:
         return []
     return ["systemd-run", "--quiet", "--scope", "--collect", f"--unit={name}", "--property=Delegate=yes", "--"]
 
 
 def kill(name: str) -> None:
-    """End all that is left in the group, and remove it."""
+    """Kill all processes that are left in the group, and remove it."""
     if HAS_SYSTEMD:
         attempt(["systemctl", "kill", "--signal=SIGKILL", f"{name}.scope"])
         wait_for(lambda: not _loaded(f"{name}.scope"), 30)
@@ -55,7 +55,7 @@ def top(leader: Process) -> Path | None:
 
 
 def joining(leader: Process, group: str) -> list[str]:
-    """Return the words that move a command into a group of the machine; from outside, logind serves nobody."""
+    """Return the arguments that move a command into a group of the machine: logind does not do it from outside."""
     above = top(leader)
     if above is None:
         return []

@@ -20,12 +20,12 @@ LOGIN_UNIT = "admin-login.service"
 
 
 def as_root(leader: Process) -> list[str]:
-    """Return the words that put a command into the machine, as root."""
+    """Return the arguments that run a command in the machine as root."""
     return [*_into(leader, "init.scope"), *_environment("root", "/root", {})]
 
 
 def as_admin(leader: Process) -> list[str]:
-    """Return the words that put a command into the machine, as the admin in a login session."""
+    """Return the arguments that run a command in the machine as the admin, in a login session."""
     session, runtime = _session(leader), f"/run/user/{ADMIN_ID}"
     variables = {}
     if Path(f"/proc/{leader.pid}/root{runtime}").is_dir():
@@ -35,7 +35,7 @@ def as_admin(leader: Process) -> list[str]:
 
 
 def execute(leader: Process, user: str, command: Sequence[str]) -> NoReturn:
-    """Become a command inside; a terminal is made there if this one is a terminal."""
+    """Replace this process by a command inside the machine, with a terminal if this one has one."""
     command = list(command) or ["bash", "--login"]
     if sys.stdin.isatty() and sys.stdout.isatty():
         command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
@@ -45,7 +45,7 @@ def execute(leader: Process, user: str, command: Sequence[str]) -> NoReturn:
 
 
 def _into(leader: Process, group: str) -> list[str]:
-    # nsenter passes no signal on: without pdeathsig a command outlives the test that was stopped by a timeout.
+    # nsenter passes no signal on: without pdeathsig a command keeps running after its test was stopped by a timeout.
     enter = ["nsenter", "-t", str(leader.pid), "-a", "--", "setpriv", "--pdeathsig=TERM"]
     return [*cgroup.joining(leader, group), *enter]
 
@@ -80,6 +80,6 @@ def _session(leader: Process) -> str:
 
 
 def admin_run(launcher: Path, name: str, command: Sequence[str], stdin: int = subprocess.DEVNULL) -> bool:
-    """Run a command as the admin, as a user of the launcher would, and say whether it succeeded."""
+    """Run a command as the admin, like `tests/machine admin`, and return whether it succeeded."""
     argv = [str(launcher), "--name", name, "admin", "--", *command]
     return subprocess.run(argv, stdin=stdin, stdout=subprocess.DEVNULL).returncode == 0

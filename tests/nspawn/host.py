@@ -32,7 +32,7 @@ class MachineError(Exception):
 
 @dataclass(frozen=True)
 class Process:
-    """A process that was started by us, told apart from a later one with the same number."""
+    """A process that was started here; a later process with the same number does not count as it."""
 
     pid: int
     started: int
@@ -72,7 +72,7 @@ def _start_time(pid: int) -> int:
 
 
 def say(message: str) -> None:
-    """Tell the user what happens; standard output stays free for results."""
+    """Print a message to standard error; standard output is only for results."""
     sys.stderr.write(f"machine: {message}\n")
 
 
@@ -85,7 +85,7 @@ def run(argv: Sequence[str | Path], *, stdin: int | None = subprocess.DEVNULL) -
 
 
 def attempt(argv: Sequence[str | Path]) -> bool:
-    """Run a command in silence and say whether it succeeded."""
+    """Run a command without output and return whether it succeeded."""
     quiet = subprocess.DEVNULL
     return subprocess.run(argv, stdin=quiet, stdout=quiet, stderr=quiet).returncode == 0
 
@@ -99,7 +99,7 @@ def output(argv: Sequence[str | Path]) -> str:
 
 
 def wait_for(ready: Callable[[], bool], seconds: float) -> bool:
-    """Wait until READY holds, and say whether it does."""
+    """Wait until READY is true, and return whether it is."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
@@ -125,7 +125,7 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file so that it is seen whole or not at all."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text)
@@ -134,7 +134,7 @@ def replace(path: Path, text: str) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel gives back however this process ends."""
+    """Hold a lock that the kernel releases when this process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:

@@ -166,7 +166,7 @@ class Machine:
 
     def _spawn(self) -> Process:
         def note() -> None:
-            # The record comes before the exec: an `up` that is killed here leaves no machine that nobody can stop.
+            # The record is written before the exec, so that a machine can be stopped even if `up` is killed here.
             os.setsid()
             self._record(Process.of(os.getpid()), None)
             cgroup.enclose(self.identity)
@@ -233,13 +233,13 @@ class Machine:
 
 
 def systemd_state(inside: list[str]) -> str:
-    """Return what systemctl says about the whole machine, once its boot is over."""
+    """Return the state that systemctl reports for the machine, after its boot."""
     argv = [*inside, "systemctl", "is-system-running", "--wait"]
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout.strip()
 
 
 def user_manager_runs(inside: list[str]) -> bool:
-    """Say whether the user manager of admin is up."""
+    """Return whether the user manager of admin is up."""
     return attempt([*inside, "systemctl", "is-active", "--quiet", f"user@{enter.ADMIN_ID}.service"])
 
 

@@ -1,4 +1,4 @@
-"""The way from a machine to the outside: a veth pair and a masquerade of its own."""
+"""The network of a machine: a veth pair and a masquerade rule."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Network:
     def detach(self) -> None:
         """Remove the pair and the table, whichever of them is left."""
         attempt(["nft", "delete", "table", "ip", self.name])
-        # The kernel removes the pair by itself once the machine's namespace is gone, perhaps in between.
+        # The kernel removes the pair itself with the machine's namespace, perhaps at this moment.
         attempt(["ip", "link", "delete", self.name])
         if (LINKS / self.name).exists():
             run(["ip", "link", "delete", self.name])
@@ -96,7 +96,7 @@ def free_number() -> int:
 
 
 def forward(marker: Path) -> None:
-    """Let the host forward, and note if it did not before."""
+    """Enable forwarding on the host, and record if it was off before."""
     if FORWARD.read_text().strip() == "0":
         marker.touch()
         FORWARD.write_text("1\n")

@@ -18,7 +18,7 @@ CERTIFICATES = "usr/local/share/ca-certificates"
 
 
 def unpack(tarball: Path, root: Path) -> None:
-    """Make ROOT from a tarball, whole or not at all."""
+    """Make ROOT from a tarball, completely or not at all."""
     partial = root.with_name("root.partial")
     remove(partial)
     partial.mkdir(parents=True)
@@ -58,7 +58,7 @@ def nspawn(root: Path, identity: str) -> list[str]:
 
 
 def remove(root: Path) -> None:
-    """Remove a root, and what a former removal has left of it."""
+    """Remove a root, and what an interrupted removal has left of it."""
     doomed = root.with_name(f"{root.name}.doomed")
     shutil.rmtree(doomed, ignore_errors=True)
     if root.exists():

@@ -28,7 +28,7 @@ def place(name: str) -> Path:
 
 
 def stored(name: str) -> bool:
-    """Say whether a snapshot is there, whole."""
+    """Return whether a snapshot exists and is complete."""
     return (place(name) / "layers.json").exists()
 
 
@@ -55,7 +55,7 @@ def found(name: str | None) -> dict[str, object]:
 
 
 def stand(home: Path, record: dict[str, object]) -> None:
-    """Let a machine without a root stand on the layers of a record."""
+    """Let a machine without a root use the layers of a record."""
     for part in ("root", "upper", "work"):
         (home / part).mkdir(parents=True, exist_ok=True)
     replace(home / "origin.json", json.dumps({"kind": record["kind"], "key": record["key"]}))
@@ -63,12 +63,12 @@ def stand(home: Path, record: dict[str, object]) -> None:
 
 
 def stands(home: Path) -> bool:
-    """Say whether a machine stands on a snapshot."""
+    """Return whether a machine uses a snapshot."""
     return (home / "layers.json").exists()
 
 
 def attach(home: Path) -> None:
-    """Mount the root of a machine that stands on a snapshot."""
+    """Mount the root of a machine that uses a snapshot."""
     if not stands(home) or os.path.ismount(home / "root"):
         return
     # The kernel's mark of a mount that synced nothing: it refuses to mount that again after a crash of the host.
@@ -77,20 +77,20 @@ def attach(home: Path) -> None:
     lower = ":".join(str(place(name) / "layer") for name in names)
     layers = f"lowerdir={lower},upperdir={home / 'upper'},workdir={home / 'work'}"
     mount = ["mount", "-t", "overlay", "overlay", "-o", f"{layers},{OPTIONS}", str(home / "root")]
-    # Until the last process of the life before is gone, the layer is in use.
+    # The layer is in use until the last process of the previous boot has ended.
     if not wait_for(lambda: attempt(mount), 10):
         run(mount)
 
 
 def detach(home: Path) -> None:
-    """Take the mount away."""
+    """Unmount the root."""
     if os.path.ismount(home / "root"):
         # A process that was just killed may hold it for a moment.
         attempt(["umount", "--lazy", home / "root"])
 
 
 def leave(home: Path) -> None:
-    """Remove all that a machine has changed since it began to stand on a snapshot, and the root with it."""
+    """Remove all changes that a machine made on top of its snapshot, and the root."""
     detach(home)
     (home / "layers.json").unlink(missing_ok=True)
     for part in ("upper", "work"):
@@ -133,7 +133,7 @@ def _forget_others(upper: Path, kept: Path) -> None:
 
 
 def _prune() -> None:
-    """Remove the snapshots that are old and that nobody stands on."""
+    """Remove old snapshots that no machine or other snapshot uses."""
     every = sorted((path for path in place("").glob("*") if path.is_dir()), key=lambda path: -path.stat().st_mtime)
     needed = {name for path in every[:KEPT] for name in _layers(path)}
     needed |= {name for home in (cache() / "machines").glob("*") for name in _layers(home)}

@@ -1,4 +1,4 @@
-"""The admin's images, kept apart from the account so that they outlive it."""
+"""The admin's images, stored outside the account so that they are kept when it is emptied."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def save(home: Path, root: Path) -> None:
 
 
 def waits(home: Path, root: Path) -> bool:
-    """Say whether images are saved for this storage configuration, and the account has none and no containers."""
+    """Return whether images are saved for this storage configuration, and the account has no images or containers."""
     live = root / LIVE
     occupied = _has(live, "overlay-images/images.json") or _has(live, "overlay-containers/containers.json")
     return not occupied and _place(home, root).exists()

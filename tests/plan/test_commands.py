@@ -1,4 +1,4 @@
-"""What an action stands for is a line that somebody can paste into a shell."""
+"""The command of an action can be pasted into a shell."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def kinds(kind=act.Action):
     return {inner for one in kind.__subclasses__() for inner in ({one} | kinds(one))}
 
 
-def test_every_type_of_action_stands_for_a_command():
+def test_every_type_of_action_has_a_command():
     assert {type(action) for action in EVERY} == kinds()
 
 
 @pytest.mark.parametrize("action", EVERY, ids=lambda action: f"{action.verb} {action.subject()}"[:40])
-def test_a_command_is_words_whatever_the_home_is_called(action):
+def test_a_command_is_quoted_whatever_the_name_of_the_home_directory(action):
     words = shlex.split(command_of(action, ODD))
     assert words[0] in (
         "mkdir",
@@ -80,7 +80,7 @@ def test_a_command_is_words_whatever_the_home_is_called(action):
         assert "o'brien" not in word or word.startswith(f"{ODD.home}/"), word
 
 
-def test_a_plan_says_the_same_with_the_paths_of_the_admin(goldens):
+def test_the_commands_of_a_plan_use_the_paths_of_the_admin(goldens):
     site = goldens["wordpress"]
     deployment = site.manifest.instances["blog"]
     places = {item.path: command_of(act.CreateDirectory("blog", item), site.paths) for item in deployment.places}
@@ -94,7 +94,7 @@ def test_a_plan_says_the_same_with_the_paths_of_the_admin(goldens):
     )
 
 
-def test_starting_and_restarting_are_told_apart():
+def test_starting_and_restarting_have_different_commands():
     first, again = (command_of(act.StartUnit("blog", "app@blog.service", flag, ()), ODD) for flag in (False, True))
     assert first == "systemctl --user start app@blog.service"
     assert again == "systemctl --user restart app@blog.service"
@@ -111,11 +111,11 @@ def paths(tmp_path):
 
 
 def typed(action, paths):
-    """Let a shell do what an action stands for."""
+    """Run the command of an action in a shell."""
     return subprocess.run(["sh", "-ec", command_of(action, paths)], check=True, capture_output=True, text=True)
 
 
-def test_what_is_typed_has_the_effect_of_the_action(paths):
+def test_a_command_has_the_effect_of_its_action(paths):
     typed(act.RecordBlock("blog", "blog", 589824), paths)
     assert records.read_blocks(paths) == {"blog": 589824}
     assert json.loads(Path(paths.record("blog")).read_text())["name"] == "blog"

@@ -117,7 +117,7 @@ PAIRS += [("static", "no-instances"), ("no-instances", "static"), ("other-ports"
 PAIRS += [("wordpress", "asleep"), ("asleep", "gate"), ("gate", "once"), ("once", "static")]
 
 
-def test_nothing_on_the_host_means_that_all_is_made_once(goldens):
+def test_on_an_empty_host_everything_is_created_once(goldens):
     for site in goldens.values():
         wanted = target(site, BARE)
         plan = make_plan(wanted, BARE)
@@ -128,7 +128,7 @@ def test_nothing_on_the_host_means_that_all_is_made_once(goldens):
         assert blocks == site.blocks
 
 
-def test_the_plan_for_a_state_that_is_reached_is_empty(goldens):
+def test_the_plan_for_the_current_state_is_empty(goldens):
     for site in goldens.values():
         observed = reached(site)
         assert make_plan(target(site, observed), observed) == []
@@ -187,7 +187,7 @@ def mishaps(draw):
     before=st.sampled_from(["one-host", "egress", "gate", "asleep"]),
     after=st.sampled_from(["one-host", "wordpress", "gate", "asleep"]),
 )
-def test_a_plan_mends_whatever_happened(goldens, mishap, before, after):
+def test_a_plan_repairs_whatever_happened(goldens, mishap, before, after):
     observed = mishap(reached(goldens[before]))
     wanted = target(goldens[after], observed)
     plan = make_plan(wanted, observed)
@@ -210,7 +210,7 @@ def test_a_service_that_is_down_is_started_and_probed(goldens):
     assert (start.name, start.again, probe.owner) == ("app@blog.service", False, "blog")
 
 
-def test_a_changed_route_touches_no_other_instance(goldens):
+def test_a_changed_route_changes_no_other_instance(goldens):
     before, after = goldens["static"], goldens["no-instances"]
     observed = reached(before)
     plan = make_plan(target(after, observed), observed)
@@ -227,7 +227,7 @@ def test_a_removed_instance_is_stopped_and_its_data_stays(goldens):
     assert not [kind for kind in every_action() if "remove" in kind.verb or "delete" in kind.verb]
 
 
-def test_a_certificate_that_is_due_is_issued_and_read(goldens):
+def test_a_certificate_that_is_due_is_issued_and_the_front_reloaded(goldens):
     observed = replace(reached(goldens["wordpress"]), certificates=frozenset())
     issue, reload = only(
         make_plan(target(goldens["wordpress"], observed), observed), act.IssueCertificate, act.ReloadFront
@@ -235,7 +235,7 @@ def test_a_certificate_that_is_due_is_issued_and_read(goldens):
     assert (issue.host, reload.owner) == ("blog.example.org", None)
 
 
-def test_an_edited_file_is_written_anew(goldens):
+def test_an_edited_file_is_written_again(goldens):
     observed = reached(goldens["wordpress"])
     path = "quadlets/app@blog.container"
     plan = make_plan(target(goldens["wordpress"], observed), replace(observed, drift=(Drift(path, "-a\n+b"),)))
@@ -243,7 +243,7 @@ def test_an_edited_file_is_written_anew(goldens):
     assert (write.added, write.changed, write.removed, write.number) == ((), (path,), (), observed.manifest.number + 1)
 
 
-def test_a_lost_link_of_the_quadlets_is_put_back(goldens):
+def test_a_lost_link_of_the_quadlets_is_restored(goldens):
     observed = replace(reached(goldens["wordpress"]), quadlets_linked=False)
     wanted = target(goldens["wordpress"], observed)
     plan = make_plan(wanted, observed)
@@ -258,7 +258,7 @@ def test_units_of_others_are_left_alone(goldens):
     assert make_plan(target(goldens["wordpress"], observed), observed) == []
 
 
-def test_an_interrupted_apply_is_brought_to_its_end(goldens):
+def test_an_interrupted_apply_is_finished(goldens):
     observed = replace(reached(goldens["wordpress"]), unfinished=True)
     plan = make_plan(target(goldens["wordpress"], observed), observed)
     assert [type(action) for action in plan] == [act.ReloadSystemd, act.ReloadFront, act.ProbeInstance]

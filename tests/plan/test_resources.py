@@ -1,4 +1,4 @@
-"""The list of what an instance has leaves nothing out, takes nothing of another's, and says what goes when."""
+"""The list of an instance's resources is complete, has nothing of other instances, and says what removes each."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def declare(compiled, tmp_path):
     return compile_all
 
 
-def test_every_file_of_an_instance_is_in_the_list_and_goes_with_it(goldens):
+def test_every_file_of_an_instance_is_in_the_list_and_removed_with_it(goldens):
     for site, name, one in every(goldens):
         owned = [path for path, owner in site.manifest.owners.items() if owner == name]
         assert owned, name
@@ -77,7 +77,7 @@ def test_every_unit_that_is_started_and_every_one_that_it_starts_is_in_the_list(
         assert started | asked <= set(one.names("unit", "remove")), name
 
 
-def test_every_directory_and_secret_of_an_instance_goes_with_a_purge(goldens):
+def test_every_directory_and_secret_of_an_instance_is_deleted_by_a_purge(goldens):
     for site, name, one in every(goldens):
         deployment, paths = site.manifest.instances[name], site.paths
         top = {paths.instance(name), f"{paths.public}/{name}"}
@@ -88,7 +88,7 @@ def test_every_directory_and_secret_of_an_instance_goes_with_a_purge(goldens):
         assert all(place.startswith(tuple(f"{item}/" for item in top)) for place in data)
 
 
-def test_what_a_wordpress_has(goldens):
+def test_the_resources_of_a_wordpress(goldens):
     one = found(goldens["wordpress"], "blog")
     assert one.names("container") == ["blog.db", "blog.app"]
     assert one.names("unit") == [
@@ -105,27 +105,27 @@ def test_what_a_wordpress_has(goldens):
     assert one.names("host user", "stays") == ["chainsaw-blog"]
 
 
-def test_a_network_of_its_own_goes_with_an_instance(goldens):
+def test_the_network_of_an_instance_is_removed_with_it(goldens):
     one = found(goldens["egress"], "blog")
     assert one.names("network", "remove") == ["chainsaw-blog"]
     assert "chainsaw-blog-network.service" in one.names("unit", "remove")
     assert found(goldens["wordpress"], "blog").names("network") == []
 
 
-def test_what_goes_first_stands_first(goldens):
+def test_resources_are_listed_in_the_order_of_removal(goldens):
     order = ["remove", "purge", "shared", "stays"]
     for _, _, one in every(goldens):
         fates = [item.removed_by for item in one.items]
         assert fates == sorted(fates, key=order.index)
 
 
-def test_what_is_listed_is_listed_once(goldens):
+def test_every_resource_is_listed_once(goldens):
     for _, name, one in every(goldens):
         known = [(item.kind, item.name) for item in one.items]
         assert len(known) == len(set(known)), name
 
 
-def test_two_instances_of_one_recipe_share_what_it_is_made_of(goldens):
+def test_two_instances_of_one_recipe_share_its_images(goldens):
     site = goldens["directives"]
     for name in ("blog", "club"):
         one = found(site, name)
@@ -145,7 +145,7 @@ def test_two_instances_of_one_host_share_its_certificate(declare):
     assert last.names("generated", "shared") == []
 
 
-def test_a_recipe_that_was_installed_for_its_own_sake_stays(goldens):
+def test_a_recipe_that_was_installed_by_name_is_kept(goldens):
     site = goldens["wordpress"]
     assert found(site, "blog").removed_by("recipe") == "purge"
     assert found(site, "blog", chosen=["chainsaw/wordpress"]).removed_by("recipe") == "shared"
@@ -160,7 +160,7 @@ def test_another_version_of_a_recipe_is_another_recipe(goldens):
     assert Found(site, items).names("recipe", "shared") == ["chainsaw/wordpress"], "its name means the other one now"
 
 
-def test_nothing_of_an_instance_is_in_the_list_of_one_whose_name_begins_so(declare):
+def test_an_instance_whose_name_is_a_prefix_of_another_has_its_own_list(declare):
     dav, pages = "https://{}.example.org/", "https://{}.example.org/pages/"
     names = {name: ("radicale", dav.format(name)) for name in ("blog", "blog2", "blo", "b-blog")}
     site = declare(**names, blogs=("static", pages.format("blogs")))
@@ -177,7 +177,7 @@ def test_nothing_of_an_instance_is_in_the_list_of_one_whose_name_begins_so(decla
         assert not [place for place in one.places() if place.startswith(tuple(others))]
 
 
-def test_an_image_that_something_stands_on_is_used():
+def test_a_base_image_of_a_used_image_is_used():
     parents = {APP: PHP, PHP: BASE, BASE: ""}
     assert unused_images([APP, PHP, BASE], [APP], parents) == []
     assert unused_images([APP, PHP, BASE], [PHP], parents) == [APP]
@@ -209,7 +209,7 @@ def test_the_record_of_its_ids_is_deleted_last(goldens):
             assert order[-2:] == [site.paths.record(name), site.paths.instance(name)]
 
 
-def test_what_is_left_of_an_instance_that_is_not_applied_any_more_is_in_the_list(goldens):
+def test_files_left_by_an_instance_that_is_no_longer_applied_are_in_the_list(goldens):
     paths = goldens["wordpress"].paths
     own = paths.instance("blog")
     entries = ("record.json", "run", "secrets", "secrets/salt", "volumes", "volumes/old", "volumes.partial")
@@ -227,7 +227,7 @@ def test_what_is_left_of_an_instance_that_is_not_applied_any_more_is_in_the_list
     }
 
 
-def test_names_are_found_wherever_something_bears_one(goldens):
+def test_all_directories_with_entries_named_after_instances_are_found(goldens):
     paths = goldens["wordpress"].paths
     assert directories_of_names(paths) == [
         (f"{paths.root}/instances", ""),

@@ -1,4 +1,4 @@
-"""What is stopped has no unit that is up and none that is started; what is in maintenance runs, and nobody asks it."""
+"""A stopped instance has no active unit and none is started; one in maintenance keeps running, without requests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def stopped(running):
     return closed, carried_out(make_plan(wanted, observed), wanted, observed)
 
 
-def test_what_is_to_be_stopped_is_stopped_as_a_whole_and_the_front_knows(running):
+def test_a_stopped_instance_is_stopped_completely_and_the_front_is_reloaded(running):
     site, observed = running
     plan = planned(serving(site, "blog", "stopped"), observed)
     only(plan, act.WriteGeneration, act.Activate, act.StopUnit, act.ReloadFront)
@@ -53,11 +53,11 @@ def test_what_is_to_be_stopped_is_stopped_as_a_whole_and_the_front_knows(running
     assert {action.owner for action in plan if isinstance(action, act.StopUnit)} == {"blog"}
 
 
-def test_what_is_stopped_has_nothing_to_do(stopped):
+def test_a_stopped_instance_needs_no_action(stopped):
     assert planned(*stopped) == []
 
 
-def test_what_is_stopped_is_not_started_when_all_is_lost(stopped):
+def test_a_stopped_instance_is_not_started_when_everything_is_lost(stopped):
     site, observed = stopped
     lost = replace(observed, units=dict.fromkeys(observed.units, "inactive"), applied={})
     assert not names(planned(site, lost), act.StartUnit) & BLOG
@@ -65,14 +65,14 @@ def test_what_is_stopped_is_not_started_when_all_is_lost(stopped):
 
 
 @pytest.mark.parametrize("state", ["active", "activating", "failed"])
-def test_what_is_stopped_and_was_started_by_hand_is_stopped_again(stopped, state):
+def test_a_stopped_instance_that_was_started_by_hand_is_stopped_again(stopped, state):
     site, observed = stopped
     units = {**observed.units, "app@blog.service": state, "app@blog.socket": "active", "app@other.service": "active"}
     plan = only(planned(site, replace(observed, units=units)), act.StopUnit)
     assert names(plan, act.StopUnit) == {"app@blog.service", "app@blog.socket"}
 
 
-def test_what_is_started_again_is_started_as_a_whole_and_probed(running, stopped):
+def test_an_instance_that_is_started_again_is_started_completely_and_probed(running, stopped):
     site, _ = running
     plan = planned(site, stopped[1])
     assert names(plan, act.StartUnit) == {"app@blog.service", "app@blog.socket", "app@blog.cron.timer"}
@@ -80,13 +80,13 @@ def test_what_is_started_again_is_started_as_a_whole_and_probed(running, stopped
     assert carried_out(plan, target(site, stopped[1]), stopped[1]).units == running[1].units
 
 
-def test_maintenance_touches_no_unit_and_asks_for_no_page(running):
+def test_maintenance_changes_no_unit_and_needs_no_probe(running):
     site, observed = running
     plan = planned(serving(site, "blog", "maintenance"), observed)
     only(plan, act.WriteGeneration, act.Activate, act.ReloadFront)
 
 
-def test_what_is_in_maintenance_is_kept_running(running):
+def test_an_instance_in_maintenance_is_kept_running(running):
     site, observed = running
     closed = serving(site, "blog", "maintenance")
     wanted = target(closed, observed)
@@ -99,14 +99,14 @@ def test_what_is_in_maintenance_is_kept_running(running):
     assert [action.owner for action in opened if isinstance(action, act.ProbeInstance)] == ["blog"]
 
 
-def test_files_alone_can_be_closed_as_well(goldens):
+def test_a_site_of_files_can_be_in_maintenance_too(goldens):
     site = goldens["static"]
     observed = reached(site)
     for how in ("stopped", "maintenance"):
         only(planned(serving(site, "www", how), observed), act.WriteGeneration, act.Activate, act.ReloadFront)
 
 
-def test_a_site_may_be_closed_from_the_first_apply(goldens):
+def test_an_instance_can_be_in_maintenance_from_the_first_apply(goldens):
     site = goldens["closed"]
     observed = reached(site)
     assert not {unit for unit, state in observed.units.items() if state == "active"} & BLOG

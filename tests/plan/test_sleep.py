@@ -1,4 +1,4 @@
-"""What may sleep is left asleep, and is started through its gate; a gate comes, changes and goes with its instance."""
+"""A sleeping instance is left asleep, and started through its gate; a gate is added, changed and removed with it."""
 
 from __future__ import annotations
 
@@ -45,27 +45,27 @@ def units(plan):
     return [(action.as_dict()["action"], action.name) for action in plan if isinstance(action, kinds)]
 
 
-def test_what_is_asleep_has_nothing_to_do(goldens, asleep):
+def test_an_instance_that_is_asleep_needs_no_action(goldens, asleep):
     assert planned(goldens["asleep"], asleep) == []
 
 
-def test_what_is_awake_and_may_sleep_has_nothing_to_do(goldens):
+def test_an_instance_that_is_awake_and_may_sleep_needs_no_action(goldens):
     assert planned(goldens["asleep"], reached(goldens["asleep"])) == []
 
 
-def test_what_failed_is_started_even_if_it_may_sleep(goldens, asleep):
+def test_a_failed_instance_is_started_even_if_it_may_sleep(goldens, asleep):
     failed = replace(asleep, units={**asleep.units, "app@feeds.service": "failed"})
     plan = planned(goldens["asleep"], failed)
     assert units(plan) == [("start", "app@feeds.gate.service")]
     assert [action.owner for action in plan if isinstance(action, act.ProbeInstance)] == ["feeds"]
 
 
-def test_what_may_not_sleep_is_started_when_it_is_down(goldens, asleep):
+def test_an_instance_that_may_not_sleep_is_started_when_it_is_down(goldens, asleep):
     down = replace(asleep, units={**asleep.units, "app@news.service": "inactive", "app@news.gate.service": "inactive"})
     assert units(planned(goldens["asleep"], down)) == [("start", "app@news.gate.service")]
 
 
-def test_a_changed_sleeper_is_started_through_its_gate(goldens, asleep):
+def test_a_changed_instance_that_is_asleep_is_started_through_its_gate(goldens, asleep):
     services = tuple(map(with_other, goldens["asleep"].manifest.instances["feeds"].services))
     site = with_changes(goldens["asleep"], "feeds", services=services)
     plan = planned(site, asleep)
@@ -107,7 +107,7 @@ def test_a_changed_worker_is_started_with_its_app(goldens):
     assert applied["app@mill.worker.service"] == "another"
 
 
-def test_a_gate_that_goes_is_stopped(goldens):
+def test_a_removed_gate_is_stopped(goldens):
     before = goldens["asleep"].manifest.instances["wiki"]
     socket, services = with_other(before.socket), tuple(map(with_other, before.services))
     site = with_changes(goldens["asleep"], "wiki", gate=None, sleep=None, socket=socket, services=services)
@@ -123,7 +123,7 @@ def test_a_gate_that_goes_is_stopped(goldens):
     assert make_plan(target(site, then), then) == []
 
 
-def test_a_gate_that_comes_takes_the_socket_over(goldens):
+def test_a_new_gate_takes_over_the_socket(goldens):
     after = goldens["asleep"].manifest.instances["wiki"]
     socket, services = with_other(after.socket), tuple(map(with_other, after.services))
     former = with_changes(goldens["asleep"], "wiki", gate=None, sleep=None, socket=socket, services=services)
@@ -136,7 +136,7 @@ def test_a_gate_that_comes_takes_the_socket_over(goldens):
     ]
 
 
-def test_an_instance_that_goes_takes_its_gate_along(goldens):
+def test_the_gate_of_a_removed_instance_is_stopped_too(goldens):
     observed = reached(goldens["gate"])
     manifest = goldens["gate"].manifest
     left = {name: item for name, item in manifest.instances.items() if name != "dav"}
@@ -145,7 +145,7 @@ def test_an_instance_that_goes_takes_its_gate_along(goldens):
     assert set(stopped) == {"app@dav.service", "app@dav.gate.service", "app@dav.socket"}
 
 
-def test_what_was_made_once_is_made_again_when_what_it_is_made_from_has_changed(goldens):
+def test_a_once_component_runs_again_when_its_inputs_have_changed(goldens):
     observed = reached(goldens["once"])
     services = tuple(map(with_other, goldens["once"].manifest.instances["www"].services))
     plan = planned(with_changes(goldens["once"], "www", services=services), observed)

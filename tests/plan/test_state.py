@@ -31,7 +31,7 @@ def units(app, gate, socket="active"):
         ("active", "active", "active", "running"),
         ("inactive", "inactive", "active", "asleep"),
         (None, None, "active", "asleep"),
-        ("active", "inactive", "active", "running"),  # a timer woke the app, and nobody asks for a page
+        ("active", "inactive", "active", "running"),  # a timer woke the app, without a request
         ("activating", "inactive", "active", "starting"),
         ("active", "activating", "active", "starting"),
         ("activating", "deactivating", "active", "starting"),
@@ -48,7 +48,7 @@ def units(app, gate, socket="active"):
         (None, None, None, "stopped"),
     ],
 )
-def test_the_state_of_what_may_sleep(feeds, app, gate, socket, state):
+def test_the_state_of_an_instance_that_may_sleep(feeds, app, gate, socket, state):
     assert instance_state(feeds, units(app, gate, socket)) == state
 
 
@@ -65,7 +65,7 @@ def test_asleep_means_that_no_process_runs(feeds):
             assert set(states[:2]) <= {"inactive", None}, states
 
 
-def test_an_instance_without_processes_is_what_the_front_is(goldens):
+def test_an_instance_without_processes_has_the_state_of_the_front(goldens):
     pages = goldens["static"].manifest.instances["www"]
     assert (pages.services, pages.socket) == ((), None)
     states = {state: instance_state(pages, {FRONT_SERVICE: state}) for state in STATES if state}
@@ -80,7 +80,7 @@ def test_an_instance_without_processes_is_what_the_front_is(goldens):
     assert instance_state(pages, {}) == "stopped"
 
 
-def test_what_was_made_once_is_running_as_long_as_the_front_is(goldens):
+def test_an_instance_with_only_a_once_component_has_the_state_of_the_front(goldens):
     pages = goldens["once"].manifest.instances["www"]
     build = "app@www.build.service"
     assert instance_state(pages, {FRONT_SERVICE: "active", build: "active"}) == "running"
@@ -124,11 +124,11 @@ def closed(deployment, how):
         ("deactivating", "inactive", "active", "stopping"),
     ],
 )
-def test_the_state_of_what_is_to_be_stopped_is_that_of_its_processes(feeds, app, gate, socket, state):
+def test_the_state_of_an_instance_to_be_stopped_is_that_of_its_processes(feeds, app, gate, socket, state):
     assert instance_state(closed(feeds, "stopped"), units(app, gate, socket)) == state
 
 
-def test_in_maintenance_is_what_would_run_or_sleep(feeds):
+def test_the_state_maintenance_replaces_running_and_asleep(feeds):
     for states in product(STATES, repeat=3):
         known = units(*states)
         found, other = instance_state(closed(feeds, "maintenance"), known), instance_state(feeds, known)
@@ -136,7 +136,7 @@ def test_in_maintenance_is_what_would_run_or_sleep(feeds):
     assert instance_state(closed(feeds, "maintenance"), units("active", "active")) == "maintenance"
 
 
-def test_files_alone_are_closed_without_a_process(goldens):
+def test_a_site_of_files_is_in_maintenance_without_a_process(goldens):
     pages = goldens["static"].manifest.instances["www"]
     assert instance_state(closed(pages, "stopped"), {FRONT_SERVICE: "active"}) == "stopped"
     assert instance_state(closed(pages, "maintenance"), {FRONT_SERVICE: "active"}) == "maintenance"
@@ -153,7 +153,7 @@ def test_an_instance_is_in_its_state_since_its_last_unit_changed(feeds):
     assert state_since(feeds, {"app@other.service": details(900.0)}) == 0.0
 
 
-def test_the_health_is_the_worst_of_those_that_podman_asks(goldens):
+def test_the_health_is_the_worst_of_those_that_podman_checks(goldens):
     blog = goldens["wordpress"].manifest.instances["blog"]
     polled = blog.model_copy(
         update={"services": tuple(item.model_copy(update={"polled": True}) for item in blog.services)}
@@ -169,7 +169,7 @@ def test_the_health_is_the_worst_of_those_that_podman_asks(goldens):
     assert instance_health(unasked, {asked[0].container: "unhealthy", asked[1].container: "healthy"}) == "healthy"
 
 
-def test_units_that_begin_anew_now_and_then_are_no_reason_to_worry(feeds):
+def test_units_with_few_restarts_give_no_warning(feeds):
     known = {
         APP: details(restarts=2),
         GATE: details(restarts=3),
