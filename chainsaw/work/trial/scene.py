@@ -90,8 +90,8 @@ class Scene:
         """Apply one instance; raise ChainsawError when it does not come up."""
         result = apply(self.account, Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
         if result.exit is not Exit.OK:
-            # Who tests a recipe has no file of the instance to mend.
-            raise ChainsawError([item for item in result.diagnostics if item.code != "put-back"], result.exit)
+            # A note says which file to fix, and who tests a recipe has none.
+            raise ChainsawError([item for item in result.diagnostics if item.severity != "note"], result.exit)
 
     def purge(self, name: str) -> None:
         """Remove an instance and all that is its own."""
