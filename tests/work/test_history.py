@@ -230,6 +230,15 @@ def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
     assert commit_change(admin.account, DEED, 3) == []
 
 
+def test_of_a_damaged_repository_the_generations_tell(admin):
+    admin.declare("blog")
+    admin.apply()
+    cut_off(admin)
+    shown = told()
+    assert [(item.code, item.severity) for item in shown.diagnostics] == [("git-damaged", "warning")]
+    assert [entry["generation"] for entry in shown.data["entries"]] == [1]
+
+
 def test_what_holds_a_lock_no_more_holds_nobody_up(admin):
     admin.declare("blog")
     admin.apply()
