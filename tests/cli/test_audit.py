@@ -84,9 +84,9 @@ def test_a_reason_is_recorded_however_it_is_given(chainsaw, records, words):
 @pytest.mark.parametrize(
     ("words", "code", "result"),
     [
-        (("remove", "blog"), Exit.MISSING, "not there"),
+        (("remove", "blog"), Exit.MISSING, "not found"),
         (("new", "static", "Blog"), Exit.INVALID, "refused"),
-        (("apply",), Exit.HOST, "this host lacks something"),
+        (("apply",), Exit.HOST, "something is missing on this host"),
         (("apply", "--fast"), Exit.USAGE, "wrong usage"),
         (("remove", "www", "--purge"), Exit.USAGE, "wrong usage"),
     ],

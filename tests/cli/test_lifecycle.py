@@ -42,7 +42,7 @@ def test_who_removes_an_instance_reads_how_it_comes_back(chainsaw, www, kept):
     assert done.code == Exit.OK
     assert done.out == (
         "www is stopped and no longer served\n"
-        "to bring it back: chainsaw rollback www; to delete it for good: chainsaw remove www --purge\n"
+        "to restore it: chainsaw rollback www; to delete it for good: chainsaw remove www --purge\n"
     )
     assert kept.read_text() == WWW
     assert not www.exists()
@@ -130,7 +130,7 @@ def test_what_is_not_there_is_said_so(chainsaw, www, words, code):
 def test_nothing_that_belongs_to_nobody(chainsaw):
     done = chainsaw("inventory", "--orphans", "--json")
     assert (done.code, done.json["data"]) == (Exit.OK, {"orphans": []})
-    assert chainsaw("remove", "--orphans").out == "nothing is here that nobody uses\n"
+    assert chainsaw("remove", "--orphans").out == "nothing is unused\n"
 
 
 VERBS_THAT_READ_THE_GENERATION = [

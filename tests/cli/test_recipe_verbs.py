@@ -63,7 +63,7 @@ def test_it_never_overwrites_a_directory(chainsaw, wiki):
     (wiki / "recipe.yaml").write_text("mine")
     done = chainsaw("recipe", "new", "wiki", "--in", str(wiki.parent))
     assert done.code == Exit.FAILED
-    assert "there is something already" in done.err
+    assert "this directory exists already" in done.err
     assert (wiki / "recipe.yaml").read_text() == "mine"
 
 

@@ -44,7 +44,7 @@ def test_what_is_not_found_is_reported_with_how_to_list_all(chainsaw):
     done = chainsaw("search", "xyzzy", "plugh")
     assert done.code == Exit.MISSING
     assert done.out == ""
-    assert "no recipe has 'xyzzy' and 'plugh' in it" in done.err
+    assert "no recipe contains 'xyzzy' and 'plugh'" in done.err
     assert "hint: chainsaw search lists all" in done.err
     assert chainsaw("search", "xyzzy", "--json").json["data"] == {"recipes": []}
 
@@ -90,9 +90,7 @@ def test_info_is_there_for_programs_too(chainsaw):
 
 
 def test_what_asks_for_nothing_says_so(chainsaw):
-    assert (
-        "it asks for nothing beyond the defaults: no network, no capability, no root" in chainsaw("info", "static").out
-    )
+    assert "it needs nothing beyond the defaults: no network, no capability, no root" in chainsaw("info", "static").out
 
 
 def test_a_mistyped_recipe_gets_a_suggestion(chainsaw):

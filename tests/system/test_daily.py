@@ -171,7 +171,7 @@ def test_what_began_anew_by_itself_is_counted(machine: Machine) -> None:
 def test_a_directory_of_data_that_is_gone_is_told_and_made_again(machine: Machine) -> None:
     place = f"{DATA}/instances/widget/volumes/data"
     with aside(machine, place):
-        assert row(machine, "widget")["warnings"] == [f"{place} is gone"]
+        assert row(machine, "widget")["warnings"] == [f"{place} is missing"]
         found = status(machine, code=3)
         assert (found["missing"], found["next"]) == ([place], "chainsaw apply widget")
         machine.chainsaw("apply", "widget")
@@ -291,7 +291,7 @@ def test_an_instance_goes_back_to_what_it_was_and_forth_again(machine: Machine) 
     machine.append("gadget", "# not yet applied")
 
     done = machine.chainsaw("rollback", "widget", "-m", "Too loud")
-    assert f"widget is what it was in generation {before}" in done.out
+    assert f"widget is rolled back to generation {before}" in done.out
     assert machine.get(WIDGET).body == "The first text\n"
     assert "The first text" in machine.read(f"{CONFIG}/instances/widget.yaml")
     machine.chainsaw("rollback", "widget", "--to", str(after))
@@ -324,7 +324,7 @@ def test_what_cannot_be_remembered_is_applied_and_the_admin_is_warned(machine: M
     machine.declare("widget", "widget", text="Unforgettable")
     try:
         done = machine.chainsaw("apply")
-        assert done.err.startswith("warning: what was applied is not committed: ")
+        assert done.err.startswith("warning: the change could not be committed: ")
         assert machine.get(WIDGET).body == "Unforgettable\n"
     finally:
         machine.admin("chmod", "-R", "u+w", objects)
@@ -343,7 +343,7 @@ def invocation(machine: Machine, unit: str = "app@widget.service") -> str | None
 def test_in_maintenance_visitors_find_a_page_and_it_goes_on_running(machine: Machine) -> None:
     before = invocation(machine)
     done = machine.chainsaw("maintenance", "widget", "on", "-m", "A new roof")
-    assert done.out.splitlines()[0] == "widget runs, and tells visitors that somebody works on it"
+    assert done.out.splitlines()[0] == "widget is running, and visitors see the maintenance page"
     answer = machine.get(WIDGET)
     assert (answer.status, answer.headers.get("retry-after")) == (503, "600")
     assert "Somebody is working on this site" in answer.body
@@ -362,7 +362,7 @@ def test_in_maintenance_visitors_find_a_page_and_it_goes_on_running(machine: Mac
 
 def test_a_restart_makes_new_processes_and_no_visitor_is_turned_away(machine: Machine) -> None:
     before = invocation(machine)
-    assert machine.chainsaw("restart", "widget").out == "widget runs anew\n"
+    assert machine.chainsaw("restart", "widget").out == "widget is restarted\n"
     assert invocation(machine) not in (before, None)
     assert machine.get(WIDGET).status == 200
 
@@ -370,13 +370,13 @@ def test_a_restart_makes_new_processes_and_no_visitor_is_turned_away(machine: Ma
 def test_what_sleeps_behind_a_gate_can_be_restarted(machine: Machine) -> None:
     machine.get(GADGET)
     before = invocation(machine, "app@gadget.service")
-    assert machine.chainsaw("restart", "gadget").out == "gadget runs anew\n"
+    assert machine.chainsaw("restart", "gadget").out == "gadget is restarted\n"
     assert invocation(machine, "app@gadget.service") not in (before, None)
     assert machine.get(GADGET).status == 200
     assert wait(lambda: state(machine, "gadget") == "asleep", 30)
-    assert machine.chainsaw("restart", "gadget").out == "gadget is asleep: the next request starts it anew\n"
+    assert machine.chainsaw("restart", "gadget").out == "gadget is asleep: the next request starts it\n"
     assert machine.get(GADGET).status == 200
-    assert machine.chainsaw("restart", "www").out == "www has no processes: it is files alone\n"
+    assert machine.chainsaw("restart", "www").out == "www has no processes: it is static files only\n"
 
 
 def test_what_sleeps_can_be_closed_and_is_not_woken_by_visitors(machine: Machine) -> None:

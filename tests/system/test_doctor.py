@@ -208,7 +208,7 @@ def test_a_front_that_is_stopped(machine: Machine, www: str) -> None:
 def test_a_unit_that_has_failed(machine: Machine) -> None:
     machine.try_admin("systemd-run", "--user", "--unit=chainsaw-broken", "--wait", "false")
     told(machine, "units", "fail", "failed: chainsaw-broken.service (exit-code)", "systemctl --user status")
-    assert repair(machine) == ["let systemd forget that chainsaw-broken.service has failed"]
+    assert repair(machine) == ["reset the failed state of chainsaw-broken.service"]
 
 
 def test_a_file_that_was_edited(machine: Machine) -> None:
@@ -237,7 +237,7 @@ def test_what_a_crash_left(machine: Machine) -> None:
     done = repair(machine)
     assert "removed generation 999, which never became current" in done
     assert f"removed {DATA}/static/half.partial" in done
-    assert f"brought generation {number} to its end" in done
+    assert f"finished generation {number}" in done
     assert not machine.exists(f"{CONFIG}/instances/widget.yaml.partial")
     assert not machine.exists(f"{STATE}/generations/999")
     assert machine.exists(f"{volume}/file"), "what may be data is never deleted"
@@ -271,7 +271,7 @@ def test_data_that_is_gone_is_not_replaced(machine: Machine) -> None:
     machine.root("mv", place, f"{place}.aside")
     told(machine, "instance of widget", "fail", f"not there: {place}", "look where its data is")
     done = machine.json("doctor", "--fix", code=3)["data"]["fixed"]
-    assert f"left widget alone: {place} is gone" in done
+    assert f"skipped widget: {place} is missing" in done
     assert not machine.exists(place)
     machine.root("mv", f"{place}.aside", place)
 

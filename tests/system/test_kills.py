@@ -22,7 +22,7 @@ MISSING = 4
 
 @pytest.fixture(scope="module", autouse=True)
 def pruned(machine: Machine, www: str) -> None:
-    """Nothing is here that nobody uses."""
+    """Nothing is unused."""
     machine.chainsaw("remove", "--orphans")
 
 
@@ -50,7 +50,7 @@ def removed(machine: Machine, running: None) -> None:
 
 
 def orphans(machine: Machine) -> list[object]:
-    """Return what nobody uses, but for data."""
+    """Return what is unused, except data."""
     rows = machine.json("inventory", "--orphans")["data"]["orphans"]
     return [row for row in rows if row["kind"] != "data"]
 

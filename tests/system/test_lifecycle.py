@@ -1,4 +1,4 @@
-"""Every bit of an instance: listed, taken away, brought back, renamed, copied, and left to who goes on alone."""
+"""Everything of an instance: listed, removed, restored, renamed, cloned and ejected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOCKED = 7
 
 @pytest.fixture(scope="module", autouse=True)
 def pruned(machine: Machine, www: str) -> None:
-    """Nothing is here that nobody uses."""
+    """Nothing is unused."""
     machine.chainsaw("remove", "--orphans")
 
 
@@ -124,7 +124,7 @@ def test_what_is_removed_keeps_its_data_and_comes_back(machine: Machine, widget:
     assert f"its data: {DATA}/instances/widget\n" in done.out
     assert machine.units("app@widget*") == []
     machine.refuses(widget)
-    assert "widget was removed, its data is kept: chainsaw rollback widget" in machine.chainsaw("list").out
+    assert "widget was removed; its data is kept: chainsaw rollback widget" in machine.chainsaw("list").out
     assert machine.root("cat", f"{DATA}/instances/widget/volumes/data/kept") == "walks\n"
     assert machine.plan() == []
 
@@ -146,8 +146,8 @@ def test_a_purge_that_nobody_confirmed_deletes_nothing(machine: Machine, widget:
 def test_a_name_whose_data_is_left_is_nobody_elses(machine: Machine, widget: str) -> None:
     machine.chainsaw("remove", "widget")
     done = machine.chainsaw("new", "static", "widget", code=5)
-    assert "an instance widget was removed, and its data is still here" in done.err
-    assert "chainsaw rollback widget brings it back; chainsaw remove widget --purge deletes it" in done.err
+    assert "an instance widget was removed, and its data is still on disk" in done.err
+    assert "chainsaw rollback widget restores it; chainsaw remove widget --purge deletes it" in done.err
     machine.chainsaw("remove", "widget", "--purge", "--yes")
     machine.chainsaw("new", "static", "widget")
 
@@ -447,7 +447,7 @@ def test_what_is_changed_is_in_the_journal_with_who_and_why(machine: Machine, wi
     assert first["MESSAGE"] == "admin: chainsaw remove widget -m 'nobody reads it': done"
     assert (first["CHAINSAW_WHO"], first["CHAINSAW_WHY"]) == ("admin", "nobody reads it")
     assert (first["CHAINSAW_RESULT"], first["CHAINSAW_EXIT"], first["PRIORITY"]) == ("done", "0", "5")
-    assert (second["CHAINSAW_RESULT"], second["CHAINSAW_EXIT"], second["PRIORITY"]) == ("not there", "4", "4")
+    assert (second["CHAINSAW_RESULT"], second["CHAINSAW_EXIT"], second["PRIORITY"]) == ("not found", "4", "4")
     assert first["_UID"] == "1000", "the journal itself knows who wrote it"
 
 
@@ -477,7 +477,7 @@ def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widge
     assert told["host"]["total"] > told["host"]["available"] > 0
     assert rows["widget"]["disk"] > 1_000_000
     shown = machine.chainsaw("top").out
-    assert "asleep, and so saved: " in shown
+    assert "saved by sleeping: " in shown
     assert shown.splitlines()[0].split()[:3] == ["name", "state", "memory"]
 
 

@@ -134,7 +134,7 @@ def test_a_change_is_applied_from_a_configuration_that_is_read_only_and_not_reme
     machine.declare("nap", "widget", text="Read and run")
     with mounted(machine, CONFIG, READ_ONLY):
         done = machine.chainsaw("apply")
-        assert "warning: what was applied is not committed" in done.err
+        assert "warning: the change could not be committed" in done.err
     assert machine.get("https://nap.localhost/").body == "Read and run\n"
     machine.declare("nap", "widget", text="I am nap")
     assert machine.chainsaw("apply").err == ""

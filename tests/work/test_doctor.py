@@ -403,7 +403,7 @@ def test_leftovers_go_and_what_may_be_data_stays(account, applied, paths):
         f"removed {paths.instance_files}/blog.yaml.partial",
         f"removed {paths.static}/a.partial",
     ]
-    assert told[3].startswith("could not go on: systemd's user manager does not answer")
+    assert told[3].startswith("stopped: systemd's user manager does not answer")
     assert readings.leftovers(paths) == Leftovers(others=(volume,))
     assert generations.current_number(paths) == 3
     assert files.exists(f"{paths.generations}/3/manifest.json")
@@ -423,9 +423,9 @@ def test_what_cannot_be_removed_is_told(account, paths, applied, monkeypatch):
 
 def test_failed_units_are_forgotten_and_the_api_starts_again():
     manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
-    assert list(repair.awaken(manager)) == [
+    assert list(repair.reset_failed(manager)) == [
         "restarted podman.socket",
-        "let systemd forget that app@blog.cron.service has failed",
+        "reset the failed state of app@blog.cron.service",
     ]
     assert manager.log == ["restart podman.socket", "stop app@blog.cron.service"]
 
@@ -478,7 +478,7 @@ def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, ca
     )
     verbs = {action.verb for action in carried.plan}
     assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
-    assert "brought generation 3 to its end" in told
+    assert "finished generation 3" in told
     assert "started app@blog.socket" in told
     assert not operations.is_unfinished(paths)
 
@@ -498,7 +498,7 @@ def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
     told = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
     )
-    assert f"left blog alone: {lost} is gone" in told
+    assert f"skipped blog: {lost} is missing" in told
     assert "blog" not in {action.owner for action in carried.plan}
 
 
@@ -510,7 +510,7 @@ def test_what_does_not_come_up_is_told(account, at_home, paths, carried):
     told = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
     )
-    assert told[-1] == "could not mend blog: it did not start; look"
+    assert told[-1] == "could not fix blog: it did not start; look"
     assert "started app@blog.socket" not in told
     assert operations.is_unfinished(paths)
 

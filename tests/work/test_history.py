@@ -44,7 +44,7 @@ def test_a_commit_says_who_did_what_with_which_outcome_and_why(admin):
         "apply: blog, club\n"
         "\n"
         "blog: wordpress 1\n"
-        "club: wordpress 1, failed and put back\n"
+        "club: wordpress 1, failed and rolled back\n"
         "\n"
         "Kim asked for it:\n"
         "see the minutes\n"
@@ -124,7 +124,7 @@ def test_while_a_merge_is_under_way_nothing_is_committed(admin):
     before = everything(admin)
     (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.severity) == ("git-busy", "warning")
-    assert warning.message == f"a merge is under way in {admin.own}, so what was applied is not committed"
+    assert warning.message == f"a merge is under way in {admin.own}, so the change is not committed"
     assert everything(admin) == before
     admin.declare("blog", "Walks by the sea and in the hills")
     admin.git("commit", "-qam", "Both")
@@ -143,7 +143,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
     (warning,) = commit_change(admin.account, DEED, 2)
     commit = admin.git("rev-parse", "HEAD").strip()
     assert (warning.code, warning.severity) == ("git-detached", "warning")
-    assert warning.message.endswith(f"what was applied is commit {commit[:12]}")
+    assert warning.message.endswith(f"the change is commit {commit[:12]}")
     assert warning.hint == f"git -C {admin.own} switch -c NAME keeps it"
     assert admin.git("rev-parse", branch) == tip
     assert admin.git("rev-parse", "refs/chainsaw/2").strip() == commit, "it is found again, whatever becomes of HEAD"
@@ -191,7 +191,7 @@ def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin,
     before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
     (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
-    assert warning.message.startswith("what was applied is not committed: ")
+    assert warning.message.startswith("the change could not be committed: ")
     assert warning.hint == f"git -C {admin.own} status"
     assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
 
@@ -274,7 +274,7 @@ def test_an_entry_is_read_in_lines(admin):
     first, *others = told().lines
     assert first.startswith(stamp)
     assert first.endswith(f"  {admin.account.name}  generation 1  apply: blog, in part")
-    assert others == ["    blog: wordpress 1, failed and put back", "    For the winter"]
+    assert others == ["    blog: wordpress 1, failed and rolled back", "    For the winter"]
 
 
 def test_what_was_committed_by_hand_is_part_of_it(admin):
@@ -348,10 +348,10 @@ def test_the_diff_of_an_entry_is_that_of_the_instance(admin):
 
 
 def test_nothing_remembered_is_said(admin):
-    assert told().lines == ("nothing is remembered yet: chainsaw apply",)
+    assert told().lines == ("nothing is recorded yet: chainsaw apply",)
     admin.declare("blog")
     admin.apply()
-    assert told("club").lines == ("nothing is remembered of club",)
+    assert told("club").lines == ("nothing is recorded of club",)
     assert told("club").data == {"instance": "club", "entries": []}
 
 
@@ -387,7 +387,7 @@ def test_what_became_of_each_instance_is_a_line(admin):
     admin.declare("blog")
     manifest = generations.read_manifest(admin.paths, admin.generation(version="6.8"))
     assert outcomes_of(manifest, ["club", "blog"], {"blog": []}) == (
-        "blog: wordpress 6.8, failed and put back",
+        "blog: wordpress 6.8, failed and rolled back",
         "club: no longer served",
     )
 

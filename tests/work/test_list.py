@@ -129,7 +129,7 @@ def test_a_unit_that_begins_anew_again_and_again_is_warned_of(admin, seen):
 def test_a_directory_that_is_gone_is_warned_of(admin, seen):
     place = seen.manifest.instances["blog"].volumes[-1].path
     Path(place).rmdir()
-    assert warned(admin, seen) == [f"{place} is gone"]
+    assert warned(admin, seen) == [f"{place} is missing"]
 
 
 def test_what_is_only_declared_is_told_with_what_its_file_says(admin):

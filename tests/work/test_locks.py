@@ -229,7 +229,7 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
     ready.wait(10)
     applying.apply(blog.account, Request(), Waiting())
     holder.join()
-    assert [text[:43] for text in told.told] == ["waiting for another chainsaw: chainsaw clone"[:43]]
+    assert [text[:43] for text in told.messages] == ["waiting for another chainsaw: chainsaw clone"[:43]]
     first, second = (locks for what, locks in seen if what == "session")
     assert first == {paths.site_lock}
     assert second == {paths.site_lock, paths.instance_lock("blog")}
@@ -306,7 +306,7 @@ def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpr
     with holding(admin.account, ("club",), "chainsaw stop club", report):
         pass
     assert [names for _, names in manager.told] == [(SOCKET,), (APP,), (TIMER,)]
-    assert report.told == ["blog was stopped by a command that was cut off, and is started again"]
+    assert report.messages == ["blog was left stopped by an interrupted command, and is started again"]
     assert operations.stopped(admin.paths) == {}
 
 

@@ -170,7 +170,7 @@ def test_an_answer_without_what_it_must_hold_is_told(scene):
     player, _, _ = scene
     player.play((LOGIN, WRITE), "mark1")
     other = step(path="/mark1", contains="B: {{ marker }}")
-    assert failure(player, other) == "GET /app/mark1 answers without 'B: mark1'"
+    assert failure(player, other) == "GET /app/mark1 does not contain 'B: mark1'"
 
 
 @pytest.mark.parametrize("where", ["data.1.token", "data.token", "data.0.key", "token", "data.0.token.x"])
@@ -202,7 +202,7 @@ def test_a_command_is_run_in_its_component(scene):
     player.play((Step(run=run),), "mark1")
     assert podman.asked == [("notes.jobs", ["find", "mark1"])]
     podman.outcome = Outcome(0, b"nothing", b"")
-    assert failure(player, Step(run=run)) == "find answers without 'mark1'"
+    assert failure(player, Step(run=run)) == "find does not contain 'mark1'"
     podman.outcome = Outcome(3, b"", b"no such thing")
     assert failure(player, Step(run=run)) == "find in jobs ended with 3: no such thing"
 

@@ -66,7 +66,7 @@ def test_a_purge_deletes_it(blog, podman):
 
 
 def test_a_rename_moves_it_and_takes_the_place_of_none(blog):
-    with pytest.raises(ChainsawError, match="there is something called old already"):
+    with pytest.raises(ChainsawError, match="old exists already"):
         rename.rename(blog.account, "blog", "old", Request(("blog",)), Quiet())
     blog.arrange()
     with pytest.raises(ChainsawError, match="is not installed"):

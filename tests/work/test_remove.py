@@ -68,7 +68,7 @@ def test_an_instance_that_was_never_applied_is_taken_out_of_the_way(data):
         "blog is stopped and no longer served",
         f"  its data: {data.paths.instance('blog')}",
         f"  its data: {data.paths.public}/blog",
-        "to bring it back: chainsaw rollback blog; to delete it for good: chainsaw remove blog --purge",
+        "to restore it: chainsaw rollback blog; to delete it for good: chainsaw remove blog --purge",
     )
 
 
@@ -183,7 +183,7 @@ def test_a_new_instance_does_not_get_the_data_of_one_that_was_removed(data):
     (problem,) = caught.value.diagnostics
     assert (problem.code, caught.value.exit) == ("data-left", Exit.INVALID)
     assert problem.file == data.paths.instance("club")
-    assert problem.hint == "chainsaw rollback club brings it back; chainsaw remove club --purge deletes it"
+    assert problem.hint == "chainsaw rollback club restores it; chainsaw remove club --purge deletes it"
     files.remove_tree(data.paths.instance("club"))
     assert refused(new, "static", "club", None, (), Quiet()) == (["data-left"], Exit.INVALID)
     files.remove_tree(f"{data.paths.public}/club")
@@ -365,7 +365,7 @@ def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
 
 
 def test_where_there_is_nothing_to_sweep_that_is_said(admin, podman):
-    assert prune(Quiet()).lines == ("nothing is here that nobody uses",)
+    assert prune(Quiet()).lines == ("nothing is unused",)
 
 
 def test_where_nobody_can_look_for_containers_that_is_not_said_to_be_nothing(admin, podman):

@@ -107,7 +107,7 @@ def test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion(
 def test_an_instance_that_was_removed_is_told_with_what_brings_it_back(admin):
     admin.write("removed/blog.yaml", "recipe: static\n")
     (problem,) = no_instance(admin.paths, "blog", frozenset({"www"})).diagnostics
-    assert (problem.code, problem.message) == ("no-instance", "blog was removed, its data is kept")
+    assert (problem.code, problem.message) == ("no-instance", "blog was removed; its data is kept")
     assert problem.hint == "chainsaw rollback blog"
 
 

@@ -47,7 +47,7 @@ def test_files_alone_have_nothing_to_restart(blog):
     done = restart("blog", Quiet())
     assert (done.data, done.lines) == (
         {"instance": "blog", "units": []},
-        ("blog has no processes: it is files alone",),
+        ("blog has no processes: it is static files only",),
     )
 
 

@@ -58,7 +58,7 @@ def test_it_passes_over_generations_in_which_an_instance_was_the_same(applied):
 
 def test_it_goes_where_it_is_told_to(applied):
     assert dry("blog", 1).data == to(1, "instances/blog.yaml")
-    assert dry("club", 1).lines == ("your files would stay as they are",)
+    assert dry("club", 1).lines == ("your files would not change",)
 
 
 def test_what_came_later_goes_and_what_was_removed_comes_back(applied):
@@ -87,7 +87,7 @@ def test_a_generation_that_only_git_has_will_do(applied):
     [
         (None, 9, "there is no generation 9; there are: 1, 2, 3"),
         ("club", None, "there is no earlier generation of club to return to"),
-        ("shop", 1, "shop was not there in generation 1"),
+        ("shop", 1, "shop did not exist in generation 1"),
     ],
 )
 def test_where_there_is_nothing_to_return_to_that_is_said(applied, name, number, message):

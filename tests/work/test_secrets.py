@@ -18,7 +18,7 @@ from chainsaw.model.recipe import Rotation
 from chainsaw.model.route import Route
 from chainsaw.model.volume import Ids
 from chainsaw.work.data import secrets
-from chainsaw.work.data.secrets import bring_in
+from chainsaw.work.data.secrets import rotate
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.result import Quiet
@@ -164,7 +164,7 @@ def password(admin, blog):
 
 def test_a_new_value_goes_in_by_standard_input_and_then_into_the_file(blog, password):
     wiki = Wiki()
-    bring_in(wiki, Steps(""), blog, password, COMMAND)
+    rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.argv == ["wiki", "passwd"]
     assert wiki.known == [Path(password.path).read_text()]
     assert len(wiki.known[0]) == 24
@@ -174,14 +174,14 @@ def test_a_new_value_goes_in_by_standard_input_and_then_into_the_file(blog, pass
 
 def test_what_a_restart_brings_in_is_only_written(blog, password):
     wiki = Wiki()
-    bring_in(wiki, Steps(""), blog, password, Rotation())
+    rotate(wiki, Steps(""), blog, password, Rotation())
     assert wiki.argv == []
     assert Path(password.path).read_text() != "the password of before"
 
 
 def test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has(blog, password):
     wiki = Wiki(broken=True)
-    problem, code = refused(bring_in, wiki, Steps(""), blog, password, COMMAND)
+    problem, code = refused(rotate, wiki, Steps(""), blog, password, COMMAND)
     assert (problem.code, code) == ("not-rotated", Exit.FAILED)
     assert problem.message == "wiki in blog.app ended with 1: no such user"
     assert problem.hint == "chainsaw logs blog app"
@@ -191,9 +191,9 @@ def test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has(blo
 
 def test_a_value_that_an_application_may_have_already_is_offered_again(blog, password):
     wiki = Wiki(broken=True)
-    refused(bring_in, wiki, Steps(""), blog, password, COMMAND)
+    refused(rotate, wiki, Steps(""), blog, password, COMMAND)
     wiki.broken = False
-    bring_in(wiki, Steps(""), blog, password, COMMAND)
+    rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.known[0] == wiki.known[1] == Path(password.path).read_text()
-    bring_in(wiki, Steps(""), blog, password, COMMAND)
+    rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.known[2] != wiki.known[1]

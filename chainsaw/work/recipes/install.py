@@ -1,4 +1,4 @@
-"""install: a recipe is copied to this host at its version, and its images are built or pulled; and that taken back."""
+"""install and uninstall: copy a recipe to this host and build or pull its images; or delete both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chainsaw.work.result import Reporter, Result
 
 
 def install(account: Account, name: str, agree: Callable[[list[str]], bool], report: Reporter) -> Result:
-    """Install a recipe in its source's version; `agree` is asked with what it wants beyond the defaults."""
+    """Install a recipe in its source's version; `agree` is called with the permissions that it needs."""
     catalog = catalog_of(account.paths)
     place = catalog.offer(name)
     if place is None:
@@ -47,7 +47,7 @@ def install(account: Account, name: str, agree: Callable[[list[str]], bool], rep
     applied = account.current().instances
     users = sorted(one for one, item in applied.items() if item.origin == place.origin and item.digest != bundle.digest)
     version = f"{bundle.recipe.version}-{bundle.recipe.revision}"
-    lines = [f"{bundle.recipe.name} {version} is installed", *(f"  {wish}" for wish in wanted)]
+    lines = [f"{bundle.recipe.name} {version} is installed", *(f"  {permission}" for permission in wanted)]
     lines.append(
         f"next: chainsaw apply, which updates {', '.join(users)}" if users else f"next: chainsaw new {name} NAME"
     )
@@ -55,14 +55,14 @@ def install(account: Account, name: str, agree: Callable[[list[str]], bool], rep
 
 
 def installed(account: Account) -> list[str]:
-    """Return the origins of the recipes that were installed for their own sake."""
+    """Return the origins of the recipes that were installed by name."""
     return list(records.read_chosen(account.paths))
 
 
 def uninstall(account: Account, name: str, report: Reporter) -> Result:
-    """Take an installation back: what no instance uses of the recipe and its images goes, at once or with the last one.
+    """Uninstall a recipe: it and its images are deleted now, or with the last instance that uses them.
 
-    Raise ChainsawError for a recipe that nobody installed for its own sake.
+    Raise ChainsawError for a recipe that was not installed by name.
     """
     chosen = records.read_chosen(account.paths)
     meant = [origin for origin in chosen if name in (origin, origin.rpartition("/")[2])]
@@ -79,7 +79,7 @@ def uninstall(account: Account, name: str, report: Reporter) -> Result:
         pruned = prune_unused(account, command, report)
     applied = account.current().instances
     users = sorted(one for one, item in applied.items() if item.origin in meant)
-    lines = [f"{meant[0]} is no longer installed for its own sake", *(f"  deleted {item}" for item in pruned)]
+    lines = [f"{meant[0]} is no longer installed by name", *(f"  deleted {item}" for item in pruned)]
     lines += [f"  {', '.join(users)} still use{'' if users[1:] else 's'} it"] if users else []
     return Result({"recipe": meant[0], "deleted": pruned, "used_by": users}, tuple(lines))
 
