@@ -3,7 +3,7 @@ REQUIREMENTS := python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.
 VENV = $(CACHE)/venv-$(shell { python3 --version; $(REQUIREMENTS); } | sha256sum | cut -c1-12)
 
 # All tests run side by side, each worker with a machine of its own; a selection runs alone.
-SIDE_BY_SIDE = $(if $(PYTEST),,-n $(WORKERS) --dist loadgroup --no-loadscope-reorder)
+SIDE_BY_SIDE = $(if $(PYTEST),,-n $(WORKERS) --dist loadscope --no-loadscope-reorder)
 WORKERS = 3
 
 .PHONY: help demo test deb machine clean

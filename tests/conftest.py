@@ -27,8 +27,19 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("chainsaw", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("chainsaw")
 
-LONGEST = ("test_applications", "proofs 0", "proofs 1", "proofs 2", "proofs 3", "test_doctor", "test_lifecycle")
-"""The groups of tests that take longest, in that order."""
+SHARED_OUT = ("test_faults", "test_kills")
+EACH_ALONE = ("test_proofs",)
+"""The modules of which each test, or each case of a test, has a machine of its own."""
+LONGEST = (
+    "test_lifecycle",
+    "test_applications",
+    "test_doctor",
+    "test_proofs",
+    "test_daily",
+    "test_faults",
+    "test_kills",
+)
+"""The modules that take longest, in that order."""
 
 FACTS: dict[str, Any] = {
     "home": "/home/admin",
@@ -56,19 +67,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(argument, cases, ids=[path.name for path in cases])
 
 
+def group(nodeid: str) -> str:
+    """Return what one worker runs in one go: a module, or one test of a module that is shared out."""
+    path, _, test = nodeid.partition("::")
+    module = path.rpartition("/")[2].removesuffix(".py")
+    return f"{path}::{test.partition('[')[0]}" if module in SHARED_OUT else nodeid if module in EACH_ALONE else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each group of tests to one worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Groups(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs a module in one go, or the part of it that is marked as a group; what takes longest comes first.
+    """What takes longest comes first.
 
     The others run the unit tests while the first may still make the stages of tests/system/stage.py.
     """
 
     def place(item: pytest.Item) -> tuple[int, int]:
-        mark = item.get_closest_marker("xdist_group")
-        group = str(mark.args[0]) if mark else item.path.stem
-        if mark is None:
-            item.add_marker(pytest.mark.xdist_group(group))
-        system = item.get_closest_marker("system") is not None
-        rank = LONGEST.index(group) if group in LONGEST else len(LONGEST)
+        system, module = item.get_closest_marker("system") is not None, item.path.stem
+        rank = LONGEST.index(module) if module in LONGEST else len(LONGEST)
         return (1, 0) if not system else (0 if rank == 0 else 2, rank)
 
     items.sort(key=place)

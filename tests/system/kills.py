@@ -46,7 +46,7 @@ class Fault:
         return done
 
 
-def kills(command: str, group: str = "", without: str = "", only: tuple[str, ...] = ("",)) -> list[object]:
+def kills(command: str, without: str = "", only: tuple[str, ...] = ("",)) -> list[object]:
     """Return the parameters of a test that kills a command once for each state in which it can be killed.
 
     `without` names a command whose kills leave, after the steps of the same name, the same state; `only` are the
@@ -57,13 +57,13 @@ def kills(command: str, group: str = "", without: str = "", only: tuple[str, ...
     names = [pair for pair in enumerate(_written(command), 1) if not pair[1].startswith(READ_ONLY)]
     names = [(number, name) for number, name in names if name.startswith(only)]
     struck += [Fault("kill", number, name) for number, name in names if name not in passed_over]
-    return [_parameter(fault, f"kill {'after ' if fault.number else ''}{fault.name}", group) for fault in struck]
+    return [_parameter(fault, f"kill {'after ' if fault.number else ''}{fault.name}") for fault in struck]
 
 
-def errors(command: str, group: str = "") -> list[object]:
+def errors(command: str) -> list[object]:
     """Return the parameters of a test in which each step of a command fails."""
     faults = [Fault("error", number, name) for number, name in enumerate(_written(command), 1)]
-    return [_parameter(fault, f"error at {fault.name}", group) for fault in faults]
+    return [_parameter(fault, f"error at {fault.name}") for fault in faults]
 
 
 def steps_of(machine: Machine, *words: str) -> list[str]:
@@ -95,6 +95,5 @@ def _placeholders(steps: list[str], named: Mapping[str, str]) -> list[str]:
     return [VOLATILE.sub("", step) for step in steps]
 
 
-def _parameter(fault: Fault, name: str, group: str) -> object:
-    marks = [pytest.mark.xdist_group(group)] if group else []
-    return pytest.param(fault, id=name, marks=marks)
+def _parameter(fault: Fault, name: str) -> object:
+    return pytest.param(fault, id=name)

@@ -71,7 +71,7 @@ def test_the_steps_of_an_exchange(machine: Machine, turns: Turns, update: bool) 
     check("exchange", steps_of(machine, "apply"), update=update, named={former: "OLD", name: "NEW"})
 
 
-@pytest.mark.parametrize("fault", [*kills("exchange", "faults"), *errors("exchange", "faults: errors")])
+@pytest.mark.parametrize("fault", [*kills("exchange"), *errors("exchange")])
 def test_one_comes_and_another_goes(machine: Machine, watched: None, turns: Turns, fault: Fault) -> None:
     former, name = turns.declare_next()
     done = fault.strike(machine, "apply", named={former: "OLD", name: "NEW"})
@@ -94,7 +94,7 @@ def test_the_steps_of_a_change(machine: Machine, blog: str, update: bool) -> Non
     check("change", steps_of(machine, "apply"), update=update)
 
 
-@pytest.mark.parametrize("fault", kills("change", "faults: change"))
+@pytest.mark.parametrize("fault", kills("change"))
 def test_a_wordpress_changes(machine: Machine, blog: str, fault: Fault) -> None:
     title = f"Walk number {fault.number}"
     retitle(machine, title)

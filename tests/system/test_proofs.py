@@ -1,4 +1,4 @@
-"""Every recipe that says it is proven proves it again, a share of them in each machine."""
+"""Every recipe that says it is proven proves it again, each in a machine of its own."""
 
 from __future__ import annotations
 
@@ -12,25 +12,16 @@ from .prove import prepare, prove, recorded
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("workshop")]
 
-SHARES = 4
-CASES = [
-    pytest.param(number % SHARES, name, marks=pytest.mark.xdist_group(f"proofs {number % SHARES}"), id=name)
-    for number, name in enumerate(recorded())
-]
-
 
 @pytest.fixture(scope="module")
-def proofs(request: pytest.FixtureRequest, own: Machine) -> dict[str, dict[str, Any]]:
-    """Return how the test of each recipe of a share ended."""
-    parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    names = [asked["name"] for asked in parameters if asked.get("proofs") == request.param]
-    return prove(prepare(Machine(own.name)), names)
+def proof(request: pytest.FixtureRequest, own: Machine) -> dict[str, Any]:
+    """Return how the test of a recipe ended, in a machine of its own."""
+    return prove(prepare(Machine(own.name)), [request.param])[request.param]
 
 
-@pytest.mark.parametrize(("proofs", "name"), CASES, indirect=["proofs"])
-def test_a_recipe_reaches_the_highest_level(proofs: dict[str, dict[str, Any]], name: str) -> None:
-    found = proofs[name]
-    assert found["level"] == 8, "\n".join(problem["message"] for problem in found["problems"])
-    record = json.loads(found["record"])
+@pytest.mark.parametrize("proof", recorded(), indirect=True)
+def test_a_recipe_reaches_the_highest_level(proof: dict[str, Any]) -> None:
+    assert proof["level"] == 8, "\n".join(problem["message"] for problem in proof["problems"])
+    record = json.loads(proof["record"])
     assert set(record["levels"]) == {str(number) for number in range(1, 9)}
     assert record["levels"]["3"]["evidence"]["boot"] != record["levels"]["3"]["evidence"]["boot_after"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from acting import acting
+from fake import replaces
 from identity import identity
 
 from chainsaw.errors import ChainsawError, Exit
@@ -17,6 +18,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.work.recipes import sources
 from chainsaw.work.recipes.catalog import Catalog, read_recipe
 from chainsaw.work.recipes.installed import store_recipe
+from chainsaw.work.result import Reporter
 
 add_source, update_sources = acting(sources.add_source), acting(sources.update_sources)
 remove_source = acting(sources.remove_source)
@@ -61,6 +63,7 @@ def shipped(tmp_path) -> Path:
     return tmp_path / "shipped"
 
 
+@replaces(Reporter)
 class Silent:
     """A reporter that says nothing."""
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from another import another_chainsaw
+from fake import replaces
 from test_host import web_server
 
 from chainsaw.checks.observed import ImageStore, Leftovers, PlainAnswer, Resolved
@@ -20,6 +21,7 @@ from chainsaw.host import certificates, facts, files, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.parallel import answers
 from chainsaw.host.store import generations, operations, records
+from chainsaw.host.systemd import UserManager
 from chainsaw.model.paths import Paths
 from chainsaw.plan.diff import FRONT_SOCKET
 from chainsaw.work.result import Quiet
@@ -367,6 +369,7 @@ def test_a_look_that_fails_sees_nothing(account, applied, paths, monkeypatch):
 # What is mended
 
 
+@replaces(UserManager)
 @dataclass
 class Manager:
     """A user manager in which some units are in some state, and on which every unit starts."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
+from fake import replaces
 
 from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host.podman import Podman
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.model.paths import Paths
 from chainsaw.work.recipes.catalog import Catalog
@@ -15,6 +17,7 @@ from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Quiet
 
 
+@replaces(Podman)
 class Store:
     """A Podman that builds and pulls nothing but notes."""
 

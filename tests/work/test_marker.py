@@ -12,9 +12,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from fake import replaces
 
 from chainsaw.errors import ChainsawError
 from chainsaw.host import certificates, files
+from chainsaw.host.podman import Podman
 from chainsaw.host.process import Outcome
 from chainsaw.host.web import Front
 from chainsaw.model.deployment import Deployment, ProbeRequest, SecretFile
@@ -81,6 +83,7 @@ def serving(directory):
         thread.join()
 
 
+@replaces(Podman)
 @dataclass
 class Containers:
     """A Podman that notes what it is asked, and answers what it is told to."""
@@ -88,7 +91,7 @@ class Containers:
     outcome: Outcome = field(default_factory=lambda: Outcome(0, b"", b""))
     asked: list = field(default_factory=list)
 
-    def exec(self, container, argv):
+    def exec(self, container, argv, *, env=None, stdin=None):
         self.asked.append((container, argv))
         return self.outcome
 

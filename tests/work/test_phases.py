@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from fake import replaces
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host.step import Steps
 from chainsaw.host.store import records
+from chainsaw.host.systemd import UserManager
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
 from chainsaw.work.apply.phases import carry_out
+from chainsaw.work.apply.worker import Worker
 from chainsaw.work.result import Quiet
 
 
+@replaces(UserManager)
 @dataclass
 class Manager:
     """A user manager on which every unit starts, but for those that are broken."""
@@ -28,7 +32,7 @@ class Manager:
     def reload(self):
         self.log.append("reload")
 
-    def reload_unit(self, name, timeout):
+    def reload_unit(self, name, timeout, serving):
         self.log.append(f"reload {name}")
 
     def stop(self, names, timeout):
@@ -43,6 +47,7 @@ class Manager:
         return {name: "failed" if name in self.broken else "active" for name in names}
 
 
+@replaces(Worker, own=("note",))
 @dataclass
 class Host:
     """What a plan is carried out on: it notes each effect, and fails where it is told to."""
@@ -65,7 +70,7 @@ class Host:
     issue_certificate = write_generation = activate = link_quadlets = link = unlink = probe_instance = note
 
     def reload_front(self, action):
-        self.manager.reload_unit("chainsaw-front.service", 30)
+        self.manager.reload_unit("chainsaw-front.service", 30, lambda process: True)
 
     def place(self):
         self.log.append("place")

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from acting import acting
+from fake import replaces
 from identity import identity
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
+from chainsaw.host.podman import Podman
 from chainsaw.host.process import Outcome
 from chainsaw.host.step import Steps
 from chainsaw.model.deployment import Deployment, ProbeRequest, SecretFile
@@ -134,6 +136,7 @@ def test_a_stopped_instance_has_nobody_who_could_take_a_secret_over(admin, blog,
     assert not files.exists(f"{admin.paths.secret('blog', 'password')}.next")
 
 
+@replaces(Podman)
 @dataclass
 class Wiki:
     """A Podman in which a wiki runs: it takes a password over from standard input, unless it is told not to."""
