@@ -18,7 +18,7 @@ WIDGET = "https://widget.localhost/"
 PURGE = ("remove", "widget", "--purge", "--yes")
 NUMBERS = count(10)
 MISSING = 4
-RENAMED = "write down that the rename is done"
+RENAMED = "record that the rename is done"
 
 
 @pytest.fixture(scope="module", autouse=True)

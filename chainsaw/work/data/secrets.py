@@ -163,11 +163,11 @@ def rotate(podman: Podman, steps: Steps, deployment: Deployment, place: SecretFi
             podman.place([Placement(coming, 0o400, place.ids, files.random_text(place.length).encode())])
     if rotation.command:
         container = f"{deployment.name}.{rotation.component}"
-        with steps.step(f"bring the new {place.key} into {container}"):
+        with steps.step(f"change {place.key} in {container}"):
             outcome = podman.exec(container, rotation.command, stdin=podman.read_file(coming))
         if outcome.code:
             message = f"{rotation.command[0]} in {container} ended with {outcome.code}: {outcome.complaint}"
             hint = f"chainsaw logs {deployment.name} {rotation.component}"
             raise ChainsawError(Diagnostic("not-rotated", message, hint=hint))
-    with steps.step(f"make the new {place.key} the one that is used"):
+    with steps.step(f"put the new {place.key} in place"):
         files.rename(coming, place.path)

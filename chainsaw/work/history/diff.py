@@ -78,7 +78,7 @@ def _recipes(paths: Paths, manifest: Manifest, name: str | None) -> Iterator[str
     """Yield a line for each instance whose recipe was installed in another version since it was applied."""
     for deployment in manifest.instances.values():
         if name in (None, deployment.name) and deployment.origin and _was_replaced(paths, deployment):
-            yield f"{deployment.name}: the recipe {deployment.origin} is installed in a version other than the applied one"
+            yield f"{deployment.name}: the recipe {deployment.origin} is installed in a version that is not applied"
 
 
 def _was_replaced(paths: Paths, deployment: Deployment) -> bool:
