@@ -23,7 +23,10 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One problem: where it is (1-based line and column, 0 when unknown), what it is and what mends it."""
+    """One problem: where it is (1-based line and column, 0 when unknown), what it is and how to fix it.
+
+    The severity is error, warning, or note for what follows from an error.
+    """
 
     code: str
     message: str

@@ -26,6 +26,24 @@ MAY_IMPORT = {
 }
 """errors <- model <- load <- compile <- plan <- checks <- host <- work <- cli."""
 
+ROOMS = (
+    "result",
+    "interrupted",
+    "locks",
+    "recipes",
+    "config",
+    "history",
+    "apply",
+    "inspect",
+    "service",
+    "data",
+    "lifecycle",
+    "system",
+    "publish",
+    "trial",
+)
+"""The rooms of work, each of which may import from those before it."""
+
 PURE = ("errors", "model", "load", "compile", "plan", "checks")
 EFFECTS = [
     "asyncio",
@@ -109,6 +127,26 @@ def test_a_module_imports_only_what_stands_to_its_left(path):
     assert not beyond
     for name in packages:
         assert any(one == name or one.startswith(f"{name}.") for one in allowed), name
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if package(path) == "work"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_room_of_work_imports_only_from_those_before_it(path):
+    room = path.relative_to(ROOT / "chainsaw" / "work").parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    others = {name.split(".")[1] for name in own_modules(path) if name.startswith("work.")}
+    assert {other for other in others if ROOMS.index(other) > ROOMS.index(room)} == set()
+
+
+def test_every_room_of_work_has_its_place():
+    rooms = {
+        path.relative_to(ROOT / "chainsaw" / "work").parts[0].removesuffix(".py")
+        for path in MODULES
+        if package(path) == "work"
+    }
+    assert rooms == {*ROOMS, "__init__"}
 
 
 def test_every_package_has_its_place():

@@ -1,4 +1,4 @@
-"""remove, rename, clone, rollback, eject."""
+"""remove, rename, clone, rollback, uninstall, eject."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument, why_option
 from chainsaw.cli.command import command
@@ -151,3 +152,26 @@ def eject(account: Account, name: str, out: str, as_json: bool) -> None:
     from chainsaw.work.lifecycle import eject
 
     show("eject", eject.eject(account, name, out), as_json)
+
+
+def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the recipes that were installed by name, for shell completion."""
+    from chainsaw.host.account import this_account
+    from chainsaw.work.lifecycle import uninstall
+
+    return [CompletionItem(name) for name in uninstall.installed(this_account()) if name.startswith(incomplete)]
+
+
+@command("uninstall", "chainsaw uninstall wordpress", "chainsaw uninstall club/wiki --json")
+@click.argument("recipe", cls=RecordedArgument, shell_complete=complete_installed)
+@json_option
+def uninstall(account: Account, recipe: str, as_json: bool) -> None:
+    """What an instance still uses is kept until that instance is deleted.
+
+    `chainsaw remove NAME --purge` deletes an instance and what only it used.
+    """
+    from chainsaw.work.lifecycle import uninstall as use_case
+
+    with progress() as report:
+        result = use_case.uninstall(account, recipe, report)
+    show("uninstall", result, as_json)

@@ -1,4 +1,4 @@
-"""search, info, source, install, uninstall, recipe."""
+"""search, info, source, install, recipe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from typing import IO, TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from chainsaw.cli.arguments import complete_recipe, json_option
 from chainsaw.cli.command import command
@@ -117,29 +116,6 @@ def install(account: Account, recipe: str, yes: bool, as_json: bool) -> None:
     with progress(shown=yes or not sys.stdin.isatty()) as report:
         result = install.install(account, recipe, agree, report)
     show("install", result, as_json)
-
-
-def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the recipes that were installed by name, for shell completion."""
-    from chainsaw.host.account import this_account
-    from chainsaw.work.recipes import install
-
-    return [CompletionItem(name) for name in install.installed(this_account()) if name.startswith(incomplete)]
-
-
-@command("uninstall", "chainsaw uninstall wordpress", "chainsaw uninstall club/wiki --json")
-@click.argument("recipe", cls=RecordedArgument, shell_complete=complete_installed)
-@json_option
-def uninstall(account: Account, recipe: str, as_json: bool) -> None:
-    """What an instance still uses is kept until that instance is deleted.
-
-    `chainsaw remove NAME --purge` deletes an instance and what only it used.
-    """
-    from chainsaw.work.recipes import install
-
-    with progress() as report:
-        result = install.uninstall(account, recipe, report)
-    show("uninstall", result, as_json)
 
 
 def _levels(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:

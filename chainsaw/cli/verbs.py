@@ -179,7 +179,9 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "systemctl --user reload chainsaw-front",
             "podman unshare rm -r {DATA}/instances/{name} {DATA}/public/{name}   # with --purge",
         ),
-        Verb("uninstall", "recipes:uninstall", "Remove an installed recipe and its images.", changes=True).standing_for(
+        Verb(
+            "uninstall", "lifecycle:uninstall", "Remove an installed recipe and its images.", changes=True
+        ).standing_for(
             "rm -r {DATA}/recipes/SOURCE/{recipe}*",
             "podman rmi localhost/chainsaw/{recipe}-app:…",
         ),

@@ -205,9 +205,12 @@ def _published(subject: Subject) -> Iterator[Resource]:
 
 
 def certificates_of(host: str, paths: Paths, removed_by: RemovedBy = "purge") -> Iterator[Resource]:
-    """Yield the certificate of a host, and the record that says until when it is valid."""
-    yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}", renamed="stays")
+    """Yield the record that says until when the certificate of a host is valid, and then the certificate.
+
+    In this order: apply goes by the record, so that a record without a certificate would keep it from issuing one.
+    """
     yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json", renamed="stays")
+    yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}", renamed="stays")
 
 
 def _used(subject: Subject) -> Iterator[Resource]:

@@ -14,8 +14,8 @@ from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.account import Account
 from chainsaw.host.lock import held_paths, locked
 from chainsaw.model.names import check_instance
+from chainsaw.work.interrupted import start_interrupted
 from chainsaw.work.result import Reporter
-from chainsaw.work.service.interrupted import start_interrupted
 
 
 @contextmanager

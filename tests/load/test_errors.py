@@ -71,7 +71,7 @@ ELSEWHERE = {
     "podman-silent": "work/test_host.py::test_without_the_api_of_podman_nothing_is_known",
     "port-occupied": "work/test_host.py::test_a_port_that_is_taken_stops_apply_before_any_effect",
     "program-failed": "work/test_process.py::test_a_program_that_fails_is_told_with_its_last_words",
-    "put-back": "work/test_report.py::test_a_failure_is_told_with_what_became_of_the_instance",
+    "rolled-back": "work/test_report.py::test_a_failure_is_told_with_what_became_of_the_instance",
     "recipe-changed": "work/test_catalog.py::test_an_installed_recipe_that_was_changed_is_refused",
     "version-gone": "work/test_catalog.py::test_a_version_is_found_wherever_it_is",
     "recipe-twice": "work/test_catalog.py::test_a_source_with_two_recipes_of_one_name_is_refused",

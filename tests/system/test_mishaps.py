@@ -55,7 +55,7 @@ def test_a_broken_file_is_refused_before_any_effect(machine: Machine, blog: str)
 def test_a_new_instance_that_does_not_work_is_taken_away_again(machine: Machine, behaviour: str) -> None:
     machine.declare("widget", "widget", behaviour=behaviour)
     done = machine.chainsaw("apply", code=3)
-    assert "widget was put back" in done.err
+    assert "widget was rolled back" in done.err
     assert machine.units("app@widget*") == []
     machine.refuses(WIDGET)
     machine.declare("widget", "widget", behaviour="works")

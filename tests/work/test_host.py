@@ -124,9 +124,15 @@ def session(goldens, paths):
         intent = SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2)))
         compiled = SimpleNamespace(inputs=SimpleNamespace(intent=intent))
         request = Request((), dry_run, force)
-        user = SimpleNamespace(paths=paths)
+        account = SimpleNamespace(paths=paths)
         return SimpleNamespace(
-            plan_for=plan_for, request=request, user=user, compiled=compiled, overwrites=force, done=[], report=Quiet()
+            plan_for=plan_for,
+            request=request,
+            account=account,
+            compiled=compiled,
+            overwrites=force,
+            done=[],
+            report=Quiet(),
         )
 
     return make

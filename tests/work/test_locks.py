@@ -18,6 +18,7 @@ from chainsaw.host.step import Steps
 from chainsaw.host.store import operations, records
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
+from chainsaw.work import interrupted
 from chainsaw.work.apply import apply as applying
 from chainsaw.work.apply.planned import NotReadyError, Plan
 from chainsaw.work.inspect.inventory import orphans
@@ -27,7 +28,6 @@ from chainsaw.work.lifecycle.remove import purge, remove
 from chainsaw.work.lifecycle.rollback import rollback
 from chainsaw.work.locks import holding, preparing, site, take_free
 from chainsaw.work.result import Quiet, Request, Result
-from chainsaw.work.service import interrupted
 
 
 class Watched(Steps):

@@ -52,7 +52,7 @@ class Manager:
 class Host:
     """What a plan is carried out on: it notes each effect, and fails where it is told to."""
 
-    user: SimpleNamespace
+    account: SimpleNamespace
     manifest: object
     manager: Manager
     steps: Steps
@@ -85,8 +85,8 @@ class Host:
         assert since > 0
         return [f"{unit} cannot open its file"]
 
-    def forget(self, names):
-        self.log.append(f"forget {' '.join(names)}")
+    def record_stopped(self, names):
+        self.log.append(f"record stopped {' '.join(names)}")
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def host(tmp_path, goldens):
 
     def make(faults=None, broken=(), fault=""):
         log = []
-        user = SimpleNamespace(paths=Paths.of(str(tmp_path), {}))
+        account = SimpleNamespace(paths=Paths.of(str(tmp_path), {}))
         manifest = goldens["one-host"].manifest
-        return Host(user, manifest, Manager(log, frozenset(broken)), Steps(fault), log, faults or {})
+        return Host(account, manifest, Manager(log, frozenset(broken)), Steps(fault), log, faults or {})
 
     return make
 
@@ -150,7 +150,7 @@ def test_what_runs_is_remembered_with_what_it_was_started_from(host, plan, golde
     expected = {
         item.unit: item.digest for one in everything for item in (*one.services, *one.timers, one.socket) if item
     }
-    assert records.read_applied(machine.user.paths) == expected
+    assert records.read_applied(machine.account.paths) == expected
 
 
 def test_an_instance_that_cannot_be_prepared_stops_all_before_anything_is_written(host, plan):
@@ -171,7 +171,7 @@ def test_an_instance_that_does_not_start_leaves_the_others_alone(host, plan):
     assert "journalctl --user -u 'app@club*'" in failures["club"][0].hint
     assert "probe blog" in machine.log
     assert "probe club" not in machine.log
-    applied = records.read_applied(machine.user.paths)
+    applied = records.read_applied(machine.account.paths)
     assert "app@blog.service" in applied
     assert "app@club.service" not in applied
 

@@ -18,13 +18,13 @@ from chainsaw.work.inspect import inventory
 from chainsaw.work.inspect.inventory import unused_images_of, unused_recipes, versions_of_rest
 from chainsaw.work.lifecycle import prune as pruning
 from chainsaw.work.lifecycle import remove as removing
-from chainsaw.work.recipes import install
+from chainsaw.work.lifecycle import uninstall as uninstalling
 from chainsaw.work.result import Quiet, Request
 
 remove, purge, deleted_by = acting(removing.remove), acting(removing.purge), acting(removing.deleted_by)
 new = acting(declare)
 prune, orphans = acting(pruning.prune), acting(inventory.orphans)
-uninstall = acting(install.uninstall)
+uninstall = acting(uninstalling.uninstall)
 
 NO_NAMES = ["", ".", "..", "../instances", "../../chainsaw", "front", "Blog", "blog/volumes", "blog\n", "-blog", "all"]
 

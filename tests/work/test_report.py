@@ -1,4 +1,4 @@
-"""What plan and apply say: what is done, what was put back, and how to get in."""
+"""What plan and apply say: what is done, what was rolled back, and how to get in."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_a_failure_is_told_with_what_became_of_the_instance(site, instances, pla
     )
     assert told.exit is Exit.DEGRADED
     assert told.data["failed"] == ["blog", "club"]
-    assert [item.code for item in told.diagnostics] == ["probe", "put-back", "probe", "put-back"]
-    assert told.diagnostics[1].message == "blog was put back: it runs as before"
+    assert [item.code for item in told.diagnostics] == ["probe", "rolled-back", "probe", "rolled-back"]
+    assert told.diagnostics[1].message == "blog was rolled back: it runs as before"
     assert "it was not installed" in told.diagnostics[3].message
 
 

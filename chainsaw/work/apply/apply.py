@@ -23,9 +23,8 @@ from chainsaw.model.names import FRONT
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.work.apply.instances import former_instances, select
-from chainsaw.work.apply.obstacles import refuse
 from chainsaw.work.apply.phases import Failures, carry_out, hint_of
-from chainsaw.work.apply.planned import NotReadyError, Plan
+from chainsaw.work.apply.planned import NotReadyError, Plan, refuse
 from chainsaw.work.apply.record import Outcome, record, record_inputs
 from chainsaw.work.apply.report import report_applied, report_plan, with_timings
 from chainsaw.work.apply.unchanged import inputs_digest
@@ -41,7 +40,7 @@ from chainsaw.work.result import Reporter, Request, Result
 class Session:
     """What one apply holds while it runs."""
 
-    user: Account
+    account: Account
     catalog: Catalog
     manager: UserManager
     report: Reporter
@@ -57,12 +56,12 @@ class Session:
     def images(self) -> Images:
         """The image store, and what an earlier attempt of this command found of it."""
         shared = self.compiled.inputs.shared
-        return self.store or Images(self.user.paths, self.user.podman, self.catalog, shared, self.report)
+        return self.store or Images(self.account.paths, self.account.podman, self.catalog, shared, self.report)
 
     @property
     def steps(self) -> Steps:
         """The steps of the command."""
-        return self.user.steps
+        return self.account.steps
 
     @property
     def overwrites(self) -> bool:
@@ -70,8 +69,8 @@ class Session:
         return self.request.force or bool(self.done)
 
     def plan_for(self, instances: Mapping[str, CompiledInstance]) -> Plan:
-        """Return what lies between the host as it is and some compiled instances."""
-        paths = self.user.paths
+        """Return the plan from the host as it is to some compiled instances."""
+        paths = self.account.paths
         with self.steps.timed("compile the site"):
             manifest, tree = self.compiled.site(instances)
         with self.steps.timed("look at the host"):
@@ -88,11 +87,13 @@ def apply(account: Account, request: Request, report: Reporter, catalog: Catalog
     """Bring the host to what is declared; raise ChainsawError, with nothing changed, for what is wrong beforehand."""
 
     def declared(session: Session) -> Result:
-        former = former_instances(session.user.paths)
-        result = settle(session, select(session.user.paths, session.compiled.instances, former, request.names), former)
+        former = former_instances(session.account.paths)
+        result = settle(
+            session, select(session.account.paths, session.compiled.instances, former, request.names), former
+        )
         if result.exit is Exit.OK and not request.names and not request.dry_run:
             with session.steps.step("record what was compiled"):
-                record_inputs(session.user.paths, session.compiled.inputs, session.digest)
+                record_inputs(session.account.paths, session.compiled.inputs, session.digest)
         return result
 
     return applied(account, request, report, declared, catalog)
@@ -105,9 +106,9 @@ def applied(
     work: Callable[[Session], Result],
     catalog: Catalog | None = None,
 ) -> Result:
-    """Return what a piece of work returns that needs a session: under the locks, on a host that lacks nothing.
+    """Run some work in a session, under the locks, on a host that has what chainsaw needs; return its result.
 
-    The work is begun again, from the files on, once it has waited: for whoever works on its instances, or for images.
+    The work starts again, with the files read again, after it has waited for another command or for images.
     """
     steps, begin = account.steps, partial(_in_session, account, request, report, work, catalog)
     began = time.monotonic()
@@ -149,7 +150,7 @@ def _obtain(account: Account, images: Images, needs: Sequence[ImageNeed]) -> Non
 
 
 def _in_session(
-    user: Account,
+    account: Account,
     request: Request,
     report: Reporter,
     work: Callable[[Session], Result],
@@ -157,32 +158,32 @@ def _in_session(
     locks: ExitStack,
     earlier: NotReadyError | None,
 ) -> Result:
-    catalog = given or catalog_of(user.paths)
-    with user.steps.timed("read your files"):
-        digest = inputs_digest(user)
-        inputs = read_inputs(user, catalog)
+    catalog = given or catalog_of(account.paths)
+    with account.steps.timed("read your files"):
+        digest = inputs_digest(account)
+        inputs = read_inputs(account, catalog)
     with UserManager() as manager:
         ports = inputs.intent.site.ports
         lacking = facts.missing_from_host(
-            user.name, user.paths, (ports.http, ports.https), inputs.host.podman, manager.version
+            account.name, account.paths, (ports.http, ports.https), inputs.host.podman, manager.version
         )
         if lacking:
             raise host_lacks(lacking)
-        with user.steps.timed("compile the instances"):
+        with account.steps.timed("compile the instances"):
             compiled = compile_intent(inputs)
         known = (earlier.store, earlier.missing) if earlier else (None, ())
-        return work(Session(user, catalog, manager, report, compiled, digest, request, locks, *known))
+        return work(Session(account, catalog, manager, report, compiled, digest, request, locks, *known))
 
 
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
-    """Bring the host to some compiled instances; one that fails becomes again what it was, and the others go on."""
+    """Bring the host to some compiled instances; one that fails is rolled back, and the others go on."""
     failures: Failures = {}
     while True:
         plan = session.plan_for(instances)
         ports = session.compiled.inputs.intent.site.ports
-        refuse(session.user.paths, ports, plan.manifest, plan.observed, session.overwrites)
+        refuse(session.account.paths, ports, plan.manifest, plan.observed, session.overwrites)
         if session.request.dry_run:
-            explaining = session.user.paths if session.request.explained else None
+            explaining = session.account.paths if session.request.explained else None
             return report_plan(plan.actions, plan.observed.manifest.number, explaining)
         plan = _ready(session, plan)
         failed = _carry_out(session, plan, failures)
@@ -193,31 +194,31 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
         if not again:
             break
         for name in again:
-            session.report.note(f"{name} does not work, and is put back")
+            session.report.note(f"{name} does not work, and is rolled back")
             instances.pop(name)
             if name in former:
                 instances[name] = former[name]
     deployments = {name: instance.deployment for name, instance in former.items()}
-    report = report_applied(session.done, failures, plan.manifest, deployments, session.user.paths)
+    report = report_applied(session.done, failures, plan.manifest, deployments, session.account.paths)
     outcome = Outcome(plan.manifest, deployments, failures)
-    problems = record(session.user, session.request, outcome, session.steps) if session.done else []
+    problems = record(session.account, session.request, outcome, session.steps) if session.done else []
     return replace(report, diagnostics=(*report.diagnostics, *problems))
 
 
 def _ready(session: Session, plan: Plan) -> Plan:
-    """Return what of a plan may be carried out; raise NotReadyError for what is to be waited for.
+    """Return the part of a plan that may be carried out now; raise NotReadyError when it must wait first.
 
-    An instance that is not to be changed, and on which another command works, is left to that command.
+    An instance that another command is changing, and that this plan need not change, is left to that command.
     """
-    busy = take_free(session.locks, session.user, plan.touched, command_line(session.request), session.report)
+    busy = take_free(session.locks, session.account, plan.touched, command_line(session.request), session.report)
     mine = plan.without(busy)
     missing = [action for action in mine.images if not session.images.is_known(action.need)]
-    # Whoever is asked for some instances has their locks, and waits for no other.
+    # With names given, their locks are held already, and no other instance is waited for.
     waited = frozenset() if session.request.names else frozenset(plan.changed)
     if (busy & waited or missing) and not session.done:
         raise NotReadyError(waited, (*session.provided, *missing), session.images)
     for name in sorted(busy):
-        session.report.note(f"{name} is left as it is: another command is at work on it")
+        session.report.note(f"{name} is left as it is: another command is changing it")
     provided, session.provided = session.provided, ()
     return mine.after(action for action in provided if action.owner not in busy)
 
@@ -237,11 +238,11 @@ def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
 
 def worker_for(session: Session, manifest: Manifest, tree: Tree) -> Worker:
     """Return who carries out the plan for a manifest and its tree."""
-    user, paths = session.user, session.user.paths
+    account, paths = session.account, session.account.paths
     return Worker(
-        user=user,
+        account=account,
         manager=session.manager,
-        podman=user.podman,
+        podman=account.podman,
         catalog=session.catalog,
         images=session.images,
         steps=session.steps,

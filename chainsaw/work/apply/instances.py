@@ -12,7 +12,7 @@ from chainsaw.work.config.names import no_instance
 
 
 def former_instances(paths: Paths, number: int | None = None) -> dict[str, CompiledInstance]:
-    """Return the pieces of a generation, the current one unless told."""
+    """Return the compiled instances of a generation, by default the current one."""
     manifest = generations.read_manifest(paths, generations.current_number(paths) if number is None else number)
     tree = generations.read_tree(paths, manifest)
     return {

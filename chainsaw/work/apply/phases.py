@@ -168,9 +168,9 @@ def _stop(actions: Sequence[act.StopUnit], worker: Worker) -> None:
     with worker.steps.step(f"stop {' '.join(names)}"):
         worker.manager.stop(names, STOP_TIMEOUT)
         worker.podman.remove_networks([name.removesuffix(NETWORK) for name in names if name.endswith(NETWORK)])
-    # Only now: a unit that is forgotten while it still runs would never be stopped again.
+    # Only now: a unit that runs and is no longer in the record would never be stopped.
     with worker.steps.step("record what was stopped"):
-        worker.forget(names)
+        worker.record_stopped(names)
 
 
 def _start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, meanwhile: Callable[[], None]) -> None:
@@ -200,7 +200,7 @@ def _start_together(
     along = {unit for item in starts for unit, _ in item.digests}
     with worker.steps.timed(f"wait for {' '.join(names)}"):
         states = worker.manager.settle(sorted(along.union(names) - refused.keys()), timeout + 30.0) | refused
-    applied = records.read_applied(worker.user.paths)
+    applied = records.read_applied(worker.account.paths)
     for item in starts:
         down = [unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"]
         if not down:
@@ -211,7 +211,7 @@ def _start_together(
             raise ChainsawError(problem)
         failures.setdefault(item.owner, []).append(problem)
     with worker.steps.step("record what runs"):
-        records.write_applied(worker.user.paths, applied)
+        records.write_applied(worker.account.paths, applied)
 
 
 def _not_started(name: str, state: str, words: Sequence[str]) -> Diagnostic:

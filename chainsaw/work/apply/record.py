@@ -33,13 +33,13 @@ class Outcome:
         return {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)} | set(self.failures)
 
 
-def record(user: Account, request: Request, outcome: Outcome, steps: Steps) -> list[Diagnostic]:
+def record(account: Account, request: Request, outcome: Outcome, steps: Steps) -> list[Diagnostic]:
     """Write down what was done, and prune what nobody needs; return what could not be written."""
-    paths, number = user.paths, generations.current_number(user.paths)
+    paths, number = account.paths, generations.current_number(account.paths)
     problems: list[Diagnostic] = []
     if request.recorded:
         with steps.step("commit the change"):
-            problems = commit_change(user, _change(request, outcome), number)
+            problems = commit_change(account, _change(request, outcome), number)
     with steps.step("record that it is done"):
         operations.write_journal(paths, "done", generation=number)
     with steps.step("prune generations"):

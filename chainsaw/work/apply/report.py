@@ -58,11 +58,9 @@ def report_applied(
     if not all(files.exists(f"/etc/userdb/chainsaw-{name}.user") for name in fresh):
         lines.append("ps and ls show numbers for the ids of new instances until you run: sudo chainsaw setup")
     changed = sorted({action.owner for action in done if action.owner} & former.keys())
-    lines += [
-        f"{name} is brought up to date" for name in changed if name in manifest.instances and name not in failures
-    ]
+    lines += [f"{name} is updated" for name in changed if name in manifest.instances and name not in failures]
     if not lines and not failures:
-        lines = ["the front is brought up to date"] if done else [NOTHING]
+        lines = ["the front is updated"] if done else [NOTHING]
     data: dict[str, Any] = {
         "actions": act.summary(list(done)),
         "instances": {name: {"url": item.url} for name, item in manifest.instances.items()},
@@ -77,7 +75,11 @@ def _named(name: str, problems: Sequence[Diagnostic], former: Mapping[str, Deplo
     """Say of an instance's problems whose they are, and what became of it."""
     outcome = "it runs as before" if name in former else "it was not installed; its data, if any, is kept"
     summary = Diagnostic(
-        "put-back", f"{name} was put back: {outcome}", f"instances/{name}.yaml", hint="mend it, then: chainsaw apply"
+        "rolled-back",
+        f"{name} was rolled back: {outcome}",
+        f"instances/{name}.yaml",
+        hint="fix it, then: chainsaw apply",
+        severity="note",
     )
     return [*problems, summary]
 

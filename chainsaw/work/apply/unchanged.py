@@ -1,4 +1,4 @@
-"""A glance at the host: whether all that the current generation was compiled from is as it was, and nothing is to do.
+"""Whether nothing is to do: all that the current generation was compiled from is unchanged, and so is the host.
 
 Reading, checking and compiling takes most of the time of an apply that finds nothing to do, and most applies are such.
 """

@@ -12,17 +12,18 @@ from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.probe import probe
+from chainsaw.host.quadlet import check_quadlets
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
 from chainsaw.model.artifact import Artifact, Tree, as_tree
 from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET
 from chainsaw.plan.state import FRONT_SERVICE
-from chainsaw.work.apply.validate import validate_generation
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.installed import store_recipe
@@ -37,7 +38,7 @@ WORKER = "nginx: worker process"
 class Worker:
     """Carries out the actions of one plan; `manifest` and `tree` are what is to be current afterwards."""
 
-    user: Account
+    account: Account
     manager: UserManager
     podman: Podman
     catalog: Catalog
@@ -53,11 +54,11 @@ class Worker:
 
     def record_block(self, action: act.RecordBlock) -> None:
         """Record a block before anything is made with it."""
-        records.write_block(self.user.paths, action.name, action.start)
+        records.write_block(self.account.paths, action.name, action.start)
 
     def install_recipe(self, action: act.InstallRecipe) -> None:
         """Copy a recipe to where installed ones are."""
-        store_recipe(self.user.paths, self.catalog.bundle(action.origin))
+        store_recipe(self.account.paths, self.catalog.bundle(action.origin))
 
     def provide_image(self, action: act.ProvideImage) -> None:
         """Refuse an image that could not be had, or whose data would be lost."""
@@ -94,7 +95,7 @@ class Worker:
         assert action.owner is not None
         block = self.manifest.instances[action.owner].block
         assert block is not None
-        target = f"{self.user.paths.static}/{export.key}"
+        target = f"{self.account.paths.static}/{export.key}"
         if files.exists(target):
             return
         self.podman.export_static(export.reference, export.root, export.scripts, f"{target}.partial", block)
@@ -102,7 +103,7 @@ class Worker:
 
     def issue_certificate(self, action: act.IssueCertificate) -> None:
         """Issue a certificate; its key belongs to the front's master process."""
-        paths = self.user.paths
+        paths = self.account.paths
         certificates.make_authority(paths.authority, self.node)
         issued = certificates.issue(paths.authority, action.host)
         assert self.manifest.front
@@ -118,39 +119,39 @@ class Worker:
         """Make all that belongs to blocks and was asked for so far, in one process."""
         self.podman.place(self.pending)
         for host in self.issued:
-            certificates.write_record(issued_record(self.user.paths, host), host)
+            certificates.write_record(issued_record(self.account.paths, host), host)
         self.pending, self.issued = [], []
 
     def write_generation(self, action: act.WriteGeneration) -> None:
         """Write all files of a generation, then let Podman's generator and nginx read them."""
         self.manifest = self.manifest.model_copy(update={"number": action.number})
-        generations.write_generation(self.user.paths, self.manifest, self.tree)
+        generations.write_generation(self.account.paths, self.manifest, self.tree)
         try:
-            validate_generation(self.user.paths, self.manifest, self.podman, self.manager)
+            _validate(self.account.paths, self.manifest, self.podman, self.manager)
         except BaseException:
-            generations.discard_generation(self.user.paths, action.number)
+            generations.discard_generation(self.account.paths, action.number)
             raise
 
     def activate(self, action: act.Activate) -> None:
         """Make the generation current."""
-        paths = self.user.paths
+        paths = self.account.paths
         operations.write_journal(paths, "begin", generation=action.number, former=generations.current_number(paths))
         files.replace_link(paths.current, str(action.number))
 
     def link_quadlets(self, action: act.LinkQuadlets) -> None:
         """Link the directory of the current quadlets."""
-        files.replace_link(self.user.paths.quadlet_link, f"{self.user.paths.current}/quadlets")
+        files.replace_link(self.account.paths.quadlet_link, f"{self.account.paths.current}/quadlets")
 
     def link(self, action: act.Link) -> None:
         """Link a unit; the target first into what a login or boot starts."""
-        paths = self.user.paths
+        paths = self.account.paths
         if action.name == TARGET:
             files.replace_link(f"{paths.unit_links}/default.target.wants/{TARGET}", f"../{TARGET}")
         files.replace_link(f"{paths.unit_links}/{action.name}", f"{paths.current}/units/{action.name}")
 
     def unlink(self, action: act.Unlink) -> None:
         """Take the link of a unit away."""
-        files.remove(f"{self.user.paths.unit_links}/{action.name}")
+        files.remove(f"{self.account.paths.unit_links}/{action.name}")
 
     def reload_front(self, action: act.ReloadFront) -> None:
         """Let the front read its files, and wait until no worker answers from the former ones."""
@@ -160,7 +161,7 @@ class Worker:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
         assert action.owner is not None
         deployment = self.manifest.instances[action.owner]
-        front = Front(self.https, f"{self.user.paths.authority}/ca.pem")
+        front = Front(self.https, f"{self.account.paths.authority}/ca.pem")
         patience = min(60, deployment.start_timeout) if deployment.services else 15
         problem = probe(deployment.route.host, front, deployment.probe, patience)
         if problem:
@@ -173,11 +174,47 @@ class Worker:
         container = next((service.container for service in own if service.unit == unit), "")
         return journal.last_words(unit, container, since)
 
-    def forget(self, names: Collection[str]) -> None:
+    def record_stopped(self, names: Collection[str]) -> None:
         """Forget what the named units were started from."""
-        kept = {unit: digest for unit, digest in records.read_applied(self.user.paths).items() if unit not in names}
-        records.write_applied(self.user.paths, kept)
+        kept = {unit: digest for unit, digest in records.read_applied(self.account.paths).items() if unit not in names}
+        records.write_applied(self.account.paths, kept)
 
 
 def _is_serving(process: int) -> bool:
     return (files.read_text(f"/proc/{process}/cmdline") or "").rstrip("\0 ") == WORKER
+
+
+def _validate(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:
+    """Raise ChainsawError when the generator or nginx does not take a generation."""
+    check_quadlets(f"{paths.generations}/{manifest.number}/quadlets")
+    _validate_front(paths, manifest, podman, manager)
+
+
+def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:
+    """Let nginx of the front's image read the files and open all they name."""
+    front = manifest.front
+    assert front is not None
+    assert front.block is not None
+    prefix = f"/srv/conf/{manifest.number}/nginx/"
+    argv = ["nginx", "-t", "-q", "-p", prefix, "-c", "nginx.conf", "-g", "pid /tmp/test.pid;"]
+    running = manager.states(["chainsaw-front.service"]).get("chainsaw-front.service") == "active"
+    reference = front.images[0].reference
+    if running and f"Image={reference}\n" in (
+        files.read_text(f"{paths.current}/quadlets/chainsaw-front.container") or ""
+    ):
+        outcome = podman.exec("chainsaw-front", argv, env={"NGINX": ""})
+    else:
+        places = {"conf": paths.generations, "certificates": paths.certificates, "sockets": paths.sockets}
+        places |= {"static": paths.static, "public": paths.public}
+        mounts = [f"{source}:/srv/{name}:ro" for name, source in places.items()]
+        options = [
+            "--cap-add=CHOWN",
+            "--cap-add=SETUID",
+            "--cap-add=SETGID",
+            "--sysctl=net.ipv4.ip_unprivileged_port_start=0",
+        ]
+        outcome = podman.run_once(reference, argv, mounts=mounts, block=front.block, options=options)
+    if outcome.code:
+        raise ChainsawError(
+            Diagnostic("nginx", f"nginx does not take these files:\n{outcome.complaint}", paths.generations)
+        )

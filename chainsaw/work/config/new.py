@@ -17,7 +17,7 @@ from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.config.inputs import read_intent
-from chainsaw.work.inspect.on_disk import data_places
+from chainsaw.work.config.on_disk import data_places
 from chainsaw.work.locks import holding
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.installed import store_recipe

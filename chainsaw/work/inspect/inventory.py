@@ -21,7 +21,7 @@ from chainsaw.plan.in_use import InUse, in_use, unused_images
 from chainsaw.plan.resources import Resource, Subject, certificates_of, innermost, outermost, purged, resources_of
 from chainsaw.plan.state import processes_of
 from chainsaw.work.config.names import applied_instance, declared_names
-from chainsaw.work.inspect.on_disk import left_of, names_on_disk, subject_of
+from chainsaw.work.config.on_disk import left_of, names_on_disk, subject_of
 from chainsaw.work.inspect.snapshot import start_api
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.shipped import shared_files

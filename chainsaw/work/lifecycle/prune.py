@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 from chainsaw.host import files
 from chainsaw.host.account import Account
+from chainsaw.work.config.on_disk import owner_of
 from chainsaw.work.inspect.inventory import unused_resources
-from chainsaw.work.inspect.on_disk import owner_of
 from chainsaw.work.locks import preparing, site, take_free
 from chainsaw.work.result import Reporter, Result
 

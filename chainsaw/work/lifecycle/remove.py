@@ -14,9 +14,9 @@ from chainsaw.plan.resources import outermost, purged, resources_of
 from chainsaw.work.apply.apply import Session, applied, apply, command_line, settle
 from chainsaw.work.apply.instances import former_instances
 from chainsaw.work.config.names import declared_names, no_instance
+from chainsaw.work.config.on_disk import data_places, left_of, names_on_disk, subject_of
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
 from chainsaw.work.inspect.inventory import DISK_TIMEOUT, inventory
-from chainsaw.work.inspect.on_disk import data_places, left_of, names_on_disk, subject_of
 from chainsaw.work.lifecycle.prune import prune_unused
 from chainsaw.work.locks import holding, preparing, site
 from chainsaw.work.recipes.catalog import Catalog
@@ -62,7 +62,7 @@ def _remove(account: Account, name: str, request: Request, report: Reporter, cat
 
 def _finish(session: Session) -> Result:
     """Finish the current generation: units that it no longer has may still run after an interrupted attempt."""
-    instances = former_instances(session.user.paths)
+    instances = former_instances(session.account.paths)
     return settle(session, dict(instances), instances)
 
 

@@ -20,14 +20,14 @@ from chainsaw.work.apply.apply import apply
 from chainsaw.work.config.edit import target_of
 from chainsaw.work.config.names import applied_instance, declared_names, instance_names, no_instance
 from chainsaw.work.config.new import check_text
+from chainsaw.work.config.on_disk import left_of, subject_of
 from chainsaw.work.data.secrets import declared_secrets, rotate
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
-from chainsaw.work.inspect.on_disk import left_of, subject_of
+from chainsaw.work.interrupted import while_stopped
 from chainsaw.work.lifecycle.remove import remove
 from chainsaw.work.locks import holding, site
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.result import Reporter, Request, Result
-from chainsaw.work.service.interrupted import while_stopped
 
 
 def _check_new(paths: Paths, name: str) -> None:

@@ -18,7 +18,7 @@ from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.work.apply.phases import carry_out
 from chainsaw.work.apply.worker import Worker
-from chainsaw.work.inspect.on_disk import owner_of
+from chainsaw.work.config.on_disk import owner_of
 from chainsaw.work.locks import holding, site, take_free
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.images import Images
@@ -128,7 +128,7 @@ def _worker(account: Account, manager: UserManager, report: Reporter, manifest: 
     paths, shared, catalog = account.paths, shared_files(), catalog_of(account.paths)
     ports = readings.front_ports(paths) or (80, 443)
     return Worker(
-        user=account,
+        account=account,
         manager=manager,
         podman=account.podman,
         catalog=catalog,

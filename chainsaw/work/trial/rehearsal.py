@@ -19,7 +19,7 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def attempt(session: Session) -> Result:
-        paths = session.user.paths
+        paths = session.account.paths
         instances = select(paths, session.compiled.instances, former_instances(paths), (name,))
         plan = session.plan_for(instances)
         worker = worker_for(session, plan.manifest, plan.tree)

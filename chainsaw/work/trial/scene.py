@@ -90,8 +90,8 @@ class Scene:
         """Apply one instance; raise ChainsawError when it does not come up."""
         result = apply(self.account, Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
         if result.exit is not Exit.OK:
-            # A test has no instance file that could be fixed.
-            raise ChainsawError([item for item in result.diagnostics if item.code != "put-back"], result.exit)
+            # A note says which file to fix, and a test has no such file.
+            raise ChainsawError([item for item in result.diagnostics if item.severity != "note"], result.exit)
 
     def purge(self, name: str) -> None:
         """Delete an instance with everything that belongs to it."""
