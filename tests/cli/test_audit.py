@@ -49,7 +49,7 @@ def fields_of(message):
     return found
 
 
-def test_a_record_says_who_did_what_why_and_how_it_ended(chainsaw, records):
+def test_a_record_has_user_command_reason_and_result(chainsaw, records):
     chainsaw("new", "static", "www", "--route", "https://www.example.org/")
     command = "chainsaw new static www --route https://www.example.org/"
     assert records() == [
@@ -99,7 +99,7 @@ def test_what_did_not_succeed_is_a_warning(chainsaw, records, instance, words, c
     assert record["PRIORITY"] == "4"
 
 
-def test_every_way_to_end_has_its_words():
+def test_every_exit_code_has_a_result():
     assert set(RESULTS) == set(Exit)
 
 
@@ -175,7 +175,7 @@ def test_a_command_that_was_interrupted_is_recorded_too(chainsaw, records, monke
     ],
     ids=" ".join,
 )
-def test_what_only_looks_is_not_recorded(chainsaw, records, words):
+def test_a_command_that_only_reads_is_not_recorded(chainsaw, records, words):
     chainsaw(*words)
     assert records() == []
 
@@ -221,7 +221,7 @@ def test_every_verb_that_changes_something_is_among_them():
     assert tried | EDITED == {path for path in every_path() if verb_at(path).changes}
 
 
-def test_to_fix_is_to_change_and_to_check_is_not(chainsaw, records, monkeypatch):
+def test_doctor_is_recorded_only_with_fix(chainsaw, records, monkeypatch):
     monkeypatch.setattr(facts, "is_root", lambda: False)
     chainsaw("doctor")
     assert records() == []
@@ -362,7 +362,7 @@ def test_a_value_is_hidden_unless_its_option_says_that_it_may_be_read(path, item
         assert words[-1] == HIDDEN
 
 
-def test_an_option_that_nobody_thought_about_is_hidden():
+def test_a_new_option_is_hidden_by_default():
     @click.command()
     @click.argument("name")
     @click.option("--token")
@@ -398,6 +398,6 @@ def test_a_url_is_shown_without_its_password(given, shown):
     assert without_password(given) == shown
 
 
-def test_without_a_journal_a_command_is_none_the_worse(chainsaw):
+def test_without_a_journal_a_command_still_works(chainsaw):
     done = chainsaw("new", "static", "www")
     assert (done.code, done.err) == (Exit.OK, "")

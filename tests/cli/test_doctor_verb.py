@@ -44,7 +44,7 @@ def test_what_was_fixed_is_reported(chainsaw, home):
     assert not leftover.exists()
 
 
-def test_root_is_sent_back(chainsaw, monkeypatch):
+def test_root_is_refused(chainsaw, monkeypatch):
     monkeypatch.setattr(facts, "is_root", lambda: True)
     done = chainsaw("doctor")
     assert done.code == Exit.USAGE

@@ -134,7 +134,7 @@ def test_where_nothing_can_be_applied_the_file_stays_as_it_was(chainsaw, instanc
     assert file.read_text() == text
 
 
-def test_what_another_file_has_wrong_stops_nothing_half_way(chainsaw, blog, instance):
+def test_an_error_in_another_file_stops_the_command_before_any_change(chainsaw, blog, instance):
     instance("club", "recipe: wordpess\n")
     assert chainsaw("stop", "blog").code == Exit.INVALID
     assert blog.read_text() == BLOG

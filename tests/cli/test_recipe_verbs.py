@@ -76,7 +76,7 @@ def test_a_name_that_no_recipe_may_have_is_refused(chainsaw, tmp_path, name):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_is_doubtful_is_a_warning_and_what_is_wrong_an_error(chainsaw, wiki):
+def test_lint_has_warnings_and_errors(chainsaw, wiki):
     text = (wiki / "recipe.yaml").read_text()
     (wiki / "recipe.yaml").write_text(text.replace("in a few words", "in a few words."))
     done = chainsaw("recipe", "lint", str(wiki))

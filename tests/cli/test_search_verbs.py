@@ -56,7 +56,7 @@ def test_a_table_has_a_heading_and_says_what_is_proven(chainsaw):
         assert row[heading.index("proven") :].startswith(("not run by us", "level ", "changed since it was tested"))
 
 
-def test_info_says_who_what_and_what_for(chainsaw):
+def test_info_shows_maintainers_settings_and_permissions(chainsaw):
     shown = chainsaw("info", "wordpress").out
     for text in (
         "  licence         GPL-2.0-or-later",
@@ -89,7 +89,7 @@ def test_info_is_there_for_programs_too(chainsaw):
     assert [item["component"] for item in data["permissions"]] == ["app"]
 
 
-def test_what_asks_for_nothing_says_so(chainsaw):
+def test_a_recipe_without_extra_permissions(chainsaw):
     assert "it needs nothing beyond the defaults: no network, no capability, no root" in chainsaw("info", "static").out
 
 

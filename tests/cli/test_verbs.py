@@ -40,7 +40,7 @@ def test_the_ten_functions_come_first_and_in_their_order():
     assert all(FUNCTIONS.values())
 
 
-def test_who_inspects_meets_the_list_and_the_status_first():
+def test_list_and_status_come_first():
     assert [verb.name for verb in FUNCTIONS["Inspect"]][:2] == ["list", "status"]
 
 

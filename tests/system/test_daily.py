@@ -81,7 +81,7 @@ def test_what_runs_is_listed_with_what_it_takes(machine: Machine) -> None:
     assert (pages["state"], pages["memory"], pages["warnings"]) == ("running", 0, [])
 
 
-def test_what_sleeps_is_asleep_takes_no_memory_and_is_not_woken_by_who_looks(machine: Machine) -> None:
+def test_a_sleeping_instance_uses_no_memory_and_is_not_woken_by_list(machine: Machine) -> None:
     machine.get(GADGET)
     assert state(machine, "gadget") == "running"
     assert wait(lambda: state(machine, "gadget") == "asleep", 30)
@@ -92,7 +92,7 @@ def test_what_sleeps_is_asleep_takes_no_memory_and_is_not_woken_by_who_looks(mac
     assert row(machine, "gadget")["state"] == "asleep"
 
 
-def test_a_status_tells_all_of_what_is_well(machine: Machine) -> None:
+def test_the_status_of_a_healthy_instance(machine: Machine) -> None:
     found = status(machine)
     assert (found["state"], found["health"], found["next"], found["missing"]) == ("running", "healthy", None, [])
     assert found["generation"] == machine.generation()
@@ -132,7 +132,7 @@ def test_what_was_stopped_by_hand_is_stopped_and_start_brings_it_back(machine: M
     assert machine.get(WIDGET).status == 200
 
 
-def test_what_has_failed_is_told_with_what_it_said(machine: Machine) -> None:
+def test_a_failed_instance_is_shown_with_its_log(machine: Machine) -> None:
     machine.write(f"{DROP_IN}/own.conf", "[Service]\nRestart=no\n")
     machine.admin("systemctl", "--user", "daemon-reload")
     machine.inside("widget.app", "sh", "-c", "echo 'No more paper' > /proc/1/fd/2")
@@ -150,7 +150,7 @@ def test_what_has_failed_is_told_with_what_it_said(machine: Machine) -> None:
     assert status(machine)["state"] == "running"
 
 
-def test_of_what_is_well_only_the_lines_that_matter_are_told(machine: Machine) -> None:
+def test_of_a_healthy_instance_only_warnings_are_shown(machine: Machine) -> None:
     for line in ("All is calm", "WARNING: paper is low", "calm again"):
         machine.inside("widget.app", "sh", "-c", f"echo '{line}' > /proc/1/fd/2")
 
@@ -161,14 +161,14 @@ def test_of_what_is_well_only_the_lines_that_matter_are_told(machine: Machine) -
     assert not [text for text in told() if "calm" in text]
 
 
-def test_what_began_anew_by_itself_is_counted(machine: Machine) -> None:
+def test_automatic_restarts_are_counted(machine: Machine) -> None:
     machine.admin("systemctl", "--user", "kill", "--signal=KILL", "app@widget.service")
     assert wait(lambda: status(machine, code=None)["components"][0]["restarts"] == 1, 20)
     assert wait(lambda: status(machine, code=None)["health"] == "healthy", 20)
     assert "restarted once" in machine.chainsaw("status", "widget").out
 
 
-def test_a_directory_of_data_that_is_gone_is_told_and_made_again(machine: Machine) -> None:
+def test_a_missing_data_directory_is_reported_and_created_again(machine: Machine) -> None:
     place = f"{DATA}/instances/widget/volumes/data"
     with aside(machine, place):
         assert row(machine, "widget")["warnings"] == [f"{place} is missing"]
@@ -179,7 +179,7 @@ def test_a_directory_of_data_that_is_gone_is_told_and_made_again(machine: Machin
     assert machine.plan() == []
 
 
-def test_a_unit_that_was_edited_is_told_and_the_next_step_shows_the_edit(machine: Machine) -> None:
+def test_an_edited_unit_is_reported_and_the_next_step_shows_the_edit(machine: Machine) -> None:
     path = "quadlets/app@widget.container"
     machine.admin("sh", "-c", 'echo "# my own line" >> "$0"', f"{STATE}/generations/current/{path}")
     assert row(machine, "widget")["warnings"] == [f"edited by hand: {path}"]
@@ -190,7 +190,7 @@ def test_a_unit_that_was_edited_is_told_and_the_next_step_shows_the_edit(machine
     assert row(machine, "widget")["warnings"] == []
 
 
-def test_what_is_declared_otherwise_than_it_runs_is_told(machine: Machine) -> None:
+def test_a_change_that_is_not_applied_is_reported(machine: Machine) -> None:
     file = f"{CONFIG}/instances/widget.yaml"
     kept = machine.read(file)
     try:
@@ -232,7 +232,7 @@ def test_what_a_component_says_is_found_by_name_words_and_time(machine: Machine)
     assert machine.chainsaw("logs", "widget", "db", code=4).err
 
 
-def test_what_visitors_asked_for_is_told_of_one_instance_alone(machine: Machine, www: str) -> None:
+def test_the_access_log_is_that_of_one_instance(machine: Machine, www: str) -> None:
     say(machine, "Ready for visitors")
     machine.get(f"{WIDGET}first-page")
     machine.get(f"{www}of-others/widget/")
@@ -278,7 +278,7 @@ def test_an_apply_is_a_commit_with_its_generation_and_its_reason(machine: Machin
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
 
 
-def test_an_instance_goes_back_to_what_it_was_and_forth_again(machine: Machine) -> None:
+def test_an_instance_is_rolled_back_and_forward_again(machine: Machine) -> None:
     before = machine.generation()
     machine.chainsaw("config", "set", "widget", "text", "The second text")
     assert machine.get(WIDGET).body == "The first text\n", "nothing runs before apply"
@@ -318,7 +318,7 @@ def test_changes_that_were_never_applied_survive_a_rollback(machine: Machine) ->
     machine.chainsaw("apply")
 
 
-def test_what_cannot_be_remembered_is_applied_and_the_admin_is_warned(machine: Machine) -> None:
+def test_a_change_that_cannot_be_committed_is_applied_with_a_warning(machine: Machine) -> None:
     objects = f"{CONFIG}/.git/objects"
     machine.admin("chmod", "-R", "a-w", objects)
     machine.declare("widget", "widget", text="Unforgettable")
@@ -340,7 +340,7 @@ def invocation(machine: Machine, unit: str = "app@widget.service") -> str | None
     return machine.invocations().get(unit)
 
 
-def test_in_maintenance_visitors_find_a_page_and_it_goes_on_running(machine: Machine) -> None:
+def test_in_maintenance_visitors_see_a_page_and_the_instance_keeps_running(machine: Machine) -> None:
     before = invocation(machine)
     done = machine.chainsaw("maintenance", "widget", "on", "-m", "A new roof")
     assert done.out.splitlines()[0] == "widget is running, and visitors see the maintenance page"

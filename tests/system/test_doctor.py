@@ -86,7 +86,7 @@ def names(machine: Machine, www: str) -> None:
     machine.admin("sudo", "chainsaw", "setup")
 
 
-def test_of_a_host_that_is_well_nothing_is_said_to_fail(machine: Machine) -> None:
+def test_on_a_healthy_host_no_check_fails(machine: Machine) -> None:
     found = checks(machine, code=0)
     assert found.keys() >= KNOWN, KNOWN - found.keys()
     assert "fail" not in {check["state"] for check in found.values()}
@@ -180,7 +180,7 @@ def test_a_socket_that_is_stopped(machine: Machine) -> None:
     assert machine.get(WIDGET).body == "The first text\n"
 
 
-def test_who_sleeps_is_well_and_sleeps_on(machine: Machine) -> None:
+def test_a_sleeping_instance_is_ok_and_stays_asleep(machine: Machine) -> None:
     machine.declare("gadget", "gadget")
     machine.append("gadget", "sleep: 4s")
     machine.chainsaw("apply")
@@ -246,7 +246,7 @@ def test_what_a_crash_left(machine: Machine) -> None:
     assert not machine.exists(volume)
 
 
-def test_another_that_is_at_work(machine: Machine) -> None:
+def test_another_command_that_is_running(machine: Machine) -> None:
     machine.declare("widget", "widget", behaviour="slow")
     other = machine.begin("chainsaw", "apply")
     try:
@@ -266,7 +266,7 @@ def test_a_certificate_that_ends_tomorrow(machine: Machine) -> None:
     assert "issued a certificate for widget.localhost" in repair(machine)
 
 
-def test_data_that_is_gone_is_not_replaced(machine: Machine) -> None:
+def test_missing_data_is_not_replaced(machine: Machine) -> None:
     place = f"{DATA}/instances/widget/volumes/data"
     machine.root("mv", place, f"{place}.aside")
     told(machine, "instance of widget", "fail", f"not there: {place}", "look where its data is")
@@ -315,13 +315,13 @@ def public(machine: Machine) -> str:
     return "DNS of widget.example.org"
 
 
-def test_a_name_that_leads_here(machine: Machine, public: str) -> None:
+def test_a_name_that_points_to_this_host(machine: Machine, public: str) -> None:
     with resolver(machine, machine.address):
         assert wait(lambda: checks(machine)[public]["state"] == "ok", 5), checks(machine)[public]
         assert checks(machine)[public]["found"] == f"leads here: {machine.address}"
 
 
-def test_a_name_that_leads_elsewhere(machine: Machine, public: str) -> None:
+def test_a_name_that_points_elsewhere(machine: Machine, public: str) -> None:
     """Without a public address of its own the host may be behind NAT; with one it is not."""
     with resolver(machine, "198.51.100.7"):
         assert wait(lambda: "198.51.100.7" in checks(machine)[public]["found"], 5)
@@ -347,7 +347,7 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for(machine: Machine, pub
         assert time.monotonic() - began < 4
 
 
-def test_root_is_sent_back(machine: Machine) -> None:
+def test_root_is_refused(machine: Machine) -> None:
     done = machine.try_admin("sudo", "chainsaw", "doctor")
     assert done.code == 2
     assert "chainsaw doctor, without sudo" in done.err

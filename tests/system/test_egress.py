@@ -78,7 +78,7 @@ def test_without_leave_there_is_no_network(machine: Machine, neighbours: tuple[s
     assert machine.plan() == []
 
 
-def test_a_removed_instance_takes_its_network_along(machine: Machine, neighbours: tuple[str, str]) -> None:
+def test_the_network_of_a_removed_instance_is_deleted(machine: Machine, neighbours: tuple[str, str]) -> None:
     machine.retract("gadget")
     machine.chainsaw("apply")
     assert "chainsaw-gadget" not in machine.admin("podman", "network", "ls", "--format", "{{.Name}}").split()

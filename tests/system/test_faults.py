@@ -72,7 +72,7 @@ def test_the_steps_of_an_exchange(machine: Machine, turns: Turns, update: bool) 
 
 
 @pytest.mark.parametrize("fault", [*kills("exchange"), *errors("exchange")])
-def test_one_comes_and_another_goes(machine: Machine, watched: None, turns: Turns, fault: Fault) -> None:
+def test_one_instance_is_added_and_another_removed(machine: Machine, watched: None, turns: Turns, fault: Fault) -> None:
     former, name = turns.declare_next()
     done = fault.strike(machine, "apply", named={former: "OLD", name: "NEW"})
     if done.code != KILLED:

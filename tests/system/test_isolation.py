@@ -147,7 +147,7 @@ def forged(machine: Machine, pair: tuple[str, str]) -> Iterator[None]:
     machine.inside_as_root("shop.app", "sh", "-c", undo)
 
 
-def test_links_of_an_app_do_not_make_the_front_its_deputy(
+def test_the_front_does_not_follow_links_of_an_app(
     machine: Machine, pair: tuple[str, str], forged: None
 ) -> None:
     blog, shop = pair

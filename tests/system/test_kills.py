@@ -76,7 +76,7 @@ def test_the_steps_of_a_purge(machine: Machine, running: None, update: bool) -> 
 
 
 @pytest.mark.parametrize("fault", kills("purge", without="purge-removed"))
-def test_a_purge_is_finished_by_the_next(machine: Machine, running: None, fault: Fault) -> None:
+def test_an_interrupted_purge_can_be_repeated(machine: Machine, running: None, fault: Fault) -> None:
     struck_purge(machine, fault)
 
 
@@ -85,7 +85,7 @@ def test_the_steps_of_a_purge_of_what_was_removed(machine: Machine, removed: Non
 
 
 @pytest.mark.parametrize("fault", kills("purge-removed"))
-def test_a_purge_of_what_was_removed_is_finished_by_the_next(machine: Machine, removed: None, fault: Fault) -> None:
+def test_an_interrupted_purge_of_a_removed_instance_can_be_repeated(machine: Machine, removed: None, fault: Fault) -> None:
     struck_purge(machine, fault)
 
 
@@ -143,12 +143,12 @@ def struck_rename(machine: Machine, name: str, new: str, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", kills("rename"))
-def test_a_rename_goes_on(machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault) -> None:
+def test_an_interrupted_rename_can_be_repeated(machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault) -> None:
     struck_rename(machine, *renamed(), fault)
 
 
 @pytest.mark.parametrize("fault", kills("rename-removed", without="rename"))
-def test_a_rename_of_what_does_not_run_goes_on(
+def test_an_interrupted_rename_of_a_removed_instance_can_be_repeated(
     machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault
 ) -> None:
     name, new = renamed()
@@ -286,7 +286,7 @@ def test_the_steps_of_a_change(machine: Machine, changed: str, update: bool) -> 
 
 
 @pytest.mark.parametrize("fault", kills("widget-change"))
-def test_doctor_brings_an_apply_to_its_end(machine: Machine, changed: str, fault: Fault) -> None:
+def test_doctor_finishes_an_interrupted_apply(machine: Machine, changed: str, fault: Fault) -> None:
     """And the next apply brings what was declared."""
     fault.strike(machine, "apply")
     assert last_apply(machine, code=None) == ("ok" if fault.name in WHOLE else "fail")

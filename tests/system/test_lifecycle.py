@@ -72,7 +72,7 @@ def secret(machine: Machine, name: str, key: str) -> str:
 # inventory
 
 
-def test_every_bit_is_listed_with_what_it_takes(machine: Machine, widget: str) -> None:
+def test_everything_is_listed_with_its_size(machine: Machine, widget: str) -> None:
     rows = resources_of(machine, "widget")
     places = {row["path"] for row in rows if row["path"]}
     above = {f"{DATA}/instances/widget", f"{DATA}/instances/widget/secrets", f"{DATA}/instances/widget/volumes"}
@@ -102,7 +102,7 @@ def test_what_a_purge_would_free_is_the_sum(machine: Machine, widget: str) -> No
     assert "remove --purge frees " in machine.chainsaw("inventory", "widget").out
 
 
-def test_what_belongs_to_nobody_is_found(machine: Machine, widget: str) -> None:
+def test_unused_items_are_found(machine: Machine, widget: str) -> None:
     before = [row for row in orphans(machine) if row["kind"] != "data"]
     assert before == []
     assert "widget" not in of_kind(orphans(machine), "data")
@@ -117,7 +117,7 @@ def test_what_belongs_to_nobody_is_found(machine: Machine, widget: str) -> None:
 # remove
 
 
-def test_what_is_removed_keeps_its_data_and_comes_back(machine: Machine, widget: str) -> None:
+def test_a_removed_instance_keeps_its_data_and_is_restored(machine: Machine, widget: str) -> None:
     block, key = machine.block("widget"), secret(machine, "widget", "key")
     done = machine.chainsaw("remove", "widget", "-m", "nobody reads it")
     assert "widget is stopped and no longer served\n" in done.out
@@ -143,7 +143,7 @@ def test_a_purge_that_nobody_confirmed_deletes_nothing(machine: Machine, widget:
     assert machine.get(widget).body == "It is a widget\n"
 
 
-def test_a_name_whose_data_is_left_is_nobody_elses(machine: Machine, widget: str) -> None:
+def test_a_name_with_data_left_cannot_be_used_again(machine: Machine, widget: str) -> None:
     machine.chainsaw("remove", "widget")
     done = machine.chainsaw("new", "static", "widget", code=5)
     assert "an instance widget was removed, and its data is still on disk" in done.err
@@ -181,7 +181,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
 
 
-def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
+def test_a_purge_keeps_what_another_instance_uses(machine: Machine) -> None:
     bring_back(machine, "mirror-app", "php")
     for name in ("one", "two"):
         machine.declare(name, "mirror", f"https://shared.localhost/{name}/")
@@ -201,7 +201,7 @@ def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
     assert left == {"image"}, "the one that all others stand on"
 
 
-def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine) -> None:
+def test_a_recipe_that_was_installed_by_name_is_kept(machine: Machine) -> None:
     bring_back(machine, "gadget-app", "gate")
     machine.chainsaw("install", "gadget", "--yes")
     try:
@@ -222,7 +222,7 @@ def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine)
 # rename
 
 
-def test_a_renamed_instance_is_what_it_was_under_another_name(machine: Machine, widget: str) -> None:
+def test_a_renamed_instance_keeps_everything_but_its_name(machine: Machine, widget: str) -> None:
     block, key = machine.block("widget"), secret(machine, "widget", "key")
     done = machine.chainsaw("rename", "widget", "gizmo", "-m", "it is no widget")
     assert "widget is called gizmo now\n" in done.out
@@ -288,7 +288,7 @@ def test_a_copy_has_secrets_of_its_own_where_the_recipe_knows_how(machine: Machi
     assert machine.inside("widget.app", "cat", "/srv/data/token") == before["token"]
 
 
-def test_neither_reads_or_changes_what_is_the_others(machine: Machine, widget: str) -> None:
+def test_neither_copy_reads_or_changes_the_other(machine: Machine, widget: str) -> None:
     machine.chainsaw("clone", "widget", "gizmo")
     machine.inside("gizmo.app", "sh", "-c", "echo changed > /srv/data/kept")
     assert machine.inside("widget.app", "cat", "/srv/data/kept") == "walks\n"
@@ -348,7 +348,7 @@ def busy(machine: Machine, widget: str) -> Iterator[None]:
     machine.serves(WIDGET, "It is a widget")
 
 
-def test_what_another_command_works_on_is_left_to_it(machine: Machine, busy: None) -> None:
+def test_a_locked_instance_is_not_changed(machine: Machine, busy: None) -> None:
     machine.chainsaw("new", "static", "one")
     done = machine.chainsaw("apply")
     assert "one is live at https://one.localhost/" in done.out
@@ -523,7 +523,7 @@ def ejected(machine: Machine, widget: str) -> Iterator[str]:
     machine.chainsaw("apply")
 
 
-def test_an_instance_goes_on_without_chainsaw(machine: Machine, widget: str, www: str, ejected: str) -> None:
+def test_an_ejected_instance_runs_without_chainsaw(machine: Machine, widget: str, www: str, ejected: str) -> None:
     for line in steps(ejected, "Put them in place"):
         machine.admin("sh", "-ec", line)
     machine.serves(widget, "It is a widget")

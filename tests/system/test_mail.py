@@ -77,7 +77,7 @@ def test_mail_reaches_a_mail_server_without_a_network(machine: Machine, mirror: 
     assert "mirror@example.org" in mail
 
 
-def test_the_way_ends_when_nobody_sends(machine: Machine, mirror: str) -> None:
+def test_the_relay_stops_when_idle(machine: Machine, mirror: str) -> None:
     machine.admin("systemctl", "--user", "stop", "app@mirror.mail.service")
     machine.inside("mirror.app", "php", "-r", SENDING)
     assert machine.units("app@mirror.mail.*") != []

@@ -52,7 +52,7 @@ def test_a_broken_file_is_refused_before_any_effect(machine: Machine, blog: str)
 
 
 @pytest.mark.parametrize("behaviour", ["exits", "wrong"])
-def test_a_new_instance_that_does_not_work_is_taken_away_again(machine: Machine, behaviour: str) -> None:
+def test_a_new_instance_that_does_not_work_is_removed(machine: Machine, behaviour: str) -> None:
     machine.declare("widget", "widget", behaviour=behaviour)
     done = machine.chainsaw("apply", code=3)
     assert "widget was rolled back" in done.err
@@ -65,7 +65,7 @@ def test_a_new_instance_that_does_not_work_is_taken_away_again(machine: Machine,
 
 
 @pytest.mark.parametrize("behaviour", ["exits", "wrong"])
-def test_a_change_that_does_not_work_is_put_back(machine: Machine, behaviour: str) -> None:
+def test_a_change_that_does_not_work_is_rolled_back(machine: Machine, behaviour: str) -> None:
     machine.declare("widget", "widget", text="The old text")
     machine.chainsaw("apply")
     machine.declare("widget", "widget", text="The new text", behaviour=behaviour)
@@ -167,7 +167,7 @@ def test_two_applies_take_turns(machine: Machine) -> None:
     assert machine.get(WIDGET).body == "It works\n"
 
 
-def test_an_interrupted_apply_says_so_and_is_mended(machine: Machine) -> None:
+def test_an_interrupted_apply_is_reported_and_repaired(machine: Machine) -> None:
     machine.declare("widget", "widget", behaviour="slow")
     first = machine.begin("sh", "-c", "chainsaw apply & echo $!; wait $!")
     assert first.stdout is not None
@@ -189,7 +189,7 @@ def test_what_is_stopped_by_hand_is_started_again(machine: Machine) -> None:
     assert machine.get(WIDGET).body == "It works\n"
 
 
-def test_a_container_removed_behind_our_back_comes_back(machine: Machine) -> None:
+def test_a_container_that_somebody_removed_is_started_again(machine: Machine) -> None:
     machine.declare("widget", "widget")
     machine.chainsaw("apply")
     machine.admin("podman", "rm", "--force", "--time", "0", "widget.app")
@@ -197,7 +197,7 @@ def test_a_container_removed_behind_our_back_comes_back(machine: Machine) -> Non
     machine.chainsaw("apply")
 
 
-def test_an_app_that_dies_comes_back(machine: Machine) -> None:
+def test_an_app_that_dies_is_restarted(machine: Machine) -> None:
     machine.declare("widget", "widget")
     machine.chainsaw("apply")
     for _ in range(2):

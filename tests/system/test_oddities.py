@@ -68,7 +68,7 @@ def test_what_is_stopped_restarted_and_purged_is_that_one(machine: Machine) -> N
 @pytest.mark.parametrize(
     "words", [["status"], ["logs"], ["inventory"], ["start"], ["remove"], ["secret", "list"], ["note", "why"], ["diff"]]
 )
-def test_a_name_of_nothing_is_answered_with_the_nearest(machine: Machine, words: list[str]) -> None:
+def test_an_unknown_name_gets_a_suggestion(machine: Machine, words: list[str]) -> None:
     verb, *rest = words
     argv = [verb, *rest, "kidnapp"] if verb == "secret" else [verb, "kidnapp", *rest]
     done = machine.chainsaw(*argv, code=4)
@@ -86,7 +86,7 @@ def no_git(machine: Machine) -> Iterator[None]:
     machine.root("mv", "/usr/bin/git.away", "/usr/bin/git")
 
 
-def test_without_git_all_but_the_past_works_and_that_is_said(machine: Machine, no_git: None) -> None:
+def test_without_git_everything_but_history_works_and_a_warning_is_shown(machine: Machine, no_git: None) -> None:
     number = machine.generation()
     machine.chainsaw("config", "set", "nap", "text", "Nobody remembers")
     done = machine.chainsaw("apply")
@@ -130,7 +130,7 @@ def test_a_configuration_that_is_read_only_is_read(machine: Machine) -> None:
     assert machine.plan() == []
 
 
-def test_a_change_is_applied_from_a_configuration_that_is_read_only_and_not_remembered(machine: Machine) -> None:
+def test_a_change_in_a_read_only_configuration_is_applied_but_not_committed(machine: Machine) -> None:
     machine.declare("nap", "widget", text="Read and run")
     with mounted(machine, CONFIG, READ_ONLY):
         done = machine.chainsaw("apply")
@@ -152,7 +152,7 @@ def test_on_a_full_disk_no_file_of_the_admin_is_cut_short(machine: Machine) -> N
     assert machine.chainsaw("apply").out == "nothing to do\n"
 
 
-def test_a_lost_state_is_made_anew_and_its_numbers_go_on(machine: Machine) -> None:
+def test_a_lost_state_is_created_again_and_its_numbers_continue(machine: Machine) -> None:
     number = machine.generation()
     machine.admin("rm", "-rf", STATE)
     assert machine.chainsaw("list").code == 0

@@ -64,7 +64,7 @@ def test_a_power_cut_brings_all_back(machine: Machine, blog: str, shop: str, wri
     assert machine.plan() == []
 
 
-def test_a_power_cut_during_an_apply_is_mended(machine: Machine, blog: str) -> None:
+def test_a_power_cut_during_an_apply_is_repaired(machine: Machine, blog: str) -> None:
     machine.declare("blog", "wordpress", title="Walks in the dark")
     machine.chainsaw("apply", fault="kill:4", code=None)
     machine.verb("reboot", "--cut")

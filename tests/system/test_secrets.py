@@ -49,7 +49,7 @@ def test_not_in_any_journal(machine: Machine, values: dict[str, str]) -> None:
     assert leaks(text, values) == []
 
 
-def test_not_in_what_podman_tells(machine: Machine, values: dict[str, str]) -> None:
+def test_not_in_podman_inspect(machine: Machine, values: dict[str, str]) -> None:
     text = machine.admin(
         "sh",
         "-c",

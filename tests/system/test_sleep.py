@@ -51,7 +51,7 @@ def test_without_requests_it_sleeps_and_several_at_once_wake_it(machine: Machine
     assert answers == [200] * 6
 
 
-def test_a_sleeper_is_as_it_should_be_and_apply_lets_it_sleep(machine: Machine, gadget: str) -> None:
+def test_apply_does_not_wake_a_sleeping_instance(machine: Machine, gadget: str) -> None:
     falls_asleep(machine, "gadget")
     assert machine.plan() == []
     assert "nothing to do" in machine.chainsaw("apply").out

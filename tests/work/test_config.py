@@ -265,13 +265,13 @@ def test_a_route_that_another_instance_has_is_refused(blog):
     set_key("blog", "title", "What others have wrong is no reason")
 
 
-def test_all_that_is_wrong_is_told_at_once(blog):
+def test_all_errors_are_reported_at_once(blog):
     blog.write("instances/blog.yaml", f"{BLOG}timezone: Vienna\n")
     problems, _ = refused(set_key, "blog", "sleep", "15")
     assert [(problem.line, problem.key) for problem in problems] == [(9, "timezone"), (10, "sleep")]
 
 
-def test_a_faulty_file_can_be_mended_by_a_key(blog):
+def test_a_faulty_file_can_be_fixed_with_config_set(blog):
     blog.write("instances/blog.yaml", "recipe: wordpress\n")
     set_key("blog", "route", "https://blog.example.org/")
     blog.write("instances/blog.yaml", "recipe: wordpess\nroute: https://blog.example.org/\n")
@@ -290,7 +290,7 @@ def test_a_faulty_file_can_be_mended_by_a_key(blog):
         ("recipe: [\n", "yaml-syntax"),
     ],
 )
-def test_of_a_faulty_file_is_told_what_is_wrong_and_not_what_holds(blog, text, code):
+def test_a_faulty_file_shows_its_problems_and_no_values(blog, text, code):
     blog.write("instances/blog.yaml", text)
     assert [problem.code for problem in refused(show, "blog", None)[0]] == [code]
     assert [problem.code for problem in refused(explain, "blog", "route")[0]] == [code]

@@ -109,7 +109,7 @@ def test_what_a_crash_leaves_is_found(paths, applied):
     assert set(found.others) == set(others), "what is inside volumes is not looked at"
 
 
-def test_whoever_is_at_work_is_named(paths, applied):
+def test_the_holder_of_a_lock_is_named(paths, applied):
     with another_chainsaw(paths.site_lock, "chainsaw apply"):
         assert readings.leftovers(paths).holder.startswith("chainsaw apply (process ")
     assert readings.leftovers(paths).holder == "", "its note outlives it, the lock does not"
@@ -169,7 +169,7 @@ def test_the_clock_is_read_and_not_set(paths, applied):
     assert seen.error is None or seen.error >= 0
 
 
-def test_the_names_of_ids_are_those_that_are_told_to_ps():
+def test_the_names_of_ids_are_those_that_ps_prints():
     found = readings.named_ids({"blog": 0, "shop": 4_000_000_000})
     assert found.names == {"blog": "root", "shop": None}
 
@@ -178,7 +178,7 @@ def test_the_names_that_this_host_answers_for_itself():
     assert "localhost" in readings.own_names()
 
 
-def test_what_the_kernel_and_systemd_tell_is_optional(tmp_path, monkeypatch):
+def test_facts_of_the_kernel_and_systemd_are_optional(tmp_path, monkeypatch):
     assert readings.text_of(f"{tmp_path}/nothing") is None
     assert readings.text_or_nothing(f"{tmp_path}/nothing") == ""
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
@@ -190,7 +190,7 @@ def test_what_the_kernel_and_systemd_tell_is_optional(tmp_path, monkeypatch):
     assert readings.controllers(4_000_000_000)[0] is None
 
 
-def test_nobody_waits_for_an_answer_that_does_not_come():
+def test_a_missing_answer_is_not_waited_for():
     end = threading.Event()
     calls = {"quick": lambda: 1, "late": lambda: end.wait(60), "broken": lambda: files.rename("/no/a", "/no/b")}
     began = time.monotonic()
@@ -228,12 +228,12 @@ def plain_server(said):
         (b"HTTP/1.1 200 OK\r\n\r\n", PlainAnswer(200)),
     ],
 )
-def test_a_knock_on_the_plain_port(said, expected):
+def test_a_request_to_the_http_port(said, expected):
     with plain_server(said) as port:
         assert web.ask_plain(port, "a.org", 5) == expected
 
 
-def test_a_knock_where_nobody_speaks_http():
+def test_a_request_to_a_port_without_http():
     with plain_server(b"SSH-2.0-OpenSSH\r\n") as port:
         assert "not an answer of HTTP" in web.ask_plain(port, "a.org", 5).problem
     assert "refused" in web.ask_plain(1, "a.org", 5).problem
@@ -265,7 +265,7 @@ def states(checks):
     return {check.name: check.state for check in checks}
 
 
-def test_of_a_host_without_anything_what_cannot_be_seen_is_unknown(account):
+def test_on_an_empty_host_what_cannot_be_read_is_unknown(account):
     found = states(doctor.examine(account))
     assert found["user manager"] == "fail"
     assert found["units"] == found["systemd"] == "unknown"
@@ -274,7 +274,7 @@ def test_of_a_host_without_anything_what_cannot_be_seen_is_unknown(account):
     assert not {"http", "https", "front", "nginx"} & found.keys(), "nothing is applied, so nothing is to answer"
 
 
-def test_of_an_applied_site_whose_manager_is_silent(account, applied):
+def test_an_applied_site_without_a_user_manager(account, applied):
     found = states(doctor.examine(account))
     assert found["front socket"] == found["front"] == found["socket of blog"] == "unknown"
     assert found["instance of blog"] == "fail", "its directories are not there"
@@ -293,7 +293,7 @@ def test_ports_that_are_declared_and_not_applied_yet(account, paths):
     assert "low ports" in states(doctor.examine(account))
 
 
-def test_records_that_cannot_be_read_are_told_and_the_rest_is_looked_at(account, applied, paths):
+def test_unreadable_records_are_reported_and_the_rest_is_checked(account, applied, paths):
     files.write_atomic(paths.record("blog"), b"nonsense")
     files.write_atomic(f"{paths.current}/manifest.json", b"{}")
     found = {check.name: check for check in doctor.examine(account)}
@@ -304,14 +304,14 @@ def test_records_that_cannot_be_read_are_told_and_the_rest_is_looked_at(account,
     assert found["generated files"].state == "unknown"
 
 
-def test_the_way_back_from_a_generation_that_cannot_be_read(account, applied, paths):
+def test_an_unreadable_generation_has_a_hint_for_the_previous_one(account, applied, paths):
     files.make_directory(f"{paths.generations}/2")
     files.write_atomic(f"{paths.current}/manifest.json", b"{}")
     found = {check.name: check for check in doctor.examine(account)}
     assert found["generation"].hint == f"ln -sfn 2 {paths.current}; chainsaw apply"
 
 
-def test_a_file_that_was_edited_is_told(account, applied, paths):
+def test_an_edited_file_is_reported(account, applied, paths):
     place = f"{paths.current}/nginx/nginx.conf"
     files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
     found = {check.name: check for check in doctor.examine(account)}
@@ -355,7 +355,7 @@ def test_root_has_no_instances_to_examine(account, monkeypatch):
     assert [item.code for item in caught.value.diagnostics] == ["root-user"]
 
 
-def test_a_look_that_fails_sees_nothing(account, applied, paths, monkeypatch):
+def test_a_failed_read_is_none(account, applied, paths, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -394,7 +394,7 @@ class Manager:
         self.log.append(f"reload {name}")
 
 
-def test_leftovers_go_and_what_may_be_data_stays(account, applied, paths):
+def test_leftovers_are_deleted_and_possible_data_is_kept(account, applied, paths):
     files.make_directory(f"{paths.generations}/4/units")
     volume = f"{paths.instance('blog')}/volumes/data.partial"
     files.make_directory(volume)
@@ -412,7 +412,7 @@ def test_leftovers_go_and_what_may_be_data_stays(account, applied, paths):
     assert files.exists(f"{paths.generations}/3/manifest.json")
 
 
-def test_what_cannot_be_removed_is_told(account, paths, applied, monkeypatch):
+def test_a_file_that_cannot_be_removed_is_reported(account, paths, applied, monkeypatch):
     files.write_atomic(f"{paths.root}/a.partial", b"")
 
     def refuse(path):
@@ -424,7 +424,7 @@ def test_what_cannot_be_removed_is_told(account, paths, applied, monkeypatch):
     ]
 
 
-def test_failed_units_are_forgotten_and_the_api_starts_again():
+def test_failed_units_are_reset_and_the_api_is_restarted():
     manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
     assert list(repair.reset_failed(manager)) == [
         "restarted podman.socket",
@@ -474,7 +474,7 @@ def everything_up(manifest):
     return units
 
 
-def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, carried):
+def test_only_what_is_applied_is_restored(account, at_home, paths, carried):
     operations.write_journal(paths, "begin", generation=3)
     told = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
@@ -486,7 +486,7 @@ def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, ca
     assert not operations.is_unfinished(paths)
 
 
-def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, carried):
+def test_an_edited_file_is_kept_and_does_not_block_the_repair(account, at_home, paths, carried):
     place = f"{paths.current}/quadlets/app@blog.container"
     files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
     list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet(), ExitStack()))
@@ -495,7 +495,7 @@ def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, car
     assert files.read_text(place).endswith("# mine\n")
 
 
-def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
+def test_an_instance_without_its_data_is_skipped(account, at_home, paths, carried):
     lost = at_home.instances["blog"].volumes[0].path
     files.remove_tree(lost)
     told = list(
@@ -505,7 +505,7 @@ def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
     assert "blog" not in {action.owner for action in carried.plan}
 
 
-def test_what_does_not_come_up_is_told(account, at_home, paths, carried):
+def test_an_instance_that_does_not_start_is_reported(account, at_home, paths, carried):
     from chainsaw.errors import Diagnostic
 
     operations.write_journal(paths, "begin", generation=3)
@@ -518,5 +518,5 @@ def test_what_does_not_come_up_is_told(account, at_home, paths, carried):
     assert operations.is_unfinished(paths)
 
 
-def test_where_nothing_is_applied_nothing_is_brought_back(account):
+def test_where_nothing_is_applied_nothing_is_restored(account):
     assert list(repair.finish(account, Manager(), Quiet(), ExitStack())) == []

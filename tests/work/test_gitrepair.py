@@ -72,7 +72,7 @@ def branch_gone_too(admin):
     [newest_empty, commit_empty, commit_gone, tree_torn, file_of_zeros, branch_gone_too],
     ids=lambda it: it.__name__,
 )
-def test_without_its_newest_commit_a_repository_goes_on_from_the_one_before(admin, tree, damage):
+def test_without_its_newest_commit_a_repository_continues_from_the_previous_one(admin, tree, damage):
     damage(admin)
     (said,) = gitrepair.repair(tree)
     assert is_sound(admin)
@@ -147,7 +147,7 @@ def log_of_zeros(admin):
     ],
     ids=lambda it: it.__name__,
 )
-def test_what_leads_to_the_newest_commit_is_found_again(admin, tree, damage):
+def test_the_references_to_the_newest_commit_are_restored(admin, tree, damage):
     damage(admin)
     assert len(gitrepair.repair(tree)) == 1
     assert is_sound(admin)
@@ -197,7 +197,7 @@ def test_a_head_on_no_branch_stays_on_none(admin, tree):
     assert admin.subjects() == ["Hills", "Dunes"]
 
 
-def test_references_in_one_file_are_looked_at_as_well(admin, tree):
+def test_packed_references_are_checked_too(admin, tree):
     admin.git("pack-refs", "--all")
     commit_empty(admin)
     gitrepair.repair(tree)
@@ -206,7 +206,7 @@ def test_references_in_one_file_are_looked_at_as_well(admin, tree):
     assert tree.marked(3) is None
 
 
-def test_where_nothing_is_left_a_history_begins_again(admin, tree):
+def test_where_nothing_is_left_a_new_history_is_started(admin, tree):
     for place in (admin.own / ".git/objects").glob("??/*"):
         place.chmod(0o644)
         place.write_bytes(b"")
@@ -218,7 +218,7 @@ def test_where_nothing_is_left_a_history_begins_again(admin, tree):
 
 
 @pytest.mark.parametrize("name", ["objects", "refs"])
-def test_a_directory_that_is_gone_is_made_again(admin, tree, name):
+def test_a_missing_directory_is_created_again(admin, tree, name):
     (admin.own / ".git" / name).rename(admin.own / f"kept-{name}")
     assert gitrepair.repair(tree)
     assert is_sound(admin)
@@ -260,7 +260,7 @@ def test_locks_from_before_the_boot_are_removed(admin, tree):
     assert [name for name in LOCKS if (admin.own / ".git" / name).exists()] == []
 
 
-def test_a_lock_is_somebodys_for_a_while_and_as_long_as_a_git_is_at_work(admin, tree, monkeypatch):
+def test_a_lock_is_kept_while_it_is_new_or_a_git_is_running(admin, tree, monkeypatch):
     lock = admin.write(".git/index.lock", "")
     assert gitrepair.release_locks(tree) == []
     later = time.time() - 60

@@ -75,7 +75,7 @@ def test_an_apply_of_one_instance_leaves_the_edits_of_others_alone(admin):
     assert admin.changed_by() == ["instances/club.yaml", "notes/club.md"]
 
 
-def test_what_the_admin_has_staged_of_other_files_is_not_swept_in(admin):
+def test_staged_changes_of_other_files_are_not_committed(admin):
     admin.declare("blog")
     admin.apply()
     admin.write("README.md", "Ours.\n")
@@ -86,7 +86,7 @@ def test_what_the_admin_has_staged_of_other_files_is_not_swept_in(admin):
     assert admin.git("diff", "--cached", "--name-only").split() == ["README.md"]
 
 
-def test_a_generation_of_the_same_files_is_remembered_too(admin):
+def test_a_generation_of_the_same_files_is_recorded_too(admin):
     admin.declare("blog")
     admin.apply()
     admin.apply(version="2", why="The recipe is new")
@@ -149,7 +149,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
     assert admin.git("rev-parse", "refs/chainsaw/2").strip() == commit, "it is found again, whatever becomes of HEAD"
 
 
-def test_without_git_the_admin_is_told(admin, gitless):
+def test_without_git_there_is_a_warning(admin, gitless):
     admin.declare("blog")
     (warning,) = commit_change(admin.account, DEED, 1)
     assert (warning.code, warning.severity, warning.hint) == ("no-git", "warning", "sudo apt install git")
@@ -183,7 +183,7 @@ def full_disk(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("mishap", [locked, lost])
-def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin, mishap):
+def test_a_failed_commit_is_reported_and_nothing_is_lost(admin, mishap):
     admin.declare("blog")
     admin.apply()
     admin.declare("blog", "Walks by the sea")
@@ -230,7 +230,7 @@ def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
     assert commit_change(admin.account, DEED, 3) == []
 
 
-def test_what_holds_a_lock_no_more_holds_nobody_up(admin):
+def test_a_stale_git_lock_does_not_block(admin):
     admin.declare("blog")
     admin.apply()
     admin.declare("blog", "Walks by the sea")
@@ -244,7 +244,7 @@ def test_what_holds_a_lock_no_more_holds_nobody_up(admin):
     assert len(admin.subjects()) == 2
 
 
-def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
+def test_a_read_only_directory_is_reported(admin):
     for path in sorted(admin.own.rglob("*"), reverse=True):
         path.rmdir()
     admin.own.rmdir()
@@ -253,7 +253,7 @@ def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
     assert (warning.code, warning.severity) == ("git-refused", "warning")
 
 
-def test_the_newest_is_told_first_and_no_more_than_is_wanted(admin):
+def test_the_newest_entry_comes_first_up_to_the_limit(admin):
     for title in ("One", "Two", "Three"):
         admin.declare("blog", title)
         admin.apply(why=title)
@@ -301,7 +301,7 @@ def test_what_chainsaw_commits_without_a_generation_was_not_made_by_hand(admin):
     assert told().lines[0].endswith(f"  {admin.account.name}  note: blog")
 
 
-def test_names_that_begin_alike_are_told_apart(admin):
+def test_names_with_a_common_prefix_are_distinguished(admin):
     for name in ("blog", "blog2", "blog-db", "weblog"):
         admin.declare(name)
         admin.apply(name)
@@ -309,7 +309,7 @@ def test_names_that_begin_alike_are_told_apart(admin):
         assert subjects(name) == [f"apply: {name}"]
 
 
-def test_the_history_of_an_instance_goes_on_when_it_is_removed(admin):
+def test_the_history_of_an_instance_continues_after_its_removal(admin):
     admin.declare("blog")
     admin.apply()
     admin.retract("blog")
@@ -318,7 +318,7 @@ def test_the_history_of_an_instance_goes_on_when_it_is_removed(admin):
     assert told("blog").data["entries"][0]["details"] == ["blog: no longer served"]
 
 
-def test_what_is_long_ago_is_still_told(admin):
+def test_old_entries_are_still_shown(admin):
     admin.declare("blog")
     admin.apply()
     stream = "".join(
@@ -347,7 +347,7 @@ def test_the_diff_of_an_entry_is_that_of_the_instance(admin):
     assert "diff" not in told("blog").data["entries"][0]
 
 
-def test_nothing_remembered_is_said(admin):
+def test_an_empty_history_is_reported(admin):
     assert told().lines == ("nothing is recorded yet: chainsaw apply",)
     admin.declare("blog")
     admin.apply()
@@ -355,7 +355,7 @@ def test_nothing_remembered_is_said(admin):
     assert told("club").data == {"instance": "club", "entries": []}
 
 
-def test_without_git_the_generations_tell(admin, gitless):
+def test_without_git_the_history_comes_from_the_generations(admin, gitless):
     admin.declare("blog")
     admin.apply()
     admin.declare("club")
@@ -376,7 +376,7 @@ def test_without_git_the_generations_tell(admin, gitless):
     assert told("blog").lines[0].endswith("  generation 3  apply: blog")
 
 
-def test_before_there_is_a_repository_the_generations_tell_as_well(admin):
+def test_without_a_repository_the_history_comes_from_the_generations(admin):
     admin.declare("blog")
     admin.generation()
     assert subjects() == ["apply: blog"]

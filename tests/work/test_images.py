@@ -78,7 +78,7 @@ def test_what_is_there_is_not_built_again(obtain):
     assert store.made == made
 
 
-def test_an_image_that_cannot_be_built_is_told_to_those_who_need_it(obtain):
+def test_a_failed_build_is_reported_for_each_instance_that_needs_it(obtain):
     store = Store(broken=("wordpress-app",))
     images, needs = obtain(store)
     for need in needs:

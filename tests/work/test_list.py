@@ -51,7 +51,7 @@ def told(admin, seen):
     return row, dict(zip(HEADING, shown, strict=True)), result
 
 
-def test_an_instance_that_runs_is_told_with_what_it_takes(admin, seen):
+def test_a_running_instance_is_listed_with_memory_and_disk(admin, seen):
     row, shown, result = told(admin, seen)
     assert shown == {
         "name": "blog",
@@ -72,7 +72,7 @@ def test_an_instance_that_runs_is_told_with_what_it_takes(admin, seen):
     assert result.lines == ()
 
 
-def test_what_could_not_be_learnt_is_not_told_as_nothing(admin, seen):
+def test_an_unknown_value_is_not_shown_as_zero(admin, seen):
     row, shown, _ = told(admin, replace(seen, disk={}))
     assert (row["disk"], shown["disk"]) == (None, "?")
 
@@ -110,7 +110,7 @@ def test_what_apply_would_change_is_warned_of(admin, seen):
     assert warning == "its file or its recipe has changed since it was applied: chainsaw diff blog"
 
 
-def test_what_is_no_longer_declared_is_told_whatever_it_is_doing(admin, seen):
+def test_no_longer_declared_is_shown_in_any_state(admin, seen):
     row, shown, _ = told(admin, changed(seen, declared=frozenset()))
     assert row["state"] == shown["state"] == "no longer declared"
     assert row["warnings"] == ["applied, but no longer declared; the next apply stops it"]
@@ -121,18 +121,18 @@ def test_what_was_edited_by_hand_is_warned_of(admin, seen):
     assert warned(admin, replace(seen, drift=drift)) == ["edited by hand: quadlets/app@blog.container"]
 
 
-def test_a_unit_that_begins_anew_again_and_again_is_warned_of(admin, seen):
+def test_a_unit_that_restarts_repeatedly_is_warned_of(admin, seen):
     units = {**seen.units, APP: unit(restarts=2), DB: unit(restarts=7)}
     assert warned(admin, replace(seen, units=units)) == [f"{DB} restarted 7 times: chainsaw logs blog"]
 
 
-def test_a_directory_that_is_gone_is_warned_of(admin, seen):
+def test_a_missing_directory_is_warned_of(admin, seen):
     place = seen.manifest.instances["blog"].volumes[-1].path
     Path(place).rmdir()
     assert warned(admin, seen) == [f"{place} is missing"]
 
 
-def test_what_is_only_declared_is_told_with_what_its_file_says(admin):
+def test_a_declared_instance_is_listed_with_its_recipe_and_route(admin):
     admin.declare("blog")
     row, shown, _ = told(admin, Snapshot(EMPTY, pending=Pending(frozenset(["blog"]))))
     assert shown == {
@@ -150,7 +150,7 @@ def test_what_is_only_declared_is_told_with_what_its_file_says(admin):
     assert (row["version"], row["health"], row["disk"], row["memory"]) == (None, None, None, 0)
 
 
-def test_a_file_that_cannot_be_read_is_told_with_what_is_wrong(admin):
+def test_an_unreadable_file_is_listed_with_its_problem(admin):
     admin.write("instances/blog.yaml", "recipe: wordpress\n")
     problem = Diagnostic("missing", "required, and missing", "instances/blog.yaml", key="route")
     seen = Snapshot(EMPTY, pending=Pending(frozenset(["blog"]), problems=(problem,)))

@@ -65,7 +65,7 @@ def test_what_visitors_asked_for_is_that_of_this_instance_alone(paths):
     assert not wanted.accept(entry('blog 192.0.2.1 - "GET /club"', "chainsaw-front"))
 
 
-def test_both_can_be_read_together_and_are_told_apart(paths):
+def test_both_logs_can_be_read_together_with_their_sources(paths):
     wanted = log_query(LogRequest("blog", every=True, grep="GET|ready"))
     assert "CONTAINER_NAME=chainsaw-front" in wanted.options
     visit, word = entry('blog 192.0.2.1 - "GET /"', "chainsaw-front"), entry("ready for connections", "blog.db")

@@ -161,7 +161,7 @@ def test_what_was_not_written_is_not_read(scene):
     assert failure(player, READ, marker="mark2").startswith("GET /app/mark2?of=notes answers 404")
 
 
-def test_a_step_that_answers_otherwise_is_told_with_its_number_and_the_answer(scene):
+def test_a_wrong_answer_is_reported_with_the_step_and_the_answer(scene):
     player, _, _ = scene
     player.kept["token"] = "forged"
     assert failure(player, LOGIN, step(method="POST", path="/x", headers={"X-Token": "no"})) == (
@@ -169,7 +169,7 @@ def test_a_step_that_answers_otherwise_is_told_with_its_number_and_the_answer(sc
     )
 
 
-def test_an_answer_without_what_it_must_hold_is_told(scene):
+def test_an_answer_without_the_expected_text_is_reported(scene):
     player, _, _ = scene
     player.play((LOGIN, WRITE), "mark1")
     other = step(path="/mark1", contains="B: {{ marker }}")
@@ -177,7 +177,7 @@ def test_an_answer_without_what_it_must_hold_is_told(scene):
 
 
 @pytest.mark.parametrize("where", ["data.1.token", "data.token", "data.0.key", "token", "data.0.token.x"])
-def test_a_value_that_an_answer_does_not_have_is_told(scene, where):
+def test_a_value_that_is_missing_in_an_answer_is_reported(scene, where):
     player, _, _ = scene
     login = step(method="POST", path="/login", user="kim", secret="password", keep={"token": where})
     assert failure(player, login).startswith(f"the answer has no {where}: ")
@@ -192,7 +192,7 @@ def test_a_secret_is_known_in_requests_and_only_there(scene):
     assert podman.asked == []
 
 
-def test_nobody_who_answers_is_a_problem_of_the_step(scene):
+def test_a_missing_answer_is_a_problem_of_the_step(scene):
     player, _, _ = scene
     player.front = Front(1, player.front.authority)
     assert "GET /app/mark1?of=notes is not answered: " in failure(player, READ)

@@ -65,7 +65,7 @@ def test_a_purge_deletes_it(blog, podman):
     assert letters(blog) == []
 
 
-def test_a_rename_moves_it_and_takes_the_place_of_none(blog):
+def test_a_rename_moves_it_and_overwrites_nothing(blog):
     with pytest.raises(ChainsawError, match="old exists already"):
         rename.rename(blog.account, "blog", "old", Request(("blog",)), Quiet())
     blog.arrange()

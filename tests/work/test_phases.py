@@ -142,7 +142,7 @@ def test_sockets_are_up_before_the_services_that_use_them(host, plan):
     assert len(set(started)) == len(started)
 
 
-def test_what_runs_is_remembered_with_what_it_was_started_from(host, plan, goldens):
+def test_the_digest_of_a_started_unit_is_recorded(host, plan, goldens):
     machine = host()
     carry_out(plan, machine)
     manifest = goldens["one-host"].manifest
@@ -197,7 +197,7 @@ def test_a_front_that_does_not_start_is_raised(host, plan):
         carry_out(plan, host(broken={"chainsaw-front.service"}))
 
 
-def test_what_the_system_refuses_is_told_with_what_mends_it(host, plan):
+def test_a_refused_system_call_is_reported_with_its_fix(host, plan):
     machine = host({("create-directory", "blog"): OSError(28, "No space left on device")})
     failures = carry_out(plan, machine)
     assert [item.code for item in failures["blog"]] == ["system"]

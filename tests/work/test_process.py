@@ -39,7 +39,7 @@ def test_a_variable_is_taken_out_of_the_environment(monkeypatch):
     assert process.run(python(code), extra_env={"GIT_DIR": None, "GIT_INDEX_FILE": None}).text == "False True"
 
 
-def test_a_program_that_fails_is_told_with_its_last_words():
+def test_a_failed_program_is_reported_with_its_last_lines():
     found = problem(
         process.run, python("import sys; print('\\n'.join(map(str, range(40))), file=sys.stderr); sys.exit(3)")
     )

@@ -62,7 +62,7 @@ def test_an_old_process_that_only_ends_its_connections_is_not_waited_for():
     assert server.asked == 2
 
 
-def test_an_old_process_that_goes_on_serving_is_waited_for_only_so_long():
+def test_an_old_process_that_keeps_serving_is_waited_for_with_a_timeout():
     assert 0.2 <= reload(Server({MASTER, OLD}, [{MASTER, OLD, NEW}]), timeout=0.2) < 2
 
 

@@ -81,7 +81,7 @@ def test_a_name_that_something_has_is_refused(blog, why, function):
 
 @pytest.mark.parametrize("name", ["", "..", "../club", "Club", "front", "club/x"])
 @pytest.mark.parametrize("function", [renamed, cloned])
-def test_a_name_that_could_be_nobodys_is_refused(blog, name, function):
+def test_an_invalid_name_is_refused(blog, name, function):
     blog.generation()
     before = everything(blog)
     problem, code = refused(function, "blog", name)
@@ -133,7 +133,7 @@ def moved(admin):
     return begun == wanted and not [path for path in found if "/blog" in path]
 
 
-def test_all_that_is_an_instances_moves_before_it_starts_under_its_new_name(blog):
+def test_all_files_are_moved_before_the_instance_starts_under_its_new_name(blog):
     assert refused(renamed, "blog", "club")[1] is Exit.HOST, "nothing starts on a host without a user manager"
     assert moved(blog)
     assert blog.subjects()[0] == "rename: blog, club"
@@ -143,7 +143,7 @@ def test_all_that_is_an_instances_moves_before_it_starts_under_its_new_name(blog
 
 @pytest.mark.parametrize("kind", ["error:{}", "error:{}+"])
 @pytest.mark.parametrize("number", range(1, 9))
-def test_a_rename_that_was_cut_off_goes_on_where_it_was(blog, monkeypatch, kind, number):
+def test_an_interrupted_rename_continues(blog, monkeypatch, kind, number):
     monkeypatch.setenv("CHAINSAW_FAULT", kind.format(number))
     with pytest.raises(OSError, match="fault"):
         renamed("blog", "club")
@@ -159,7 +159,7 @@ def test_a_rename_whose_last_step_failed_can_be_repeated(blog):
     assert moved(blog)
 
 
-def test_a_rename_that_was_cut_off_never_takes_the_place_of_anything(blog, monkeypatch):
+def test_an_interrupted_rename_overwrites_nothing(blog, monkeypatch):
     monkeypatch.setenv("CHAINSAW_FAULT", "error:4")
     with pytest.raises(OSError, match="fault"):
         renamed("blog", "club")

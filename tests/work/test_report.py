@@ -45,7 +45,7 @@ def test_a_plan_shows_every_action_and_every_file(plan):
     assert "start              app@blog.service" in shown
 
 
-def test_a_new_instance_is_told_with_its_address_and_how_to_get_in(plan, site):
+def test_a_new_instance_is_reported_with_its_url_and_login(plan, site):
     told = report_applied(plan, {}, site.manifest, {}, site.paths)
     shown = "\n".join(told.lines)
     assert "blog is live at https://example.org/\n" in shown
@@ -55,7 +55,7 @@ def test_a_new_instance_is_told_with_its_address_and_how_to_get_in(plan, site):
     assert told.data["instances"]["club"] == {"url": "https://club.example.org/"}
 
 
-def test_a_removed_instance_is_told_with_where_its_data_is(site, instances, plan):
+def test_a_removed_instance_is_reported_with_the_place_of_its_data(site, instances, plan):
     manifest = site.manifest.model_copy(update={"instances": {}})
     told = report_applied(plan, {}, manifest, {"blog": instances["blog"].deployment}, site.paths)
     (line,) = told.lines
@@ -64,7 +64,7 @@ def test_a_removed_instance_is_told_with_where_its_data_is(site, instances, plan
     assert told.data["removed"] == ["blog"]
 
 
-def test_a_failure_is_told_with_what_became_of_the_instance(site, instances, plan):
+def test_a_failure_is_reported_with_the_state_of_the_instance(site, instances, plan):
     problem = Diagnostic("probe", "it answers 500")
     told = report_applied(
         plan, {"blog": [problem], "club": [problem]}, site.manifest, {"blog": instances["blog"].deployment}, site.paths
@@ -104,7 +104,7 @@ def test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion(
     assert second.hint == "instances: blog, club, docs, photos"
 
 
-def test_an_instance_that_was_removed_is_told_with_what_brings_it_back(admin):
+def test_a_removed_instance_is_reported_with_the_command_that_restores_it(admin):
     admin.write("removed/blog.yaml", "recipe: static\n")
     (problem,) = no_instance(admin.paths, "blog", frozenset({"www"})).diagnostics
     assert (problem.code, problem.message) == ("no-instance", "blog was removed; its data is kept")

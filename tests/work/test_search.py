@@ -148,7 +148,7 @@ serve: {{http: {{}}}}
 """
 
 
-def test_all_that_a_recipe_asks_for_is_told_with_its_reason():
+def test_every_permission_is_shown_with_its_reason():
     bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": ASKING.encode()}, shared_parts())
     asked = [(item["component"], item["permission"], item["reason"]) for item in permissions_of(bundle.recipe)]
     assert asked[:2] == [
@@ -161,7 +161,7 @@ def test_all_that_a_recipe_asks_for_is_told_with_its_reason():
         assert f"- `{component}` asks for {what}: {reason}" in page(bundle)
 
 
-def test_of_a_recipe_that_asks_for_nothing_that_is_said(directory):
+def test_a_recipe_without_extra_permissions_is_shown_as_such(directory):
     assert permissions_of(read(directory).recipe) == []
     assert "nothing beyond the defaults: no network, no capability, no root" in page(read(directory))
 

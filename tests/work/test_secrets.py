@@ -129,7 +129,7 @@ def test_what_is_declared_and_not_applied_has_no_secrets_yet(admin, blog):
     assert refused(list_secrets, "club")[0].code == "not-applied"
 
 
-def test_a_stopped_instance_has_nobody_who_could_take_a_secret_over(admin, blog, podman):
+def test_a_secret_of_a_stopped_instance_cannot_be_rotated(admin, blog, podman):
     admin.arrange(blog.model_copy(update={"serving": "stopped"}))
     problem, code = refused(rotate_secret, "blog", "password", Quiet())
     assert (problem.code, problem.hint, code) == ("stopped", "chainsaw start blog", Exit.INVALID)
@@ -165,7 +165,7 @@ def password(admin, blog):
     return secret(admin, "password")
 
 
-def test_a_new_value_goes_in_by_standard_input_and_then_into_the_file(blog, password):
+def test_a_new_value_is_passed_on_standard_input_and_then_written_to_the_file(blog, password):
     wiki = Wiki()
     rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.argv == ["wiki", "passwd"]
@@ -175,7 +175,7 @@ def test_a_new_value_goes_in_by_standard_input_and_then_into_the_file(blog, pass
     assert not files.exists(f"{password.path}.next")
 
 
-def test_what_a_restart_brings_in_is_only_written(blog, password):
+def test_a_secret_that_a_restart_applies_is_only_written(blog, password):
     wiki = Wiki()
     rotate(wiki, Steps(""), blog, password, Rotation())
     assert wiki.argv == []

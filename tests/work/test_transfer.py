@@ -69,7 +69,7 @@ def test_attributes_of_files_are_copied(keeper, volume, tmp_path):
 
 
 @OWNER
-def test_what_belongs_to_one_block_belongs_to_the_other_and_all_else_to_whom_it_did(keeper, volume, tmp_path):
+def test_owners_in_one_block_become_owners_in_the_other_and_others_stay(keeper, volume, tmp_path):
     others = {"empty": 0, "pipe": INSIDE - 1, "nowhere": INSIDE + SIZE}
     own = {"the same": INSIDE, "a directory": INSIDE + 1000, "a directory/deep": INSIDE + SIZE - 1}
     for path, uid in {**own, **others}.items():
@@ -83,7 +83,7 @@ def test_what_belongs_to_one_block_belongs_to_the_other_and_all_else_to_whom_it_
     assert all(item.st_gid == item.st_uid for item in found.values())
 
 
-def test_what_was_there_before_goes(keeper, volume, tmp_path):
+def test_the_old_content_is_deleted(keeper, volume, tmp_path):
     for name in ("copy", "copy.partial"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "of before").touch()
@@ -92,7 +92,7 @@ def test_what_was_there_before_goes(keeper, volume, tmp_path):
     assert not (tmp_path / "copy.partial").exists()
 
 
-def test_what_was_there_before_stays_until_the_copy_is_complete(keeper, volume, tmp_path):
+def test_the_old_content_is_kept_until_the_copy_is_complete(keeper, volume, tmp_path):
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy/of before").touch()
     with pytest.raises(ChainsawError):

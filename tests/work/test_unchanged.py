@@ -103,7 +103,7 @@ def test_other_subordinate_ids_are_seen(look, monkeypatch, file):
     assert look() != before
 
 
-def test_a_glance_reads_no_yaml_and_no_template():
+def test_an_unchanged_site_reads_no_yaml_and_no_template():
     code = "import sys, chainsaw.work.apply.unchanged; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())
@@ -112,7 +112,7 @@ def test_a_glance_reads_no_yaml_and_no_template():
     assert [name for name in imported if f"{name}.".startswith(tuple(f"{part}." for part in heavy))] == []
 
 
-def test_what_is_slow_is_imported_only_when_a_glance_does_not_suffice():
+def test_slow_modules_are_imported_only_when_something_changed():
     code = "import sys, chainsaw.cli.apply; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = done.stdout.split()
