@@ -1,4 +1,4 @@
-"""The audit record: whatever changes something on this host is written down, and what only looks is not."""
+"""The audit record: commands that change this host are recorded, and commands that only read are not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ME = pwd.getpwuid(os.getuid()).pw_name
 
 @pytest.fixture
 def records(home, tmp_path):
-    """Return the function that returns what was written down since it was asked last."""
+    """Return a function that returns the records since its last call."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "journal"))
         server.setblocking(False)
@@ -213,7 +213,7 @@ def test_what_changes_something_is_recorded_once(chainsaw, records, words):
 
 
 EDITED = {"secret set", "config edit"}
-"""What waits for somebody who types: not among the examples above."""
+"""Commands that wait for input, which the examples above cannot include."""
 
 
 def test_every_verb_that_changes_something_is_among_them():
@@ -239,7 +239,7 @@ def test_what_is_completed_is_not_recorded(chainsaw, records, monkeypatch):
     assert records() == []
 
 
-# What the record does not show
+# Hidden values
 
 VALUE = "5f0c-tiger"
 
@@ -320,7 +320,7 @@ RECORDED = {
     "recipe test": {"directory", "--levels"},
     "setup": {"--user", "--blocks", "--driver"},
 }
-"""Which arguments and options of a verb may be read in the journal; whoever adds one thinks about it here."""
+"""The arguments and options that the journal may show; each new one must be decided here."""
 
 
 def bearing_a_value():
@@ -342,7 +342,7 @@ class Typed(str):
 
 
 def recorded(path, item):
-    """Return what would be recorded of a value that is typed for one argument or option."""
+    """Return what is recorded of the value of one argument or option."""
     context = click.Context(command_of(path), info_name="chainsaw")
     several = item.nargs != 1 or getattr(item, "multiple", False)
     context.params = {item.name: (Typed(VALUE),) if several else Typed(VALUE)}

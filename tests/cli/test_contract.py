@@ -1,4 +1,4 @@
-"""What a script may rely on: the envelope, the exit codes, and where what is printed."""
+"""The contract for scripts: the envelope, the exit codes, and what goes to stdout and stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--explain: every command says what it stands for, in words that somebody could type, and does nothing."""
+"""--explain: every command prints the equivalent commands, and does nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainsaw.cli.verbs import VERBS, every_path, verb_at
 from chainsaw.errors import Exit
 
 BY_THEMSELVES = {"plan", "apply", "logs", "config show"}
-"""The commands whose --explain is made for the case at hand."""
+"""The commands whose --explain depends on the state of the host."""
 
 
 OTHERS = [path for path in every_path() if path not in BY_THEMSELVES]
@@ -43,7 +43,7 @@ def test_a_word_in_braces_is_an_argument_or_a_directory(path):
 
 @pytest.fixture
 def everything(home):
-    """All that is in a home and could be changed, with its content."""
+    """Return every file of a home with its content."""
 
     def look():
         return {str(path): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}

@@ -1,4 +1,4 @@
-"""What chainsaw says of itself, and how little it needs to say it."""
+"""--help and --version, and that they import little."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""history, diff, note, rollback, and what opens and closes an instance, as far as a host without systemd goes."""
+"""history, diff, note, rollback, start and stop, as far as they work on a host without systemd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""remove asks before it deletes, and takes no name that it was not given."""
+"""remove asks before it deletes, and needs an explicit name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def kept(home):
 
 
 def typing(home, text, *words):
-    """Run a command whose standard input is a terminal at which somebody types."""
+    """Run a command whose standard input is a terminal with typed text."""
     controller, terminal = pty.openpty()
     os.write(controller, text.encode())
     argv = [sys.executable, "-m", "chainsaw", *words]

@@ -1,4 +1,4 @@
-"""`chainsaw new` writes a file that the admin can read, and that apply would take."""
+"""`chainsaw new` writes a readable file that apply accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chainsaw recipe`: a small recipe that works, what is wrong in one, its page, and how one is written."""
+"""`chainsaw recipe`: new, lint, docs, guide and test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS = sorted(os.listdir(shipped("quadlets/skeletons")))
 
 @pytest.fixture
 def wiki(chainsaw, tmp_path):
-    """A recipe of one's own, made from the skeleton for files."""
+    """A recipe made from the skeleton for static files."""
     assert chainsaw("recipe", "new", "wiki", "--from", "static", "--in", str(tmp_path)).code == 0
     return tmp_path / "wiki"
 

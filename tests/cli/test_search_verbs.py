@@ -1,4 +1,4 @@
-"""`chainsaw search` and `info`: what there is, and all that is to know of it before it is installed."""
+"""`chainsaw search` and `info`: the list of recipes, and the details of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chainsaw setup` says what it would change, and asks nobody for anything twice."""
+"""`chainsaw setup` shows what it would change."""
 
 from __future__ import annotations
 

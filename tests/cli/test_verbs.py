@@ -1,4 +1,4 @@
-"""A verb is declared once: its name, its summary, what it changes and what it stands for."""
+"""A verb is declared once: its name, its summary, what it changes and its equivalent commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEN = [
 
 
 def command_of(path):
-    """Return the command that words name, as the parser has it."""
+    """Return the command of a path, as the parser has it."""
     found = group
     for word in path.split():
         found = found.get_command(click.Context(found), word)

@@ -46,7 +46,7 @@ def look(machine: Machine) -> Account:
 
 
 def is_lasting(word: str) -> bool:
-    """Tell whether a word is the name of a unit that does not come and go by itself."""
+    """Return whether a word is the name of a unit that does not come and go by itself."""
     return word.endswith((".service", ".socket", ".timer", ".target", ".path")) and not FLEETING.match(word)
 
 

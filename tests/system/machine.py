@@ -171,7 +171,7 @@ class Machine:
         self.__dict__.pop("authority", None)
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is anything at a path."""
+        """Return whether there is anything at a path."""
         return self.try_root("test", "-e", path).code == 0
 
     # What chainsaw and systemd know
@@ -234,11 +234,11 @@ class Machine:
         assert last, f"{url} does not show {text!r}: {self.try_get(url)}"
 
     def refuses(self, url: str) -> None:
-        """Wait until a name is nobody's: the front reads its files at once, but its old workers may still answer."""
+        """Wait until a host name is unknown: old workers of the front may still answer for a moment."""
         assert wait(lambda: "UNRECOGNIZED_NAME" in str(self.try_get(url)), 5), f"{url}: {self.try_get(url)}"
 
     def try_get(self, url: str) -> object:
-        """Return an answer, or why there is none."""
+        """Return an answer, or the reason why there is none."""
         try:
             return self.get(url).body
         except OSError as problem:
@@ -246,13 +246,13 @@ class Machine:
 
 
 def run(argv: Sequence[str], shown: Sequence[str], stdin: str = "") -> Done:
-    """Run a program and tell how it ended."""
+    """Run a program and return its result."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
     return Done(tuple(shown), done.returncode, done.stdout, done.stderr)
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> bool:
-    """Tell whether a condition comes true in time."""
+    """Return whether a condition comes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

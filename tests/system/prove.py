@@ -1,4 +1,4 @@
-"""Recipes that can run here, tested in one machine with one reboot for all of them."""
+"""Tests recipes in one machine, with one reboot for all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRIALS = ".local/state/chainsaw/trials"
 
 
 def recorded() -> list[str]:
-    """Return the recipes of which it is said here, by a record, that they are proven."""
+    """Return the recipes with a record of passed tests."""
     return [name for name in runnable() if (RECIPES / name / "tested.json").exists()]
 
 

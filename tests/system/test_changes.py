@@ -1,4 +1,4 @@
-"""What the admin changes by hand, takes away, brings back and rolls back."""
+"""Changes by the admin: edits by hand, removals, restores and rollbacks."""
 
 from __future__ import annotations
 

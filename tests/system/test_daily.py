@@ -1,4 +1,4 @@
-"""What an admin asks of a site that lives: how it is, what it says, what it was; and what opens and closes it."""
+"""Daily work with a running site: list, status, logs, history, rollback, start, stop and maintenance."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def living(machine: Machine, www: str) -> Iterator[None]:
 
 
 def row(machine: Machine, name: str) -> dict[str, Any]:
-    """Return what list tells of an instance."""
+    """Return the data of list for an instance."""
     return next(item for item in machine.json("list")["data"]["instances"] if item["name"] == name)
 
 
@@ -48,13 +48,13 @@ def status(machine: Machine, name: str = "widget", code: int | None = 0) -> dict
 
 
 def say(machine: Machine, text: str) -> None:
-    """Let the widget say a line."""
+    """Write a line to the widget's log."""
     machine.inside("widget.app", "sh", "-c", f"echo '{text}' > /proc/1/fd/1")
 
 
 @contextmanager
 def aside(machine: Machine, path: str) -> Iterator[None]:
-    """Let a file or directory be gone for a while."""
+    """Move a file or directory away for a while."""
     machine.root("mv", path, f"{path}.aside")
     try:
         yield
@@ -63,7 +63,7 @@ def aside(machine: Machine, path: str) -> Iterator[None]:
         machine.root("mv", f"{path}.aside", path)
 
 
-# How it is
+# list and status
 
 
 def test_what_runs_is_listed_with_what_it_takes(machine: Machine) -> None:
@@ -211,11 +211,11 @@ def test_a_change_that_is_not_applied_is_reported(machine: Machine) -> None:
     assert row(machine, "widget")["warnings"] == []
 
 
-# What it says
+# logs
 
 
 def test_what_a_component_says_is_found_by_name_words_and_time(machine: Machine) -> None:
-    # The journal of a machine that was used before still has what was said then.
+    # The journal of a reused machine still has older lines.
     began = ("--since", f"@{machine.admin('date', '+%s').strip()}")
     for text in ("Ready for the spring", "Paper is low", "Ready for the summer"):
         say(machine, text)
@@ -262,7 +262,7 @@ def test_each_new_line_is_shown_while_somebody_follows(machine: Machine) -> None
     assert "--follow" not in machine.admin("ps", "-o", "args=", "-u", "admin"), "the journal is not followed any longer"
 
 
-# What it was
+# history and rollback
 
 
 def history(machine: Machine, *words: str) -> list[dict[str, Any]]:
@@ -333,7 +333,7 @@ def test_a_change_that_cannot_be_committed_is_applied_with_a_warning(machine: Ma
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
 
 
-# What opens and closes it
+# start, stop, restart and maintenance
 
 
 def invocation(machine: Machine, unit: str = "app@widget.service") -> str | None:

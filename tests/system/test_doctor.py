@@ -1,4 +1,4 @@
-"""What doctor says of a real host: nothing of one that is well, and of each mishap what it is and what mends it."""
+"""doctor on a real host: no failure on a healthy one, and each problem with the command that fixes it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ KNOWN = {
     "certificate of www.localhost", "DNS of widget.localhost", "DNS of www.localhost",
 }  # fmt: skip
 OF_THE_HOST = {"limits", "clock", "memory pressure", "memory limits"}
-"""What a machine in a container has from its host, which is nobody's fault here."""
+"""Problems that a machine in a container inherits from its host."""
 
 
 @pytest.fixture(autouse=True)
 def widget(machine: Machine, www: str) -> Iterator[str]:
-    """Each test begins and ends on a host that is well, and on which there is nothing left to do."""
+    """Each test begins and ends on a healthy host, with nothing left to do."""
     machine.declare("widget", "widget", text="The first text")
     machine.chainsaw("apply")
     yield WIDGET
@@ -42,19 +42,19 @@ def widget(machine: Machine, www: str) -> Iterator[str]:
 
 
 def checks(machine: Machine, code: int | None = None) -> dict[str, dict[str, str]]:
-    """Return what doctor says, by name."""
+    """Return the checks of doctor, by name."""
     done = machine.chainsaw("doctor", "--json", code=code)
     return {check["name"]: check for check in json.loads(done.out)["data"]["checks"]}
 
 
 def worse(machine: Machine) -> dict[str, str]:
-    """Return what is not ok, but for what the machine's host is to blame for."""
+    """Return the checks that are not ok, except those inherited from the machine's host."""
     found = checks(machine)
     return {name: check["found"] for name, check in found.items() if check["state"] != "ok" and name not in OF_THE_HOST}
 
 
 def told(machine: Machine, name: str, state: str, found: str, hint: str) -> str:
-    """Assert what doctor says of one thing; return the hint."""
+    """Assert the result of one check; return its hint."""
     check = checks(machine, code=3 if state == "fail" else 0)[name]
     assert (check["state"], found in check["found"]) == (state, True), check
     assert check["hint"].startswith(hint), check
@@ -72,7 +72,7 @@ def took(machine: Machine, verb: str) -> float:
 
 
 def repair(machine: Machine) -> list[str]:
-    """Let doctor mend, after which nothing fails; return what it did."""
+    """Run doctor --fix, after which nothing fails; return what it did."""
     return list(machine.json("doctor", "--fix")["data"]["fixed"])
 
 

@@ -1,4 +1,4 @@
-"""What may reach the internet reaches nothing of its neighbours."""
+"""An instance with internet access cannot reach its neighbours."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def address(machine: Machine, container: str) -> str:
 
 
 def reaches(machine: Machine, container: str, host: str, port: int) -> bool:
-    """Tell whether a container can open a connection."""
+    """Return whether a container can open a connection."""
     return machine.try_admin("podman", "exec", container, "perl", "-e", CONNECT, host, str(port)).code == 0
 
 

@@ -1,4 +1,4 @@
-"""Commands that are killed after each of their steps: what is begun can be finished, and nothing is left behind."""
+"""Commands that are killed after each of their steps can be finished, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def test_the_steps_of_a_purge_of_what_was_removed(machine: Machine, removed: Non
 
 
 @pytest.mark.parametrize("fault", kills("purge-removed"))
-def test_an_interrupted_purge_of_a_removed_instance_can_be_repeated(machine: Machine, removed: None, fault: Fault) -> None:
+def test_an_interrupted_purge_of_a_removed_instance_can_be_repeated(
+    machine: Machine, removed: None, fault: Fault
+) -> None:
     struck_purge(machine, fault)
 
 
@@ -143,7 +145,9 @@ def struck_rename(machine: Machine, name: str, new: str, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", kills("rename"))
-def test_an_interrupted_rename_can_be_repeated(machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault) -> None:
+def test_an_interrupted_rename_can_be_repeated(
+    machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault
+) -> None:
     struck_rename(machine, *renamed(), fault)
 
 
@@ -177,7 +181,7 @@ def test_the_steps_of_a_clone(machine: Machine, original: str, update: bool) -> 
 
 @pytest.mark.parametrize("fault", kills("clone", only=OWN))
 def test_what_a_clone_stopped_is_up_after_the_next_command(machine: Machine, original: str, fault: Fault) -> None:
-    """And what there is of the copy can be purged."""
+    """Afterwards the unfinished copy can be purged."""
     new = f"copy-{next(NUMBERS)}"
     fault.strike(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
     again = machine.chainsaw("remove", new, "--purge", "--yes", code=None)

@@ -328,7 +328,7 @@ def state(machine: Machine, name: str) -> str:
     return str(rows[name]["state"])
 
 
-# another command at work
+# locked by another command
 
 
 HOLD = "touch /tmp/held; while [ -e /tmp/held ]; do sleep 0.1; done"
@@ -429,7 +429,7 @@ def test_a_secret_that_nobody_knows_how_to_change_stays(machine: Machine, widget
     assert "by a command in app" in shown
 
 
-# What else is told
+# audit record, top and plan
 
 
 def records(machine: Machine) -> list[dict[str, Any]]:
@@ -498,7 +498,7 @@ def test_what_a_plan_stands_for_can_be_done_by_hand(machine: Machine) -> None:
     machine.serves(WIDGET, "It works")
 
 
-# Without chainsaw
+# eject
 
 
 def steps(page: str, heading: str) -> list[str]:
@@ -509,7 +509,7 @@ def steps(page: str, heading: str) -> list[str]:
 
 @pytest.fixture
 def ejected(machine: Machine, widget: str) -> Iterator[str]:
-    """Eject the widget and take chainsaw away; let chainsaw have its own again in the end."""
+    """Eject the widget and disable chainsaw's units; restore them at the end."""
     out = f"{HOME}/alone"
     before = machine.invocations()
     machine.chainsaw("eject", "widget", "--out", out)

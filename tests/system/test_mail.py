@@ -1,4 +1,4 @@
-"""Mail of applications reaches a mail server, over a way that leads nowhere else."""
+"""Mail of applications reaches the mail server, and nothing else is reachable that way."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def server(machine: Machine) -> Iterator[None]:
 
 
 def arrived(machine: Machine, subject: str) -> bool:
-    """Tell whether a letter comes into the admin's mailbox within a while."""
+    """Return whether a letter comes into the admin's mailbox within a while."""
     return wait(lambda: machine.try_root("grep", "-rq", f"Subject: {subject}", MAILBOX).code == 0, 20)
 
 

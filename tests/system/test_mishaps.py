@@ -1,4 +1,4 @@
-"""What goes wrong leaves the old state or the new one, and the next apply mends it."""
+"""After a failure there is the old state or the new one, and the next apply repairs the rest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDGET = "https://widget.localhost/"
 
 @pytest.fixture(scope="module", autouse=True)
 def others(machine: Machine, blog: str, www: str) -> None:
-    """The instances that must not notice anything."""
+    """The instances that must not be affected."""
     machine.chainsaw("apply")
 
 
@@ -94,7 +94,7 @@ def changed(machine: Machine, path: str, change: Callable[[str], str]) -> Iterat
 
 
 def test_a_health_check_that_fails_is_a_failure(machine: Machine) -> None:
-    """Of an app that does not tell by itself when it is ready, the health check decides."""
+    """For an app without readiness notification, the health check decides."""
     machine.declare("widget", "widget", text="The old text")
     with changed(machine, "recipe.yaml", lambda text: text.replace("ready: notify", "ready: healthy")):
         machine.chainsaw("apply")

@@ -1,4 +1,4 @@
-"""Who listens, who is answered, and what the log says about it."""
+"""Listening ports, answered requests, and the access log."""
 
 from __future__ import annotations
 

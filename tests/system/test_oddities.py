@@ -1,4 +1,4 @@
-"""What an admin meets who comes back: names that look alike, no git, files that cannot be written. Nothing is lost."""
+"""Unusual conditions: similar names, no git, read-only files. Nothing is lost."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_an_unknown_name_gets_a_suggestion(machine: Machine, words: list[str]) -
 
 @pytest.fixture
 def no_git(machine: Machine) -> Iterator[None]:
-    """Take git away from the machine."""
+    """Remove git from the machine for a while."""
     machine.root("mv", "/usr/bin/git", "/usr/bin/git.away")
     yield
     machine.root("mv", "/usr/bin/git.away", "/usr/bin/git")

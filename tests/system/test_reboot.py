@@ -1,4 +1,4 @@
-"""After a reboot everything is back by itself, without a network and without anybody who logs in."""
+"""After a reboot everything starts automatically, without a network and without a login."""
 
 from __future__ import annotations
 

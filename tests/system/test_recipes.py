@@ -1,4 +1,4 @@
-"""What nobody has run says so, and can be run; what is said to be proven is proven in test_proofs."""
+"""Untested recipes are shown as untested; test_proofs runs the tests of the others."""
 
 from __future__ import annotations
 

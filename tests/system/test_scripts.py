@@ -1,4 +1,4 @@
-"""What a script behind FastCGI is told: where it is, at the root of a host or below a path, and who asks."""
+"""The FastCGI parameters of a script: its path, at the root of a host or below a path, and the client."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLAIMS = {
 
 @pytest.fixture(scope="module", params=["/", "/a/path/"])
 def mirror(machine: Machine, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return the URL of a script that tells what it was told."""
+    """Return the URL of a script that prints its parameters."""
     url = f"https://mirror.localhost{request.param}"
     machine.declare("mirror", "mirror", url)
     machine.chainsaw("apply", "mirror")

@@ -1,4 +1,4 @@
-"""An instance that nobody visits ends its processes; the next request starts them and waits."""
+"""An idle instance stops its processes; the next request starts them and waits."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_connection_that_is_in_use_keeps_it_awake(
 
 
 def test_while_it_falls_asleep_and_wakes_no_request_is_lost(machine: Machine, gadget: str) -> None:
-    """Ask at all moments around the one at which it goes."""
+    """Send requests just before and after the moment it falls asleep."""
     answers = []
     for tenths in range(36, 60, 3):
         machine.get(gadget)

@@ -1,4 +1,4 @@
-"""Which recipe a name means: what is tested before what is installed, what is installed before what is offered."""
+"""Which recipe a name means: first those under test, then the installed ones, then those of sources."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ def club(tmp_path) -> Path:
 
 @pytest.fixture
 def shipped(tmp_path) -> Path:
-    """A directory of recipes as chainsaw would ship it, with pages."""
+    """A directory of shipped recipes, with the recipe pages."""
     write(tmp_path / "shipped", "pages", "Pages of chainsaw")
     return tmp_path / "shipped"
 
 
 @replaces(Reporter)
 class Silent:
-    """A reporter that says nothing."""
+    """A reporter that shows nothing."""
 
     def doing(self, text: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 def add(paths: Paths, repository: Path, key: str | None = None) -> None:
@@ -192,7 +192,7 @@ def test_a_name_of_no_source_is_not_found(paths, club):
 def test_a_missing_repository_is_fetched_again(paths, club, shipped):
     add(paths, club)
     files.remove_tree(paths.source("club"))
-    assert refused(lambda: Catalog(str(shipped), paths=paths).names) == ["source-gone"]
+    assert refused(lambda: Catalog(str(shipped), paths=paths).names) == ["source-missing"]
     update_sources((), Silent())
     assert "wiki" in Catalog(str(shipped), paths=paths)
 
@@ -236,7 +236,7 @@ def test_a_version_is_found_wherever_it_is(paths, club, shipped):
     second = catalog.read(catalog.offer("wiki"))
     for bundle in (first, second):
         assert catalog.version("club/wiki", bundle.digest).recipe.summary == bundle.recipe.summary
-    assert refused(catalog.version, "club/wiki", "0" * 64) == ["version-gone"]
+    assert refused(catalog.version, "club/wiki", "0" * 64) == ["version-missing"]
 
 
 def test_a_source_with_two_recipes_of_one_name_is_refused(paths, club):

@@ -1,4 +1,4 @@
-"""What holds for an instance and for the site, where it comes from, and how the admin's files change key by key."""
+"""config: effective values and their origin, and changing the admin's files key by key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ target_of = acting(editing.target_of)
 
 
 def told_of(verb):
-    """Return a verb that is given a reporter besides."""
+    """Return a function that also passes a reporter."""
     return lambda *arguments: acting(verb)(*arguments, Quiet())
 
 
@@ -174,7 +174,7 @@ def test_a_name_of_no_instance_is_refused(blog, name):
 
 
 def changed_line(before, after):
-    """Return the lines of which a text was changed to another one."""
+    """Return the lines that differ between two texts."""
     kept = set(before.splitlines()) & set(after.splitlines())
     return [[line for line in text.splitlines() if line not in kept] for text in (before, after)]
 

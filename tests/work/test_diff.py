@@ -1,4 +1,4 @@
-"""How the admin's files differ from those that a generation was made of."""
+"""How the admin's files differ from those of a generation."""
 
 from __future__ import annotations
 

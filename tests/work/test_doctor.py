@@ -1,4 +1,4 @@
-"""What doctor sees of a host that is made up of files, what it says of an empty one, and what it mends."""
+"""doctor on a host that is made of files: what it reads, reports and repairs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def account(paths, monkeypatch):
     return Account("admin", 1000, paths, f"{paths.home}/run")
 
 
-# What is seen
+# Reading
 
 
 def test_the_ports_are_those_that_are_applied(paths, applied):
@@ -200,7 +200,7 @@ def test_a_missing_answer_is_not_waited_for():
     end.set()
 
 
-# What the front shows
+# The front
 
 
 @contextmanager
@@ -254,11 +254,11 @@ def test_the_certificate_that_a_handshake_shows(tmp_path):
 
 def test_addresses_of_a_name():
     assert "127.0.0.1" in web.addresses_of("localhost").addresses
-    nobody = web.addresses_of("nobody.invalid")
+    nobody = web.addresses_of("unknown.invalid")
     assert nobody == Resolved() or nobody.problem
 
 
-# What is said
+# Reports
 
 
 def states(checks):
@@ -366,13 +366,13 @@ def test_a_failed_read_is_none(account, applied, paths, monkeypatch):
     assert found["Podman"] == found["generated files"] == found["last apply"] == found["leftovers"] == "unknown"
 
 
-# What is mended
+# Repairs
 
 
 @replaces(UserManager)
 @dataclass
 class Manager:
-    """A user manager in which some units are in some state, and on which every unit starts."""
+    """A user manager with units in given states, on which every unit starts."""
 
     units: dict[str, str] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
@@ -435,7 +435,7 @@ def test_failed_units_are_reset_and_the_api_is_restarted():
 
 @pytest.fixture
 def settled(account, applied, paths):
-    """All that is applied is in place, but for units."""
+    """Everything applied is in place, except units."""
     for deployment in (applied.front, *applied.instances.values()):
         for directory in deployment.places:
             files.make_directory(directory.path.replace("/home/admin", paths.home))
@@ -454,7 +454,7 @@ def at_home(settled, paths):
 
 @pytest.fixture
 def carried(monkeypatch):
-    """What was carried out, and what fails of it."""
+    """The actions that were carried out, and which of them fail."""
     done = SimpleNamespace(plan=[], failures={})
 
     def carry_out(plan, worker):

@@ -1,4 +1,4 @@
-"""What is left of an instance for somebody who goes on without chainsaw: the files that it runs from, and a page."""
+"""eject: the files that an instance runs from, and a README.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written is there whole or not at all; what is read is what was written."""
+"""Files are written completely or not at all, and read back as written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repositories as power cuts leave them: each is made whole, and what was there is kept beside it."""
+"""Repositories damaged by a power cut are repaired, and the damaged one is kept beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was applied is remembered, whatever the admin does in the same repository, and told for one instance or all."""
+"""The history records what was applied, whatever the admin does in the same repository."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def conflict(admin):
 
 
 def everything(admin):
-    """Return all that the admin could lose: each file, what is staged, and each commit."""
+    """Return everything that the admin could lose: files, staged changes and commits."""
     own = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file() and ".git" not in path.parts}
     return own, admin.git("diff", "--cached"), admin.git("rev-list", "--all")
 
@@ -175,7 +175,7 @@ exec /usr/bin/git "$@"
 
 @pytest.fixture
 def full_disk(tmp_path, monkeypatch) -> None:
-    """A disk on which git finds no place for another object."""
+    """A full disk, on which git cannot write objects."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").write_text(FULL)
     (tmp_path / "bin/git").chmod(0o755)
@@ -208,7 +208,7 @@ def test_a_full_disk_damages_no_repository(admin, full_disk):
 
 
 def cut_off(admin):
-    """Leave what a power cut leaves of a commit that was not brought to the disk."""
+    """Damage a commit as a power cut does when it was not synced."""
     head = admin.git("rev-parse", "HEAD").strip()
     (admin.own / f".git/objects/{head[:2]}/{head[2:]}").chmod(0o644)
     (admin.own / f".git/objects/{head[:2]}/{head[2:]}").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""What a host lacks, what stands in the way, and what programs answer, on a host that is made up of files."""
+"""Checks before an apply, on a host that is made of files: what is missing, conflicts, and answers of programs."""
 
 from __future__ import annotations
 

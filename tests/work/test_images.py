@@ -1,4 +1,4 @@
-"""Images are there before anything else is touched: built in their order, side by side, each once."""
+"""Images are built before anything else is changed: in order, in parallel, each once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chainsaw.work.result import Quiet
 
 @replaces(Podman)
 class Store:
-    """A Podman that builds and pulls nothing but notes."""
+    """A Podman that only records what it should build and pull."""
 
     def __init__(self, broken=(), volumes=()):
         self.made, self.broken, self.volumes, self.guard = [], broken, volumes, threading.Lock()

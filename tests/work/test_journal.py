@@ -1,4 +1,4 @@
-"""The journal as it is read and written: JSON lines of journalctl, and datagrams of systemd's own protocol."""
+"""Reading and writing the journal: JSON lines of journalctl, and datagrams of systemd's protocol."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ exit $(cat {0}/code)
 
 @dataclass
 class Journalctl:
-    """A journalctl that says what it is told to, and remembers how it was asked."""
+    """A journalctl that prints given lines, and records its arguments."""
 
     directory: Path
 

@@ -1,4 +1,4 @@
-"""What list tells of each instance, from what was seen of the host."""
+"""What list shows of each instance, from a snapshot of the host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def unit(active="active", since=120.0, restarts=0):
 
 @pytest.fixture
 def seen(goldens, admin):
-    """A blog that runs, all of whose directories are there."""
+    """A running blog with all its directories."""
     manifest = goldens["wordpress"].manifest
     blog = manifest.instances["blog"]
 

@@ -1,4 +1,4 @@
-"""Who waits for whom: an instance's lock is held from first look to last effect, the site's for seconds."""
+"""Locks: an instance's is held from the first read to the last effect, the site's for seconds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from chainsaw.work.result import Quiet, Request, Result
 
 
 class Watched(Steps):
-    """Steps of which each asks what can be locked by another command at that moment."""
+    """Steps that check at each step which locks another command could take."""
 
     def __init__(self, paths, names):
         super().__init__("")
@@ -88,7 +88,7 @@ def test_no_other_command_runs_between_the_first_read_and_the_last_effect(blog, 
 
 
 def test_a_rollback_cannot_restore_what_a_purge_is_deleting(blog, podman):
-    """A rollback that comes while it is stopped waits until all is deleted, and then finds nothing."""
+    """A rollback during the purge waits until everything is deleted, and then finds nothing."""
     order: list[str] = []
     thread = threading.Thread(target=lambda: order.append(came_back(blog.account)))
 
@@ -138,7 +138,7 @@ def test_lock_files_are_deleted(blog, podman):
 
 
 def test_a_deleted_lock_file_is_created_again(tmp_path):
-    """Two that waited for the same holder never hold it together."""
+    """Two commands that waited for the same lock never hold it together."""
     path, inside, most = str(tmp_path / "locks/instance.blog"), [], []
 
     def work():
@@ -235,11 +235,11 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
     assert second == {paths.site_lock, paths.instance_lock("blog")}
 
 
-# what was stopped
+# interrupted commands
 
 
 class Manager:
-    """A user manager whose units are all up, and which remembers what it was told."""
+    """A user manager whose units are all active, and which records its calls."""
 
     told: list[tuple[str, tuple[str, ...]]]
 

@@ -1,4 +1,4 @@
-"""What is asked of the journal for an instance, and which of its entries are the wanted ones."""
+"""logs: the journal query of an instance, and the filter for its entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a marker are played against a server as against an application: written, kept, read, and judged."""
+"""The steps of a marker run against a server: requests, kept values, and expected answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOST = "notes.example.org"
 
 
 class Notes(BaseHTTPRequestHandler):
-    """Whoever posts with the right password gets a token; whoever shows the token may write and read a note."""
+    """A login with the right password gets a token; with the token a note can be written and read."""
 
     notes: dict[str, str]
     seen: list
@@ -86,7 +86,7 @@ def serving(directory):
 @replaces(Podman)
 @dataclass
 class Containers:
-    """A Podman that notes what it is asked, and answers what it is told to."""
+    """A Podman that records its calls, and returns a given outcome."""
 
     outcome: Outcome = field(default_factory=lambda: Outcome(0, b"", b""))
     asked: list = field(default_factory=list)

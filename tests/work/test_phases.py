@@ -1,4 +1,4 @@
-"""A plan is carried out in its order, and what fails for one instance stops that instance alone."""
+"""A plan is carried out in order, and a failure of one instance stops only that instance."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chainsaw.work.result import Quiet
 @replaces(UserManager)
 @dataclass
 class Manager:
-    """A user manager on which every unit starts, but for those that are broken."""
+    """A user manager on which every unit starts, except broken ones."""
 
     log: list[str]
     broken: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ class Manager:
 @replaces(Worker, own=("note",))
 @dataclass
 class Host:
-    """What a plan is carried out on: it notes each effect, and fails where it is told to."""
+    """A worker that records each effect, and fails at given ones."""
 
     account: SimpleNamespace
     manifest: object

@@ -1,4 +1,4 @@
-"""What Podman's API tells, through the library for it, from a socket that answers as Podman 5.4 does."""
+"""Podman's API through its library, from a socket that answers as Podman 5.4 does."""
 
 from __future__ import annotations
 

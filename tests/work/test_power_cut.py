@@ -1,4 +1,4 @@
-"""What a power cut may take: nothing that has a name, and never half of it."""
+"""Durability: a power cut loses no file that has its name, and leaves no half-written one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def paths(tmp_path):
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    """Return, in order, what was brought to the disk and what got its name, by path below the test's directory."""
+    """Return the syncs and renames in order, by path below the test's directory."""
     done = []
     sync, replace, syncfs = os.fsync, os.replace, disk.sync_file_system
 
@@ -104,7 +104,7 @@ def test_a_half_deleted_tree_does_not_block(tmp_path):
 
 def test_a_disk_error_is_reported(tmp_path, monkeypatch):
     class Library:
-        """A C library whose disk is broken."""
+        """A C library whose sync calls fail."""
 
         def syncfs(self, descriptor):
             return -1

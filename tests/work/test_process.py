@@ -1,4 +1,4 @@
-"""The one door to other programs."""
+"""Running other programs."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_stream_is_consumed_while_a_program_runs():
 
 
 def test_many_errors_do_not_stop_a_stream():
-    """A program that fills the pipe of its errors would wait for ever; here an alarm ends it after 5 seconds."""
+    """A program that fills its stderr pipe could block for ever; here an alarm ends it after 5 seconds."""
     code = "import signal, sys; signal.alarm(5); sys.stderr.write('e' * 500000); sys.stderr.flush(); print('end')"
     assert process.pipe(python(code), lambda stream: stream.read()) == b"end\n"
 

@@ -1,4 +1,4 @@
-"""A reload is done when only processes that have read the new configuration serve, or when patience is at its end."""
+"""A reload is finished when only processes with the new configuration serve, or after a timeout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MASTER, OLD, NEW = 1, 2, 3
 
 
 class Server:
-    """A unit that goes through some sets of processes, one each time that it is asked for them."""
+    """A unit whose processes change with each query."""
 
     def __init__(self, before, after=(), jobs=()):
         self.before, self.after, self.jobs = before, list(after), list(jobs)

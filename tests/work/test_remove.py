@@ -1,4 +1,4 @@
-"""What remove keeps, what a purge takes, and that neither takes anything of another's."""
+"""remove keeps data, a purge deletes it, and neither deletes anything of another instance."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def refused(function, *arguments):
 
 
 def everything(admin):
-    """Return every file below a home, but for what git keeps for itself."""
+    """Return every file below a home, except git's own."""
     home = Path(admin.paths.home)
     return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file() and ".git" not in path.parts}
 
@@ -161,7 +161,7 @@ def test_an_interrupted_purge_can_be_repeated_at_every_step(data, podman, monkey
 
 
 def purge_again(name):
-    """Tell whether a purge ends well, or was at its end already."""
+    """Return whether a purge succeeds, or was finished already."""
     try:
         return purge(name, asked(name), Quiet()).exit is Exit.OK
     except ChainsawError as error:
@@ -245,7 +245,7 @@ def version(deployment, name, digest):
 
 
 def have(admin, *digests):
-    """Let the store have images, and the shelf recipes, of some versions."""
+    """Put images and installed recipes of some versions in place."""
     places = [admin.paths.installed("chainsaw/wordpress", digest * 64) for digest in digests]
     for place in places:
         files.write_atomic(f"{place}/recipe.yaml", b"name: wordpress\n")

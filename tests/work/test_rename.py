@@ -1,4 +1,4 @@
-"""Which names an instance may get, and how a rename goes on that was cut off."""
+"""rename: valid new names, and how an interrupted rename continues."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refused(function, *arguments):
 
 
 def everything(admin):
-    """Return every file of an admin's, but for what git keeps for itself."""
+    """Return every file of an admin, except git's own."""
     home = Path(admin.paths.home)
     found = {str(path.relative_to(home)): path for path in home.rglob("*") if path.is_file()}
     return {path: place.read_bytes() for path, place in found.items() if "/.git/" not in f"/{path}"}
@@ -55,7 +55,7 @@ def blog(admin):
 
 
 def occupied(admin):
-    """Return each place that makes a name somebody's."""
+    """Return each path that makes a name taken."""
     paths = admin.paths
     return {
         "declared": paths.instance_file("club"),
@@ -119,7 +119,7 @@ def test_an_instance_that_cannot_be_stopped_keeps_its_name(blog):
 
 
 def moved(admin):
-    """Tell whether all that was blog's is now club's."""
+    """Return whether everything of blog belongs to club now."""
     data, config = ".local/share/chainsaw", ".config/chainsaw"
     wanted = {
         f"{config}/instances/club.yaml": b"recipe: wordpress\nroute: https://blog.example.org/\n",

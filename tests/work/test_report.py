@@ -1,4 +1,4 @@
-"""What plan and apply say: what is done, what was rolled back, and how to get in."""
+"""Reports of plan and apply: actions, rollbacks, and the first login."""
 
 from __future__ import annotations
 

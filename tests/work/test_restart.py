@@ -1,4 +1,4 @@
-"""What can be started anew, and what cannot."""
+"""What can be restarted, and what cannot."""
 
 from __future__ import annotations
 

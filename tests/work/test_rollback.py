@@ -1,4 +1,4 @@
-"""Which generation a rollback returns to, which files it changes, and that it loses none of them."""
+"""rollback: which generation it returns to, which files it changes, and that it loses none."""
 
 from __future__ import annotations
 

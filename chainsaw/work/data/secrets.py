@@ -117,8 +117,8 @@ def set_site_secret(account: Account, key: str, value: str, report: Reporter) ->
         for name in users:
             if applied[name].serving != "stopped":
                 restart(account, name, report)
-    told = (f"{key} is stored", *(f"  {name} uses it now" for name in users))
-    return Result({"key": key, "instances": sorted(users)}, told)
+    lines = (f"{key} is stored", *(f"  {name} uses it now" for name in users))
+    return Result({"key": key, "instances": sorted(users)}, lines)
 
 
 def _users_of(account: Account, key: str) -> list[str]:

@@ -61,13 +61,13 @@ def rename(account: Account, name: str, new: str, request: Request, report: Repo
 def _rename(account: Account, name: str, new: str, request: Request, report: Reporter) -> Result:
     """Stop an instance, move everything that belongs to it, and start it under its new name."""
     paths, steps = account.paths, account.steps
-    begun, both = f"{paths.state}/chainsaw/renaming", f"{name} {new}\n"
-    if files.read_text(begun) != both:
+    marker, both = f"{paths.state}/chainsaw/renaming", f"{name} {new}\n"
+    if files.read_text(marker) != both:
         if name not in declared_names(paths):
             raise no_instance(paths, name, declared_names(paths))
         _check_new(paths, new)
         with steps.step("record that a rename has started"):
-            files.write_atomic(begun, both.encode())
+            files.write_atomic(marker, both.encode())
     _moves(paths, name, new)
     if name in instance_names(account) or files.exists(paths.removed_file(name)):
         removed = remove(account, name, request, report)
@@ -78,7 +78,7 @@ def _rename(account: Account, name: str, new: str, request: Request, report: Rep
         _move(account, name, new, request)
     result = apply(account, Request((new,), command="rename", why=request.why), report)
     with steps.step("record that the rename is done"):
-        files.remove(begun)
+        files.remove(marker)
     return result
 
 

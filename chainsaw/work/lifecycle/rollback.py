@@ -39,8 +39,8 @@ def rollback(account: Account, name: str | None, number: int | None, request: Re
     with holding(account, names, command, report, wait=request.wait):
         wanted, texts = _wanted(account, name, number)
         result = _return_to(account, name, wanted, texts, request, report)
-    told = f"{name or 'the site'} is rolled back to generation {wanted}" if wanted else f"{name} is restored"
-    lines = (told, *result.lines) if result.exit is Exit.OK else result.lines
+    message = f"{name or 'the site'} is rolled back to generation {wanted}" if wanted else f"{name} is restored"
+    lines = (message, *result.lines) if result.exit is Exit.OK else result.lines
     return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
 
 

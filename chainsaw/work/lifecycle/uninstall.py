@@ -1,4 +1,4 @@
-"""uninstall: a recipe that was installed by name is no longer; what nobody uses of it is deleted."""
+"""uninstall: deletes a recipe that was installed by name, and its images, as far as nothing uses them."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Catalog(Mapping[str, Bundle]):
             if (bundle := self.read(place)).digest == digest:
                 return bundle
         message = f"{origin} is no longer available in the version {digest[:16]}"
-        raise ChainsawError(Diagnostic("version-gone", message, hint=f"chainsaw install {origin}"))
+        raise ChainsawError(Diagnostic("version-missing", message, hint=f"chainsaw install {origin}"))
 
     def read(self, place: Place) -> Bundle:
         """Return the recipe at a place; raise ChainsawError when it has problems, or was changed on this host."""

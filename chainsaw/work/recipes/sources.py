@@ -41,7 +41,9 @@ class Offer:
         """Return the files of each recipe: of each directory, at the top or in recipes/, that has a recipe.yaml."""
         if not files.exists(self.repository.path):
             message = f"the fetched repository of {self.name} is missing"
-            raise ChainsawError(Diagnostic("source-gone", message, self.repository.path, hint="chainsaw source update"))
+            raise ChainsawError(
+                Diagnostic("source-missing", message, self.repository.path, hint="chainsaw source update")
+            )
         found: dict[str, list[Entry]] = {}
         entries = self.repository.entries(self.commit)
         homes = {entry.path.removesuffix("/recipe.yaml") for entry in entries if entry.path.endswith("/recipe.yaml")}

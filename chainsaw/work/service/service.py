@@ -47,9 +47,9 @@ def _serve(account: Account, name: str, serving: str, request: Request, report: 
         raise
     if result.exit is not Exit.OK:
         return result
-    told = MESSAGES[serving].format(name, name)
+    message = MESSAGES[serving].format(name, name)
     lines = [line for line in result.lines if line.startswith(" ")]
-    return Result({"instance": name, "serving": serving, **result.data}, (told, *lines), result.diagnostics)
+    return Result({"instance": name, "serving": serving, **result.data}, (message, *lines), result.diagnostics)
 
 
 def restart(account: Account, name: str, report: Reporter) -> Result:

@@ -33,7 +33,7 @@ UPGRADE = "upgrade to Debian 13"
 NGINX_FLOOR = (1, 25, 1)
 """The first version with the directive http2 (nginx's CHANGES)."""
 PYTHON_FLOOR = (3, 11)
-NOBODY = "nobody.invalid"
+UNKNOWN_HOST = "unknown.invalid"
 """A name that never resolves (RFC 2606)."""
 Value = TypeVar("Value")
 PODMAN_UNITS = ("podman.socket", "podman.service")
@@ -98,7 +98,7 @@ def examine(account: Account) -> list[Check]:
     front = web.Front(seen.ports[1], f"{seen.paths.authority}/ca.pem")
     asked = {host: partial(web.shown_certificate, front, host, FRONT_PATIENCE) for host in seen.hosts}
     shown = answers(asked, FRONT_PATIENCE)
-    host = seen.hosts[0] if seen.hosts else NOBODY
+    host = seen.hosts[0] if seen.hosts else UNKNOWN_HOST
     ask_plain = answers({host: partial(web.ask_plain, seen.ports[0], host, FRONT_PATIENCE)}, FRONT_PATIENCE)
     systemd = _ask_systemd()
     checks = [*_host_checks(seen, systemd), *_resources(seen), *_site(seen, systemd)]
@@ -216,6 +216,6 @@ def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     yield site_checks.generated_files(None if drift is None else [item.path for item in drift])
     yield site_checks.failed_units(systemd.units)
     yield from site_checks.listening(manifest, systemd.units)
-    gone = {name: missing_directories(item) for name, item in manifest.instances.items()}
-    yield from site_checks.instances(manifest, systemd.units, gone)
+    missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
+    yield from site_checks.instances(manifest, systemd.units, missing)
     yield from site_checks.front(manifest, systemd.units)

@@ -52,14 +52,14 @@ def repair(account: Account, report: Reporter) -> list[str]:
     An instance whose lock another command holds is skipped.
     """
     with holding(account, (), COMMAND, report), site(account, COMMAND, report), ExitStack() as locks:
-        told = list(clear(account, locks, report))
+        report_lines = list(clear(account, locks, report))
         try:
             with UserManager() as manager:
-                told += reset_failed(manager)
-                told += finish(account, manager, report, locks)
+                report_lines += reset_failed(manager)
+                report_lines += finish(account, manager, report, locks)
         except (ChainsawError, OSError) as error:
-            told.append(f"stopped: {_reason(error)}")
-    return told
+            report_lines.append(f"stopped: {_reason(error)}")
+    return report_lines
 
 
 def _reason(error: ChainsawError | OSError) -> str:
@@ -107,19 +107,19 @@ def finish(account: Account, manager: UserManager, report: Reporter, locks: Exit
     # An edited file is kept, because systemd would start it after a reboot, too.
     observed = replace(observe(paths, manifest, manager), drift=())
     plan = make_plan(Wanted(manifest, {}, paths), observed)
-    gone = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
-    yield from (f"skipped {name}: {place} is missing" for name, place in gone.items())
-    busy = take_free(locks, account, {item.owner for item in plan if item.owner} - gone.keys(), COMMAND, report)
+    missing = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
+    yield from (f"skipped {name}: {place} is missing" for name, place in missing.items())
+    busy = take_free(locks, account, {item.owner for item in plan if item.owner} - missing.keys(), COMMAND, report)
     yield from (f"skipped {name}: another command holds its lock" for name in sorted(busy))
-    chosen = [item for item in plan if item.owner not in {*gone, *busy} and not isinstance(item, act.InstallRecipe)]
+    chosen = [item for item in plan if item.owner not in {*missing, *busy} and not isinstance(item, act.InstallRecipe)]
     failures = carry_out(chosen, _worker(account, manager, report, manifest)) if chosen else {}
     if observed.unfinished and not failures:
         operations.write_journal(paths, "done", generation=manifest.number)
         yield f"finished generation {manifest.number}"
     for action in chosen:
-        told = action.as_dict()
-        if action.owner not in failures and told["action"] in DONE:
-            yield f"{DONE[told['action']]} {action.subject()}".rstrip()
+        described = action.as_dict()
+        if action.owner not in failures and described["action"] in DONE:
+            yield f"{DONE[described['action']]} {action.subject()}".rstrip()
     for name, problems in failures.items():
         yield f"could not fix {name}: {problems[0].message}; {problems[0].hint}".rstrip("; ")
 
