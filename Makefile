@@ -2,8 +2,8 @@ CACHE := $(or $(CHAINSAW_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/chainsaw-
 REQUIREMENTS := python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["test"], sep="\n")'
 VENV = $(CACHE)/venv-$(shell { python3 --version; $(REQUIREMENTS); } | sha256sum | cut -c1-12)
 
-# All tests run side by side, each worker with a machine of its own; a selection runs alone.
-SIDE_BY_SIDE = $(if $(PYTEST),,-n $(WORKERS) --dist loadscope --no-loadscope-reorder)
+# All tests run side by side, each worker with a machine of its own; files that PYTEST names run alone.
+SIDE_BY_SIDE = $(if $(findstring tests/,$(PYTEST)),,-n $(WORKERS) --dist loadscope --no-loadscope-reorder)
 WORKERS = 3
 
 .PHONY: help demo test deb machine clean

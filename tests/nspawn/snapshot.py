@@ -17,8 +17,9 @@ from .images import Image, rootfs
 
 KEPT = 12
 """How many snapshots are kept beside those that others stand on; the newest of them."""
-OPTIONS = "redirect_dir=on,index=on,volatile"
-"""Renamed directories and links as on any file system; nothing is synced: a power cut here ends processes alone."""
+OPTIONS = "redirect_dir=on,index=off,volatile"
+"""Directories can be renamed as on any file system. Without an index the kernel lets a machine boot again while the
+last files of its life before are being closed. Nothing is synced: a power cut here ends processes alone."""
 
 
 def place(name: str) -> Path:
@@ -77,7 +78,7 @@ def attach(home: Path) -> None:
     layers = f"lowerdir={lower},upperdir={home / 'upper'},workdir={home / 'work'}"
     mount = ["mount", "-t", "overlay", "overlay", "-o", f"{layers},{OPTIONS}", str(home / "root")]
     # Until the last process of the life before is gone, the layer is in use.
-    if not wait_for(lambda: attempt(mount), 60):
+    if not wait_for(lambda: attempt(mount), 10):
         run(mount)
 
 
