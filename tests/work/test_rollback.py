@@ -19,7 +19,7 @@ def dry(name=None, number=None):
 
 
 def refused(name=None, number=None, force=False):
-    """Return the problems of a rollback, on a host that has no user manager at the latest."""
+    """Return the problems of a rollback; it always fails, because this host has no user manager."""
     request = Request((name,) if name else (), force=force, command="rollback")
     with pytest.raises(ChainsawError) as caught:
         rollback(name, number, request, Quiet())

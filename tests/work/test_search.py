@@ -1,4 +1,4 @@
-"""What is said of a recipe before it is installed: who, what it needs and asks for, and what was proven of it."""
+"""What is shown of a recipe before it is installed: maintainers, needs, permissions and test results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.fixture
 def directory(tmp_path):
-    """A recipe's directory of one's own: a copy of static without what its test found."""
+    """A directory with a copy of the recipe static, without its test record."""
     for path, content in files.read_directory(str(ROOT / "recipes/static")).items():
         if path != "tested.json":
             files.write_atomic(str(tmp_path / "static" / path), content)
@@ -37,7 +37,7 @@ def read(directory):
 
 
 def prove(directory, levels=(1, 2, 3), measured=None):
-    """Write down that a recipe, as it is, was tested, and passed some levels."""
+    """Record that a recipe in its present form passed some levels."""
     found = model.Tested(
         recipe=directory.name,
         version="1-2",

@@ -1,4 +1,4 @@
-"""Secrets are named, not told; a new one is the application's before it is the one in the file."""
+"""Secrets are listed without their values; a new one is changed in the application before its file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def secret(admin, key):
 
 @pytest.fixture
 def blog(admin, tmp_path):
-    """An instance that was applied, of a recipe with a secret for each way in which one is changed."""
+    """An applied instance of a recipe with one secret for each kind of rotation."""
     directory = tmp_path / "shipped/wiki"
     (directory / "images/app").mkdir(parents=True)
     (directory / "images/app/Containerfile").write_text("ARG BASE\nFROM ${BASE}\n")
@@ -139,7 +139,7 @@ def test_a_secret_of_a_stopped_instance_cannot_be_rotated(admin, blog, podman):
 @replaces(Podman)
 @dataclass
 class Wiki:
-    """A Podman in which a wiki runs: it takes a password over from standard input, unless it is told not to."""
+    """A Podman with a wiki that reads a new password from standard input, or refuses it."""
 
     broken: bool = False
     known: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A copy of a directory is the same to the last attribute, and takes its place only when it is complete."""
+"""A copy of a directory has the same attributes, and replaces the old one only when it is complete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainsaw.model.block import SIZE, Range
 FIRST, SECOND = 524288, 589824
 RANGES = [Range("me", 100000, 65536), Range("me", FIRST, 2 * SIZE)]
 INSIDE = 1 + 65536
-"""What the first id of the first block is in Podman's own namespace, where the first range stands before it."""
+"""The first id of the first block in Podman's namespace, where the first range comes before it."""
 OWNER = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
 
 
@@ -27,7 +27,7 @@ def keeper(podman):
 
 @pytest.fixture
 def volume(tmp_path):
-    """A directory with everything that a file can be."""
+    """A directory with every kind of file."""
     root = tmp_path / "volume"
     (root / "a directory/deep").mkdir(parents=True)
     (root / "a directory/deep/größe").write_bytes(os.urandom(100_000))

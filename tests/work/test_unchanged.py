@@ -1,4 +1,4 @@
-"""A glance is enough only while all that was read is as it was, and it costs next to nothing."""
+"""An unchanged site is recognised cheaply, and only while everything that was read is unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What processes and files take, on this very host and with files of one's own."""
+"""Memory and disk use, measured on this host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def disk(tmp_path, podman):
-    """Return the function that measures paths, in a user namespace that is one's own."""
+    """Return a function that measures paths, in its own user namespace."""
 
     def measure(*paths, patience=PATIENCE):
         return usage.disk_usage([str(path) for path in paths], str(tmp_path / "run"), patience)

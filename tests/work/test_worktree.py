@@ -1,4 +1,4 @@
-"""The admin's own files in git: what is there is committed, and whatever else the admin does there is left alone."""
+"""The admin's files in git: changes are committed, and other work of the admin in the repository is not touched."""
 
 from __future__ import annotations
 
