@@ -45,10 +45,10 @@ def test_a_word_in_braces_is_an_argument_or_a_directory(path):
 def everything(home):
     """Return every file of a home with its content."""
 
-    def look():
+    def snapshot():
         return {str(path): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
 
-    return look
+    return snapshot
 
 
 def example(path):

@@ -24,7 +24,7 @@ SUBORDINATE = 100000
 Account = Mapping[str, frozenset[str]]
 
 
-def look(machine: Machine) -> Account:
+def snapshot(machine: Machine) -> Account:
     """Return the files of the account, except those of history, and its images, containers, networks and units."""
 
     def lines(*command: str) -> frozenset[str]:

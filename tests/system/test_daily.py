@@ -154,11 +154,11 @@ def test_of_a_healthy_instance_only_warnings_are_shown(machine: Machine) -> None
     for line in ("All is calm", "WARNING: paper is low", "calm again"):
         machine.inside("widget.app", "sh", "-c", f"echo '{line}' > /proc/1/fd/2")
 
-    def told() -> list[str]:
+    def reported() -> list[str]:
         return [entry["text"] for entry in status(machine)["log"]]
 
-    assert wait(lambda: "WARNING: paper is low" in told(), 10)
-    assert not [text for text in told() if "calm" in text]
+    assert wait(lambda: "WARNING: paper is low" in reported(), 10)
+    assert not [text for text in reported() if "calm" in text]
 
 
 def test_automatic_restarts_are_counted(machine: Machine) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .inhabitant import difference, look, named
+from .inhabitant import difference, named, snapshot
 from .machine import CONFIG, DATA, HOME, QUADLETS, STATE, UNITS, Machine, wait
 from .stage import bring_back
 
@@ -163,7 +163,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
         machine.chainsaw("apply")
         machine.chainsaw("note", "gizmo", "Kim knows")
         machine.admin("podman", "exec", "gizmo.app", "true")
-        assert difference(before, look(machine)) != []
+        assert difference(before, snapshot(machine)) != []
         machine.chainsaw("remove", "gizmo", "--purge", "--yes", "-m", "it was only tried")
 
     # Podman makes some files of its own the first time that it has a use for them.
@@ -172,9 +172,9 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
     machine.append("one", "egress: internet")
     machine.chainsaw("apply")
     machine.chainsaw("remove", "one", "--purge", "--yes")
-    before = look(machine)
+    before = snapshot(machine)
     once()
-    assert difference(before, look(machine)) == []
+    assert difference(before, snapshot(machine)) == []
     assert not named(machine, "gizmo")
     assert "gizmo: deleted for good" in machine.chainsaw("history", "gizmo").out
     assert "it was only tried" in machine.chainsaw("history", "gizmo").out
@@ -234,9 +234,9 @@ def test_a_renamed_instance_keeps_everything_but_its_name(machine: Machine, widg
     assert [path for path in left if "widget.localhost" not in path] == []
     assert "Kim knows" in machine.read(f"{CONFIG}/notes/gizmo.md")
     assert machine.plan() == []
-    told = machine.chainsaw("history", "gizmo").out
-    assert "widget: called gizmo now" in told
-    assert "it is no widget" in told
+    reported = machine.chainsaw("history", "gizmo").out
+    assert "widget: called gizmo now" in reported
+    assert "it is no widget" in reported
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
     assert "no instance 'widget'" in machine.chainsaw("status", "widget", code=4).err
 
@@ -453,8 +453,8 @@ def test_what_is_changed_is_in_the_journal_with_who_and_why(machine: Machine, wi
 
 def test_what_was_done_as_root_names_who_asked_for_it(machine: Machine) -> None:
     machine.admin("sudo", "chainsaw", "setup")
-    said = machine.root("journalctl", "-t", "chainsaw", "-o", "cat", "-n", "1")
-    assert said == "admin: chainsaw setup: done\n"
+    printed = machine.root("journalctl", "-t", "chainsaw", "-o", "cat", "-n", "1")
+    assert printed == "admin: chainsaw setup: done\n"
 
 
 def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widget: str) -> None:
@@ -463,8 +463,8 @@ def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widge
     machine.append("cal", "sleep: 4s")
     machine.chainsaw("apply")
     assert wait(lambda: state(machine, "cal") == "asleep", 40)
-    told = machine.json("top")["data"]
-    rows = {row["name"]: row for row in told["instances"]}
+    reported = machine.json("top")["data"]
+    rows = {row["name"]: row for row in reported["instances"]}
     assert (rows["widget"]["state"], rows["cal"]["state"], rows["www"]["state"]) == ("running", "asleep", "running")
     assert rows["widget"]["memory"] > 3_000_000
     assert rows["front"]["memory"] > 3_000_000
@@ -473,8 +473,8 @@ def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widge
     measured = json.loads(machine.read("/usr/share/chainsaw/recipes/radicale/tested.json"))["measured"]
     assert rows["cal"]["saved"] == int(measured["memory_idle_mb"] * 1_000_000)
     assert rows["widget"]["saved"] == 0
-    assert told["total"]["saved"] == rows["cal"]["saved"]
-    assert told["host"]["total"] > told["host"]["available"] > 0
+    assert reported["total"]["saved"] == rows["cal"]["saved"]
+    assert reported["host"]["total"] > reported["host"]["available"] > 0
     assert rows["widget"]["disk"] > 1_000_000
     shown = machine.chainsaw("top").out
     assert "saved by sleeping: " in shown

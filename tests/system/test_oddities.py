@@ -34,12 +34,12 @@ def test_each_has_what_is_its_own_and_nothing_of_another(machine: Machine, name:
         machine.inside(f"{other}.app", "sh", "-c", f"echo 'a line of {other}' > /proc/1/fd/1")
         machine.get(f"https://{other}.localhost/only-{other}")
     assert machine.get(f"https://{name}.localhost/").body == f"I am {name}\n"
-    said = machine.chainsaw("logs", name, "--all").out
-    assert f"a line of {name}\n" in said
-    assert f"/only-{name} " in said
+    printed = machine.chainsaw("logs", name, "--all").out
+    assert f"a line of {name}\n" in printed
+    assert f"/only-{name} " in printed
     for other in set(ALIKE) - {name}:
-        assert f"a line of {other}\n" not in said
-        assert f"/only-{other} " not in said
+        assert f"a line of {other}\n" not in printed
+        assert f"/only-{other} " not in printed
     rows = machine.json("inventory", name)["data"]["resources"]
     listed = [row["path"] or row["name"] for row in rows]
     assert any(name in text for text in listed)

@@ -142,10 +142,10 @@ def test_a_newly_installed_recipe_is_reported(applied):
     manifest = Manifest(number=1, instances={**applied.known, "blog": known})
     generations.write_generation(paths, manifest, {"nginx/nginx.conf": Artifact("nginx/nginx.conf", b"")})
     files.replace_link(paths.recipe_link("chainsaw", "wordpress"), f"wordpress@{'a' * 16}")
-    told = "blog: the recipe chainsaw/wordpress is installed in a version that is not applied"
-    assert told not in diff(None, None).lines
+    reported = "blog: the recipe chainsaw/wordpress is installed in a version that is not applied"
+    assert reported not in diff(None, None).lines
     files.replace_link(paths.recipe_link("chainsaw", "wordpress"), f"wordpress@{'b' * 16}")
-    assert told in diff(None, None).lines
-    assert told in diff("blog", None).lines
-    assert told not in diff("club", None).lines
-    assert told not in diff("blog", 1).lines
+    assert reported in diff(None, None).lines
+    assert reported in diff("blog", None).lines
+    assert reported not in diff("club", None).lines
+    assert reported not in diff("blog", 1).lines

@@ -204,7 +204,7 @@ def test_a_missing_answer_is_not_waited_for():
 
 
 @contextmanager
-def plain_server(said):
+def plain_server(printed):
     """Answer one request with some bytes, and close; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -212,7 +212,7 @@ def plain_server(said):
             connection, _ = server.accept()
             with connection:
                 connection.recv(4096)
-                connection.sendall(said)
+                connection.sendall(printed)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -221,15 +221,15 @@ def plain_server(said):
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("printed", "expected"),
     [
         (b"", PlainAnswer()),
         (b"HTTP/1.1 301 Moved\r\nLocation: https://a.org/\r\n\r\n", PlainAnswer(301, "https://a.org/")),
         (b"HTTP/1.1 200 OK\r\n\r\n", PlainAnswer(200)),
     ],
 )
-def test_a_request_to_the_http_port(said, expected):
-    with plain_server(said) as port:
+def test_a_request_to_the_http_port(printed, expected):
+    with plain_server(printed) as port:
         assert web.ask_plain(port, "a.org", 5) == expected
 
 
@@ -331,9 +331,9 @@ def test_the_report(as_user):
     assert set(result.data) == {"checks"}
     assert all(set(check) == {"name", "state", "found", "hint"} for check in result.data["checks"])
     assert result.table.heading == ("state", "what", "found")
-    told = {row[1]: row for row in result.table.rows}
-    assert told["storage driver"][0] == "fail"
-    assert told["storage driver"][2].endswith("for each instance -> sudo chainsaw setup --user admin")
+    reported = {row[1]: row for row in result.table.rows}
+    assert reported["storage driver"][0] == "fail"
+    assert reported["storage driver"][2].endswith("for each instance -> sudo chainsaw setup --user admin")
     assert result.lines[-1].startswith(f"{len(result.data['checks'])} checks: ")
 
 
@@ -400,13 +400,13 @@ def test_leftovers_are_deleted_and_possible_data_is_kept(account, applied, paths
     files.make_directory(volume)
     files.make_directory(f"{paths.static}/a.partial/css")
     files.write_atomic(f"{paths.instance_files}/blog.yaml.partial", b"recipe: wordpr")
-    told = repair.repair(account, Quiet())
-    assert told[:3] == [
+    reported = repair.repair(account, Quiet())
+    assert reported[:3] == [
         "removed generation 4, which never became current",
         f"removed {paths.instance_files}/blog.yaml.partial",
         f"removed {paths.static}/a.partial",
     ]
-    assert told[3].startswith("stopped: systemd's user manager does not answer")
+    assert reported[3].startswith("stopped: systemd's user manager does not answer")
     assert readings.leftovers(paths) == Leftovers(others=(volume,))
     assert generations.current_number(paths) == 3
     assert files.exists(f"{paths.generations}/3/manifest.json")
@@ -476,13 +476,13 @@ def everything_up(manifest):
 
 def test_only_what_is_applied_is_restored(account, at_home, paths, carried):
     operations.write_journal(paths, "begin", generation=3)
-    told = list(
+    reported = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
     )
     verbs = {action.verb for action in carried.plan}
     assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
-    assert "finished generation 3" in told
-    assert "started app@blog.socket" in told
+    assert "finished generation 3" in reported
+    assert "started app@blog.socket" in reported
     assert not operations.is_unfinished(paths)
 
 
@@ -498,10 +498,10 @@ def test_an_edited_file_is_kept_and_does_not_block_the_repair(account, at_home, 
 def test_an_instance_without_its_data_is_skipped(account, at_home, paths, carried):
     lost = at_home.instances["blog"].volumes[0].path
     files.remove_tree(lost)
-    told = list(
+    reported = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
     )
-    assert f"skipped blog: {lost} is missing" in told
+    assert f"skipped blog: {lost} is missing" in reported
     assert "blog" not in {action.owner for action in carried.plan}
 
 
@@ -510,11 +510,11 @@ def test_an_instance_that_does_not_start_is_reported(account, at_home, paths, ca
 
     operations.write_journal(paths, "begin", generation=3)
     carried.failures = {"blog": [Diagnostic("not-started", "it did not start", hint="look")]}
-    told = list(
+    reported = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
     )
-    assert told[-1] == "could not fix blog: it did not start; look"
-    assert "started app@blog.socket" not in told
+    assert reported[-1] == "could not fix blog: it did not start; look"
+    assert "started app@blog.socket" not in reported
     assert operations.is_unfinished(paths)
 
 

@@ -211,11 +211,11 @@ def test_the_journal_does_not_grow_for_ever(paths):
 
 
 def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):
-    path, told, order = str(tmp_path / "state/lock"), [], []
+    path, reported, order = str(tmp_path / "state/lock"), [], []
     held, go = threading.Event(), threading.Event()
 
     def holder():
-        with locked(path, "chainsaw apply blog", wait=True, waiting=told.append):
+        with locked(path, "chainsaw apply blog", wait=True, waiting=reported.append):
             held.set()
             go.wait(10)
             order.append("first")
@@ -223,20 +223,20 @@ def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):
     thread = threading.Thread(target=holder)
     thread.start()
     held.wait(10)
-    with pytest.raises(ChainsawError) as caught, locked(path, "", wait=False, waiting=told.append):
+    with pytest.raises(ChainsawError) as caught, locked(path, "", wait=False, waiting=reported.append):
         pytest.fail("two at once")
     assert caught.value.exit is Exit.LOCKED
 
     def waiting(text):
-        told.append(text)
+        reported.append(text)
         go.set()
 
     with locked(path, "chainsaw plan", wait=True, waiting=waiting):
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
-    assert len(told) == 1
-    assert told[0].startswith(f"waiting for another chainsaw: chainsaw apply blog (process {os.getpid()}, since ")
+    assert len(reported) == 1
+    assert reported[0].startswith(f"waiting for another chainsaw: chainsaw apply blog (process {os.getpid()}, since ")
 
 
 def test_a_lock_of_a_dead_process_does_not_block(tmp_path):

@@ -74,10 +74,10 @@ def branch_gone_too(admin):
 )
 def test_without_its_newest_commit_a_repository_continues_from_the_previous_one(admin, tree, damage):
     damage(admin)
-    (said,) = gitrepair.repair(tree)
+    (printed,) = gitrepair.repair(tree)
     assert is_sound(admin)
     assert admin.subjects() == ["Hills", "Dunes"]
-    assert f"it goes on from commit {admin.git('rev-parse', 'HEAD')[:12]}, and the damaged one is kept in " in said
+    assert f"it goes on from commit {admin.git('rev-parse', 'HEAD')[:12]}, and the damaged one is kept in " in printed
     assert tree.marked(2)
     assert tree.marked(3) is None
     assert tree.commit("Again\n", WHO)
@@ -158,9 +158,9 @@ def test_the_references_to_the_newest_commit_are_restored(admin, tree, damage):
 def test_what_was_damaged_is_kept_as_it_was(admin, tree):
     newest_empty(admin)
     before = contents(admin.own / ".git")
-    (said,) = gitrepair.repair(tree)
+    (printed,) = gitrepair.repair(tree)
     (kept,) = admin.own.glob(".git.broken-*")
-    assert said.endswith(f"is kept in {kept}")
+    assert printed.endswith(f"is kept in {kept}")
     assert re.fullmatch(r"\.git\.broken-\d{8}-\d{6}", kept.name)
     assert contents(kept) == before
 
@@ -210,8 +210,8 @@ def test_where_nothing_is_left_a_new_history_is_started(admin, tree):
     for place in (admin.own / ".git/objects").glob("??/*"):
         place.chmod(0o644)
         place.write_bytes(b"")
-    (said,) = gitrepair.repair(tree)
-    assert "it begins again" in said
+    (printed,) = gitrepair.repair(tree)
+    assert "it begins again" in printed
     assert is_sound(admin)
     assert tree.commit("Begin\n", WHO)
     assert admin.subjects() == ["Begin"]

@@ -19,12 +19,12 @@ history = acting(past.history)
 DEED = ChangeRecord("apply", ("blog",), ("blog: wordpress 1",))
 
 
-def told(name=None, limit=20, with_diff=False):
+def reported(name=None, limit=20, with_diff=False):
     return history(name, limit, with_diff)
 
 
 def subjects(name=None):
-    return [entry["what"] for entry in told(name).data["entries"]]
+    return [entry["what"] for entry in reported(name).data["entries"]]
 
 
 def test_the_first_apply_makes_a_repository(admin):
@@ -90,7 +90,7 @@ def test_a_generation_of_the_same_files_is_recorded_too(admin):
     admin.declare("blog")
     admin.apply()
     admin.apply(version="2", why="The recipe is new")
-    assert [entry["details"] for entry in told("blog").data["entries"]] == [
+    assert [entry["details"] for entry in reported("blog").data["entries"]] == [
         ["blog: wordpress 2", "The recipe is new"],
         ["blog: wordpress 1"],
     ]
@@ -226,7 +226,7 @@ def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
     assert warning.message.startswith(f"the history in {admin.own} was damaged; it goes on from commit ")
     assert admin.subjects()[1:] == ["apply: blog"]
     assert admin.git("status", "--porcelain", "--", "instances") == ""
-    assert [entry["generation"] for entry in told().data["entries"]] == [3, 1]
+    assert [entry["generation"] for entry in reported().data["entries"]] == [3, 1]
     assert commit_change(admin.account, DEED, 3) == []
 
 
@@ -257,11 +257,11 @@ def test_the_newest_entry_comes_first_up_to_the_limit(admin):
     for title in ("One", "Two", "Three"):
         admin.declare("blog", title)
         admin.apply(why=title)
-    entries = told().data["entries"]
+    entries = reported().data["entries"]
     assert [entry["generation"] for entry in entries] == [3, 2, 1]
     assert [entry["details"][-1] for entry in entries] == ["Three", "Two", "One"]
-    assert len(told(limit=2).data["entries"]) == 2
-    assert len(told("blog", limit=1).data["entries"]) == 1
+    assert len(reported(limit=2).data["entries"]) == 2
+    assert len(reported("blog", limit=1).data["entries"]) == 1
     assert set(entries[0]) == {"at", "who", "what", "details", "commit", "generation", "result"}
     assert abs(entries[0]["at"] - time.time()) < 60
     assert (entries[0]["who"], entries[0]["result"]) == (admin.account.name, "done")
@@ -271,7 +271,7 @@ def test_an_entry_is_read_in_lines(admin):
     admin.declare("blog")
     admin.apply(why="For the winter", failed=("blog",))
     stamp = time.strftime("%Y-%m-%d")
-    first, *others = told().lines
+    first, *others = reported().lines
     assert first.startswith(stamp)
     assert first.endswith(f"  {admin.account.name}  generation 1  apply: blog, in part")
     assert others == ["    blog: wordpress 1, failed and rolled back", "    For the winter"]
@@ -285,10 +285,10 @@ def test_what_was_committed_by_hand_is_part_of_it(admin):
     admin.git("commit", "-qam", "Title as Kim wants it", "-m", "She has asked twice.")
     assert subjects("blog") == ["Title as Kim wants it", "apply: blog, club"]
     assert subjects("club") == ["apply: blog, club"]
-    newest = told("blog").data["entries"][0]
+    newest = reported("blog").data["entries"][0]
     assert (newest["who"], newest["generation"], newest["result"]) == ("Kim", None, None)
     assert newest["details"] == ["She has asked twice."]
-    assert told("blog").lines[0].endswith("  Kim  by hand  Title as Kim wants it")
+    assert reported("blog").lines[0].endswith("  Kim  by hand  Title as Kim wants it")
     assert admin.apply() == [], "what is committed already is applied all the same"
     assert subjects("blog")[0] == "apply: blog"
 
@@ -298,7 +298,7 @@ def test_what_chainsaw_commits_without_a_generation_was_not_made_by_hand(admin):
     admin.apply()
     admin.write("notes/blog.md", "- the first\n")
     commit_change(admin.account, ChangeRecord("note", ("blog",), ("blog: the first",), files=("notes",)))
-    assert told().lines[0].endswith(f"  {admin.account.name}  note: blog")
+    assert reported().lines[0].endswith(f"  {admin.account.name}  note: blog")
 
 
 def test_names_with_a_common_prefix_are_distinguished(admin):
@@ -315,7 +315,7 @@ def test_the_history_of_an_instance_continues_after_its_removal(admin):
     admin.retract("blog")
     admin.apply("blog")
     assert subjects("blog") == ["apply: blog", "apply: blog"]
-    assert told("blog").data["entries"][0]["details"] == ["blog: no longer served"]
+    assert reported("blog").data["entries"][0]["details"] == ["blog: no longer served"]
 
 
 def test_old_entries_are_still_shown(admin):
@@ -338,21 +338,21 @@ def test_the_diff_of_an_entry_is_that_of_the_instance(admin):
     admin.declare("blog", "Walks by the sea")
     admin.declare("club", "Rowing")
     admin.apply()
-    newest, oldest = told("blog", with_diff=True).data["entries"]
+    newest, oldest = reported("blog", with_diff=True).data["entries"]
     assert "-  title: Walks\n+  title: Walks by the sea" in newest["diff"]
     assert "Rowing" not in newest["diff"]
     assert "+recipe: wordpress" in oldest["diff"]
-    assert "    +  title: Walks by the sea" in told("blog", with_diff=True).lines
-    assert "Rowing" in told(with_diff=True).data["entries"][0]["diff"]
-    assert "diff" not in told("blog").data["entries"][0]
+    assert "    +  title: Walks by the sea" in reported("blog", with_diff=True).lines
+    assert "Rowing" in reported(with_diff=True).data["entries"][0]["diff"]
+    assert "diff" not in reported("blog").data["entries"][0]
 
 
 def test_an_empty_history_is_reported(admin):
-    assert told().lines == ("nothing is recorded yet: chainsaw apply",)
+    assert reported().lines == ("nothing is recorded yet: chainsaw apply",)
     admin.declare("blog")
     admin.apply()
-    assert told("club").lines == ("nothing is recorded of club",)
-    assert told("club").data == {"instance": "club", "entries": []}
+    assert reported("club").lines == ("nothing is recorded of club",)
+    assert reported("club").data == {"instance": "club", "entries": []}
 
 
 def test_without_git_the_history_comes_from_the_generations(admin, gitless):
@@ -362,7 +362,7 @@ def test_without_git_the_history_comes_from_the_generations(admin, gitless):
     admin.apply()
     admin.retract("blog")
     admin.apply()
-    shown = told()
+    shown = reported()
     assert [item.code for item in shown.diagnostics] == ["no-git"]
     assert [(entry["generation"], entry["what"]) for entry in shown.data["entries"]] == [
         (3, "apply: blog"),
@@ -372,15 +372,15 @@ def test_without_git_the_history_comes_from_the_generations(admin, gitless):
     assert set(shown.data["entries"][0]) == {"at", "who", "what", "details", "commit", "generation", "result"}
     assert shown.data["entries"][0]["details"] == ["blog: no longer served"]
     assert subjects("club") == ["apply: club"]
-    assert len(told(limit=1).data["entries"]) == 1
-    assert told("blog").lines[0].endswith("  generation 3  apply: blog")
+    assert len(reported(limit=1).data["entries"]) == 1
+    assert reported("blog").lines[0].endswith("  generation 3  apply: blog")
 
 
 def test_without_a_repository_the_history_comes_from_the_generations(admin):
     admin.declare("blog")
     admin.generation()
     assert subjects() == ["apply: blog"]
-    assert told().diagnostics == ()
+    assert reported().diagnostics == ()
 
 
 def test_what_became_of_each_instance_is_a_line(admin):

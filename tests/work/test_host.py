@@ -73,12 +73,12 @@ def test_podman_is_asked_for_its_version_once(paths, programs):
     assert codes(facts.podman_version, paths) == ["no-podman"]
     program = programs("podman", 'echo "podman version 5.4.2"')
     assert facts.podman_version(paths) == (5, 4)
-    told = program.stat().st_mtime_ns
+    reported = program.stat().st_mtime_ns
     programs("podman", "exit 1")
-    os.utime(program, ns=(told, told))
+    os.utime(program, ns=(reported, reported))
     assert facts.podman_version(paths) == (5, 4)
     programs("podman", 'echo "podman version 6.0.0-dev"')
-    os.utime(program, ns=(told + 1, told + 1))
+    os.utime(program, ns=(reported + 1, reported + 1))
     assert facts.podman_version(paths) == (6, 0)
 
 

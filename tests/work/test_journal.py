@@ -75,7 +75,7 @@ def test_missing_fields_have_defaults(journalctl):
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("printed", "read"),
     [
         ([72, 105], "Hi"),
         ([27, 91, 49, 109, 98], "\x1b[1mb"),
@@ -88,8 +88,8 @@ def test_missing_fields_have_defaults(journalctl):
         ("Ströme über Brücken", "Ströme über Brücken"),
     ],
 )
-def test_a_text_is_read_in_each_form_in_which_it_comes(journalctl, said, read):
-    journalctl.says(entry(said))
+def test_a_text_is_read_in_each_form_in_which_it_comes(journalctl, printed, read):
+    journalctl.says(entry(printed))
     assert texts() == [read]
 
 
@@ -125,13 +125,13 @@ def test_a_journal_that_nothing_is_in_is_no_failure_and_one_that_cannot_be_read_
 
 def test_each_new_entry_is_shown(journalctl):
     journalctl.says(entry("one"), entry("two"))
-    told = []
-    journal.follow(["CONTAINER_NAME=blog.app"], 1749999999.25, lambda item: told.append(item.text))
-    assert told == ["one", "two"]
+    reported = []
+    journal.follow(["CONTAINER_NAME=blog.app"], 1749999999.25, lambda item: reported.append(item.text))
+    assert reported == ["one", "two"]
     assert "--since=@1749999999.250000" in journalctl.asked
-    told.clear()
-    journal.follow(["CONTAINER_NAME=blog.app"], 1900000000.0, lambda item: told.append(item.text))
-    assert told == [], "what was told before is not told again"
+    reported.clear()
+    journal.follow(["CONTAINER_NAME=blog.app"], 1900000000.0, lambda item: reported.append(item.text))
+    assert reported == [], "what was told before is not told again"
     assert "--follow" in journalctl.asked
 
 

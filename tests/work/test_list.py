@@ -44,7 +44,7 @@ def seen(goldens, admin):
     )
 
 
-def told(admin, seen):
+def reported(admin, seen):
     """Return the one row, as data and as it is shown."""
     result = report_on(admin.account, seen)
     (row,), (shown,) = result.data["instances"], result.table.rows
@@ -52,7 +52,7 @@ def told(admin, seen):
 
 
 def test_a_running_instance_is_listed_with_memory_and_disk(admin, seen):
-    row, shown, result = told(admin, seen)
+    row, shown, result = reported(admin, seen)
     assert shown == {
         "name": "blog",
         "recipe": f"wordpress {row['version']}",
@@ -73,13 +73,13 @@ def test_a_running_instance_is_listed_with_memory_and_disk(admin, seen):
 
 
 def test_an_unknown_value_is_not_shown_as_zero(admin, seen):
-    row, shown, _ = told(admin, replace(seen, disk={}))
+    row, shown, _ = reported(admin, replace(seen, disk={}))
     assert (row["disk"], shown["disk"]) == (None, "?")
 
 
 def test_an_instance_without_processes_takes_no_memory(admin, seen):
     down = {APP: unit("inactive"), DB: unit("inactive")}
-    row, shown, _ = told(admin, replace(seen, units={**seen.units, **down}, memory={}))
+    row, shown, _ = reported(admin, replace(seen, units={**seen.units, **down}, memory={}))
     assert (row["state"], row["memory"], shown["memory"]) == ("stopped", 0, "")
 
 
@@ -89,9 +89,9 @@ def test_the_health_is_that_of_what_runs(admin, seen, health):
     services = tuple(item.model_copy(update={"polled": True}) for item in blog.services)
     manifest = seen.manifest.model_copy(update={"instances": {"blog": blog.model_copy(update={"services": services})}})
     seen = replace(seen, manifest=manifest, healths={"blog.app": "healthy", "blog.db": health})
-    row, shown, _ = told(admin, seen)
+    row, shown, _ = reported(admin, seen)
     assert (row["health"], shown["state"]) == (health, f"running, {health}")
-    row, shown, _ = told(admin, replace(seen, units={**seen.units, APP: unit("failed")}))
+    row, shown, _ = reported(admin, replace(seen, units={**seen.units, APP: unit("failed")}))
     assert (row["health"], shown["state"]) == (None, "failed")
 
 
@@ -100,7 +100,7 @@ def changed(seen, **fields):
 
 
 def warned(admin, seen):
-    row, _, result = told(admin, seen)
+    row, _, result = reported(admin, seen)
     assert list(result.lines) == [f"blog: {warning}" for warning in row["warnings"]]
     return row["warnings"]
 
@@ -111,7 +111,7 @@ def test_what_apply_would_change_is_warned_of(admin, seen):
 
 
 def test_no_longer_declared_is_shown_in_any_state(admin, seen):
-    row, shown, _ = told(admin, changed(seen, declared=frozenset()))
+    row, shown, _ = reported(admin, changed(seen, declared=frozenset()))
     assert row["state"] == shown["state"] == "no longer declared"
     assert row["warnings"] == ["applied, but no longer declared; the next apply stops it"]
 
@@ -134,7 +134,7 @@ def test_a_missing_directory_is_warned_of(admin, seen):
 
 def test_a_declared_instance_is_listed_with_its_recipe_and_route(admin):
     admin.declare("blog")
-    row, shown, _ = told(admin, Snapshot(EMPTY, pending=Pending(frozenset(["blog"]))))
+    row, shown, _ = reported(admin, Snapshot(EMPTY, pending=Pending(frozenset(["blog"]))))
     assert shown == {
         "name": "blog",
         "recipe": "wordpress",
@@ -154,7 +154,7 @@ def test_an_unreadable_file_is_listed_with_its_problem(admin):
     admin.write("instances/blog.yaml", "recipe: wordpress\n")
     problem = Diagnostic("missing", "required, and missing", "instances/blog.yaml", key="route")
     seen = Snapshot(EMPTY, pending=Pending(frozenset(["blog"]), problems=(problem,)))
-    row, shown, result = told(admin, seen)
+    row, shown, result = reported(admin, seen)
     assert (shown["recipe"], shown["url"]) == ("?", "?")
     assert re.fullmatch(r"instances/blog\.yaml:1:1: route: required, and missing", row["warnings"][0])
     assert [(item.code, item.severity) for item in result.diagnostics] == [("missing", "warning")]

@@ -192,8 +192,8 @@ def test_what_fails_for_the_site_is_raised(host, plan, fault):
 
 
 def test_a_front_that_does_not_start_is_raised(host, plan):
-    said = r"it is failed; its log:\n  chainsaw-front\.service cannot open its file"
-    with pytest.raises(ChainsawError, match=rf"chainsaw-front\.service did not start: {said}"):
+    printed = r"it is failed; its log:\n  chainsaw-front\.service cannot open its file"
+    with pytest.raises(ChainsawError, match=rf"chainsaw-front\.service did not start: {printed}"):
         carry_out(plan, host(broken={"chainsaw-front.service"}))
 
 

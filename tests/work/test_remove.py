@@ -346,7 +346,7 @@ def test_a_prune_deletes_what_is_unused_and_no_data(data, podman, blog):
     files.write_atomic(f"{data.paths.static}/wiki-1/index.html", b"")
     data.write("removed/old.yaml", "recipe: static\n")
     before = everything(data)
-    told = prune(Quiet())
+    reported = prune(Quiet())
     lost = before - everything(data)
     assert {path.removeprefix(".local/share/chainsaw/") for path in lost} == {
         f"recipes/chainsaw/wordpress@{'b' * 16}/recipe.yaml",
@@ -354,7 +354,7 @@ def test_a_prune_deletes_what_is_unused_and_no_data(data, podman, blog):
         "static/wiki-1/index.html",
     }
     assert "image rm --ignore localhost/chainsaw/wordpress-app:b" in podman.read_text()
-    assert told.lines == (
+    assert reported.lines == (
         "deleted certificate old.example.org",
         f"deleted {data.paths.static}/wiki-1",
         f"deleted {unused}",

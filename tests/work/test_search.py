@@ -14,7 +14,7 @@ from chainsaw.load.recipe import load_recipe
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model import tested as model
 from chainsaw.model.tested import LEVELS, LevelResult
-from chainsaw.work.recipes import search as told
+from chainsaw.work.recipes import search as reported
 from chainsaw.work.recipes.catalog import read_recipe
 from chainsaw.work.recipes.page import markdown
 from chainsaw.work.recipes.search import MEASURED, NEVER, STALE, kind_of, level_of, permissions_of, proven
@@ -58,7 +58,7 @@ def page(bundle):
 def test_what_was_never_tested_was_not_run_by_us(directory):
     bundle = read(directory)
     assert NEVER == "not run by us"
-    assert (proven(bundle), level_of(bundle), told.tested_of(bundle)) == (NEVER, None, None)
+    assert (proven(bundle), level_of(bundle), reported.tested_of(bundle)) == (NEVER, None, None)
     assert f"This recipe: {NEVER}." in page(bundle)
 
 
@@ -75,7 +75,7 @@ def test_any_change_of_the_recipe_makes_what_was_found_stale(directory, path):
         file.write("# a change\n")
     bundle = read(directory)
     assert (proven(bundle), level_of(bundle)) == (STALE, None)
-    assert told.tested_of(bundle).level == 3
+    assert reported.tested_of(bundle).level == 3
 
 
 def test_what_the_test_itself_writes_makes_nothing_stale(directory):

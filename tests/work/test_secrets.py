@@ -108,16 +108,16 @@ def test_a_value_that_is_only_coming_is_no_secret_of_its_own(admin, blog, podman
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "code", "ending", "told"),
+    ("name", "key", "code", "ending", "reported"),
     [
         ("blog", "passwort", "no-secret", Exit.MISSING, "blog has no secret 'passwort'; did you mean password?"),
         ("blog", "pepper", "no-rotation", Exit.INVALID, "wiki does not say how pepper is changed"),
         ("blgo", "salt", "no-instance", Exit.MISSING, "no instance 'blgo'; did you mean blog?"),
     ],
 )
-def test_what_cannot_be_changed_is_refused(admin, blog, podman, name, key, code, ending, told):
+def test_what_cannot_be_changed_is_refused(admin, blog, podman, name, key, code, ending, reported):
     problem, found = refused(rotate_secret, name, key, Quiet())
-    assert (problem.code, found, problem.message) == (code, ending, told)
+    assert (problem.code, found, problem.message) == (code, ending, reported)
     assert podman.read_text() == ""
     for key in ("password", "salt", "pepper"):
         assert Path(admin.paths.secret("blog", key)).read_text() == f"the {key} of before"
