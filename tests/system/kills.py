@@ -60,6 +60,11 @@ def kills(command: str, without: str = "", only: tuple[str, ...] = ("",)) -> lis
     return [_parameter(fault, f"kill {'after ' if fault.number else ''}{fault.name}") for fault in struck]
 
 
+def kill_after(command: str, name: str) -> Fault:
+    """Return the kill after a step of a command."""
+    return Fault("kill", _written(command).index(name) + 1, name)
+
+
 def errors(command: str) -> list[object]:
     """Return the parameters of a test in which each step of a command fails."""
     faults = [Fault("error", number, name) for number, name in enumerate(_written(command), 1)]

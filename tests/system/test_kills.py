@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from .inhabitant import named
-from .kills import Fault, check, kills, steps_of
+from .kills import Fault, check, kill_after, kills, steps_of
 from .machine import CONFIG, Machine
 from .stage import bring_back
 
@@ -191,6 +191,16 @@ def test_what_a_clone_stopped_is_up_after_the_next_command(machine: Machine, ori
     machine.serves(ORIGINAL, "It is a widget")
     assert machine.inside(f"{original}.app", "cat", "/srv/data/kept") == "walks\n"
     assert named(machine, new) == set()
+    assert machine.plan() == []
+
+
+def test_what_a_clone_stopped_is_up_after_a_boot(machine: Machine, original: str) -> None:
+    new = f"copy-{next(NUMBERS)}"
+    fault = kill_after("clone", "stop OLD")
+    fault.strike(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
+    machine.verb("reboot", "--cut")
+    machine.serves(ORIGINAL, "It is a widget", 60)
+    machine.chainsaw("remove", new, "--purge", "--yes")
     assert machine.plan() == []
 
 
