@@ -6,11 +6,12 @@ VENV = $(CACHE)/venv-$(shell { python3 --version; $(REQUIREMENTS); } | sha256sum
 SIDE_BY_SIDE = $(if $(findstring tests/,$(PYTEST)),,-n $(WORKERS) --dist loadscope --no-loadscope-reorder)
 WORKERS = 3
 
-.PHONY: help demo test deb machine clean
+.PHONY: help demo test test-long deb machine clean
 
 help:
 	@echo 'make demo      show WordPress go live, in a Debian 13 machine that is built for it'
 	@echo 'make test      run all tests, with that machine; PYTEST="tests/test_x.py -k name" selects'
+	@echo 'make test-long run the tests that take too long for that; CHAINSAW_SEED=2 lets the power fail at other moments'
 	@echo 'make machine   bring the machine up with chainsaw installed; see tests/machine --help'
 	@echo 'make deb       build the Debian package into dist/'
 	@echo 'make clean     remove what was built in the checkout'
@@ -18,6 +19,9 @@ help:
 
 demo:
 	tests/demo
+
+test-long:
+	$(MAKE) --no-print-directory test PYTEST='-m long $(PYTEST)'
 
 test:
 	@test -e $(VENV)/ready || $(MAKE) --no-print-directory $(VENV)/ready

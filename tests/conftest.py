@@ -30,8 +30,12 @@ settings.load_profile("chainsaw")
 SHARED_OUT = ("test_faults", "test_kills")
 EACH_ALONE = ("test_proofs",)
 """The modules of which each test, or each case of a test, has a machine of its own."""
+TOGETHER = "tests/vm"
+"""The directory whose modules have one machine, which takes minutes to boot."""
 LONGEST = (
     "test_lifecycle",
+    "test_limits",
+    "test_power_cuts",
     "test_applications",
     "test_doctor",
     "test_proofs",
@@ -71,6 +75,8 @@ def group(nodeid: str) -> str:
     """Return what one worker runs in one go: a module, or one test of a module that is shared out."""
     path, _, test = nodeid.partition("::")
     module = path.rpartition("/")[2].removesuffix(".py")
+    if path.startswith(f"{TOGETHER}/"):
+        return TOGETHER
     return f"{path}::{test.partition('[')[0]}" if module in SHARED_OUT else nodeid if module in EACH_ALONE else path
 
 

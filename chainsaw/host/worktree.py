@@ -127,7 +127,10 @@ class Worktree:
 
     def log(self, paths: Sequence[str], limit: int | None = None) -> list[Commit]:
         """Return the newest commits that changed one of some paths, newest first; all commits without paths."""
-        if not self.exists or not self._has_commit():
+        if not self.exists:
+            return []
+        self._check_history()
+        if not self._has_commit():
             return []
         chosen = ["--", *paths] if paths else []
         most = [] if limit is None else [f"--max-count={limit}"]

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import account, enter
-from .host import MachineError, attempt, cache, locked, require_packages, run, say
+from .host import MachineError, attempt, cache, locked, replace, require_packages, run, say
+from .images import KERNEL
 from .machine import DEFAULT_NAME, Machine
+from .virtual import virtual
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LAUNCHER = CHECKOUT / "tests" / "machine"
@@ -35,11 +37,17 @@ verbs:
   base       give the admin docker.io/library/debian:trixie-slim, made here by mmdebstrap, and the images
              put aside by reset. Only after `chainsaw setup`: an image store belongs to the storage driver
              that made it, and setup chooses the driver. Does nothing if the image is there.
+  kernel     install a kernel and an SSH server, so that a disk can be made of the root
   root       run a command as root: tests/machine root -- systemctl --failed
   admin      run a command as the admin, in a login session: tests/machine admin -- podman ps
              Without a command: a shell. A terminal is passed on, as are standard input and exit status.
-  address    print the machine's address
+  address    print the machine's address (--vm: where its ports 22 and 443 are on this host)
   status     print what runs; exit status 3 if nothing does
+
+With --vm a verb is for a virtual machine of the same name, run by QEMU without KVM: it has a kernel of its own, which
+limits memory and loses in a power cut what was not synced. `up --vm` makes its disk of the root, powered off for
+that, unless there is a disk; `destroy --vm` removes the disk alone. There are up, down, reboot, destroy, root, admin,
+address and status: what the root is to hold is prepared in the system container.
 
 Everything is kept in $CHAINSAW_CACHE, or else in ~/.cache/chainsaw-machine.
 """
@@ -75,12 +83,13 @@ def _parse(words: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = ["up", "down", "reboot", "reset", "destroy", "fresh", "snapshot"]
-    verbs += ["install", "base", "root", "admin", "address", "status"]
+    verbs += ["install", "base", "kernel", "root", "admin", "address", "status"]
     parser.add_argument("verb", choices=verbs, metavar="verb", help="one of those listed below")
     parser.add_argument("--name", default=DEFAULT_NAME, help=f"which machine (default: {DEFAULT_NAME})")
     parser.add_argument("--empty", action="store_true", help="up: a bare Debian, without podman and without linger")
     parser.add_argument("--images", action="store_true", help="reset, destroy: forget the images, too")
     parser.add_argument("--cut", action="store_true", help="reboot, down: as if the power failed")
+    parser.add_argument("--vm", action="store_true", help="the virtual machine of this name is meant")
     parser.add_argument("--snapshot", metavar="NAME", help="fresh: begin with it; snapshot: what it is called")
     parser.add_argument("--only", metavar="DIR", help="snapshot: of what was changed, this directory alone")
     options = parser.parse_args(words)
@@ -95,6 +104,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 def _dispatch(options: argparse.Namespace, command: list[str]) -> int:
     machine = Machine(options.name)
+    if options.vm:
+        return virtual(machine, options, command)
     if options.verb in ("root", "admin"):
         enter.execute(machine.running(), options.verb, command)
     if command:
@@ -134,6 +145,8 @@ def _change(machine: Machine, options: argparse.Namespace) -> None:
             _install(machine)
         case "base":
             account.import_base(machine, LAUNCHER)
+        case "kernel":
+            _install_kernel(machine)
 
 
 def _install(machine: Machine) -> None:
@@ -151,6 +164,18 @@ def _install(machine: Machine) -> None:
         run([*apt, "update"])
         run(install)
     copy.unlink()
+
+
+def _install_kernel(machine: Machine) -> None:
+    inside = enter.as_root(machine.running())
+    say("installing a kernel")
+    settings = machine.root / "etc/initramfs-tools"
+    # Little is to be unpacked at boot: the disk and its file system are all that is needed.
+    replace(settings / "modules", "\n".join(("virtio_pci", "virtio_blk", "ext4", "")))
+    replace(settings / "conf.d/small", "MODULES=list\n")
+    apt = [*inside, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "Dpkg::Use-Pty=0"]
+    run([*apt, "update"])
+    run([*apt, "install", "-y", "--no-install-recommends", *KERNEL])
 
 
 def _status(machine: Machine) -> int:

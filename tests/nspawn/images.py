@@ -19,6 +19,8 @@ PODMAN = ["aardvark-dns", "catatonit", "crun", "fuse-overlayfs", "netavark", "pa
 MODULES = ["click", "cryptography", "jinja2", "podman", "pydantic", "pystemd", "rich", "ruamel.yaml"]
 SYSTEM = ["acl", "dbus-user-session", "iproute2", "less", "libnss-systemd", "nftables", "polkitd", "procps"]
 PEERS = ["git", "mmdebstrap", "openssh-client", "openssl", "podman-compose", "strace", "wrk"]
+KERNEL = ["initramfs-tools", "kmod", "linux-image-cloud-amd64", "openssh-server", "udev", "zstd"]
+"""What a root has as well that is to be booted as a virtual machine."""
 PACKAGES = [*EMPTY_PACKAGES, *PODMAN, *(f"python3-{module}" for module in MODULES), *SYSTEM, *PEERS]
 
 # adduser is what an admin would use: it gives the home its mode and the account its subordinate ids.

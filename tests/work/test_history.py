@@ -230,6 +230,15 @@ def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
     assert commit_change(admin.account, DEED, 3) == []
 
 
+def test_of_a_damaged_repository_the_history_comes_from_the_generations(admin):
+    admin.declare("blog")
+    admin.apply()
+    cut_off(admin)
+    shown = reported()
+    assert [(item.code, item.severity) for item in shown.diagnostics] == [("git-damaged", "warning")]
+    assert [entry["generation"] for entry in shown.data["entries"]] == [1]
+
+
 def test_a_stale_git_lock_does_not_block(admin):
     admin.declare("blog")
     admin.apply()

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -123,9 +123,14 @@ def history(account: Account, name: str | None, limit: int, with_diff: bool) -> 
     tree = Worktree(account.paths.own_files)
     if not (is_installed() and tree.exists):
         return _without_git(account, name, limit)
-    commits = _commits_about(tree, name)[:limit] if name else tree.log([], limit)
     paths = paths_about(name) if name else []
-    entries = [_entry(item, tree.diff(item.id, paths) if with_diff else None) for item in commits]
+    try:
+        commits = _commits_about(tree, name)[:limit] if name else tree.log([], limit)
+        entries = [_entry(item, tree.diff(item.id, paths) if with_diff else None) for item in commits]
+    except ChainsawError as error:
+        message = f"{tree.path} cannot be read, and this is what the generations tell: {error.diagnostics[0].message}"
+        damaged = _warning("git-damaged", message, "the next change that is applied repairs it")
+        return replace(_without_git(account, name, limit), diagnostics=(damaged,))
     lines = [line for entry in entries for line in _lines(entry)] or [_nothing(name)]
     return Result({"instance": name, "entries": entries}, tuple(lines))
 

@@ -1,0 +1,1 @@
+"""Tests for which the machine needs a kernel of its own: limits, and power cuts."""

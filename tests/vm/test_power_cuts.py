@@ -1,0 +1,160 @@
+"""Power cuts in the middle of commands, and right after them: the old state or the new one, and every file whole.
+
+Each cut is a copy of the disk at that moment, without what the guest had not synced. It is read without a boot, and one
+of them is booted in a system container, where the next command repairs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from nspawn.machine import Machine as NspawnMachine
+from qemu import disk
+from system.machine import Machine
+
+from chainsaw.host.store import generations
+
+from .box import HOME, Box, Cut, moments
+from .judge import Remains
+
+pytestmark = pytest.mark.system
+
+SEED = os.environ.get("CHAINSAW_SEED", "1")
+COUNTS = [pytest.param(2, id="few"), pytest.param(25, id="many", marks=pytest.mark.long)]
+SECRET = ".local/share/chainsaw/instances/one/secrets/session"
+FILES = ".config/chainsaw/instances"
+Judge = Callable[[str, int, float, Callable[[Remains, bool], None]], list[Cut]]
+
+
+@contextmanager
+def remains(cut: Cut) -> Iterator[Remains]:
+    """Mount a disk as it was left, which needs no more repair than its journal."""
+    with disk.mounted(cut.disk, cut.disk.with_suffix("")) as place:
+        yield Remains(place / HOME.lstrip("/"))
+
+
+@pytest.fixture
+def judged(box: Box) -> Judge:
+    """Return what runs a command and fails when any cut in it leaves something that is not whole, or is of no state."""
+    committed = box.commits()
+
+    def judge(words: str, count: int, longest: float, check: Callable[[Remains, bool], None]) -> list[Cut]:
+        cuts = list(box.cut_during(words.split(), moments(f"{SEED} {words}", count, longest)))
+        for cut in cuts:
+            with remains(cut) as left:
+                assert left.damages() == [], f"{cut}"
+                assert left.commits()[-len(committed) :] == committed, f"{cut}: history is only ever added to"
+                check(left, cut.after)
+        return cuts
+
+    return judge
+
+
+@pytest.fixture(scope="module")
+def applied() -> list[Cut]:
+    """Return the cuts in the middle of the first apply, once there are any."""
+    return []
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_apply(box: Box, judged: Judge, count: int, applied: list[Cut]) -> None:
+    """A new instance: its directories, its secret, its static files, its units."""
+
+    def check(left: Remains, after: bool) -> None:
+        number = generations.current_number(left.paths)
+        serves = "two" in generations.read_manifest(left.paths, number).instances
+        assert left.text(f"{FILES}/two.yaml") == declared
+        if after:
+            assert serves
+            assert left.events()[-1] == "done"
+            assert left.git("rev-parse", f"refs/chainsaw/{number}").strip() == left.commits()[0]
+
+    declared = box.admin("cat", f"{FILES}/two.yaml")
+    applied += judged("apply two", count, 3.5, check)
+
+
+def test_the_next_command_repairs(applied: list[Cut], cut_machine: Callable[[Cut], Machine]) -> None:
+    """Of an apply that a power cut ended, the next one makes the end."""
+    if not applied:
+        pytest.skip("no apply was cut")
+    cut = applied[len(applied) // 2 - 1]
+    machine = cut_machine(cut)
+    machine.chainsaw("apply")
+    assert machine.plan() == []
+    assert "number 1" in machine.curl("https://two.localhost/1.txt")
+    machine.admin("git", "-C", f"{HOME}/.config/chainsaw", "fsck", "--strict")
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_config_set(box: Box, judged: Judge, count: int) -> None:
+    def check(left: Remains, after: bool) -> None:
+        text = left.text(f"{FILES}/one.yaml")
+        assert text == new or (text == old and not after)
+
+    old = box.admin("cat", f"{FILES}/one.yaml")
+    new = old.replace('"It works"', "Walks")
+    assert new != old
+    judged("config set one settings.text Walks", count, 1.4, check)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_secret_rotate(box: Box, judged: Judge, count: int) -> None:
+    def check(left: Remains, after: bool) -> None:
+        assert not after or (left.home / SECRET).read_text() != old
+
+    old = box.root("cat", f"{HOME}/{SECRET}")
+    judged("secret rotate one session", count, 3.5, check)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_rename(box: Box, judged: Judge, count: int) -> None:
+    """What is an instance's is under its old name or under its new one, each part once."""
+
+    def check(left: Remains, after: bool) -> None:
+        parts = {
+            "data": [f".local/share/chainsaw/instances/{name}/volumes/data/kept" for name in ("one", "uno")],
+            "secret": [f".local/share/chainsaw/instances/{name}/secrets/session" for name in ("one", "uno")],
+            "record": [f".local/share/chainsaw/instances/{name}/record.json" for name in ("one", "uno")],
+            "file": [f"{FILES}/one.yaml", ".config/chainsaw/removed/one.yaml", f"{FILES}/uno.yaml"],
+        }
+        for part, places in parts.items():
+            there = [place for place in places if left.text(place)]
+            assert len(there) == 1, f"{part}: {there}"
+            assert not after or there == places[-1:]
+
+    box.admin("podman", "exec", "one.app", "sh", "-c", "echo walks > /srv/data/kept && sync /srv/data/kept /srv/data")
+    judged("rename one uno", count, 6.5, check)
+
+
+def test_a_kill_of_the_emulator(box: Box) -> None:
+    """The last thing that is done to the virtual machine: all the other cuts are copies of its disk."""
+    box.root("sh", "-c", "sync && echo lost > /root/written")
+    box.guest.kill()
+    with remains(Cut(box.guest.disk, after=True)) as left:
+        assert left.damages() == []
+        written = left.home.parent.parent / "root/written"
+        assert not written.exists() or written.read_bytes() == b"", (
+            "what nobody synced is lost, or this is no power cut"
+        )
+
+
+@pytest.fixture
+def cut_machine(box: Box) -> Iterator[Callable[[Cut], Machine]]:
+    """Return what boots a disk as a power cut left it, in a system container."""
+    machine = NspawnMachine(f"{os.environ.get('CHAINSAW_MACHINE', 'chainsaw')}-cut")
+    machine.stop(cut=True)
+    machine.home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as mounts:
+
+        def boot(cut: Cut) -> Machine:
+            root = mounts.enter_context(disk.mounted(cut.disk, machine.root))
+            mounts.callback(machine.stop, cut=True)
+            (root / disk.VM_NETWORK).unlink()
+            machine.boot()
+            return Machine(machine.name)
+
+        yield boot
+    machine.root.rmdir()
