@@ -33,7 +33,7 @@ def plan(account: Account, names: tuple[str, ...], force: bool, explain: bool, a
 @instances_argument
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--force", is_flag=True, help="Overwrite generated files that were edited by hand.")
-@click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is at work.")
+@click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is running.")
 @click.option("--timings", is_flag=True, help="Show how many seconds each step took.")
 @why_option
 @explain_option
@@ -51,8 +51,8 @@ def apply(
 ) -> None:
     """Without a NAME it covers all instances.
 
-    What is up to date already is not touched. An instance that does not start is put back to what it was, and the
-    others go on; the exit code is 3 then.
+    What is up to date already is not touched. An instance that does not start is rolled back to its earlier state,
+    and the others continue; the exit code is then 3.
     """
     with progress() as report:
         request = Request(names, dry_run or explain, force, not no_wait, why=why, explained=explain, timings=timings)

@@ -14,7 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def complete_instance(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Return the instances whose name begins so, for the shell."""
+    """Return the instances whose names begin with what was typed, for shell completion."""
     from chainsaw.host.account import this_account
     from chainsaw.work.config.names import instance_names
 
@@ -22,7 +22,7 @@ def complete_instance(ctx: click.Context, param: click.Parameter, incomplete: st
 
 
 def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the recipes whose name begins so, for the shell."""
+    """Return the recipes whose names begin with what was typed, for shell completion."""
     from chainsaw.host.account import this_account
     from chainsaw.work.recipes.search import recipe_names
 
@@ -47,19 +47,17 @@ def instances_argument(function: Function) -> Function:
 
 
 def json_option(function: Function) -> Function:
-    """Add --json to a command that reports."""
+    """Add the option --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(function)
 
 
 def why_option(function: Function) -> Function:
-    """Add the option -m, for those who read the history."""
+    """Add the option -m, a reason that the history shows."""
     return click.option(
         "-m", "--message", "why", cls=RecordedOption, default="", metavar="WHY", help="Why, for chainsaw history."
     )(function)
 
 
 def explain_option(function: Function) -> Function:
-    """Add the option --explain, for commands whose explanation depends on the case at hand."""
-    return click.option("--explain", is_flag=True, help="Print the commands that it stands for, and do nothing.")(
-        function
-    )
+    """Add the option --explain, for commands whose equivalent commands depend on the state of the host."""
+    return click.option("--explain", is_flag=True, help="Print the equivalent commands, and do nothing.")(function)

@@ -1,4 +1,4 @@
-"""Commands and groups as click has them, made from the table of verbs; what was typed is noted for the audit record."""
+"""Click commands and groups, made from the table of verbs; the command line is recorded for the audit record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chainsaw.errors import Exit
 
 @dataclass
 class Invocation:
-    """Which command was typed; once click has taken its words, its parameters, and the words that may be recorded."""
+    """The command that was typed and, once click has parsed it, its parameters and the words that may be recorded."""
 
     path: str = ""
     verb: Verb | None = None
@@ -27,26 +27,26 @@ class Invocation:
     words: tuple[str, ...] = ()
 
     def parsed(self, ctx: click.Context) -> None:
-        """Note what click made of the words."""
+        """Keep the parameters that click parsed."""
         self.params = dict(ctx.params)
         self.words = tuple(recorded_words(ctx))
 
 
 class Command(click.Command):
-    """A command that knows its verb, and that prints with --explain what it stands for instead of doing it."""
+    """A command of a verb; with --explain it prints the equivalent commands instead of running."""
 
     def __init__(self, name: str | None, verb: Verb, **attributes: Any) -> None:
-        """Take the verb beside what click takes."""
+        """Store the verb; everything else goes to click."""
         super().__init__(name, **attributes)
         self.verb = verb
         self.takes_account = _parameters(self.callback)[:1] == ["account"]
         if verb.stands_for:
             self.params.append(
-                click.Option(["--explain"], is_flag=True, help="Print what it stands for, and do nothing.")
+                click.Option(["--explain"], is_flag=True, help="Print the equivalent commands, and do nothing.")
             )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words; note the verb first, since they may be wrong."""
+        """Parse the words; the verb is kept first, because parsing may fail."""
         invocation = None if ctx.resilient_parsing else ctx.find_object(Invocation)
         if invocation is not None:
             invocation.path, invocation.verb = ctx.command_path, self.verb
@@ -56,7 +56,7 @@ class Command(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Carry the command out, or explain it."""
+        """Run the command, or explain it."""
         if self.verb.stands_for and ctx.params.pop("explain"):
             return explain(self.verb, ctx.params)
         if not self.takes_account:
@@ -87,10 +87,10 @@ def command(path: str, *examples: str) -> Callable[[Callable[..., None]], Comman
 
 
 class Group(click.Group):
-    """A group of verbs under headings, which are imported when they are used."""
+    """A group of verbs under headings; a verb is imported when it is used."""
 
     def __init__(self, name: str, sections: Mapping[str, Sequence[Verb]], default: str = "", **attributes: Any) -> None:
-        """Take the verbs under their headings, and the one that may be left out."""
+        """Store the verbs under their headings, and the name of the verb that may be left out."""
         super().__init__(name, no_args_is_help=False, **attributes)
         self.sections = sections
         self.verbs = {verb.name: verb for verbs in sections.values() for verb in verbs}
@@ -101,7 +101,7 @@ class Group(click.Group):
         return list(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a verb, or the group that it is."""
+        """Import and return a verb or a group."""
         verb = self.verbs.get(cmd_name)
         if verb is None:
             return None
@@ -114,7 +114,7 @@ class Group(click.Group):
         return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Show the help to who types nothing; hand options of the command that may be left out on to it."""
+        """Show the help when nothing was typed; pass options on to the default verb."""
         if not args and not ctx.resilient_parsing:
             from chainsaw.cli.output import note
 
@@ -125,7 +125,7 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Take what is no verb as argument of the one that may be left out, or suggest the nearest."""
+        """Treat a word that is no verb as an argument of the default verb, or suggest the nearest verb."""
         if args and args[0] not in self.verbs:
             if self.default:
                 args = [self.default, *args]

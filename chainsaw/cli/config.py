@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _words(words: tuple[str, ...], site: bool, at_most: int) -> tuple[str | None, list[str]]:
-    """Return the instance, None for the site, and the words behind it."""
+    """Return the instance (None for the site) and the remaining words."""
     name = None if site else words[0] if words else ""
     rest = list(words if site else words[1:])
     if name == "":
@@ -41,7 +41,7 @@ site_option = click.option("--site", is_flag=True, help="Use site.yaml, which ap
 )
 @click.argument("words", nargs=-1, metavar="NAME [KEY]", shell_complete=complete_instance)
 @site_option
-@click.option("--explain", "explained", is_flag=True, help="Say what KEY is, what it does and where it is documented.")
+@click.option("--explain", "explained", is_flag=True, help="Show what KEY is, what it does and where it is documented.")
 @json_option
 def show_command(account: Account, words: tuple[str, ...], site: bool, explained: bool, as_json: bool) -> None:
     """All keys of the instance NAME are shown, or the value of one KEY.
@@ -71,7 +71,7 @@ def show_command(account: Account, words: tuple[str, ...], site: bool, explained
 @site_option
 @json_option
 def set_command(account: Account, words: tuple[str, ...], value: str, site: bool, as_json: bool) -> None:
-    """Comments and order in it stay as they are. Nothing else changes before `chainsaw apply`."""
+    """Comments and order in it are kept. Nothing else changes before `chainsaw apply`."""
     from chainsaw.work.config import edit
 
     name, rest = _words(words, site, 1)
@@ -107,14 +107,14 @@ def edit_command(account: Account, words: tuple[str, ...], site: bool, as_json: 
     from chainsaw.work.config import edit
 
     name, _ = _words(words, site, 0)
-    # An editor has the screen to itself.
+    # The editor needs the whole terminal.
     with progress(shown=False) as report:
         result = edit.edit(account, name, _change, report)
     show("config", result, as_json)
 
 
 def _change(text: str, problems: list[str]) -> str | None:
-    """Return a text as the editor leaves it; after problems, which are shown first, the admin may give up."""
+    """Return the text as edited; when it has problems they are shown, and the admin may cancel."""
     if problems:
         for problem in problems:
             note(problem)

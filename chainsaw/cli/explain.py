@@ -1,4 +1,4 @@
-"""--explain: what a command stands for, in the words of podman, systemctl, journalctl, nginx and git."""
+"""--explain: the commands of podman, systemctl, journalctl, nginx and git that do the same."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ DIRECTORIES = {
 
 
 class _Names(dict[str, Any]):
-    """The arguments of a command; one that was not given is its name in capitals."""
+    """The arguments of a command; one that was not given is shown as its name in capitals."""
 
     def __missing__(self, key: str) -> str:
         return key.upper()
 
 
 def explain(verb: Verb, params: Mapping[str, Any]) -> None:
-    """Print what a verb stands for with the arguments that were given."""
+    """Print the equivalent commands of a verb, with the arguments that were given."""
     from chainsaw.cli.output import say
 
     given = {name: value for name, value in params.items() if isinstance(value, str)}

@@ -35,7 +35,7 @@ def list_command(account: Account, watched: bool, as_json: bool) -> None:
 @instance_argument
 @json_option
 def status(account: Account, name: str, as_json: bool) -> None:
-    """Every component is asked for its health now, unless Podman has asked it lately.
+    """The health of every component is checked now, unless Podman has checked it recently.
 
     The exit code is 0 when the instance is healthy and open to visitors, 3 when it is not, 4 when there is none of
     that name.
@@ -71,11 +71,11 @@ def top(account: Account, watched: bool, as_json: bool) -> None:
 @click.argument("component", required=False)
 @click.option("--access", is_flag=True, help="Show the requests of visitors, from the front.")
 @click.option("--all", "every", is_flag=True, help="Show both, its log and the requests of its visitors.")
-@click.option("-f", "--follow", "followed", is_flag=True, help="Go on with each new line, until Ctrl-C.")
+@click.option("-f", "--follow", "followed", is_flag=True, help="Continue with each new line, until Ctrl-C.")
 @click.option("--since", metavar="TIME", help="As journalctl takes it: -1h, today, '2026-07-01 12:00'.")
 @click.option("--grep", metavar="PATTERN", help="Only lines in which this regular expression (of Python) is found.")
 @click.option("-n", "--lines", type=click.IntRange(1), default=100, show_default=True, help="How many lines at most.")
-@click.option("--explain", is_flag=True, help="Print the command of journalctl that it stands for.")
+@click.option("--explain", is_flag=True, help="Print the equivalent journalctl command.")
 @json_option
 def logs(
     account: Account, name: str, component: str | None, followed: bool, explain: bool, as_json: bool, **wanted: object
@@ -83,7 +83,7 @@ def logs(
     """Without a COMPONENT all of them are shown. The newest line is the last."""
     from chainsaw.work.inspect import logs
 
-    request = logs.LogRequest(name, component, **wanted)  # type: ignore[arg-type]  # click has checked the kinds
+    request = logs.LogRequest(name, component, **wanted)  # type: ignore[arg-type]  # click has checked the types
     if explain:
         say(logs.log_query(account, request).command)
     elif followed:
@@ -99,7 +99,7 @@ def logs(
 def inventory(account: Account, name: str | None, orphans: bool, as_json: bool) -> None:
     """Each item is listed with its size, and with the command that deletes it.
 
-    `remove` stops the instance and deletes its units; `remove --purge` deletes its data, too; what others use stays.
+    `remove` stops the instance and deletes its units; `remove --purge` deletes its data, too; shared items are kept.
     """
     from chainsaw.work.inspect import inventory
 

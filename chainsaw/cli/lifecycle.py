@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     "chainsaw remove --orphans",
 )
 @optional_instance_argument
-@click.option("--purge", "purged", is_flag=True, help="Delete its data, its secrets and all that nobody else uses.")
+@click.option(
+    "--purge", "purged", is_flag=True, help="Delete its data, its secrets and everything that nothing else uses."
+)
 @click.option(
     "--orphans", is_flag=True, help="Delete what no instance uses and holds no data: certificates, recipes, images."
 )
@@ -35,9 +37,9 @@ if TYPE_CHECKING:
 @why_option
 @json_option
 def remove(account: Account, name: str | None, purged: bool, orphans: bool, yes: bool, why: str, as_json: bool) -> None:
-    """The data of the instance NAME stays until you purge it.
+    """The data of the instance NAME is kept until you purge it.
 
-    `chainsaw rollback NAME` brings back what was removed; what was purged is gone.
+    `chainsaw rollback NAME` restores a removed instance; a purge cannot be undone.
     """
     from chainsaw.work.lifecycle import prune, remove
 
@@ -56,7 +58,7 @@ def remove(account: Account, name: str | None, purged: bool, orphans: bool, yes:
 
 
 def _ask(account: Account, name: str) -> None:
-    """Show what would be deleted, and go on only when the name is typed."""
+    """Show what would be deleted, and continue only when the name is typed."""
     from chainsaw.work.lifecycle import remove
 
     show_aside(remove.deleted_by(account, name))
@@ -73,7 +75,7 @@ def _ask(account: Account, name: str) -> None:
 @why_option
 @json_option
 def rename(account: Account, name: str, new: str, why: str, as_json: bool) -> None:
-    """The instance NAME is called NEW from now on; its data, its ids, its secrets and its route stay."""
+    """The instance NAME is called NEW from now on; its data, ids, secrets and route stay the same."""
     from chainsaw.work.lifecycle import rename
 
     with progress() as report:
@@ -90,9 +92,9 @@ def rename(account: Account, name: str, new: str, why: str, as_json: bool) -> No
 @why_option
 @json_option
 def clone(account: Account, name: str, new: str, route: str | None, why: str, as_json: bool) -> None:
-    """NEW gets the configuration and the data of NAME, which is down while its data is copied.
+    """NEW gets the configuration and the data of NAME, which is stopped while its data is copied.
 
-    It gets ids of its own, and secrets of its own where the recipe says how they are changed.
+    It gets its own ids, and its own secrets where the recipe says how to change them.
     """
     from chainsaw.work.lifecycle import rename
 
@@ -114,7 +116,7 @@ def clone(account: Account, name: str, new: str, route: str | None, why: str, as
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--force", is_flag=True, help="Overwrite what was edited by hand, and changes that were never applied.")
-@click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is at work.")
+@click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is running.")
 @why_option
 @json_option
 def rollback(
@@ -127,9 +129,9 @@ def rollback(
     why: str,
     as_json: bool,
 ) -> None:
-    """Units, routes and your files become what they were then; data stays as it is.
+    """Units, routes and your files become what they were then; data is not changed.
 
-    Instances that have been removed since come back, unless they were purged.
+    Instances that were removed since then are restored, unless they were purged.
     """
     from chainsaw.work.lifecycle import rollback
 
@@ -146,14 +148,14 @@ def rollback(
 )
 @json_option
 def eject(account: Account, name: str, out: str, as_json: bool) -> None:
-    """A page beside them says how to go on. What runs keeps running, and the data stays where it is."""
+    """Their README.md explains how to use them. Running instances keep running, and the data is not moved."""
     from chainsaw.work.lifecycle import eject
 
     show("eject", eject.eject(account, name, out), as_json)
 
 
 def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the recipes that were installed by name, for the shell."""
+    """Return the recipes that were installed by name, for shell completion."""
     from chainsaw.host.account import this_account
     from chainsaw.work.lifecycle import uninstall
 
@@ -164,7 +166,7 @@ def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: s
 @click.argument("recipe", cls=RecordedArgument, shell_complete=complete_installed)
 @json_option
 def uninstall(account: Account, recipe: str, as_json: bool) -> None:
-    """What an instance still uses stays until that instance is deleted.
+    """What an instance still uses is kept until that instance is deleted.
 
     `chainsaw remove NAME --purge` deletes an instance and what only it used.
     """

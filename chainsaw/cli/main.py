@@ -40,7 +40,7 @@ group = click.version_option(__version__, prog_name="chainsaw")(
 
 
 def main() -> NoReturn:
-    """Run the command line, write down what changes something, and exit."""
+    """Run the command line, write commands that change something to the audit record, and exit."""
     invocation = Invocation()
     code = int(Exit.FAILED)
     try:
@@ -61,7 +61,7 @@ def _write_down(invocation: Invocation, code: int) -> None:
     if (refused_unread and verb.changes) or (params is not None and verb.changed(params)):
         from chainsaw.work.system.audit import record
 
-        # A word in the wrong place may be a secret.
+        # A mistyped command may contain a secret.
         misplaced = code == Exit.USAGE or (verb.confidential and code != Exit.OK)
         words = () if misplaced else invocation.words
         record(invocation.path, words, str((params or {}).get("why", "")), code)
@@ -88,7 +88,7 @@ def _run(invocation: Invocation) -> NoReturn:
 
 
 def _usage(error: click.UsageError) -> ChainsawError:
-    """Return what click has to say as an error like any other."""
+    """Return an error of click as a ChainsawError."""
     text = re.sub(r"\.? Did you mean", "; did you mean", " ".join(error.format_message().split())).rstrip(".")
     hint = f"{error.ctx.command_path if error.ctx else 'chainsaw'} --help"
     return ChainsawError(Diagnostic("usage", text[:1].lower() + text[1:], hint=hint), Exit.USAGE)
@@ -98,7 +98,7 @@ def _fail(error: ChainsawError, invocation: Invocation) -> NoReturn:
     from chainsaw.cli.output import show_error
 
     words = sys.argv[1:]
-    # Where the parser gave up, only the words themselves say whether JSON is wanted.
+    # When parsing failed, only the words themselves show whether JSON is wanted.
     params = invocation.params
     as_json = bool("--json" in words if params is None else params.get("as_json"))
     show_error(error, next((word for word in words if not word.startswith("-")), ""), as_json)

@@ -40,7 +40,7 @@ def show(command: str, result: Result, as_json: bool) -> NoReturn:
 
 
 def watch(report: Callable[[], Result]) -> NoReturn:
-    """Print a report on a clean screen every two seconds, until somebody interrupts."""
+    """Print a report on a cleared screen every two seconds, until it is interrupted."""
     while True:
         result = report()
         click.clear()
@@ -49,7 +49,7 @@ def watch(report: Callable[[], Result]) -> NoReturn:
 
 
 def show_aside(result: Result) -> None:
-    """Print a result on stderr, where it leaves what follows alone."""
+    """Print a result on stderr, so that stdout has only what follows."""
     from contextlib import redirect_stdout
 
     with redirect_stdout(sys.stderr):
@@ -95,20 +95,20 @@ def _colour() -> bool | None:
 
 
 def say(text: str) -> None:
-    """Print a line of a result that has no end."""
+    """Print a line of a result that is followed."""
     print(text, flush=True)
 
 
 def note(text: str) -> None:
-    """Print a line that is no result."""
+    """Print a note on stderr."""
     click.echo(text, err=True)
 
 
 class Progress:
-    """A status line on stderr while something takes long; only on a terminal."""
+    """A status line on stderr during long work; only on a terminal."""
 
     def __init__(self) -> None:
-        """Prepare; rich is imported when there is a terminal to show it on."""
+        """Import rich only when there is a terminal."""
         self.status: Any = None
 
     def doing(self, text: str) -> None:

@@ -23,7 +23,7 @@ DIRECTORY = click.Path(exists=True, file_okay=False)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @json_option
 def search(account: Account, words: tuple[str, ...], as_json: bool) -> None:
-    """With WORDs, only recipes in which all of them occur are listed."""
+    """With WORDs, only recipes that contain all of them are listed."""
     from chainsaw.work.recipes import search
 
     show("search", search.search(account, words), as_json)
@@ -33,7 +33,7 @@ def search(account: Account, words: tuple[str, ...], as_json: bool) -> None:
 @click.argument("recipe", shell_complete=complete_recipe)
 @json_option
 def info(account: Account, recipe: str, as_json: bool) -> None:
-    """It names who is responsible for RECIPE, which tests it has passed, and all of its settings."""
+    """It shows who maintains RECIPE, which tests it has passed, and all of its settings."""
     from chainsaw.work.recipes import search
 
     show("info", search.info(account, recipe), as_json)
@@ -76,7 +76,7 @@ def list_command(account: Account, as_json: bool) -> None:
 @click.argument("names", cls=RecordedArgument, nargs=-1, metavar="[NAME]...")
 @json_option
 def update(account: Account, names: tuple[str, ...], as_json: bool) -> None:
-    """Without a NAME all are fetched. Installed recipes stay as they are."""
+    """Without a NAME all are fetched. Installed recipes are not changed."""
     from chainsaw.work.recipes import sources
 
     with progress() as report:
@@ -88,7 +88,7 @@ def update(account: Account, names: tuple[str, ...], as_json: bool) -> None:
 @click.argument("name", cls=RecordedArgument)
 @json_option
 def remove(account: Account, name: str, as_json: bool) -> None:
-    """Recipes that are installed from it stay."""
+    """Recipes that were installed from it are kept."""
     from chainsaw.work.recipes import sources
 
     with progress() as report:
@@ -98,13 +98,13 @@ def remove(account: Account, name: str, as_json: bool) -> None:
 
 @command("install", "chainsaw install wordpress", "chainsaw install club/wiki --yes")
 @click.argument("recipe", cls=RecordedArgument, shell_complete=complete_recipe)
-@click.option("--yes", is_flag=True, help="Do not ask, whatever permissions the recipe asks for.")
+@click.option("--yes", is_flag=True, help="Do not ask, even when the recipe needs extra permissions.")
 @json_option
 def install(account: Account, recipe: str, yes: bool, as_json: bool) -> None:
-    """No instance is made; that is what `chainsaw new` is for.
+    """No instance is created; `chainsaw new` does that.
 
-    An installed recipe stays as it is. When its source has a newer one, install it again, and the next apply brings
-    its instances up to date.
+    An installed recipe does not change by itself. When its source has a newer one, install it again; the next apply
+    then updates its instances.
     """
     from chainsaw.work.recipes import install
 
@@ -141,14 +141,14 @@ def _range(levels: list[int]) -> str:
     show_default=True,
     help="Which levels to test: one, or a range.",
 )
-@click.option("--keep", "after", flag_value="keep", help="Leave an instance to look at, until the next test.")
-@click.option("--pause", "after", flag_value="pause", help="Leave an instance for the reboot that level 3 asks for.")
-@click.option("--resume", "after", flag_value="resume", help="Go on after that reboot.")
+@click.option("--keep", "after", flag_value="keep", help="Keep an instance running until the next test.")
+@click.option("--pause", "after", flag_value="pause", help="Keep an instance for the reboot that level 3 needs.")
+@click.option("--resume", "after", flag_value="resume", help="Continue after that reboot.")
 @json_option
 def test(account: Account, directory: str, levels: list[int], after: str | None, as_json: bool) -> None:
     """The result is written to tested.json beside the recipe in DIRECTORY.
 
-    The test makes instances called try-RECIPE and try-RECIPE-2, and deletes them at its end unless you say otherwise.
+    The test creates the instances try-RECIPE and try-RECIPE-2, and deletes them at its end unless you keep them.
     """
     from chainsaw.work.trial import run
 
@@ -199,7 +199,7 @@ def docs(directory: str, as_json: bool) -> None:
 @command("recipe guide", "chainsaw recipe guide | less")
 @json_option
 def guide(as_json: bool) -> None:
-    """It goes from the idea to level 8, the last of the tests."""
+    """It leads from the idea to level 8, the last of the tests."""
     from chainsaw.work.recipes import author
 
     show("recipe", author.guide(), as_json)

@@ -1,6 +1,6 @@
-"""What the audit record shows of a command line: the value of an argument or option only if that says so.
+"""The part of a command line that the audit record shows: a value only where its argument or option is declared so.
 
-A new option is hidden until somebody decides otherwise, so none gets into the journal by mistake.
+A new option is hidden by default, so that no secret gets into the journal by mistake.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class RecordedArgument(click.Argument):
     """An argument that the audit record shows: as it is, or as `shows` makes it."""
 
     def __init__(self, *declarations: Any, shows: Show = str, **attributes: Any) -> None:
-        """Take what is shown of a value beside what click takes."""
+        """Store how a value is shown; everything else goes to click."""
         super().__init__(*declarations, **attributes)
         self.shows = shows
 
@@ -29,7 +29,7 @@ class RecordedOption(click.Option):
     """An option whose value the audit record shows: as it is, or as `shows` makes it."""
 
     def __init__(self, *declarations: Any, shows: Show = str, **attributes: Any) -> None:
-        """Take what is shown of a value beside what click takes."""
+        """Store how a value is shown; everything else goes to click."""
         super().__init__(*declarations, **attributes)
         self.shows = shows
 
@@ -41,7 +41,7 @@ def key_alone(assignment: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return a URL without what may be a password: the user's part, and all behind a question mark."""
+    """Return a URL without what may be a password: the user part, and everything after a question mark."""
     bare = re.sub(r"^([^/?#]*//)[^/?#]*@", rf"\1{HIDDEN}@", url)
     return re.sub(r"[?#].*", f"?{HIDDEN}", bare, flags=re.DOTALL)
 
@@ -52,7 +52,7 @@ def file_name(file: Any) -> str:
 
 
 def recorded_words(ctx: click.Context) -> Iterator[str]:
-    """Yield the command line as click has understood it, without what is hidden: arguments first, then options."""
+    """Yield the command line as click parsed it, without hidden values: arguments first, then options."""
     for item in sorted(ctx.command.params, key=lambda item: isinstance(item, click.Option)):
         name = item.name or ""
         value = ctx.params.get(name)

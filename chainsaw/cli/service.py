@@ -29,7 +29,7 @@ def _serve(account: Account, name: str, serving: str, verb: str, why: str, as_js
 @why_option
 @json_option
 def start(account: Account, name: str, why: str, as_json: bool) -> None:
-    """It ends `chainsaw stop`, and the maintenance page."""
+    """It undoes `chainsaw stop`, and turns the maintenance page off."""
     _serve(account, name, "normal", "start", why, as_json)
 
 
@@ -38,7 +38,7 @@ def start(account: Account, name: str, why: str, as_json: bool) -> None:
 @why_option
 @json_option
 def stop(account: Account, name: str, why: str, as_json: bool) -> None:
-    """It stays down after a reboot, too, and visitors see a page that says so. Its data stays."""
+    """It stays stopped after a reboot, too, and visitors see a page that says so. Its data is kept."""
     _serve(account, name, "stopped", "stop", why, as_json)
 
 
@@ -46,7 +46,7 @@ def stop(account: Account, name: str, why: str, as_json: bool) -> None:
 @instance_argument
 @json_option
 def restart(account: Account, name: str, as_json: bool) -> None:
-    """Requests wait until it is up again."""
+    """Requests wait until it has started again."""
     from chainsaw.work.service import service
 
     with progress() as report:

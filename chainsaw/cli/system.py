@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would be changed, and change nothing.")
 @json_option
 def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, as_json: bool) -> None:
-    """Run again, it does only what is missing.
+    """When run again, it does only what is missing.
 
     It provides subordinate ids, services without a login, ports from 80 on, a journal that is kept, a storage driver,
     and names for the ids of instances.
@@ -47,7 +47,7 @@ def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, as_j
 
 
 @command("doctor", "chainsaw doctor", "chainsaw doctor --fix", "chainsaw doctor --json")
-@click.option("--fix", is_flag=True, help="First fix what needs no root and deletes no data, and say what was done.")
+@click.option("--fix", is_flag=True, help="First fix what needs no root and deletes no data, and report what was done.")
 @json_option
 def doctor(account: Account, fix: bool, as_json: bool) -> None:
     """Each line says ok, warn, fail or unknown, what was found, and the command that fixes it.

@@ -1,4 +1,4 @@
-"""What a verb of the command line is: declared once, for help, completion, --explain and the audit record."""
+"""A verb of the command line, declared once for help, completion, --explain and the audit record."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-LOOKS = ("dry_run", "explain")
-"""The options with which no command changes anything, as parameters."""
+READ_ONLY = ("dry_run", "explain")
+"""The parameters of the options with which no command changes anything."""
 
 
 @dataclass(frozen=True)
 class Verb:
-    """A word of the command line: what it is for, what carries it out, and whether that changes this host.
+    """A command: its summary, the function that runs it, and whether it changes this host.
 
     `target` is a module of chainsaw.cli and a function in it; a group has `verbs` instead. A verb that `changes`
     something is in the audit record; one that `changes_with` an option only when that is given. What is typed after
@@ -38,12 +38,12 @@ class Verb:
         return replace(self, verbs=verbs, default=default)
 
     def changed(self, params: Mapping[str, Any]) -> bool:
-        """Tell whether it changes something when it is run with these parameters."""
-        if any(params.get(name) for name in LOOKS):
+        """Return whether it changes something when it is run with these parameters."""
+        if any(params.get(name) for name in READ_ONLY):
             return False
         return self.changes or bool(self.changes_with and params.get(self.changes_with))
 
 
 def group(name: str, summary: str) -> Verb:
-    """Return a verb that only holds others."""
+    """Return a group of verbs."""
     return Verb(name, "", summary)

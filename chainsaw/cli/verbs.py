@@ -1,4 +1,4 @@
-"""The verbs of the command line, by what they are for, in the order in which one meets them."""
+"""The verbs of the command line, by function, in the order in which an admin needs them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "chainsaw apply {name}",
         ),
         Verb("schema", "config:schema", "Print the JSON Schema of a file, for editors.").standing_for(
-            "chainsaw is the only one that knows this",
+            "no other command prints this",
         ),
     ),
     "Publish": (
@@ -143,7 +143,9 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "systemd-cgtop --depth=5 user.slice",
             "grep Pss: /proc/*/smaps_rollup",
         ),
-        Verb("inventory", "inspect:inventory", "List all that an instance has, or what no instance uses.").standing_for(
+        Verb(
+            "inventory", "inspect:inventory", "List everything of an instance, or what no instance uses."
+        ).standing_for(
             "find {DATA}/instances/{name} {DATA}/public/{name} {STATE}/generations/current -name '*{name}*'",
             "podman images; podman ps --all; podman network ls",
         ),
@@ -170,7 +172,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
     ),
     "Decommission": (
         Verb(
-            "remove", "lifecycle:remove", "Stop an instance and serve it no longer, or delete it.", changes=True
+            "remove", "lifecycle:remove", "Stop serving an instance, or delete it with its data.", changes=True
         ).standing_for(
             "mv {CONFIG}/instances/{name}.yaml {CONFIG}/removed/",
             "systemctl --user stop app@{name}.socket app@{name}",
@@ -196,7 +198,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "editor ~/.config/containers/storage.conf",
         ),
         Verb("render", "apply:render", "Write the units and nginx files to a directory, nothing else.").standing_for(
-            "chainsaw is the only one that does this; podman-user-generator -dryrun -user shows the units",
+            "no other command does this; podman-user-generator -dryrun -user shows the units",
         ),
         group("recipe", "Write, check and test recipes.").holding(
             Verb("guide", "recipes:guide", "Print the guide to writing recipes.").standing_for(
@@ -220,13 +222,13 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
         ),
     ),
 }
-"""Of the ten functions those that have verbs, and the host; words in braces are arguments and directories."""
+"""The functions that have verbs, and the host; words in braces are arguments and directories."""
 
 VERBS = {verb.name: verb for verbs in FUNCTIONS.values() for verb in verbs}
 
 
 def verb_at(path: str) -> Verb:
-    """Return the verb that words name: `apply`, or `source add`."""
+    """Return the verb of a path: `apply`, or `source add`."""
     first, *rest = path.split()
     found = VERBS[first]
     for word in rest:
@@ -235,7 +237,7 @@ def verb_at(path: str) -> Verb:
 
 
 def every_path() -> list[str]:
-    """Return the words of each verb that does something, in the order of the table."""
+    """Return the path of each verb that is not a group, in the order of the table."""
     return [
         f"{verb.name} {inner.name}" if verb.verbs else verb.name
         for verb in VERBS.values()

@@ -1,4 +1,4 @@
-"""An instance that is stopped while something is done to its data, and started again whatever happens meanwhile."""
+"""Stopping an instance while its data is copied, and starting it again even after a crash."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ STOP_TIMEOUT = 120.0
 
 
 def while_stopped(account: Account, deployment: Deployment, work: Callable[[], None], report: Reporter) -> None:
-    """Do something while an instance has no process and its socket takes no request; then let it be up as before.
+    """Run a function while an instance and its socket are stopped; then start again what was running.
 
-    What is to be started again is in the journal before anything is stopped: when this process is killed, the next
-    command that changes something starts it, and so does a boot.
+    The units to start again are written to the journal before anything is stopped. When this process is killed, the
+    next command that changes something starts them, and so does a reboot.
     """
     name, steps = deployment.name, account.steps
     groups = _groups(deployment)
     with UserManager() as manager:
-        # A timer starts what it needs, a request what its socket is for.
+        # Timers and sockets stop first, because they would start the service again.
         every = [unit for group in reversed(groups) for unit in group]
         states = manager.states(every)
         up = [unit for unit in every if states.get(unit) == "active"]
@@ -44,7 +44,7 @@ def while_stopped(account: Account, deployment: Deployment, work: Callable[[], N
 
 
 def start_interrupted(account: Account, report: Reporter, command: str) -> None:
-    """Start what a command stopped that was killed, unless another is at work on it, or it is to be stopped now."""
+    """Start what an interrupted command left stopped, unless it is locked or declared stopped."""
     for name, units in operations.stopped(account.paths).items():
         lock = account.paths.instance_lock(name)
         try:
@@ -59,14 +59,14 @@ def _start_again(account: Account, name: str, units: Collection[str], report: Re
     deployment = account.current().instances.get(name)
     if deployment is not None and deployment.serving != "stopped":
         with account.steps.step(f"start {name} again"), UserManager() as manager:
-            report.note(f"{name} was stopped by a command that was cut off, and is started again")
+            report.note(f"{name} was left stopped by an interrupted command, and is started again")
             _start(manager, deployment, _groups(deployment), units)
     with account.steps.step(f"write into the journal that {name} is started"):
         operations.write_started(account.paths, name)
 
 
 def _groups(deployment: Deployment) -> list[list[str]]:
-    """Return the units of an instance in the order in which they start: its socket, its processes, its timers."""
+    """Return the units of an instance in start order: its socket, its processes, its timers."""
     sockets = [deployment.socket.unit] if deployment.socket else []
     return [sockets, [item.unit for item in processes_of(deployment)], [item.unit for item in deployment.timers]]
 

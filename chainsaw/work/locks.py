@@ -1,8 +1,8 @@
-"""Who may change what: a lock for each instance, one for what is being prepared, and the site's.
+"""The locks: one for each instance, one for preparing images, and one for the site.
 
-A verb holds the locks of the instances that it changes from its first look to its last effect. Whoever makes another
-generation current holds the site's besides, for the seconds that this takes. They are taken in this order; whoever
-has the site's only tries for an instance's, and does not wait for it.
+A command holds the locks of the instances that it changes from its first read to its last effect. To switch to another
+generation it also holds the site's lock, for a few seconds. Locks are taken in this order. A command that already holds
+the site's lock tries an instance's lock once and does not wait, so that two commands cannot block each other.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from chainsaw.work.result import Reporter
 def holding(
     account: Account, names: Iterable[str], command: str, report: Reporter, *, wait: bool = True
 ) -> Iterator[None]:
-    """Hold the locks of instances; what an earlier command stopped and did not start again is started first.
+    """Hold the locks of instances; first start what an interrupted command left stopped.
 
-    Raise ChainsawError when another command has one of them, without `wait`. What could not be a name has no lock.
+    Raise ChainsawError when another command holds one of them, without `wait`. An invalid name has no lock.
     """
     outermost = not held_paths()
     with ExitStack() as stack:
@@ -37,7 +37,7 @@ def holding(
 
 
 def take_free(stack: ExitStack, account: Account, names: Iterable[str], command: str, report: Reporter) -> set[str]:
-    """Take the locks of instances that are free, as long as a stack lasts; return the names of the others."""
+    """Take the locks of instances that are free, until the stack is closed; return the names of the others."""
     busy = set()
     for name in sorted(names):
         try:
@@ -50,12 +50,12 @@ def take_free(stack: ExitStack, account: Account, names: Iterable[str], command:
 
 
 def preparing(account: Account, command: str, report: Reporter, *, wait: bool = True) -> AbstractContextManager[None]:
-    """Hold the lock under which images are fetched and built, and what nobody uses is deleted."""
+    """Hold the lock for fetching and building images, and for deleting what is unused."""
     return locked(account.paths.preparing_lock, command, wait=wait, waiting=report.note)
 
 
 def site(account: Account, command: str, report: Reporter, *, wait: bool = True) -> AbstractContextManager[None]:
-    """Hold the lock under which another generation becomes current."""
+    """Hold the lock for switching to another generation."""
     return locked(account.paths.site_lock, command, wait=wait, waiting=report.note)
 
 

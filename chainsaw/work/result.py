@@ -1,4 +1,4 @@
-"""What a use case is asked and returns, and how it tells what it is doing."""
+"""What a command takes and returns, and how it reports progress."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: some instances or all, a dry run, edited files overwritten, waiting for the lock.
+    """The options of a command: some instances or all, a dry run, overwriting edited files, waiting for the lock.
 
-    `why` is for those who read the history; what is not `recorded` leaves no trace there. A dry run that is
-    `explained` shows the commands that it stands for; `timings` shows the seconds of each step.
+    `why` is shown in the history; without `recorded` nothing is written there. A dry run that is `explained` shows the
+    equivalent commands; `timings` shows the seconds of each step.
     """
 
     names: tuple[str, ...] = ()
@@ -47,25 +47,25 @@ class Request:
 
 
 class Reporter(Protocol):
-    """Where progress goes."""
+    """Shows progress."""
 
     def doing(self, text: str) -> None:
-        """Say what is being done now."""
+        """Show what is being done now."""
 
     def note(self, text: str) -> None:
-        """Say something that stays on the screen."""
+        """Show a line that stays on the screen."""
 
 
 @dataclass
 class Quiet:
-    """A reporter that keeps what it is told, and shows nothing."""
+    """A reporter that keeps its messages, and shows nothing."""
 
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def doing(self, text: str) -> None:
         """Keep the text."""
-        self.told.append(text)
+        self.messages.append(text)
 
     def note(self, text: str) -> None:
         """Keep the text."""
-        self.told.append(text)
+        self.messages.append(text)

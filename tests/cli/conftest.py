@@ -1,4 +1,4 @@
-"""The command line as a user meets it: a home of its own, arguments in, text and an exit code out."""
+"""The command line as a user runs it, with a home directory of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Run:
 
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
-    """An admin's home without anything in it, on a host without a user manager and without a journal."""
+    """An empty home, on a host without a user manager and without a journal."""
     directory = tmp_path / "home"
     directory.mkdir()
     monkeypatch.setenv("HOME", str(directory))

@@ -1,4 +1,4 @@
-"""The audit record: whatever changes something on this host is written down, and what only looks is not."""
+"""The audit record: commands that change this host are recorded, and commands that only read are not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ME = pwd.getpwuid(os.getuid()).pw_name
 
 @pytest.fixture
 def records(home, tmp_path):
-    """Return the function that returns what was written down since it was asked last."""
+    """Return a function that returns the records since its last call."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "journal"))
         server.setblocking(False)
@@ -49,7 +49,7 @@ def fields_of(message):
     return found
 
 
-def test_a_record_says_who_did_what_why_and_how_it_ended(chainsaw, records):
+def test_a_record_has_user_command_reason_and_result(chainsaw, records):
     chainsaw("new", "static", "www", "--route", "https://www.example.org/")
     command = "chainsaw new static www --route https://www.example.org/"
     assert records() == [
@@ -84,9 +84,9 @@ def test_a_reason_is_recorded_however_it_is_given(chainsaw, records, words):
 @pytest.mark.parametrize(
     ("words", "code", "result"),
     [
-        (("remove", "blog"), Exit.MISSING, "not there"),
+        (("remove", "blog"), Exit.MISSING, "not found"),
         (("new", "static", "Blog"), Exit.INVALID, "refused"),
-        (("apply",), Exit.HOST, "this host lacks something"),
+        (("apply",), Exit.HOST, "something is missing on this host"),
         (("apply", "--fast"), Exit.USAGE, "wrong usage"),
         (("remove", "www", "--purge"), Exit.USAGE, "wrong usage"),
     ],
@@ -99,7 +99,7 @@ def test_what_did_not_succeed_is_a_warning(chainsaw, records, instance, words, c
     assert record["PRIORITY"] == "4"
 
 
-def test_every_way_to_end_has_its_words():
+def test_every_exit_code_has_a_result():
     assert set(RESULTS) == set(Exit)
 
 
@@ -175,7 +175,7 @@ def test_a_command_that_was_interrupted_is_recorded_too(chainsaw, records, monke
     ],
     ids=" ".join,
 )
-def test_what_only_looks_is_not_recorded(chainsaw, records, words):
+def test_a_command_that_only_reads_is_not_recorded(chainsaw, records, words):
     chainsaw(*words)
     assert records() == []
 
@@ -213,7 +213,7 @@ def test_what_changes_something_is_recorded_once(chainsaw, records, words):
 
 
 EDITED = {"secret set", "config edit"}
-"""What waits for somebody who types: not among the examples above."""
+"""Commands that wait for input, which the examples above cannot include."""
 
 
 def test_every_verb_that_changes_something_is_among_them():
@@ -221,7 +221,7 @@ def test_every_verb_that_changes_something_is_among_them():
     assert tried | EDITED == {path for path in every_path() if verb_at(path).changes}
 
 
-def test_to_fix_is_to_change_and_to_check_is_not(chainsaw, records, monkeypatch):
+def test_doctor_is_recorded_only_with_fix(chainsaw, records, monkeypatch):
     monkeypatch.setattr(facts, "is_root", lambda: False)
     chainsaw("doctor")
     assert records() == []
@@ -239,7 +239,7 @@ def test_what_is_completed_is_not_recorded(chainsaw, records, monkeypatch):
     assert records() == []
 
 
-# What the record does not show
+# Hidden values
 
 VALUE = "5f0c-tiger"
 
@@ -320,7 +320,7 @@ RECORDED = {
     "recipe test": {"directory", "--levels"},
     "setup": {"--user", "--blocks", "--driver"},
 }
-"""Which arguments and options of a verb may be read in the journal; whoever adds one thinks about it here."""
+"""The arguments and options that the journal may show; each new one must be decided here."""
 
 
 def bearing_a_value():
@@ -342,7 +342,7 @@ class Typed(str):
 
 
 def recorded(path, item):
-    """Return what would be recorded of a value that is typed for one argument or option."""
+    """Return what is recorded of the value of one argument or option."""
     context = click.Context(command_of(path), info_name="chainsaw")
     several = item.nargs != 1 or getattr(item, "multiple", False)
     context.params = {item.name: (Typed(VALUE),) if several else Typed(VALUE)}
@@ -362,7 +362,7 @@ def test_a_value_is_hidden_unless_its_option_says_that_it_may_be_read(path, item
         assert words[-1] == HIDDEN
 
 
-def test_an_option_that_nobody_thought_about_is_hidden():
+def test_a_new_option_is_hidden_by_default():
     @click.command()
     @click.argument("name")
     @click.option("--token")
@@ -398,6 +398,6 @@ def test_a_url_is_shown_without_its_password(given, shown):
     assert without_password(given) == shown
 
 
-def test_without_a_journal_a_command_is_none_the_worse(chainsaw):
+def test_without_a_journal_a_command_still_works(chainsaw):
     done = chainsaw("new", "static", "www")
     assert (done.code, done.err) == (Exit.OK, "")

@@ -1,4 +1,4 @@
-"""chainsaw config: one word shows, others change, and an instance may be called as it likes."""
+"""chainsaw config: show, set, unset and edit, also for an instance that is called like a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a script may rely on: the envelope, the exit codes, and where what is printed."""
+"""The contract for scripts: the envelope, the exit codes, and what goes to stdout and stderr."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_host_that_lacks_something_says_what_and_how_to_fix_it(chainsaw, insta
     assert all(item["hint"] for item in done.json["diagnostics"])
 
 
-def test_a_site_at_which_another_chainsaw_works_is_left_alone(chainsaw, instance, home):
+def test_a_locked_site_is_not_changed(chainsaw, instance, home):
     instance("blog", BLOG)
     lock = home / ".local/state/chainsaw/locks/site"
     with another_chainsaw(str(lock), "chainsaw apply club"):
@@ -214,7 +214,7 @@ def test_colours_are_for_terminals_that_want_them(home, instance, chainsaw):
 
 
 @pytest.mark.parametrize("words", [("schema", "recipe"), ("render",)], ids=" ".join)
-def test_a_pipe_that_closes_early_is_no_reason_to_complain(home, words):
+def test_a_pipe_that_closes_early_is_no_error(home, words):
     argv = [sys.executable, "-m", "chainsaw", *words]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()

@@ -1,4 +1,4 @@
-"""doctor as it is typed, on a host where nothing is prepared."""
+"""chainsaw doctor on a host where nothing is prepared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chainsaw.host import facts
 
 @pytest.fixture(autouse=True)
 def ordinary(monkeypatch):
-    """Tests may run as root, whom doctor sends back."""
+    """Tests may run as root, which doctor refuses."""
     monkeypatch.setattr(facts, "is_root", lambda: False)
 
 
@@ -44,7 +44,7 @@ def test_what_was_fixed_is_reported(chainsaw, home):
     assert not leftover.exists()
 
 
-def test_root_is_sent_back(chainsaw, monkeypatch):
+def test_root_is_refused(chainsaw, monkeypatch):
     monkeypatch.setattr(facts, "is_root", lambda: True)
     done = chainsaw("doctor")
     assert done.code == Exit.USAGE

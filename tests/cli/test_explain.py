@@ -1,4 +1,4 @@
-"""--explain: every command says what it stands for, in words that somebody could type, and does nothing."""
+"""--explain: every command prints the equivalent commands, and does nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainsaw.cli.verbs import VERBS, every_path, verb_at
 from chainsaw.errors import Exit
 
 BY_THEMSELVES = {"plan", "apply", "logs", "config show"}
-"""The commands whose --explain is made for the case at hand."""
+"""The commands whose --explain depends on the state of the host."""
 
 
 OTHERS = [path for path in every_path() if path not in BY_THEMSELVES]
@@ -29,12 +29,12 @@ def test_every_command_has_the_option(path):
     assert "--explain" in options(path)
 
 
-def test_a_command_says_what_it_stands_for_or_knows_best_itself():
+def test_every_command_explains_itself():
     assert {path for path in every_path() if not verb_at(path).stands_for} == BY_THEMSELVES
 
 
 @pytest.mark.parametrize("path", OTHERS)
-def test_what_stands_in_braces_is_an_argument_of_the_command_or_a_directory(path):
+def test_a_word_in_braces_is_an_argument_or_a_directory(path):
     known = {item.name for item in command_of(path).params} | set(DIRECTORIES)
     for line in verb_at(path).stands_for:
         assert {field for _, field, _, _ in Formatter().parse(line) if field is not None} <= known
@@ -43,12 +43,12 @@ def test_what_stands_in_braces_is_an_argument_of_the_command_or_a_directory(path
 
 @pytest.fixture
 def everything(home):
-    """All that is in a home and could be changed, with its content."""
+    """Return every file of a home with its content."""
 
-    def look():
+    def snapshot():
         return {str(path): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
 
-    return look
+    return snapshot
 
 
 def example(path):
@@ -71,7 +71,7 @@ def test_a_command_that_is_explained_does_nothing_else(chainsaw, instance, every
     assert everything() == before
 
 
-def test_the_arguments_that_were_given_stand_where_they_belong(chainsaw):
+def test_the_explanation_contains_the_given_arguments(chainsaw):
     shown = chainsaw("rename", "blog", "journal", "--explain").out
     assert "systemctl --user stop app@blog.socket app@blog\n" in shown
     assert "mv ~/.config/chainsaw/instances/blog.yaml ~/.config/chainsaw/instances/journal.yaml\n" in shown

@@ -1,4 +1,4 @@
-"""What chainsaw says of itself, and how little it needs to say it."""
+"""--help and --version, and that they import little."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_a_function_without_a_verb_has_no_heading(chainsaw):
 
 
 @pytest.mark.parametrize("words", [(), ("config",), ("source",)], ids=["", "config", "source"])
-def test_who_types_no_command_gets_the_help(chainsaw, words):
+def test_without_a_command_the_help_is_shown(chainsaw, words):
     done = chainsaw(*words)
     assert (done.code, done.out) == (Exit.USAGE, "")
     assert done.err == chainsaw(*words, "--help").out
 
 
-def test_help_says_what_to_do_first_and_what_the_exit_codes_mean(chainsaw):
+def test_help_has_the_first_steps_and_the_exit_codes(chainsaw):
     shown = chainsaw("-h").out
     assert "chainsaw new wordpress blog --route https://blog.example.org/" in shown
     codes = [int(number) for number in re.findall(r"(?:: |; |\n)([0-9]) ", EPILOG.split("Exit codes")[1])]

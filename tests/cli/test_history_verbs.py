@@ -1,4 +1,4 @@
-"""history, diff, note, rollback, and what opens and closes an instance, as far as a host without systemd goes."""
+"""history, diff, note, rollback, start and stop, as far as they work on a host without systemd."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def git(home):
 
 def test_before_the_first_apply_there_is_no_history(chainsaw, blog):
     done = chainsaw("history")
-    assert (done.code, done.out, done.err) == (0, "nothing is remembered yet: chainsaw apply\n", "")
-    assert chainsaw("history", "blog").out == "nothing is remembered of blog\n"
+    assert (done.code, done.out, done.err) == (0, "nothing is recorded yet: chainsaw apply\n", "")
+    assert chainsaw("history", "blog").out == "nothing is recorded of blog\n"
     assert chainsaw("history", "--json").json["data"] == {"instance": None, "entries": []}
 
 
@@ -79,8 +79,7 @@ def test_without_git_the_admin_is_warned_and_the_note_is_kept(chainsaw, blog, ho
     done = chainsaw("note", "blog", "Kim knows")
     assert (done.code, done.out) == (0, "noted for blog\n")
     assert done.err == (
-        "warning: git is not installed: what was applied is kept for the last generations only\n"
-        "  hint: sudo apt install git\n"
+        "warning: git is not installed: the history covers only the last generations\n  hint: sudo apt install git\n"
     )
     assert (home / ".config/chainsaw/notes/blog.md").exists()
     done = chainsaw("history", "--json")
@@ -135,7 +134,7 @@ def test_where_nothing_can_be_applied_the_file_stays_as_it_was(chainsaw, instanc
     assert file.read_text() == text
 
 
-def test_what_another_file_has_wrong_stops_nothing_half_way(chainsaw, blog, instance):
+def test_an_error_in_another_file_stops_the_command_before_any_change(chainsaw, blog, instance):
     instance("club", "recipe: wordpess\n")
     assert chainsaw("stop", "blog").code == Exit.INVALID
     assert blog.read_text() == BLOG

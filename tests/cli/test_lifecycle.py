@@ -1,4 +1,4 @@
-"""remove asks before it deletes, and takes no name that it was not given."""
+"""remove asks before it deletes, and needs an explicit name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def kept(home):
 
 
 def typing(home, text, *words):
-    """Run a command whose standard input is a terminal at which somebody types."""
+    """Run a command whose standard input is a terminal with typed text."""
     controller, terminal = pty.openpty()
     os.write(controller, text.encode())
     argv = [sys.executable, "-m", "chainsaw", *words]
@@ -37,12 +37,12 @@ def typing(home, text, *words):
     return done
 
 
-def test_who_removes_an_instance_reads_how_it_comes_back(chainsaw, www, kept):
+def test_remove_shows_how_to_restore_the_instance(chainsaw, www, kept):
     done = chainsaw("remove", "www")
     assert done.code == Exit.OK
     assert done.out == (
         "www is stopped and no longer served\n"
-        "to bring it back: chainsaw rollback www; to delete it for good: chainsaw remove www --purge\n"
+        "to restore it: chainsaw rollback www; to delete it for good: chainsaw remove www --purge\n"
     )
     assert kept.read_text() == WWW
     assert not www.exists()
@@ -64,14 +64,14 @@ def test_only_the_name_confirms_it(home, www, typed):
     assert www.exists()
 
 
-def test_who_types_the_name_means_it(home, www, kept):
+def test_typing_the_name_confirms_the_purge(home, www, kept):
     done = typing(home, "www\n", "remove", "www", "--purge")
     assert (done.returncode, done.stdout) == (Exit.OK, "www is deleted for good\n")
     assert not www.exists()
     assert not kept.exists()
 
 
-def test_who_says_yes_is_not_asked(chainsaw, www, kept):
+def test_with_yes_there_is_no_question(chainsaw, www, kept):
     done = chainsaw("remove", "www", "--purge", "--yes", "--json")
     assert done.json["data"] == {"instance": "www", "deleted": []}
     assert not www.exists()
@@ -92,7 +92,7 @@ def test_who_says_yes_is_not_asked(chainsaw, www, kept):
     ],
     ids=" ".join,
 )
-def test_what_is_meant_has_to_be_said(chainsaw, www, words):
+def test_remove_needs_a_name_or_orphans(chainsaw, www, words):
     assert chainsaw(*words).code == Exit.USAGE
     assert www.exists()
 
@@ -120,17 +120,17 @@ def test_an_empty_variable_of_a_script_is_no_name(chainsaw, www, home, name):
     ],
     ids=str,
 )
-def test_what_is_not_there_is_said_so(chainsaw, www, words, code):
+def test_an_unknown_name_is_an_error(chainsaw, www, words, code):
     done = chainsaw(*words)
     assert done.code == code
     assert "no instance 'blog'" in done.err or "www is declared, but not applied" in done.err
     assert done.out == ""
 
 
-def test_nothing_that_belongs_to_nobody(chainsaw):
+def test_nothing_is_unused(chainsaw):
     done = chainsaw("inventory", "--orphans", "--json")
     assert (done.code, done.json["data"]) == (Exit.OK, {"orphans": []})
-    assert chainsaw("remove", "--orphans").out == "nothing is here that nobody uses\n"
+    assert chainsaw("remove", "--orphans").out == "nothing is unused\n"
 
 
 VERBS_THAT_READ_THE_GENERATION = [

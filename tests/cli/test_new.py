@@ -1,4 +1,4 @@
-"""`chainsaw new` writes a file that the admin can read, and that apply would take."""
+"""`chainsaw new` writes a readable file that apply accepts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_it_never_overwrites(chainsaw, home):
     file.write_text("mine")
     done = chainsaw("new", "static", "www", "--route", "https://other.example.org/")
     assert done.code == Exit.FAILED
-    assert "declared already" in done.err
+    assert "exists already" in done.err
     assert file.read_text() == "mine"
     assert [path.name for path in file.parent.iterdir()] == ["www.yaml"]
 

@@ -1,4 +1,4 @@
-"""`chainsaw recipe`: a small recipe that works, what is wrong in one, its page, and how one is written."""
+"""`chainsaw recipe`: new, lint, docs, guide and test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS = sorted(os.listdir(shipped("quadlets/skeletons")))
 
 @pytest.fixture
 def wiki(chainsaw, tmp_path):
-    """A recipe of one's own, made from the skeleton for files."""
+    """A recipe made from the skeleton for static files."""
     assert chainsaw("recipe", "new", "wiki", "--from", "static", "--in", str(tmp_path)).code == 0
     return tmp_path / "wiki"
 
@@ -63,7 +63,7 @@ def test_it_never_overwrites_a_directory(chainsaw, wiki):
     (wiki / "recipe.yaml").write_text("mine")
     done = chainsaw("recipe", "new", "wiki", "--in", str(wiki.parent))
     assert done.code == Exit.FAILED
-    assert "there is something already" in done.err
+    assert "this directory exists already" in done.err
     assert (wiki / "recipe.yaml").read_text() == "mine"
 
 
@@ -76,7 +76,7 @@ def test_a_name_that_no_recipe_may_have_is_refused(chainsaw, tmp_path, name):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_is_doubtful_is_a_warning_and_what_is_wrong_an_error(chainsaw, wiki):
+def test_lint_has_warnings_and_errors(chainsaw, wiki):
     text = (wiki / "recipe.yaml").read_text()
     (wiki / "recipe.yaml").write_text(text.replace("in a few words", "in a few words."))
     done = chainsaw("recipe", "lint", str(wiki))

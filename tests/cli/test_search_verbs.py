@@ -1,4 +1,4 @@
-"""`chainsaw search` and `info`: what there is, and all that is to know of it before it is installed."""
+"""`chainsaw search` and `info`: the list of recipes, and the details of one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_what_is_not_found_is_reported_with_how_to_list_all(chainsaw):
     done = chainsaw("search", "xyzzy", "plugh")
     assert done.code == Exit.MISSING
     assert done.out == ""
-    assert "no recipe has 'xyzzy' and 'plugh' in it" in done.err
+    assert "no recipe contains 'xyzzy' and 'plugh'" in done.err
     assert "hint: chainsaw search lists all" in done.err
     assert chainsaw("search", "xyzzy", "--json").json["data"] == {"recipes": []}
 
@@ -56,7 +56,7 @@ def test_a_table_has_a_heading_and_says_what_is_proven(chainsaw):
         assert row[heading.index("proven") :].startswith(("not run by us", "level ", "changed since it was tested"))
 
 
-def test_info_says_who_what_and_what_for(chainsaw):
+def test_info_shows_maintainers_settings_and_permissions(chainsaw):
     shown = chainsaw("info", "wordpress").out
     for text in (
         "  licence         GPL-2.0-or-later",
@@ -89,10 +89,8 @@ def test_info_is_there_for_programs_too(chainsaw):
     assert [item["component"] for item in data["permissions"]] == ["app"]
 
 
-def test_what_asks_for_nothing_says_so(chainsaw):
-    assert (
-        "it asks for nothing beyond the defaults: no network, no capability, no root" in chainsaw("info", "static").out
-    )
+def test_a_recipe_without_extra_permissions(chainsaw):
+    assert "it needs nothing beyond the defaults: no network, no capability, no root" in chainsaw("info", "static").out
 
 
 def test_a_mistyped_recipe_gets_a_suggestion(chainsaw):

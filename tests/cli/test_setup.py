@@ -1,4 +1,4 @@
-"""`chainsaw setup` says what it would change, and asks nobody for anything twice."""
+"""`chainsaw setup` shows what it would change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def somebody():
     return next(entry.pw_name for entry in pwd.getpwall() if entry.pw_uid)
 
 
-def test_a_dry_run_only_says_what_it_would_do(chainsaw, somebody):
+def test_a_dry_run_changes_nothing(chainsaw, somebody):
     words = ("setup", "--user", somebody, "--driver", "overlay", "--dry-run", "--json")
     done = chainsaw(*words)
     assert (done.code, done.err) == (0, "")

@@ -1,4 +1,4 @@
-"""A verb is declared once: its name, its summary, what it changes and what it stands for."""
+"""A verb is declared once: its name, its summary, what it changes and its equivalent commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEN = [
 
 
 def command_of(path):
-    """Return the command that words name, as the parser has it."""
+    """Return the command of a path, as the parser has it."""
     found = group
     for word in path.split():
         found = found.get_command(click.Context(found), word)
@@ -40,7 +40,7 @@ def test_the_ten_functions_come_first_and_in_their_order():
     assert all(FUNCTIONS.values())
 
 
-def test_who_inspects_meets_the_list_and_the_status_first():
+def test_list_and_status_come_first():
     assert [verb.name for verb in FUNCTIONS["Inspect"]][:2] == ["list", "status"]
 
 

@@ -1,4 +1,4 @@
-"""All that is in the admin's account at one moment, so that two moments can be compared."""
+"""A snapshot of everything in the admin's account, to compare two moments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from .machine import CONFIG, DATA, HOME, STATE, Machine
 
 HISTORY = (f"{CONFIG}/.git", f"{CONFIG}/notes", f"{CONFIG}/removed", f"{STATE}/generations")
-"""Where what was is kept: commits, notes, former files and generations."""
+"""The paths of history: commits, notes, former files and generations."""
 PASSING: tuple[str, ...] = (
     "*/storage/overlay/*/diff",
     "*/overlay-containers",
@@ -16,16 +16,16 @@ PASSING: tuple[str, ...] = (
     "*/systemd/units",
 )
 PASSING += tuple(f"/run/user/1000/{name}" for name in ("containers", "crun", "libpod", "netns"))
-"""What Podman and systemd keep of containers that run, of which there may be others meanwhile."""
+"""State of running containers, which may change at any time."""
 PLACES = ("/home", "/tmp", "/var/tmp", "/dev/shm", "/run/user/1000", "/etc/userdb")
 FLEETING = re.compile(r"[0-9a-f]{64}|run-")
-"""How the units begin that Podman has for as long as something is asked of a container."""
+"""Prefixes of units that exist only during a command in a container."""
 SUBORDINATE = 100000
 Account = Mapping[str, frozenset[str]]
 
 
-def look(machine: Machine) -> Account:
-    """Return the files of the account, but for those of history, and its images, containers, networks and units."""
+def snapshot(machine: Machine) -> Account:
+    """Return the files of the account, except those of history, and its images, containers, networks and units."""
 
     def lines(*command: str) -> frozenset[str]:
         return frozenset(machine.admin(*command).splitlines())
@@ -46,12 +46,12 @@ def look(machine: Machine) -> Account:
 
 
 def is_lasting(word: str) -> bool:
-    """Tell whether a word is the name of a unit that does not come and go by itself."""
+    """Return whether a word is the name of a permanent unit."""
     return word.endswith((".service", ".socket", ".timer", ".target", ".path")) and not FLEETING.match(word)
 
 
 def difference(before: Account, after: Account) -> list[str]:
-    """Return what came and what went."""
+    """Return what was added and what was removed."""
     came = [f"+ {kind} {item}" for kind, items in after.items() for item in sorted(items - before[kind])]
     return came + [f"- {kind} {item}" for kind, items in before.items() for item in sorted(items - after[kind])]
 

@@ -13,7 +13,7 @@ from .machine import CONFIG, DATA, Done, Machine
 
 PLACE = Path(__file__).resolve().parent / "steps"
 READ_ONLY = ("obtain images", "probe ")
-"""How the steps begin that leave everything as it was: a kill after one leaves what a kill before it leaves."""
+"""Prefixes of steps that change nothing: a kill after one leaves the same state as a kill before it."""
 VOLATILE = re.compile(r"(?<=write-generation) \d+|(?<=activate) \d+|(?<=record-block) [\d-]+|[@:][0-9a-f]{16}\b")
 """What differs from run to run: numbers of generations, ids, digests."""
 KILLED = -9
@@ -23,7 +23,7 @@ STALE = "the steps are others than in tests/system/steps: run the test of the st
 
 @dataclass(frozen=True)
 class Fault:
-    """A command that ends after one of its steps, or that fails in place of it; step 0 is the moment before all."""
+    """A command that is killed after one of its steps, or fails at it; step 0 is before all others."""
 
     kind: str
     number: int
@@ -31,13 +31,13 @@ class Fault:
 
     @property
     def asked(self) -> str:
-        """Return what chainsaw is told."""
+        """Return the value of the fault variable."""
         if self.kind == "error":
             return f"error:{self.number}"
         return f"kill:{self.number}+" if self.number else "kill:1"
 
     def strike(self, machine: Machine, *words: str, named: Mapping[str, str] | None = None) -> Done:
-        """Run a command that meets the fault, which must be at the step that this test is named after."""
+        """Run a command with the fault, which must be at the step that this test is named after."""
         done = machine.chainsaw(*words, code=None, fault=self.asked)
         last = _placeholders(machine.steps(), named or {})[-1]
         if self.kind == "kill":
@@ -78,7 +78,7 @@ def steps_of(machine: Machine, *words: str) -> list[str]:
 
 
 def check(command: str, steps: list[str], *, update: bool, named: Mapping[str, str] | None = None) -> None:
-    """Assert that the steps of a command are those that are written down, or write them down."""
+    """Assert that the steps of a command are the recorded ones, or record them."""
     found = _placeholders(steps, named or {})
     if update:
         PLACE.mkdir(exist_ok=True)
@@ -92,7 +92,7 @@ def _written(command: str) -> list[str]:
 
 
 def _placeholders(steps: list[str], named: Mapping[str, str]) -> list[str]:
-    """Put a word that is always the same in the place of what is another each time."""
+    """Replace what differs from run to run with a fixed word."""
     for name, placeholder in named.items():
         steps = [step.replace(name, placeholder) for step in steps]
     for place, shown in ((DATA, "DATA"), (CONFIG, "CONFIG")):

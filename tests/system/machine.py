@@ -53,17 +53,17 @@ class Machine:
     # Commands
 
     def verb(self, *words: str) -> str:
-        """Let tests/machine do something with the machine itself, which must succeed."""
+        """Run a command of tests/machine for this machine, which must succeed."""
         done = run([str(LAUNCHER), "--name", self.name, *words], words)
         assert done.code == 0, str(done)
         return done.out
 
     def try_admin(self, *command: str, stdin: str = "") -> Done:
-        """Run a command as the admin, and tell how it ended."""
+        """Run a command as the admin, and return its result."""
         return run([*self._into_admin, *command], command, stdin)
 
     def try_root(self, *command: str, stdin: str = "") -> Done:
-        """Run a command as root, and tell how it ended."""
+        """Run a command as root, and return its result."""
         return run([*enter.as_root(self._leader), *command], command, stdin)
 
     def admin(self, *command: str, stdin: str = "") -> str:
@@ -79,7 +79,7 @@ class Machine:
         return done.out
 
     def begin(self, *command: str) -> subprocess.Popen[str]:
-        """Start a command as the admin that goes on while the test does something else."""
+        """Start a command as the admin that runs while the test continues."""
         pipe = subprocess.PIPE
         argv = [*self._into_admin, *command]
         return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
@@ -101,7 +101,7 @@ class Machine:
         return done
 
     def steps(self) -> list[str]:
-        """Return the steps that were begun by the commands with a fault since they were asked for last."""
+        """Return the steps of the commands with a fault since the last call."""
         found = self.read(STEPS).splitlines()
         self.admin("rm", STEPS)
         return found
@@ -153,7 +153,7 @@ class Machine:
         self.admin("rm", "-f", *(f"{CONFIG}/instances/{name}.yaml" for name in names))
 
     def purge(self, *names: str) -> None:
-        """Remove instances with all their data, as if they had never been."""
+        """Remove instances with all their data."""
         self.retract(*names)
         self.chainsaw("apply")
         places = [f"{DATA}/{kind}/{name}" for kind in ("instances", "public") for name in names]
@@ -163,7 +163,7 @@ class Machine:
         self.root("rm", "-rf", *places)
 
     def start_over(self) -> None:
-        """Take away all that chainsaw made, except for images."""
+        """Remove everything that chainsaw made, except images."""
         self.admin("rm", "-rf", CONFIG)
         self.admin("systemctl", "--user", "stop", "app@*", "chainsaw*")
         self.root("rm", "-rf", DATA, STATE, UNITS, QUADLETS)
@@ -171,10 +171,10 @@ class Machine:
         self.__dict__.pop("authority", None)
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is anything at a path."""
+        """Return whether there is anything at a path."""
         return self.try_root("test", "-e", path).code == 0
 
-    # What chainsaw and systemd know
+    # State of chainsaw and systemd
 
     def generation(self) -> int:
         """Return the number of the current generation, 0 for none."""
@@ -190,7 +190,7 @@ class Machine:
         properties = ["--property=Id", "--property=InvocationID", "--state=active"]
         text = self.admin("systemctl", "--user", "show", *properties, "app@*", "chainsaw-*")
         blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in text.split("\n\n") if block]
-        # A service of a timer comes and goes by itself.
+        # A service of a timer starts and stops by itself.
         return {block["Id"]: block["InvocationID"] for block in blocks if not block["Id"].endswith(".cron.service")}
 
     def units(self, pattern: str) -> list[str]:
@@ -234,11 +234,11 @@ class Machine:
         assert last, f"{url} does not show {text!r}: {self.try_get(url)}"
 
     def refuses(self, url: str) -> None:
-        """Wait until a name is nobody's: the front reads its files at once, but its old workers may still answer."""
+        """Wait until a host name is unknown: old workers of the front may still answer for a moment."""
         assert wait(lambda: "UNRECOGNIZED_NAME" in str(self.try_get(url)), 5), f"{url}: {self.try_get(url)}"
 
     def try_get(self, url: str) -> object:
-        """Return an answer, or why there is none."""
+        """Return an answer, or the reason why there is none."""
         try:
             return self.get(url).body
         except OSError as problem:
@@ -246,13 +246,13 @@ class Machine:
 
 
 def run(argv: Sequence[str], shown: Sequence[str], stdin: str = "") -> Done:
-    """Run a program and tell how it ended."""
+    """Run a program and return its result."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
     return Done(tuple(shown), done.returncode, done.stdout, done.stderr)
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> bool:
-    """Tell whether a condition comes true in time."""
+    """Return whether a condition comes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

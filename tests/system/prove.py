@@ -1,4 +1,4 @@
-"""Recipes that can run here, tested in one machine with one reboot for all of them."""
+"""Tests recipes in one machine, with one reboot for all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRIALS = ".local/state/chainsaw/trials"
 
 
 def recorded() -> list[str]:
-    """Return the recipes of which it is said here, by a record, that they are proven."""
+    """Return the recipes with a record of passed tests."""
     return [name for name in runnable() if (RECIPES / name / "tested.json").exists()]
 
 
@@ -40,10 +40,10 @@ def prove(machine: Machine, recipes: list[str]) -> dict[str, dict[str, object]]:
         machine.verb("reboot")
     for name in paused:
         ended[name] = machine.try_admin(*words, f"{PLACE}/{name}", "--resume", "--json")
-    return {name: told(machine, name, done) for name, done in ended.items()}
+    return {name: reported(machine, name, done) for name, done in ended.items()}
 
 
-def told(machine: Machine, name: str, done: Done) -> dict[str, object]:
+def reported(machine: Machine, name: str, done: Done) -> dict[str, object]:
     """Return what a test said at its end, and the record that it wrote."""
     try:
         envelope = json.loads(done.out)

@@ -1,4 +1,4 @@
-"""Stages: prepared roots that machines begin with, each made once from the one before and kept as a snapshot."""
+"""Stages: prepared root directories for machines, each made once from the previous one and kept as a snapshot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OWN_RECIPES = Path(__file__).resolve().parent / "recipes"
 FEW = ("wordpress", "dokuwiki", "radicale", "gadget", "mirror", "widget")
 LISTENERS = "/root/listeners"
-"""The file in which stands who listened before there was any front."""
+"""The file that lists the listeners before there was any front."""
 TAG_ALL = """
     podman images --format '{{.Repository}}:{{.Tag}}' | grep "^$0$2" | while read -r name; do
         podman tag "$name" "$1${name#"$0"}"
@@ -29,19 +29,19 @@ TAG_ALL = """
 """
 IMAGES = ("recipes", "quadlets/images", "tests/system/recipes", "tests/nspawn/images.py")
 CODE = ("chainsaw", "quadlets", ".deb", "tests/nspawn", "tests/system/stage.py")
-"""What decides what a stage holds."""
+"""The inputs that decide the content of a stage."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: the one it is made from, what decides over it, and what makes it."""
+    """One stage: its parent, its inputs, and the function that makes it."""
 
     name: str
     before: str | None
     sources: tuple[str, ...]
     make: Callable[[Machine], None]
     only: str | None = None
-    """The one directory that is kept of what was made."""
+    """The only directory that the snapshot keeps."""
 
 
 def runnable() -> list[str]:
@@ -51,7 +51,7 @@ def runnable() -> list[str]:
 
 
 def begin(machine: Machine, name: str) -> None:
-    """Boot a machine that is at a stage; what leads there is made first, where it is not stored."""
+    """Boot a machine at a stage; missing stages before it are made first."""
     machine.verb("fresh", "--snapshot", _stored(machine, STAGES[name]))
 
 
@@ -132,12 +132,12 @@ def _all_images(machine: Machine) -> None:
 
 
 def _keep(machine: Machine) -> None:
-    """Give each image a second name, under which it stays when chainsaw sweeps what no instance uses."""
+    """Give each image a second name, so that it is kept when chainsaw prunes unused images."""
     machine.admin("sh", "-c", TAG_ALL, "localhost/chainsaw/", "localhost/kept/", "")
 
 
 def bring_back(machine: Machine, *names: str) -> None:
-    """Give images that a purge has taken their names again, so that they are not built anew."""
+    """Restore the names of images that a purge deleted, so that they are not built again."""
     for name in names:
         machine.admin("sh", "-c", TAG_ALL, "localhost/kept/", "localhost/chainsaw/", f"{name}:")
 

@@ -1,4 +1,4 @@
-"""What holds in every application: the site's directives in its own terms, passwords that are changed from outside."""
+"""Every application gets the site's directives in its own settings, and its passwords can be rotated."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def into_radicale(machine: Machine, password: str) -> bool:
 
 
 def answered(answer: Answer, refused: int = 401) -> bool:
-    """Tell whether a login was accepted; any other answer than that or a refusal is a failure of the test."""
+    """Return whether a login was accepted; any other answer than that or a refusal is a failure of the test."""
     assert answer.status in (200, 207, refused), answer
     return answer.status != refused
 

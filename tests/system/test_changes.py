@@ -1,4 +1,4 @@
-"""What the admin changes by hand, takes away, brings back and rolls back."""
+"""Changes by the admin: edits by hand, removals, restores and rollbacks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_generated_file_that_was_removed_is_noticed(machine: Machine, widget: 
     assert machine.get(widget).status == 200
 
 
-def test_a_drop_in_of_the_admin_is_the_admins(machine: Machine, widget: str) -> None:
+def test_a_drop_in_of_the_admin_is_kept(machine: Machine, widget: str) -> None:
     drop_in = f"{HOME}/.config/systemd/user/app@widget.service.d/own.conf"
     machine.write(drop_in, "[Service]\nEnvironment=MINE=1\n")
     machine.admin("systemctl", "--user", "daemon-reload")
@@ -179,7 +179,7 @@ def test_rollback_returns_to_a_generation_with_the_files_of_then(machine: Machin
     assert machine.plan() == []
 
 
-def test_old_generations_are_cleared_away(machine: Machine, widget: str) -> None:
+def test_old_generations_are_deleted(machine: Machine, widget: str) -> None:
     while machine.generation() < 13:
         machine.declare("gadget", "static", f"https://gadget.localhost/{machine.generation()}/")
         machine.chainsaw("apply", "gadget")
@@ -188,7 +188,7 @@ def test_old_generations_are_cleared_away(machine: Machine, widget: str) -> None
     assert str(machine.generation()) in kept
 
 
-def test_a_route_that_moves_takes_its_certificate_along(machine: Machine, widget: str) -> None:
+def test_a_changed_route_gets_a_certificate(machine: Machine, widget: str) -> None:
     machine.declare("widget", "widget", "https://moved.localhost/", text="Moved")
     machine.chainsaw("apply")
     assert machine.get("https://moved.localhost/").body == "Moved\n"

@@ -1,4 +1,4 @@
-"""What was written stays: over restarts and further applies; test_reboot looks again after a reboot."""
+"""Content is kept over restarts and applies; test_reboot checks it again after a reboot."""
 
 from __future__ import annotations
 

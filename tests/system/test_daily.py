@@ -1,4 +1,4 @@
-"""What an admin asks of a site that lives: how it is, what it says, what it was; and what opens and closes it."""
+"""Daily work with a running site: list, status, logs, history, rollback, start, stop and maintenance."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def living(machine: Machine, www: str) -> Iterator[None]:
 
 
 def row(machine: Machine, name: str) -> dict[str, Any]:
-    """Return what list tells of an instance."""
+    """Return the data of list for an instance."""
     return next(item for item in machine.json("list")["data"]["instances"] if item["name"] == name)
 
 
@@ -48,13 +48,13 @@ def status(machine: Machine, name: str = "widget", code: int | None = 0) -> dict
 
 
 def say(machine: Machine, text: str) -> None:
-    """Let the widget say a line."""
+    """Write a line to the widget's log."""
     machine.inside("widget.app", "sh", "-c", f"echo '{text}' > /proc/1/fd/1")
 
 
 @contextmanager
 def aside(machine: Machine, path: str) -> Iterator[None]:
-    """Let a file or directory be gone for a while."""
+    """Move a file or directory away for a while."""
     machine.root("mv", path, f"{path}.aside")
     try:
         yield
@@ -63,7 +63,7 @@ def aside(machine: Machine, path: str) -> Iterator[None]:
         machine.root("mv", f"{path}.aside", path)
 
 
-# How it is
+# list and status
 
 
 def test_what_runs_is_listed_with_what_it_takes(machine: Machine) -> None:
@@ -81,7 +81,7 @@ def test_what_runs_is_listed_with_what_it_takes(machine: Machine) -> None:
     assert (pages["state"], pages["memory"], pages["warnings"]) == ("running", 0, [])
 
 
-def test_what_sleeps_is_asleep_takes_no_memory_and_is_not_woken_by_who_looks(machine: Machine) -> None:
+def test_a_sleeping_instance_uses_no_memory_and_is_not_woken_by_list(machine: Machine) -> None:
     machine.get(GADGET)
     assert state(machine, "gadget") == "running"
     assert wait(lambda: state(machine, "gadget") == "asleep", 30)
@@ -92,7 +92,7 @@ def test_what_sleeps_is_asleep_takes_no_memory_and_is_not_woken_by_who_looks(mac
     assert row(machine, "gadget")["state"] == "asleep"
 
 
-def test_a_status_tells_all_of_what_is_well(machine: Machine) -> None:
+def test_the_status_of_a_healthy_instance(machine: Machine) -> None:
     found = status(machine)
     assert (found["state"], found["health"], found["next"], found["missing"]) == ("running", "healthy", None, [])
     assert found["generation"] == machine.generation()
@@ -132,7 +132,7 @@ def test_what_was_stopped_by_hand_is_stopped_and_start_brings_it_back(machine: M
     assert machine.get(WIDGET).status == 200
 
 
-def test_what_has_failed_is_told_with_what_it_said(machine: Machine) -> None:
+def test_a_failed_instance_is_shown_with_its_log(machine: Machine) -> None:
     machine.write(f"{DROP_IN}/own.conf", "[Service]\nRestart=no\n")
     machine.admin("systemctl", "--user", "daemon-reload")
     machine.inside("widget.app", "sh", "-c", "echo 'No more paper' > /proc/1/fd/2")
@@ -150,28 +150,28 @@ def test_what_has_failed_is_told_with_what_it_said(machine: Machine) -> None:
     assert status(machine)["state"] == "running"
 
 
-def test_of_what_is_well_only_the_lines_that_matter_are_told(machine: Machine) -> None:
+def test_of_a_healthy_instance_only_warnings_are_shown(machine: Machine) -> None:
     for line in ("All is calm", "WARNING: paper is low", "calm again"):
         machine.inside("widget.app", "sh", "-c", f"echo '{line}' > /proc/1/fd/2")
 
-    def told() -> list[str]:
+    def reported() -> list[str]:
         return [entry["text"] for entry in status(machine)["log"]]
 
-    assert wait(lambda: "WARNING: paper is low" in told(), 10)
-    assert not [text for text in told() if "calm" in text]
+    assert wait(lambda: "WARNING: paper is low" in reported(), 10)
+    assert not [text for text in reported() if "calm" in text]
 
 
-def test_what_began_anew_by_itself_is_counted(machine: Machine) -> None:
+def test_automatic_restarts_are_counted(machine: Machine) -> None:
     machine.admin("systemctl", "--user", "kill", "--signal=KILL", "app@widget.service")
     assert wait(lambda: status(machine, code=None)["components"][0]["restarts"] == 1, 20)
     assert wait(lambda: status(machine, code=None)["health"] == "healthy", 20)
     assert "restarted once" in machine.chainsaw("status", "widget").out
 
 
-def test_a_directory_of_data_that_is_gone_is_told_and_made_again(machine: Machine) -> None:
+def test_a_missing_data_directory_is_reported_and_created_again(machine: Machine) -> None:
     place = f"{DATA}/instances/widget/volumes/data"
     with aside(machine, place):
-        assert row(machine, "widget")["warnings"] == [f"{place} is gone"]
+        assert row(machine, "widget")["warnings"] == [f"{place} is missing"]
         found = status(machine, code=3)
         assert (found["missing"], found["next"]) == ([place], "chainsaw apply widget")
         machine.chainsaw("apply", "widget")
@@ -179,7 +179,7 @@ def test_a_directory_of_data_that_is_gone_is_told_and_made_again(machine: Machin
     assert machine.plan() == []
 
 
-def test_a_unit_that_was_edited_is_told_and_the_next_step_shows_the_edit(machine: Machine) -> None:
+def test_an_edited_unit_is_reported_and_the_next_step_shows_the_edit(machine: Machine) -> None:
     path = "quadlets/app@widget.container"
     machine.admin("sh", "-c", 'echo "# my own line" >> "$0"', f"{STATE}/generations/current/{path}")
     assert row(machine, "widget")["warnings"] == [f"edited by hand: {path}"]
@@ -190,7 +190,7 @@ def test_a_unit_that_was_edited_is_told_and_the_next_step_shows_the_edit(machine
     assert row(machine, "widget")["warnings"] == []
 
 
-def test_what_is_declared_otherwise_than_it_runs_is_told(machine: Machine) -> None:
+def test_a_change_that_is_not_applied_is_reported(machine: Machine) -> None:
     file = f"{CONFIG}/instances/widget.yaml"
     kept = machine.read(file)
     try:
@@ -211,11 +211,11 @@ def test_what_is_declared_otherwise_than_it_runs_is_told(machine: Machine) -> No
     assert row(machine, "widget")["warnings"] == []
 
 
-# What it says
+# logs
 
 
 def test_what_a_component_says_is_found_by_name_words_and_time(machine: Machine) -> None:
-    # The journal of a machine that was used before still has what was said then.
+    # The journal of a reused machine still has older lines.
     began = ("--since", f"@{machine.admin('date', '+%s').strip()}")
     for text in ("Ready for the spring", "Paper is low", "Ready for the summer"):
         say(machine, text)
@@ -232,7 +232,7 @@ def test_what_a_component_says_is_found_by_name_words_and_time(machine: Machine)
     assert machine.chainsaw("logs", "widget", "db", code=4).err
 
 
-def test_what_visitors_asked_for_is_told_of_one_instance_alone(machine: Machine, www: str) -> None:
+def test_the_access_log_is_that_of_one_instance(machine: Machine, www: str) -> None:
     say(machine, "Ready for visitors")
     machine.get(f"{WIDGET}first-page")
     machine.get(f"{www}of-others/widget/")
@@ -262,7 +262,7 @@ def test_each_new_line_is_shown_while_somebody_follows(machine: Machine) -> None
     assert "--follow" not in machine.admin("ps", "-o", "args=", "-u", "admin"), "the journal is not followed any longer"
 
 
-# What it was
+# history and rollback
 
 
 def history(machine: Machine, *words: str) -> list[dict[str, Any]]:
@@ -278,7 +278,7 @@ def test_an_apply_is_a_commit_with_its_generation_and_its_reason(machine: Machin
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
 
 
-def test_an_instance_goes_back_to_what_it_was_and_forth_again(machine: Machine) -> None:
+def test_an_instance_is_rolled_back_and_forward_again(machine: Machine) -> None:
     before = machine.generation()
     machine.chainsaw("config", "set", "widget", "text", "The second text")
     assert machine.get(WIDGET).body == "The first text\n", "nothing runs before apply"
@@ -291,7 +291,7 @@ def test_an_instance_goes_back_to_what_it_was_and_forth_again(machine: Machine) 
     machine.append("gadget", "# not yet applied")
 
     done = machine.chainsaw("rollback", "widget", "-m", "Too loud")
-    assert f"widget is what it was in generation {before}" in done.out
+    assert f"widget is rolled back to generation {before}" in done.out
     assert machine.get(WIDGET).body == "The first text\n"
     assert "The first text" in machine.read(f"{CONFIG}/instances/widget.yaml")
     machine.chainsaw("rollback", "widget", "--to", str(after))
@@ -318,13 +318,13 @@ def test_changes_that_were_never_applied_survive_a_rollback(machine: Machine) ->
     machine.chainsaw("apply")
 
 
-def test_what_cannot_be_remembered_is_applied_and_the_admin_is_warned(machine: Machine) -> None:
+def test_a_change_that_cannot_be_committed_is_applied_with_a_warning(machine: Machine) -> None:
     objects = f"{CONFIG}/.git/objects"
     machine.admin("chmod", "-R", "a-w", objects)
     machine.declare("widget", "widget", text="Unforgettable")
     try:
         done = machine.chainsaw("apply")
-        assert done.err.startswith("warning: what was applied is not committed: ")
+        assert done.err.startswith("warning: the change could not be committed: ")
         assert machine.get(WIDGET).body == "Unforgettable\n"
     finally:
         machine.admin("chmod", "-R", "u+w", objects)
@@ -333,17 +333,17 @@ def test_what_cannot_be_remembered_is_applied_and_the_admin_is_warned(machine: M
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
 
 
-# What opens and closes it
+# start, stop, restart and maintenance
 
 
 def invocation(machine: Machine, unit: str = "app@widget.service") -> str | None:
     return machine.invocations().get(unit)
 
 
-def test_in_maintenance_visitors_find_a_page_and_it_goes_on_running(machine: Machine) -> None:
+def test_in_maintenance_visitors_see_a_page_and_the_instance_keeps_running(machine: Machine) -> None:
     before = invocation(machine)
     done = machine.chainsaw("maintenance", "widget", "on", "-m", "A new roof")
-    assert done.out.splitlines()[0] == "widget runs, and tells visitors that somebody works on it"
+    assert done.out.splitlines()[0] == "widget is running, and visitors see the maintenance page"
     answer = machine.get(WIDGET)
     assert (answer.status, answer.headers.get("retry-after")) == (503, "600")
     assert "Somebody is working on this site" in answer.body
@@ -362,7 +362,7 @@ def test_in_maintenance_visitors_find_a_page_and_it_goes_on_running(machine: Mac
 
 def test_a_restart_makes_new_processes_and_no_visitor_is_turned_away(machine: Machine) -> None:
     before = invocation(machine)
-    assert machine.chainsaw("restart", "widget").out == "widget runs anew\n"
+    assert machine.chainsaw("restart", "widget").out == "widget is restarted\n"
     assert invocation(machine) not in (before, None)
     assert machine.get(WIDGET).status == 200
 
@@ -370,13 +370,13 @@ def test_a_restart_makes_new_processes_and_no_visitor_is_turned_away(machine: Ma
 def test_what_sleeps_behind_a_gate_can_be_restarted(machine: Machine) -> None:
     machine.get(GADGET)
     before = invocation(machine, "app@gadget.service")
-    assert machine.chainsaw("restart", "gadget").out == "gadget runs anew\n"
+    assert machine.chainsaw("restart", "gadget").out == "gadget is restarted\n"
     assert invocation(machine, "app@gadget.service") not in (before, None)
     assert machine.get(GADGET).status == 200
     assert wait(lambda: state(machine, "gadget") == "asleep", 30)
-    assert machine.chainsaw("restart", "gadget").out == "gadget is asleep: the next request starts it anew\n"
+    assert machine.chainsaw("restart", "gadget").out == "gadget is asleep: the next request starts it\n"
     assert machine.get(GADGET).status == 200
-    assert machine.chainsaw("restart", "www").out == "www has no processes: it is files alone\n"
+    assert machine.chainsaw("restart", "www").out == "www has no processes: it is static files only\n"
 
 
 def test_what_sleeps_can_be_closed_and_is_not_woken_by_visitors(machine: Machine) -> None:

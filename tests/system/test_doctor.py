@@ -1,4 +1,4 @@
-"""What doctor says of a real host: nothing of one that is well, and of each mishap what it is and what mends it."""
+"""doctor on a real host: no failure on a healthy one, and each problem with the command that fixes it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ KNOWN = {
     "certificate of www.localhost", "DNS of widget.localhost", "DNS of www.localhost",
 }  # fmt: skip
 OF_THE_HOST = {"limits", "clock", "memory pressure", "memory limits"}
-"""What a machine in a container has from its host, which is nobody's fault here."""
+"""Problems that a machine in a container inherits from its host."""
 
 
 @pytest.fixture(autouse=True)
 def widget(machine: Machine, www: str) -> Iterator[str]:
-    """Each test begins and ends on a host that is well, and on which there is nothing left to do."""
+    """Each test begins and ends on a healthy host, with nothing left to do."""
     machine.declare("widget", "widget", text="The first text")
     machine.chainsaw("apply")
     yield WIDGET
@@ -42,19 +42,19 @@ def widget(machine: Machine, www: str) -> Iterator[str]:
 
 
 def checks(machine: Machine, code: int | None = None) -> dict[str, dict[str, str]]:
-    """Return what doctor says, by name."""
+    """Return the checks of doctor, by name."""
     done = machine.chainsaw("doctor", "--json", code=code)
     return {check["name"]: check for check in json.loads(done.out)["data"]["checks"]}
 
 
 def worse(machine: Machine) -> dict[str, str]:
-    """Return what is not ok, but for what the machine's host is to blame for."""
+    """Return the checks that are not ok, except those inherited from the machine's host."""
     found = checks(machine)
     return {name: check["found"] for name, check in found.items() if check["state"] != "ok" and name not in OF_THE_HOST}
 
 
-def told(machine: Machine, name: str, state: str, found: str, hint: str) -> str:
-    """Assert what doctor says of one thing; return the hint."""
+def reported(machine: Machine, name: str, state: str, found: str, hint: str) -> str:
+    """Assert the result of one check; return its hint."""
     check = checks(machine, code=3 if state == "fail" else 0)[name]
     assert (check["state"], found in check["found"]) == (state, True), check
     assert check["hint"].startswith(hint), check
@@ -72,7 +72,7 @@ def took(machine: Machine, verb: str) -> float:
 
 
 def repair(machine: Machine) -> list[str]:
-    """Let doctor mend, after which nothing fails; return what it did."""
+    """Run doctor --fix, after which nothing fails; return what it did."""
     return list(machine.json("doctor", "--fix")["data"]["fixed"])
 
 
@@ -82,11 +82,13 @@ def names(machine: Machine, www: str) -> None:
     machine.root("rm", "-rf", "/etc/userdb")
     machine.declare("widget", "widget", text="The first text")
     machine.chainsaw("apply")
-    told(machine, "names of ids", "warn", "ps and ls show numbers for the ids of", "sudo chainsaw setup --user admin")
+    reported(
+        machine, "names of ids", "warn", "ps and ls show numbers for the ids of", "sudo chainsaw setup --user admin"
+    )
     machine.admin("sudo", "chainsaw", "setup")
 
 
-def test_of_a_host_that_is_well_nothing_is_said_to_fail(machine: Machine) -> None:
+def test_on_a_healthy_host_no_check_fails(machine: Machine) -> None:
     found = checks(machine, code=0)
     assert found.keys() >= KNOWN, KNOWN - found.keys()
     assert "fail" not in {check["state"] for check in found.values()}
@@ -117,26 +119,26 @@ def test_no_process_is_started_and_it_takes_about_a_second(machine: Machine) -> 
 
 def test_lingering_that_is_off(machine: Machine) -> None:
     machine.root("rm", "/var/lib/systemd/linger/admin")
-    hint = told(machine, "lingering", "fail", "end at logout", "sudo loginctl enable-linger admin")
+    hint = reported(machine, "lingering", "fail", "end at logout", "sudo loginctl enable-linger admin")
     machine.admin("sh", "-c", hint)
 
 
 def test_ports_that_are_closed_to_users(machine: Machine) -> None:
     machine.root("sysctl", "-w", "net.ipv4.ip_unprivileged_port_start=1024")
-    hint = told(machine, "low ports", "fail", "port 80 is closed to ordinary users", "sudo chainsaw setup")
+    hint = reported(machine, "low ports", "fail", "port 80 is closed to ordinary users", "sudo chainsaw setup")
     machine.admin("sh", "-c", hint)
 
 
 def test_ports_that_are_open_until_the_next_reboot_only(machine: Machine) -> None:
     machine.root("rm", "/etc/sysctl.d/50-chainsaw.conf")
-    hint = told(machine, "low ports", "warn", "only until the next reboot", "sudo chainsaw setup")
+    hint = reported(machine, "low ports", "warn", "only until the next reboot", "sudo chainsaw setup")
     machine.admin("sh", "-c", hint)
 
 
 def test_a_journal_in_memory(machine: Machine) -> None:
     place = "/etc/systemd/journald.conf.d/60-own.conf"
     machine.root("sh", "-c", f"printf '[Journal]\\nStorage=volatile\\n' > {place}; systemctl restart systemd-journald")
-    hint = told(machine, "journal", "fail", f"(Storage=volatile in {place})", "sudo sed -i")
+    hint = reported(machine, "journal", "fail", f"(Storage=volatile in {place})", "sudo sed -i")
     machine.admin("sh", "-c", hint)
     assert "Storage" not in machine.root("cat", place), "the rest of it stays"
     assert checks(machine)["journal"]["state"] == "ok"
@@ -145,7 +147,7 @@ def test_a_journal_in_memory(machine: Machine) -> None:
 
 def test_a_journal_without_a_limit(machine: Machine) -> None:
     machine.root("rm", "/etc/systemd/journald.conf.d/50-chainsaw.conf")
-    hint = told(machine, "journal", "warn", "no limit is set", "sudo chainsaw setup")
+    hint = reported(machine, "journal", "warn", "no limit is set", "sudo chainsaw setup")
     machine.admin("sh", "-c", hint)
 
 
@@ -153,13 +155,13 @@ def test_a_storage_driver_that_is_not_in_effect(machine: Machine) -> None:
     mark = "/home/admin/.local/share/containers/storage/overlay/.has-mount-program"
     kept = machine.read(mark)
     machine.write(mark, "false")
-    told(machine, "storage driver", "warn", "the images were stored by overlay", "podman system reset")
+    reported(machine, "storage driver", "warn", "the images were stored by overlay", "podman system reset")
     machine.write(mark, kept)
 
 
 def test_ranges_that_another_user_has_too(machine: Machine) -> None:
     machine.root("sh", "-c", "echo eve:196608:65536 >> /etc/subuid")
-    told(machine, "subordinate ids", "fail", "overlap those of eve", "sudo usermod --del-subuids 196608-262143 eve")
+    reported(machine, "subordinate ids", "fail", "overlap those of eve", "sudo usermod --del-subuids 196608-262143 eve")
     machine.root("sed", "-i", "/^eve:/d", "/etc/subuid")
 
 
@@ -174,13 +176,15 @@ def test_a_disk_that_is_full(machine: Machine, place: str) -> None:
 
 def test_a_socket_that_is_stopped(machine: Machine) -> None:
     machine.admin("systemctl", "--user", "stop", "app@widget.socket", "app@widget.service")
-    told(machine, "socket of widget", "fail", "app@widget.socket is inactive", "chainsaw doctor --fix")
-    told(machine, "instance of widget", "fail", "stopped, although its file does not say so", "chainsaw doctor --fix")
+    reported(machine, "socket of widget", "fail", "app@widget.socket is inactive", "chainsaw doctor --fix")
+    reported(
+        machine, "instance of widget", "fail", "stopped, although its file does not say so", "chainsaw doctor --fix"
+    )
     assert "started app@widget.socket" in repair(machine)
     assert machine.get(WIDGET).body == "The first text\n"
 
 
-def test_who_sleeps_is_well_and_sleeps_on(machine: Machine) -> None:
+def test_a_sleeping_instance_is_ok_and_stays_asleep(machine: Machine) -> None:
     machine.declare("gadget", "gadget")
     machine.append("gadget", "sleep: 4s")
     machine.chainsaw("apply")
@@ -207,15 +211,17 @@ def test_a_front_that_is_stopped(machine: Machine, www: str) -> None:
 
 def test_a_unit_that_has_failed(machine: Machine) -> None:
     machine.try_admin("systemd-run", "--user", "--unit=chainsaw-broken", "--wait", "false")
-    told(machine, "units", "fail", "failed: chainsaw-broken.service (exit-code)", "systemctl --user status")
-    assert repair(machine) == ["let systemd forget that chainsaw-broken.service has failed"]
+    reported(machine, "units", "fail", "failed: chainsaw-broken.service (exit-code)", "systemctl --user status")
+    assert repair(machine) == ["reset the failed state of chainsaw-broken.service"]
 
 
 def test_a_file_that_was_edited(machine: Machine) -> None:
     file = f"{CURRENT}/quadlets/app@widget.container"
     kept = machine.read(file)
     machine.write(file, f"{kept}# my own line\n")
-    told(machine, "generated files", "warn", "edited by hand: quadlets/app@widget.container", "chainsaw plan shows it")
+    reported(
+        machine, "generated files", "warn", "edited by hand: quadlets/app@widget.container", "chainsaw plan shows it"
+    )
     assert repair(machine) == []
     assert "# my own line" in machine.read(file), "whoever wrote it decides"
     machine.write(file, kept)
@@ -231,22 +237,22 @@ def test_what_a_crash_left(machine: Machine) -> None:
     owner = machine.block("widget") + 1000
     machine.root("chown", "-R", f"{owner}:{owner}", volume)
     machine.admin("sh", "-c", f"""echo '{{"format": 1, "event": "begin"}}' >> {STATE}/journal""")
-    told(machine, "last apply", "fail", "was interrupted", "chainsaw apply, or chainsaw doctor --fix")
+    reported(machine, "last apply", "fail", "was interrupted", "chainsaw apply, or chainsaw doctor --fix")
     left = checks(machine)["leftovers"]
     assert (left["state"], left["hint"]) == ("warn", "chainsaw doctor --fix")
     done = repair(machine)
     assert "removed generation 999, which never became current" in done
     assert f"removed {DATA}/static/half.partial" in done
-    assert f"brought generation {number} to its end" in done
+    assert f"finished generation {number}" in done
     assert not machine.exists(f"{CONFIG}/instances/widget.yaml.partial")
     assert not machine.exists(f"{STATE}/generations/999")
     assert machine.exists(f"{volume}/file"), "what may be data is never deleted"
-    hint = told(machine, "leftovers of data", "warn", volume, f"podman unshare rm -r {volume}")
+    hint = reported(machine, "leftovers of data", "warn", volume, f"podman unshare rm -r {volume}")
     machine.admin("sh", "-c", hint.partition(",")[0])
     assert not machine.exists(volume)
 
 
-def test_another_that_is_at_work(machine: Machine) -> None:
+def test_another_command_that_is_running(machine: Machine) -> None:
     machine.declare("widget", "widget", behaviour="slow")
     other = machine.begin("chainsaw", "apply")
     try:
@@ -262,16 +268,16 @@ def test_a_certificate_that_ends_tomorrow(machine: Machine) -> None:
     content = json.loads(machine.read(record))
     tomorrow = datetime.now(UTC) + timedelta(hours=30)
     machine.write(record, json.dumps({**content, "not_after": tomorrow.isoformat(timespec="seconds")}))
-    told(machine, "certificate of widget.localhost", "fail", "valid for 1 d more only", "chainsaw apply")
+    reported(machine, "certificate of widget.localhost", "fail", "valid for 1 d more only", "chainsaw apply")
     assert "issued a certificate for widget.localhost" in repair(machine)
 
 
-def test_data_that_is_gone_is_not_replaced(machine: Machine) -> None:
+def test_missing_data_is_not_replaced(machine: Machine) -> None:
     place = f"{DATA}/instances/widget/volumes/data"
     machine.root("mv", place, f"{place}.aside")
-    told(machine, "instance of widget", "fail", f"not there: {place}", "find or restore its data")
+    reported(machine, "instance of widget", "fail", f"missing: {place}", "find or restore its data")
     done = machine.json("doctor", "--fix", code=3)["data"]["fixed"]
-    assert f"left widget alone: {place} is gone" in done
+    assert f"skipped widget: {place} is missing" in done
     assert not machine.exists(place)
     machine.root("mv", f"{place}.aside", place)
 
@@ -315,39 +321,39 @@ def public(machine: Machine) -> str:
     return "DNS of widget.example.org"
 
 
-def test_a_name_that_leads_here(machine: Machine, public: str) -> None:
+def test_a_name_that_points_to_this_host(machine: Machine, public: str) -> None:
     with resolver(machine, machine.address):
         assert wait(lambda: checks(machine)[public]["state"] == "ok", 5), checks(machine)[public]
         assert checks(machine)[public]["found"] == f"points to this host: {machine.address}"
 
 
-def test_a_name_that_leads_elsewhere(machine: Machine, public: str) -> None:
+def test_a_name_that_points_elsewhere(machine: Machine, public: str) -> None:
     """Without a public address of its own the host may be behind NAT; with one it is not."""
     with resolver(machine, "198.51.100.7"):
         assert wait(lambda: "198.51.100.7" in checks(machine)[public]["found"], 5)
-        told(machine, public, "unknown", "its own addresses are private", "from elsewhere: curl")
+        reported(machine, public, "unknown", "its own addresses are private", "from elsewhere: curl")
         machine.root("ip", "address", "add", "203.0.113.5/32", "dev", "lo")
         try:
             hint = f"at your DNS provider, set {public.rpartition(' ')[2]} A 203.0.113.5"
-            told(machine, public, "fail", "A 198.51.100.7: that is not this host", hint)
+            reported(machine, public, "fail", "A 198.51.100.7: that is not this host", hint)
         finally:
             machine.root("ip", "address", "del", "203.0.113.5/32", "dev", "lo")
 
 
 def test_a_name_that_only_this_host_knows(machine: Machine, public: str) -> None:
     machine.root("sh", "-c", f"echo {machine.address} widget.example.org >> /etc/hosts")
-    told(machine, public, "unknown", "the public DNS records are not known", "elsewhere: getent ahosts")
+    reported(machine, public, "unknown", "the public DNS records are not known", "elsewhere: getent ahosts")
     machine.root("sh", "-c", "sed /widget.example.org/d /etc/hosts > /tmp/hosts; cat /tmp/hosts > /etc/hosts")
 
 
 def test_a_resolver_that_does_not_answer_is_not_waited_for(machine: Machine, public: str) -> None:
     with resolver(machine, ""):
         began = time.monotonic()
-        told(machine, public, "unknown", "the resolver does not answer", "getent ahosts")
+        reported(machine, public, "unknown", "the resolver does not answer", "getent ahosts")
         assert time.monotonic() - began < 4
 
 
-def test_root_is_sent_back(machine: Machine) -> None:
+def test_root_is_refused(machine: Machine) -> None:
     done = machine.try_admin("sudo", "chainsaw", "doctor")
     assert done.code == 2
     assert "chainsaw doctor, without sudo" in done.err

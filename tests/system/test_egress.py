@@ -1,4 +1,4 @@
-"""What may reach the internet reaches nothing of its neighbours."""
+"""An instance with internet access cannot reach its neighbours."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def address(machine: Machine, container: str) -> str:
 
 
 def reaches(machine: Machine, container: str, host: str, port: int) -> bool:
-    """Tell whether a container can open a connection."""
+    """Return whether a container can open a connection."""
     return machine.try_admin("podman", "exec", container, "perl", "-e", CONNECT, host, str(port)).code == 0
 
 
@@ -78,7 +78,7 @@ def test_without_leave_there_is_no_network(machine: Machine, neighbours: tuple[s
     assert machine.plan() == []
 
 
-def test_a_removed_instance_takes_its_network_along(machine: Machine, neighbours: tuple[str, str]) -> None:
+def test_the_network_of_a_removed_instance_is_deleted(machine: Machine, neighbours: tuple[str, str]) -> None:
     machine.retract("gadget")
     machine.chainsaw("apply")
     assert "chainsaw-gadget" not in machine.admin("podman", "network", "ls", "--format", "{{.Name}}").split()

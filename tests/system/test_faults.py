@@ -1,4 +1,4 @@
-"""apply is killed, or fails, at each of its steps: what others see goes on, and the next apply finishes the work."""
+"""apply is killed, or fails, at each step: other instances keep running, and the next apply finishes the work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def watch(machine: Machine, www: str, blog: str) -> Iterator[Watch]:
 
 @pytest.fixture
 def watched(machine: Machine, watch: Watch) -> Iterator[None]:
-    """The other sites answer all the time, and run on in the very same processes."""
+    """The other sites answer all the time, in the same processes."""
     before, answers = machine.invocations(), watch.answers
     others = [unit for unit in before if "widget" not in unit]
     yield
@@ -34,7 +34,7 @@ def watched(machine: Machine, watch: Watch) -> Iterator[None]:
 
 @dataclass
 class Turns:
-    """Widgets that take each other's place, so that every kind of step has its turn."""
+    """Widgets that replace each other, so that every kind of step occurs."""
 
     machine: Machine
     made: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ def turns(machine: Machine, www: str, blog: str) -> Turns:
 
 
 def fix(machine: Machine, fault: Fault) -> None:
-    """Let an apply finish what was struck."""
+    """Let another apply finish the interrupted one."""
     fixed = machine.chainsaw("apply", code=None)
     assert fixed.code == 0, f"after {fault}: {fixed}"
     assert machine.plan() == []
@@ -72,7 +72,7 @@ def test_the_steps_of_an_exchange(machine: Machine, turns: Turns, update: bool) 
 
 
 @pytest.mark.parametrize("fault", [*kills("exchange"), *errors("exchange")])
-def test_one_comes_and_another_goes(machine: Machine, watched: None, turns: Turns, fault: Fault) -> None:
+def test_one_instance_is_added_and_another_removed(machine: Machine, watched: None, turns: Turns, fault: Fault) -> None:
     former, name = turns.declare_next()
     done = fault.strike(machine, "apply", named={former: "OLD", name: "NEW"})
     if done.code != KILLED:

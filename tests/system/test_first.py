@@ -26,7 +26,7 @@ def prepared(machine: Machine, unprepared: Done) -> Machine:
     return machine
 
 
-def test_a_host_without_setup_is_told_the_command(unprepared: Done) -> None:
+def test_a_host_without_setup_shows_the_command(unprepared: Done) -> None:
     assert unprepared.code == 6
     assert "sudo chainsaw setup --user admin" in unprepared.err
 

@@ -1,4 +1,4 @@
-"""Commands that are killed after each of their steps: what is begun can be finished, and nothing is left behind."""
+"""Commands that are killed after each of their steps can be finished, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WIDGET = "https://widget.localhost/"
 PURGE = ("remove", "widget", "--purge", "--yes")
 NUMBERS = count(10)
 MISSING = 4
-RENAMED = "write down that the rename is done"
+RENAMED = "record that the rename is done"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def pruned(machine: Machine, www: str) -> None:
-    """Nothing is here that nobody uses."""
+    """Nothing is unused."""
     machine.chainsaw("remove", "--orphans")
 
 
@@ -51,7 +51,7 @@ def removed(machine: Machine, running: None) -> None:
 
 
 def orphans(machine: Machine) -> list[object]:
-    """Return what nobody uses, but for data."""
+    """Return what is unused, except data."""
     rows = machine.json("inventory", "--orphans")["data"]["orphans"]
     return [row for row in rows if row["kind"] != "data"]
 
@@ -78,7 +78,7 @@ def test_the_steps_of_a_purge(machine: Machine, running: None, update: bool) -> 
 
 
 @pytest.mark.parametrize("fault", kills("purge", without="purge-removed"))
-def test_a_purge_is_finished_by_the_next(machine: Machine, running: None, fault: Fault) -> None:
+def test_an_interrupted_purge_can_be_repeated(machine: Machine, running: None, fault: Fault) -> None:
     struck_purge(machine, fault)
 
 
@@ -87,7 +87,9 @@ def test_the_steps_of_a_purge_of_what_was_removed(machine: Machine, removed: Non
 
 
 @pytest.mark.parametrize("fault", kills("purge-removed"))
-def test_a_purge_of_what_was_removed_is_finished_by_the_next(machine: Machine, removed: None, fault: Fault) -> None:
+def test_an_interrupted_purge_of_a_removed_instance_can_be_repeated(
+    machine: Machine, removed: None, fault: Fault
+) -> None:
     struck_purge(machine, fault)
 
 
@@ -145,12 +147,14 @@ def struck_rename(machine: Machine, name: str, new: str, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", kills("rename"))
-def test_a_rename_goes_on(machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault) -> None:
+def test_an_interrupted_rename_can_be_repeated(
+    machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault
+) -> None:
     struck_rename(machine, *renamed(), fault)
 
 
 @pytest.mark.parametrize("fault", kills("rename-removed", without="rename"))
-def test_a_rename_of_what_does_not_run_goes_on(
+def test_an_interrupted_rename_of_a_removed_instance_can_be_repeated(
     machine: Machine, renamed: Callable[[], tuple[str, str]], fault: Fault
 ) -> None:
     name, new = renamed()
@@ -179,7 +183,7 @@ def test_the_steps_of_a_clone(machine: Machine, original: str, update: bool) -> 
 
 @pytest.mark.parametrize("fault", kills("clone", only=OWN))
 def test_what_a_clone_stopped_is_up_after_the_next_command(machine: Machine, original: str, fault: Fault) -> None:
-    """And what there is of the copy can be purged."""
+    """Afterwards the unfinished copy can be purged."""
     new = f"copy-{next(NUMBERS)}"
     fault.strike(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
     again = machine.chainsaw("remove", new, "--purge", "--yes", code=None)
@@ -298,7 +302,7 @@ def test_the_steps_of_a_change(machine: Machine, changed: str, update: bool) -> 
 
 
 @pytest.mark.parametrize("fault", kills("widget-change"))
-def test_doctor_brings_an_apply_to_its_end(machine: Machine, changed: str, fault: Fault) -> None:
+def test_doctor_finishes_an_interrupted_apply(machine: Machine, changed: str, fault: Fault) -> None:
     """And the next apply brings what was declared."""
     fault.strike(machine, "apply")
     assert last_apply(machine, code=None) == ("ok" if fault.name in WHOLE else "fail")

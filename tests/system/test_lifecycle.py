@@ -1,4 +1,4 @@
-"""Every bit of an instance: listed, taken away, brought back, renamed, copied, and left to who goes on alone."""
+"""Everything of an instance: listed, removed, restored, renamed, cloned and ejected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .inhabitant import difference, look, named
+from .inhabitant import difference, named, snapshot
 from .machine import CONFIG, DATA, HOME, QUADLETS, STATE, UNITS, Machine, wait
 from .stage import bring_back
 
@@ -22,7 +22,7 @@ LOCKED = 7
 
 @pytest.fixture(scope="module", autouse=True)
 def pruned(machine: Machine, www: str) -> None:
-    """Nothing is here that nobody uses."""
+    """Nothing is unused."""
     machine.chainsaw("remove", "--orphans")
 
 
@@ -72,7 +72,7 @@ def secret(machine: Machine, name: str, key: str) -> str:
 # inventory
 
 
-def test_every_bit_is_listed_with_what_it_takes(machine: Machine, widget: str) -> None:
+def test_everything_is_listed_with_its_size(machine: Machine, widget: str) -> None:
     rows = resources_of(machine, "widget")
     places = {row["path"] for row in rows if row["path"]}
     above = {f"{DATA}/instances/widget", f"{DATA}/instances/widget/secrets", f"{DATA}/instances/widget/volumes"}
@@ -102,7 +102,7 @@ def test_what_a_purge_would_free_is_the_sum(machine: Machine, widget: str) -> No
     assert "remove --purge frees " in machine.chainsaw("inventory", "widget").out
 
 
-def test_what_belongs_to_nobody_is_found(machine: Machine, widget: str) -> None:
+def test_unused_items_are_found(machine: Machine, widget: str) -> None:
     before = [row for row in orphans(machine) if row["kind"] != "data"]
     assert before == []
     assert "widget" not in of_kind(orphans(machine), "data")
@@ -117,14 +117,14 @@ def test_what_belongs_to_nobody_is_found(machine: Machine, widget: str) -> None:
 # remove
 
 
-def test_what_is_removed_keeps_its_data_and_comes_back(machine: Machine, widget: str) -> None:
+def test_a_removed_instance_keeps_its_data_and_is_restored(machine: Machine, widget: str) -> None:
     block, key = machine.block("widget"), secret(machine, "widget", "key")
     done = machine.chainsaw("remove", "widget", "-m", "nobody reads it")
     assert "widget is stopped and no longer served\n" in done.out
     assert f"its data: {DATA}/instances/widget\n" in done.out
     assert machine.units("app@widget*") == []
     machine.refuses(widget)
-    assert "widget was removed, its data is kept: chainsaw rollback widget" in machine.chainsaw("list").out
+    assert "widget was removed; its data is kept: chainsaw rollback widget" in machine.chainsaw("list").out
     assert machine.root("cat", f"{DATA}/instances/widget/volumes/data/kept") == "walks\n"
     assert machine.plan() == []
 
@@ -143,11 +143,11 @@ def test_a_purge_that_nobody_confirmed_deletes_nothing(machine: Machine, widget:
     assert machine.get(widget).body == "It is a widget\n"
 
 
-def test_a_name_whose_data_is_left_is_nobody_elses(machine: Machine, widget: str) -> None:
+def test_a_name_with_data_left_cannot_be_used_again(machine: Machine, widget: str) -> None:
     machine.chainsaw("remove", "widget")
     done = machine.chainsaw("new", "static", "widget", code=5)
-    assert "an instance widget was removed, and its data is still here" in done.err
-    assert "chainsaw rollback widget brings it back; chainsaw remove widget --purge deletes it" in done.err
+    assert "an instance widget was removed, and its data is still on disk" in done.err
+    assert "chainsaw rollback widget restores it; chainsaw remove widget --purge deletes it" in done.err
     machine.chainsaw("remove", "widget", "--purge", "--yes")
     machine.chainsaw("new", "static", "widget")
 
@@ -163,7 +163,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
         machine.chainsaw("apply")
         machine.chainsaw("note", "gizmo", "Kim knows")
         machine.admin("podman", "exec", "gizmo.app", "true")
-        assert difference(before, look(machine)) != []
+        assert difference(before, snapshot(machine)) != []
         machine.chainsaw("remove", "gizmo", "--purge", "--yes", "-m", "it was only tried")
 
     # Podman makes some files of its own the first time that it has a use for them.
@@ -172,16 +172,16 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
     machine.append("one", "egress: internet")
     machine.chainsaw("apply")
     machine.chainsaw("remove", "one", "--purge", "--yes")
-    before = look(machine)
+    before = snapshot(machine)
     once()
-    assert difference(before, look(machine)) == []
+    assert difference(before, snapshot(machine)) == []
     assert not named(machine, "gizmo")
     assert "gizmo: deleted for good" in machine.chainsaw("history", "gizmo").out
     assert "it was only tried" in machine.chainsaw("history", "gizmo").out
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
 
 
-def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
+def test_a_purge_keeps_what_another_instance_uses(machine: Machine) -> None:
     bring_back(machine, "mirror-app", "php")
     for name in ("one", "two"):
         machine.declare(name, "mirror", f"https://shared.localhost/{name}/")
@@ -201,7 +201,7 @@ def test_a_purge_leaves_to_another_what_both_use(machine: Machine) -> None:
     assert left == {"image"}, "the one that all others stand on"
 
 
-def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine) -> None:
+def test_a_recipe_that_was_installed_by_name_is_kept(machine: Machine) -> None:
     bring_back(machine, "gadget-app", "gate")
     machine.chainsaw("install", "gadget", "--yes")
     try:
@@ -222,7 +222,7 @@ def test_a_recipe_that_was_installed_for_its_own_sake_survives(machine: Machine)
 # rename
 
 
-def test_a_renamed_instance_is_what_it_was_under_another_name(machine: Machine, widget: str) -> None:
+def test_a_renamed_instance_keeps_everything_but_its_name(machine: Machine, widget: str) -> None:
     block, key = machine.block("widget"), secret(machine, "widget", "key")
     done = machine.chainsaw("rename", "widget", "gizmo", "-m", "it is no widget")
     assert "widget is called gizmo now\n" in done.out
@@ -234,9 +234,9 @@ def test_a_renamed_instance_is_what_it_was_under_another_name(machine: Machine, 
     assert [path for path in left if "widget.localhost" not in path] == []
     assert "Kim knows" in machine.read(f"{CONFIG}/notes/gizmo.md")
     assert machine.plan() == []
-    told = machine.chainsaw("history", "gizmo").out
-    assert "widget: called gizmo now" in told
-    assert "it is no widget" in told
+    reported = machine.chainsaw("history", "gizmo").out
+    assert "widget: called gizmo now" in reported
+    assert "it is no widget" in reported
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
     assert "no instance 'widget'" in machine.chainsaw("status", "widget", code=4).err
 
@@ -288,7 +288,7 @@ def test_a_copy_has_secrets_of_its_own_where_the_recipe_knows_how(machine: Machi
     assert machine.inside("widget.app", "cat", "/srv/data/token") == before["token"]
 
 
-def test_neither_reads_or_changes_what_is_the_others(machine: Machine, widget: str) -> None:
+def test_neither_copy_reads_or_changes_the_other(machine: Machine, widget: str) -> None:
     machine.chainsaw("clone", "widget", "gizmo")
     machine.inside("gizmo.app", "sh", "-c", "echo changed > /srv/data/kept")
     assert machine.inside("widget.app", "cat", "/srv/data/kept") == "walks\n"
@@ -328,7 +328,7 @@ def state(machine: Machine, name: str) -> str:
     return str(rows[name]["state"])
 
 
-# another command at work
+# locked by another command
 
 
 HOLD = "touch /tmp/held; while [ -e /tmp/held ]; do sleep 0.1; done"
@@ -348,7 +348,7 @@ def busy(machine: Machine, widget: str) -> Iterator[None]:
     machine.serves(WIDGET, "It is a widget")
 
 
-def test_what_another_command_works_on_is_left_to_it(machine: Machine, busy: None) -> None:
+def test_a_locked_instance_is_not_changed(machine: Machine, busy: None) -> None:
     machine.chainsaw("new", "static", "one")
     done = machine.chainsaw("apply")
     assert "one is live at https://one.localhost/" in done.out
@@ -429,7 +429,7 @@ def test_a_secret_that_nobody_knows_how_to_change_stays(machine: Machine, widget
     assert "by a command in app" in shown
 
 
-# What else is told
+# audit record, top and plan
 
 
 def records(machine: Machine) -> list[dict[str, Any]]:
@@ -447,14 +447,14 @@ def test_what_is_changed_is_in_the_journal_with_who_and_why(machine: Machine, wi
     assert first["MESSAGE"] == "admin: chainsaw remove widget -m 'nobody reads it': done"
     assert (first["CHAINSAW_WHO"], first["CHAINSAW_WHY"]) == ("admin", "nobody reads it")
     assert (first["CHAINSAW_RESULT"], first["CHAINSAW_EXIT"], first["PRIORITY"]) == ("done", "0", "5")
-    assert (second["CHAINSAW_RESULT"], second["CHAINSAW_EXIT"], second["PRIORITY"]) == ("not there", "4", "4")
+    assert (second["CHAINSAW_RESULT"], second["CHAINSAW_EXIT"], second["PRIORITY"]) == ("not found", "4", "4")
     assert first["_UID"] == "1000", "the journal itself knows who wrote it"
 
 
 def test_what_was_done_as_root_names_who_asked_for_it(machine: Machine) -> None:
     machine.admin("sudo", "chainsaw", "setup")
-    said = machine.root("journalctl", "-t", "chainsaw", "-o", "cat", "-n", "1")
-    assert said == "admin: chainsaw setup: done\n"
+    printed = machine.root("journalctl", "-t", "chainsaw", "-o", "cat", "-n", "1")
+    assert printed == "admin: chainsaw setup: done\n"
 
 
 def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widget: str) -> None:
@@ -463,8 +463,8 @@ def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widge
     machine.append("cal", "sleep: 4s")
     machine.chainsaw("apply")
     assert wait(lambda: state(machine, "cal") == "asleep", 40)
-    told = machine.json("top")["data"]
-    rows = {row["name"]: row for row in told["instances"]}
+    reported = machine.json("top")["data"]
+    rows = {row["name"]: row for row in reported["instances"]}
     assert (rows["widget"]["state"], rows["cal"]["state"], rows["www"]["state"]) == ("running", "asleep", "running")
     assert rows["widget"]["memory"] > 3_000_000
     assert rows["front"]["memory"] > 3_000_000
@@ -473,11 +473,11 @@ def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widge
     measured = json.loads(machine.read("/usr/share/chainsaw/recipes/radicale/tested.json"))["measured"]
     assert rows["cal"]["saved"] == int(measured["memory_idle_mb"] * 1_000_000)
     assert rows["widget"]["saved"] == 0
-    assert told["total"]["saved"] == rows["cal"]["saved"]
-    assert told["host"]["total"] > told["host"]["available"] > 0
+    assert reported["total"]["saved"] == rows["cal"]["saved"]
+    assert reported["host"]["total"] > reported["host"]["available"] > 0
     assert rows["widget"]["disk"] > 1_000_000
     shown = machine.chainsaw("top").out
-    assert "asleep, and so saved: " in shown
+    assert "saved by sleeping: " in shown
     assert shown.splitlines()[0].split()[:3] == ["name", "state", "memory"]
 
 
@@ -498,7 +498,7 @@ def test_what_a_plan_stands_for_can_be_done_by_hand(machine: Machine) -> None:
     machine.serves(WIDGET, "It works")
 
 
-# Without chainsaw
+# eject
 
 
 def steps(page: str, heading: str) -> list[str]:
@@ -509,7 +509,7 @@ def steps(page: str, heading: str) -> list[str]:
 
 @pytest.fixture
 def ejected(machine: Machine, widget: str) -> Iterator[str]:
-    """Eject the widget and take chainsaw away; let chainsaw have its own again in the end."""
+    """Eject the widget and disable chainsaw's units; restore them at the end."""
     out = f"{HOME}/alone"
     before = machine.invocations()
     machine.chainsaw("eject", "widget", "--out", out)
@@ -523,7 +523,7 @@ def ejected(machine: Machine, widget: str) -> Iterator[str]:
     machine.chainsaw("apply")
 
 
-def test_an_instance_goes_on_without_chainsaw(machine: Machine, widget: str, www: str, ejected: str) -> None:
+def test_an_ejected_instance_runs_without_chainsaw(machine: Machine, widget: str, www: str, ejected: str) -> None:
     for line in steps(ejected, "Put them in place"):
         machine.admin("sh", "-ec", line)
     machine.serves(widget, "It is a widget")

@@ -1,4 +1,4 @@
-"""Mail of applications reaches a mail server, over a way that leads nowhere else."""
+"""Mail of applications reaches the mail server, and nothing else is reachable that way."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def server(machine: Machine) -> Iterator[None]:
 
 
 def arrived(machine: Machine, subject: str) -> bool:
-    """Tell whether a letter comes into the admin's mailbox within a while."""
+    """Return whether a letter comes into the admin's mailbox within a while."""
     return wait(lambda: machine.try_root("grep", "-rq", f"Subject: {subject}", MAILBOX).code == 0, 20)
 
 
@@ -77,7 +77,7 @@ def test_mail_reaches_a_mail_server_without_a_network(machine: Machine, mirror: 
     assert "mirror@example.org" in mail
 
 
-def test_the_way_ends_when_nobody_sends(machine: Machine, mirror: str) -> None:
+def test_the_relay_stops_when_idle(machine: Machine, mirror: str) -> None:
     machine.admin("systemctl", "--user", "stop", "app@mirror.mail.service")
     machine.inside("mirror.app", "php", "-r", SENDING)
     assert machine.units("app@mirror.mail.*") != []

@@ -1,4 +1,4 @@
-"""What goes wrong leaves the old state or the new one, and the next apply mends it."""
+"""After a failure there is the old state or the new one, and the next apply repairs the rest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDGET = "https://widget.localhost/"
 
 @pytest.fixture(scope="module", autouse=True)
 def others(machine: Machine, blog: str, www: str) -> None:
-    """The instances that must not notice anything."""
+    """The instances that must not be affected."""
     machine.chainsaw("apply")
 
 
@@ -52,7 +52,7 @@ def test_a_broken_file_is_refused_before_any_effect(machine: Machine, blog: str)
 
 
 @pytest.mark.parametrize("behaviour", ["exits", "wrong"])
-def test_a_new_instance_that_does_not_work_is_taken_away_again(machine: Machine, behaviour: str) -> None:
+def test_a_new_instance_that_does_not_work_is_removed(machine: Machine, behaviour: str) -> None:
     machine.declare("widget", "widget", behaviour=behaviour)
     done = machine.chainsaw("apply", code=3)
     assert "widget was rolled back" in done.err
@@ -65,7 +65,7 @@ def test_a_new_instance_that_does_not_work_is_taken_away_again(machine: Machine,
 
 
 @pytest.mark.parametrize("behaviour", ["exits", "wrong"])
-def test_a_change_that_does_not_work_is_put_back(machine: Machine, behaviour: str) -> None:
+def test_a_change_that_does_not_work_is_rolled_back(machine: Machine, behaviour: str) -> None:
     machine.declare("widget", "widget", text="The old text")
     machine.chainsaw("apply")
     machine.declare("widget", "widget", text="The new text", behaviour=behaviour)
@@ -94,7 +94,7 @@ def changed(machine: Machine, path: str, change: Callable[[str], str]) -> Iterat
 
 
 def test_a_health_check_that_fails_is_a_failure(machine: Machine) -> None:
-    """Of an app that does not tell by itself when it is ready, the health check decides."""
+    """For an app without readiness notification, the health check decides."""
     machine.declare("widget", "widget", text="The old text")
     with changed(machine, "recipe.yaml", lambda text: text.replace("ready: notify", "ready: healthy")):
         machine.chainsaw("apply")
@@ -167,7 +167,7 @@ def test_two_applies_take_turns(machine: Machine) -> None:
     assert machine.get(WIDGET).body == "It works\n"
 
 
-def test_an_interrupted_apply_says_so_and_is_mended(machine: Machine) -> None:
+def test_an_interrupted_apply_is_reported_and_repaired(machine: Machine) -> None:
     machine.declare("widget", "widget", behaviour="slow")
     first = machine.begin("sh", "-c", "chainsaw apply & echo $!; wait $!")
     assert first.stdout is not None
@@ -189,7 +189,7 @@ def test_what_is_stopped_by_hand_is_started_again(machine: Machine) -> None:
     assert machine.get(WIDGET).body == "It works\n"
 
 
-def test_a_container_removed_behind_our_back_comes_back(machine: Machine) -> None:
+def test_a_container_that_somebody_removed_is_started_again(machine: Machine) -> None:
     machine.declare("widget", "widget")
     machine.chainsaw("apply")
     machine.admin("podman", "rm", "--force", "--time", "0", "widget.app")
@@ -197,7 +197,7 @@ def test_a_container_removed_behind_our_back_comes_back(machine: Machine) -> Non
     machine.chainsaw("apply")
 
 
-def test_an_app_that_dies_comes_back(machine: Machine) -> None:
+def test_an_app_that_dies_is_restarted(machine: Machine) -> None:
     machine.declare("widget", "widget")
     machine.chainsaw("apply")
     for _ in range(2):

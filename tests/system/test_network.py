@@ -1,4 +1,4 @@
-"""Who listens, who is answered, and what the log says about it."""
+"""Listening ports, answered requests, and the access log."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_client_addresses_in_the_log_are_real(machine: Machine, blog: str) -> No
     assert "192.0.2.7" not in logged("?from-outside")
 
 
-def test_the_app_is_told_the_real_address(machine: Machine, blog: str) -> None:
+def test_the_app_gets_the_real_address(machine: Machine, blog: str) -> None:
     """WordPress notes it with a comment; what a client claims for itself does not count."""
     gateway = machine.address.rsplit(".", 1)[0] + ".1"
     body = "comment_post_ID=1&author=Kim&email=kim%40example.org&comment=From+the+beach"

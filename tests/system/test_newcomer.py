@@ -1,4 +1,4 @@
-"""What a newcomer types, and what a second apply does: nothing."""
+"""The first commands of a new user, and a second apply that does nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("site")]
 
 @pytest.fixture(scope="module")
 def first_steps(machine: Machine) -> tuple[Done, Done]:
-    """Return how the two commands of a newcomer ended."""
+    """Return the results of the first two commands."""
     route, title = "https://blog.localhost/", "title=Walks by the sea"
     return machine.chainsaw("new", "wordpress", "blog", "--route", route, "--set", title), machine.chainsaw("apply")
 

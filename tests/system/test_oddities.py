@@ -1,4 +1,4 @@
-"""What an admin meets who comes back: names that look alike, no git, files that cannot be written. Nothing is lost."""
+"""Unusual conditions: similar names, no git, read-only files. Nothing is lost."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_each_has_what_is_its_own_and_nothing_of_another(machine: Machine, name:
         machine.inside(f"{other}.app", "sh", "-c", f"echo 'a line of {other}' > /proc/1/fd/1")
         machine.get(f"https://{other}.localhost/only-{other}")
     assert machine.get(f"https://{name}.localhost/").body == f"I am {name}\n"
-    said = machine.chainsaw("logs", name, "--all").out
-    assert f"a line of {name}\n" in said
-    assert f"/only-{name} " in said
+    printed = machine.chainsaw("logs", name, "--all").out
+    assert f"a line of {name}\n" in printed
+    assert f"/only-{name} " in printed
     for other in set(ALIKE) - {name}:
-        assert f"a line of {other}\n" not in said
-        assert f"/only-{other} " not in said
+        assert f"a line of {other}\n" not in printed
+        assert f"/only-{other} " not in printed
     rows = machine.json("inventory", name)["data"]["resources"]
     listed = [row["path"] or row["name"] for row in rows]
     assert any(name in text for text in listed)
@@ -68,7 +68,7 @@ def test_what_is_stopped_restarted_and_purged_is_that_one(machine: Machine) -> N
 @pytest.mark.parametrize(
     "words", [["status"], ["logs"], ["inventory"], ["start"], ["remove"], ["secret", "list"], ["note", "why"], ["diff"]]
 )
-def test_a_name_of_nothing_is_answered_with_the_nearest(machine: Machine, words: list[str]) -> None:
+def test_an_unknown_name_gets_a_suggestion(machine: Machine, words: list[str]) -> None:
     verb, *rest = words
     argv = [verb, *rest, "kidnapp"] if verb == "secret" else [verb, "kidnapp", *rest]
     done = machine.chainsaw(*argv, code=4)
@@ -80,13 +80,13 @@ def test_a_name_of_nothing_is_answered_with_the_nearest(machine: Machine, words:
 
 @pytest.fixture
 def no_git(machine: Machine) -> Iterator[None]:
-    """Take git away from the machine."""
+    """Remove git from the machine for a while."""
     machine.root("mv", "/usr/bin/git", "/usr/bin/git.away")
     yield
     machine.root("mv", "/usr/bin/git.away", "/usr/bin/git")
 
 
-def test_without_git_all_but_the_past_works_and_that_is_said(machine: Machine, no_git: None) -> None:
+def test_without_git_everything_but_history_works_and_a_warning_is_shown(machine: Machine, no_git: None) -> None:
     number = machine.generation()
     machine.chainsaw("config", "set", "nap", "text", "Nobody remembers")
     done = machine.chainsaw("apply")
@@ -130,11 +130,11 @@ def test_a_configuration_that_is_read_only_is_read(machine: Machine) -> None:
     assert machine.plan() == []
 
 
-def test_a_change_is_applied_from_a_configuration_that_is_read_only_and_not_remembered(machine: Machine) -> None:
+def test_a_change_in_a_read_only_configuration_is_applied_but_not_committed(machine: Machine) -> None:
     machine.declare("nap", "widget", text="Read and run")
     with mounted(machine, CONFIG, READ_ONLY):
         done = machine.chainsaw("apply")
-        assert "warning: what was applied is not committed" in done.err
+        assert "warning: the change could not be committed" in done.err
     assert machine.get("https://nap.localhost/").body == "Read and run\n"
     machine.declare("nap", "widget", text="I am nap")
     assert machine.chainsaw("apply").err == ""
@@ -152,7 +152,7 @@ def test_on_a_full_disk_no_file_of_the_admin_is_cut_short(machine: Machine) -> N
     assert machine.chainsaw("apply").out == "nothing to do\n"
 
 
-def test_a_lost_state_is_made_anew_and_its_numbers_go_on(machine: Machine) -> None:
+def test_a_lost_state_is_created_again_and_its_numbers_continue(machine: Machine) -> None:
     number = machine.generation()
     machine.admin("rm", "-rf", STATE)
     assert machine.chainsaw("list").code == 0

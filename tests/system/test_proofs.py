@@ -1,4 +1,4 @@
-"""Every recipe that says it is proven proves it again, each in a machine of its own."""
+"""Every recipe with a record of passed tests passes them again, each in a machine of its own."""
 
 from __future__ import annotations
 

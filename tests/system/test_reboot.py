@@ -1,4 +1,4 @@
-"""After a reboot everything is back by itself, without a network and without anybody who logs in."""
+"""After a reboot everything starts automatically, without a network and without a login."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_power_cut_brings_all_back(machine: Machine, blog: str, shop: str, wri
     assert machine.plan() == []
 
 
-def test_a_power_cut_during_an_apply_is_mended(machine: Machine, blog: str) -> None:
+def test_a_power_cut_during_an_apply_is_repaired(machine: Machine, blog: str) -> None:
     machine.declare("blog", "wordpress", title="Walks in the dark")
     machine.chainsaw("apply", fault="kill:4", code=None)
     machine.verb("reboot", "--cut")

@@ -1,4 +1,4 @@
-"""What nobody has run says so, and can be run; what is said to be proven is proven in test_proofs."""
+"""Untested recipes are shown as untested; test_proofs runs the tests of the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .stage import runnable
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 
-def test_what_nobody_has_run_is_never_said_to_be_proven(machine: Machine) -> None:
+def test_an_untested_recipe_is_never_shown_as_tested(machine: Machine) -> None:
     shown = {item["name"]: item for item in machine.json("search")["data"]["recipes"]}
     upstream = {path.parent.name for path in RECIPES.glob("*/recipe.yaml")} - set(runnable())
     assert upstream
@@ -21,7 +21,7 @@ def test_what_nobody_has_run_is_never_said_to_be_proven(machine: Machine) -> Non
 
 
 @pytest.mark.parametrize("name", sorted({path.parent.name for path in RECIPES.glob("*/recipe.yaml")} - set(runnable())))
-def test_a_recipe_of_an_upstream_image_is_taken_by_the_real_generator(machine: Machine, www: str, name: str) -> None:
+def test_a_recipe_of_an_upstream_image_is_accepted_by_the_real_generator(machine: Machine, www: str, name: str) -> None:
     machine.chainsaw("recipe", "lint", f"/usr/share/chainsaw/recipes/{name}")
     done = machine.try_admin(
         "sh", "-c", f'cp -r "/usr/share/chainsaw/recipes/{name}" ~ && chainsaw recipe test ~/{name} --levels 1'

@@ -1,4 +1,4 @@
-"""What a script behind FastCGI is told: where it is, at the root of a host or below a path, and who asks."""
+"""The FastCGI parameters of a script: its path, at the root of a host or below a path, and the client."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLAIMS = {
 
 @pytest.fixture(scope="module", params=["/", "/a/path/"])
 def mirror(machine: Machine, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return the URL of a script that tells what it was told."""
+    """Return the URL of a script that prints its parameters."""
     url = f"https://mirror.localhost{request.param}"
     machine.declare("mirror", "mirror", url)
     machine.chainsaw("apply", "mirror")
@@ -38,7 +38,7 @@ def mirror(machine: Machine, request: pytest.FixtureRequest) -> Iterator[str]:
     machine.purge("mirror")
 
 
-def told(machine: Machine, url: str, **options: Any) -> dict[str, Any]:
+def reported(machine: Machine, url: str, **options: Any) -> dict[str, Any]:
     return dict(json.loads(machine.get(url, **options).body))
 
 
@@ -48,7 +48,7 @@ def told(machine: Machine, url: str, **options: Any) -> dict[str, Any]:
 )
 def test_a_script_knows_where_it_is(machine: Machine, mirror: str, asked: str, script: str) -> None:
     path = mirror.removeprefix("https://mirror.localhost")
-    seen = told(machine, f"{mirror}{asked}?x=1")
+    seen = reported(machine, f"{mirror}{asked}?x=1")
     assert seen["file"] == f"/srv/app/{script}"
     assert (seen["SCRIPT_NAME"], seen["REQUEST_URI"]) == (f"{path}{script}", f"{path}{asked}?x=1")
     assert (seen["HTTPS"], seen["SERVER_NAME"], seen["SERVER_PORT"]) == ("on", "mirror.localhost", "443")
@@ -60,7 +60,7 @@ def test_files_beside_scripts_are_served_and_their_directory_is_not_listed(machi
 
 
 def test_what_a_client_claims_for_itself_does_not_arrive(machine: Machine, mirror: str) -> None:
-    seen = told(machine, mirror, headers={**CLAIMS, "X-Own": "arrives"})
+    seen = reported(machine, mirror, headers={**CLAIMS, "X-Own": "arrives"})
     assert seen["HTTP_X_OWN"] == "arrives"
     claimed = {f"HTTP_{name.upper().replace('-', '_')}" for name in CLAIMS} | {"REMOTE_USER"}
     assert claimed & seen.keys() == set()
@@ -69,6 +69,6 @@ def test_what_a_client_claims_for_itself_does_not_arrive(machine: Machine, mirro
 def test_a_session_outlives_a_restart(machine: Machine, mirror: str) -> None:
     answer = machine.get(mirror)
     cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
-    assert told(machine, mirror, headers=cookie)["count"] == 2
+    assert reported(machine, mirror, headers=cookie)["count"] == 2
     machine.admin("systemctl", "--user", "restart", "app@mirror")
-    assert told(machine, mirror, headers=cookie)["count"] == 3
+    assert reported(machine, mirror, headers=cookie)["count"] == 3

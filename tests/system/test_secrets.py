@@ -1,4 +1,4 @@
-"""No secret value stands where somebody else could read it."""
+"""No secret value is readable by anybody else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 @pytest.fixture(scope="module")
 def values(machine: Machine, blog: str) -> dict[str, str]:
-    """Return the secrets of the blog, after every command that might have let one slip was run once more."""
+    """Return the secrets of the blog, after running every command that might reveal one."""
     machine.admin("systemctl", "--user", "restart", "app@blog")
     machine.chainsaw("apply")
     found = {name: machine.root("cat", f"{DATA}/instances/blog/secrets/{name}") for name in ("admin_password", "salt")}
@@ -21,7 +21,7 @@ def values(machine: Machine, blog: str) -> dict[str, str]:
 
 
 def leaks(text: str, values: dict[str, str]) -> list[str]:
-    """Return the names of the secrets that stand in a text."""
+    """Return the names of the secrets that occur in a text."""
     assert all(len(value) > 20 for value in values.values())
     return [name for name, value in values.items() if value in text]
 
@@ -49,7 +49,7 @@ def test_not_in_any_journal(machine: Machine, values: dict[str, str]) -> None:
     assert leaks(text, values) == []
 
 
-def test_not_in_what_podman_tells(machine: Machine, values: dict[str, str]) -> None:
+def test_not_in_podman_inspect(machine: Machine, values: dict[str, str]) -> None:
     text = machine.admin(
         "sh",
         "-c",

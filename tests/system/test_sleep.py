@@ -1,4 +1,4 @@
-"""An instance that nobody visits ends its processes; the next request starts them and waits."""
+"""An idle instance stops its processes; the next request starts them and waits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_without_requests_it_sleeps_and_several_at_once_wake_it(machine: Machine
     assert answers == [200] * 6
 
 
-def test_a_sleeper_is_as_it_should_be_and_apply_lets_it_sleep(machine: Machine, gadget: str) -> None:
+def test_apply_does_not_wake_a_sleeping_instance(machine: Machine, gadget: str) -> None:
     falls_asleep(machine, "gadget")
     assert machine.plan() == []
     assert "nothing to do" in machine.chainsaw("apply").out
@@ -74,7 +74,7 @@ def test_a_connection_that_is_in_use_keeps_it_awake(
 
 
 def test_while_it_falls_asleep_and_wakes_no_request_is_lost(machine: Machine, gadget: str) -> None:
-    """Ask at all moments around the one at which it goes."""
+    """Send requests just before and after the moment it falls asleep."""
     answers = []
     for tenths in range(36, 60, 3):
         machine.get(gadget)

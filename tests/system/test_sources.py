@@ -82,7 +82,7 @@ def test_a_recipe_that_was_changed_on_this_host_is_not_run(machine: Machine, www
     assert machine.plan() == []
 
 
-def test_a_source_that_was_rewritten_or_is_gone_is_not_followed(machine: Machine, club: str) -> None:
+def test_a_rewritten_or_missing_source_is_not_followed(machine: Machine, club: str) -> None:
     commit(machine, "Another past", "--amend")
     assert "was rewritten" in machine.chainsaw("source", "update", code=5).err
     machine.admin("mv", REPOSITORY, f"{REPOSITORY}.away")

@@ -1,4 +1,4 @@
-"""A visitor who asks for the same pages again and again, and remembers what went wrong."""
+"""A client that requests the same pages again and again, and records failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAUSE = 0.5
 
 
 class Watch:
-    """A context in which pages are asked for in turn; `failures` tells which did not come."""
+    """A context in which pages are requested in turn; `failures` has those that failed."""
 
     def __init__(self, machine: Machine, urls: Sequence[str]) -> None:
         """Take the pages to ask for."""

@@ -1,4 +1,4 @@
-"""An admin with a home, whose generations are made of the files and of nothing else."""
+"""An admin with a home directory, whose generations are compiled from the files only."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Admin:
         return manifest
 
     def apply(self, *names: str, why: str = "", version: str = "1", failed: tuple[str, ...] = ()) -> list[str]:
-        """Make a generation and remember it as apply does; return the codes of the warnings."""
+        """Make a generation and commit it as apply does; return the codes of the warnings."""
         before = dict(self.known)
         number = self.generation(*names, version=version)
         changed = {name for name in before | self.known if before.get(name) != self.known.get(name)} | {*failed}
@@ -120,7 +120,7 @@ class Admin:
 
 
 def deployment(name: str, text: str, version: str) -> Deployment:
-    """Return an instance that differs from another wherever its file or the version of its recipe does."""
+    """Return an instance that differs from another when its file or its recipe version differs."""
     digest = sha256(text.encode()).hexdigest()
     host = f"{name}.example.org"
     probe = ProbeRequest(path="/", status=200)
@@ -137,7 +137,7 @@ def deployment(name: str, text: str, version: str) -> Deployment:
 
 @pytest.fixture
 def admin(tmp_path, monkeypatch) -> Admin:
-    """An admin with an empty home, and nothing that git would find elsewhere."""
+    """An admin with an empty home, isolated from other git configuration."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
@@ -159,7 +159,7 @@ fi
 
 @pytest.fixture
 def podman(tmp_path, monkeypatch) -> Path:
-    """A podman that has no images and no user namespace; return the file of what it was asked for."""
+    """A podman without images and user namespace; return the file in which it records its arguments."""
     asked, program = tmp_path / "asked-of-podman", tmp_path / "programs/podman"
     asked.touch()
     program.parent.mkdir()

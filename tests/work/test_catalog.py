@@ -1,4 +1,4 @@
-"""Which recipe a name means: what is tested before what is installed, what is installed before what is offered."""
+"""Which recipe a name means: first those under test, then the installed ones, then those of sources."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ def club(tmp_path) -> Path:
 
 @pytest.fixture
 def shipped(tmp_path) -> Path:
-    """A directory of recipes as chainsaw would ship it, with pages."""
+    """A directory of shipped recipes, with the recipe pages."""
     write(tmp_path / "shipped", "pages", "Pages of chainsaw")
     return tmp_path / "shipped"
 
 
 @replaces(Reporter)
 class Silent:
-    """A reporter that says nothing."""
+    """A reporter that shows nothing."""
 
     def doing(self, text: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 def add(paths: Paths, repository: Path, key: str | None = None) -> None:
@@ -92,7 +92,7 @@ def test_a_source_offers_the_recipes_of_its_newest_commit(paths, club, shipped):
     assert catalog.bundle("wiki").origin == "club/wiki"
 
 
-def test_a_name_that_two_sources_have_is_nobodys(paths, club, shipped):
+def test_a_name_in_two_sources_is_ambiguous(paths, club, shipped):
     add(paths, club)
     catalog = Catalog(str(shipped), paths=paths)
     for ask in (catalog.place, catalog.choice, catalog.offer):
@@ -109,7 +109,7 @@ def test_an_instance_keeps_the_recipe_that_was_installed_and_a_newcomer_has_to_c
     assert refused(catalog.choice, "pages") == ["ambiguous-recipe"]
 
 
-def test_what_is_installed_stays_when_its_source_goes_on(paths, shipped):
+def test_an_installed_recipe_is_kept_when_its_source_has_a_new_one(paths, shipped):
     before = Catalog(str(shipped), paths=paths).bundle("pages")
     store_recipe(paths, before)
     write(shipped, "pages", "Other pages")
@@ -189,10 +189,10 @@ def test_a_name_of_no_source_is_not_found(paths, club):
     assert "did you mean club?" in str(caught.value)
 
 
-def test_what_was_fetched_and_is_gone_comes_again(paths, club, shipped):
+def test_a_missing_repository_is_fetched_again(paths, club, shipped):
     add(paths, club)
     files.remove_tree(paths.source("club"))
-    assert refused(lambda: Catalog(str(shipped), paths=paths).names) == ["source-gone"]
+    assert refused(lambda: Catalog(str(shipped), paths=paths).names) == ["source-missing"]
     update_sources((), Silent())
     assert "wiki" in Catalog(str(shipped), paths=paths)
 
@@ -236,7 +236,7 @@ def test_a_version_is_found_wherever_it_is(paths, club, shipped):
     second = catalog.read(catalog.offer("wiki"))
     for bundle in (first, second):
         assert catalog.version("club/wiki", bundle.digest).recipe.summary == bundle.recipe.summary
-    assert refused(catalog.version, "club/wiki", "0" * 64) == ["version-gone"]
+    assert refused(catalog.version, "club/wiki", "0" * 64) == ["version-missing"]
 
 
 def test_a_source_with_two_recipes_of_one_name_is_refused(paths, club):
@@ -248,7 +248,7 @@ def test_a_source_with_two_recipes_of_one_name_is_refused(paths, club):
     assert not files.exists(paths.source("club"))
 
 
-def test_a_file_that_belongs_into_a_package_is_too_large(paths, club):
+def test_a_large_file_is_refused(paths, club):
     (club / "recipes/wiki/dump").write_bytes(b"0" * (5 * 1024 * 1024))
     git(club, "add", "-A")
     git(club, "commit", "-q", "-m", "Large")

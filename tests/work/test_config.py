@@ -1,4 +1,4 @@
-"""What holds for an instance and for the site, where it comes from, and how the admin's files change key by key."""
+"""config: effective values and their origin, and changing the admin's files key by key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ target_of = acting(editing.target_of)
 
 
 def told_of(verb):
-    """Return a verb that is given a reporter besides."""
+    """Return a function that also passes a reporter."""
     return lambda *arguments: acting(verb)(*arguments, Quiet())
 
 
@@ -174,7 +174,7 @@ def test_a_name_of_no_instance_is_refused(blog, name):
 
 
 def changed_line(before, after):
-    """Return the lines of which a text was changed to another one."""
+    """Return the lines that differ between two texts."""
     kept = set(before.splitlines()) & set(after.splitlines())
     return [[line for line in text.splitlines() if line not in kept] for text in (before, after)]
 
@@ -265,13 +265,13 @@ def test_a_route_that_another_instance_has_is_refused(blog):
     set_key("blog", "title", "What others have wrong is no reason")
 
 
-def test_all_that_is_wrong_is_told_at_once(blog):
+def test_all_errors_are_reported_at_once(blog):
     blog.write("instances/blog.yaml", f"{BLOG}timezone: Vienna\n")
     problems, _ = refused(set_key, "blog", "sleep", "15")
     assert [(problem.line, problem.key) for problem in problems] == [(9, "timezone"), (10, "sleep")]
 
 
-def test_a_faulty_file_can_be_mended_by_a_key(blog):
+def test_a_faulty_file_can_be_fixed_with_config_set(blog):
     blog.write("instances/blog.yaml", "recipe: wordpress\n")
     set_key("blog", "route", "https://blog.example.org/")
     blog.write("instances/blog.yaml", "recipe: wordpess\nroute: https://blog.example.org/\n")
@@ -290,7 +290,7 @@ def test_a_faulty_file_can_be_mended_by_a_key(blog):
         ("recipe: [\n", "yaml-syntax"),
     ],
 )
-def test_of_a_faulty_file_is_told_what_is_wrong_and_not_what_holds(blog, text, code):
+def test_a_faulty_file_shows_its_problems_and_no_values(blog, text, code):
     blog.write("instances/blog.yaml", text)
     assert [problem.code for problem in refused(show, "blog", None)[0]] == [code]
     assert [problem.code for problem in refused(explain, "blog", "route")[0]] == [code]

@@ -1,4 +1,4 @@
-"""How the admin's files differ from those that a generation was made of."""
+"""How the admin's files differ from those of a generation."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_changed_line_is_shown_as_it_was_and_as_it_is(applied):
     assert not diff("club", None).data["differs"]
 
 
-def test_what_is_new_and_what_is_gone_differs_as_a_whole(applied):
+def test_new_and_deleted_files_differ_as_a_whole(applied):
     applied.declare("shop")
     applied.retract("club")
     shown = diff(None, None).lines
@@ -136,16 +136,16 @@ def test_files_that_declare_nothing_do_not_count(applied):
     assert not diff(None, None).data["differs"]
 
 
-def test_a_recipe_that_was_installed_anew_is_told(applied):
+def test_a_newly_installed_recipe_is_reported(applied):
     paths = applied.paths
     known = applied.known["blog"].model_copy(update={"origin": "chainsaw/wordpress", "digest": "a" * 64})
     manifest = Manifest(number=1, instances={**applied.known, "blog": known})
     generations.write_generation(paths, manifest, {"nginx/nginx.conf": Artifact("nginx/nginx.conf", b"")})
     files.replace_link(paths.recipe_link("chainsaw", "wordpress"), f"wordpress@{'a' * 16}")
-    told = "blog: the recipe chainsaw/wordpress is installed in another version than it runs in"
-    assert told not in diff(None, None).lines
+    reported = "blog: the recipe chainsaw/wordpress is installed in a version that is not applied"
+    assert reported not in diff(None, None).lines
     files.replace_link(paths.recipe_link("chainsaw", "wordpress"), f"wordpress@{'b' * 16}")
-    assert told in diff(None, None).lines
-    assert told in diff("blog", None).lines
-    assert told not in diff("club", None).lines
-    assert told not in diff("blog", 1).lines
+    assert reported in diff(None, None).lines
+    assert reported in diff("blog", None).lines
+    assert reported not in diff("club", None).lines
+    assert reported not in diff("blog", 1).lines

@@ -1,4 +1,4 @@
-"""What doctor sees of a host that is made up of files, what it says of an empty one, and what it mends."""
+"""doctor on a host that is made of files: what it reads, reports and repairs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def account(paths, monkeypatch):
     return Account("admin", 1000, paths, f"{paths.home}/run")
 
 
-# What is seen
+# Reading
 
 
 def test_the_ports_are_those_that_are_applied(paths, applied):
@@ -109,7 +109,7 @@ def test_what_a_crash_leaves_is_found(paths, applied):
     assert set(found.others) == set(others), "what is inside volumes is not looked at"
 
 
-def test_whoever_is_at_work_is_named(paths, applied):
+def test_the_holder_of_a_lock_is_named(paths, applied):
     with another_chainsaw(paths.site_lock, "chainsaw apply"):
         assert readings.leftovers(paths).holder.startswith("chainsaw apply (process ")
     assert readings.leftovers(paths).holder == "", "its note outlives it, the lock does not"
@@ -169,7 +169,7 @@ def test_the_clock_is_read_and_not_set(paths, applied):
     assert seen.error is None or seen.error >= 0
 
 
-def test_the_names_of_ids_are_those_that_are_told_to_ps():
+def test_the_names_of_ids_are_those_that_ps_prints():
     found = readings.named_ids({"blog": 0, "shop": 4_000_000_000})
     assert found.names == {"blog": "root", "shop": None}
 
@@ -178,7 +178,7 @@ def test_the_names_that_this_host_answers_for_itself():
     assert "localhost" in readings.own_names()
 
 
-def test_what_the_kernel_and_systemd_tell_is_optional(tmp_path, monkeypatch):
+def test_facts_of_the_kernel_and_systemd_are_optional(tmp_path, monkeypatch):
     assert readings.text_of(f"{tmp_path}/nothing") is None
     assert readings.text_or_nothing(f"{tmp_path}/nothing") == ""
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
@@ -190,7 +190,7 @@ def test_what_the_kernel_and_systemd_tell_is_optional(tmp_path, monkeypatch):
     assert readings.controllers(4_000_000_000)[0] is None
 
 
-def test_nobody_waits_for_an_answer_that_does_not_come():
+def test_a_missing_answer_is_not_waited_for():
     end = threading.Event()
     calls = {"quick": lambda: 1, "late": lambda: end.wait(60), "broken": lambda: files.rename("/no/a", "/no/b")}
     began = time.monotonic()
@@ -200,11 +200,11 @@ def test_nobody_waits_for_an_answer_that_does_not_come():
     end.set()
 
 
-# What the front shows
+# The front
 
 
 @contextmanager
-def plain_server(said):
+def plain_server(printed):
     """Answer one request with some bytes, and close; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -212,7 +212,7 @@ def plain_server(said):
             connection, _ = server.accept()
             with connection:
                 connection.recv(4096)
-                connection.sendall(said)
+                connection.sendall(printed)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -221,19 +221,19 @@ def plain_server(said):
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("printed", "expected"),
     [
         (b"", PlainAnswer()),
         (b"HTTP/1.1 301 Moved\r\nLocation: https://a.org/\r\n\r\n", PlainAnswer(301, "https://a.org/")),
         (b"HTTP/1.1 200 OK\r\n\r\n", PlainAnswer(200)),
     ],
 )
-def test_a_knock_on_the_plain_port(said, expected):
-    with plain_server(said) as port:
+def test_a_request_to_the_http_port(printed, expected):
+    with plain_server(printed) as port:
         assert web.ask_plain(port, "a.org", 5) == expected
 
 
-def test_a_knock_where_nobody_speaks_http():
+def test_a_request_to_a_port_without_http():
     with plain_server(b"SSH-2.0-OpenSSH\r\n") as port:
         assert "the answer is not HTTP" in web.ask_plain(port, "a.org", 5).problem
     assert "refused" in web.ask_plain(1, "a.org", 5).problem
@@ -254,18 +254,18 @@ def test_the_certificate_that_a_handshake_shows(tmp_path):
 
 def test_addresses_of_a_name():
     assert "127.0.0.1" in web.addresses_of("localhost").addresses
-    nobody = web.addresses_of("nobody.invalid")
+    nobody = web.addresses_of("unknown.invalid")
     assert nobody == Resolved() or nobody.problem
 
 
-# What is said
+# Reports
 
 
 def states(checks):
     return {check.name: check.state for check in checks}
 
 
-def test_of_a_host_without_anything_what_cannot_be_seen_is_unknown(account):
+def test_on_an_empty_host_what_cannot_be_read_is_unknown(account):
     found = states(doctor.examine(account))
     assert found["user manager"] == "fail"
     assert found["units"] == found["systemd"] == "unknown"
@@ -274,7 +274,7 @@ def test_of_a_host_without_anything_what_cannot_be_seen_is_unknown(account):
     assert not {"http", "https", "front", "nginx"} & found.keys(), "nothing is applied, so nothing is to answer"
 
 
-def test_of_an_applied_site_whose_manager_is_silent(account, applied):
+def test_an_applied_site_without_a_user_manager(account, applied):
     found = states(doctor.examine(account))
     assert found["front socket"] == found["front"] == found["socket of blog"] == "unknown"
     assert found["instance of blog"] == "fail", "its directories are not there"
@@ -293,7 +293,7 @@ def test_ports_that_are_declared_and_not_applied_yet(account, paths):
     assert "low ports" in states(doctor.examine(account))
 
 
-def test_records_that_cannot_be_read_are_told_and_the_rest_is_looked_at(account, applied, paths):
+def test_unreadable_records_are_reported_and_the_rest_is_checked(account, applied, paths):
     files.write_atomic(paths.record("blog"), b"nonsense")
     files.write_atomic(f"{paths.current}/manifest.json", b"{}")
     found = {check.name: check for check in doctor.examine(account)}
@@ -304,14 +304,14 @@ def test_records_that_cannot_be_read_are_told_and_the_rest_is_looked_at(account,
     assert found["generated files"].state == "unknown"
 
 
-def test_the_way_back_from_a_generation_that_cannot_be_read(account, applied, paths):
+def test_an_unreadable_generation_has_a_hint_for_the_previous_one(account, applied, paths):
     files.make_directory(f"{paths.generations}/2")
     files.write_atomic(f"{paths.current}/manifest.json", b"{}")
     found = {check.name: check for check in doctor.examine(account)}
     assert found["generation"].hint == f"ln -sfn 2 {paths.current}; chainsaw apply"
 
 
-def test_a_file_that_was_edited_is_told(account, applied, paths):
+def test_an_edited_file_is_reported(account, applied, paths):
     place = f"{paths.current}/nginx/nginx.conf"
     files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
     found = {check.name: check for check in doctor.examine(account)}
@@ -331,9 +331,9 @@ def test_the_report(as_user):
     assert set(result.data) == {"checks"}
     assert all(set(check) == {"name", "state", "found", "hint"} for check in result.data["checks"])
     assert result.table.heading == ("state", "what", "found")
-    told = {row[1]: row for row in result.table.rows}
-    assert told["storage driver"][0] == "fail"
-    assert told["storage driver"][2].endswith("for each instance -> sudo chainsaw setup --user admin")
+    reported = {row[1]: row for row in result.table.rows}
+    assert reported["storage driver"][0] == "fail"
+    assert reported["storage driver"][2].endswith("for each instance -> sudo chainsaw setup --user admin")
     assert result.lines[-1].startswith(f"{len(result.data['checks'])} checks: ")
 
 
@@ -355,7 +355,7 @@ def test_root_has_no_instances_to_examine(account, monkeypatch):
     assert [item.code for item in caught.value.diagnostics] == ["root-user"]
 
 
-def test_a_look_that_fails_sees_nothing(account, applied, paths, monkeypatch):
+def test_a_failed_read_is_none(account, applied, paths, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -366,13 +366,13 @@ def test_a_look_that_fails_sees_nothing(account, applied, paths, monkeypatch):
     assert found["Podman"] == found["generated files"] == found["last apply"] == found["leftovers"] == "unknown"
 
 
-# What is mended
+# Repairs
 
 
 @replaces(UserManager)
 @dataclass
 class Manager:
-    """A user manager in which some units are in some state, and on which every unit starts."""
+    """A user manager with units in given states, on which every unit starts."""
 
     units: dict[str, str] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
@@ -394,25 +394,25 @@ class Manager:
         self.log.append(f"reload {name}")
 
 
-def test_leftovers_go_and_what_may_be_data_stays(account, applied, paths):
+def test_leftovers_are_deleted_and_possible_data_is_kept(account, applied, paths):
     files.make_directory(f"{paths.generations}/4/units")
     volume = f"{paths.instance('blog')}/volumes/data.partial"
     files.make_directory(volume)
     files.make_directory(f"{paths.static}/a.partial/css")
     files.write_atomic(f"{paths.instance_files}/blog.yaml.partial", b"recipe: wordpr")
-    told = repair.repair(account, Quiet())
-    assert told[:3] == [
+    reported = repair.repair(account, Quiet())
+    assert reported[:3] == [
         "removed generation 4, which never became current",
         f"removed {paths.instance_files}/blog.yaml.partial",
         f"removed {paths.static}/a.partial",
     ]
-    assert told[3].startswith("could not go on: systemd's user manager does not answer")
+    assert reported[3].startswith("stopped: systemd's user manager does not answer")
     assert readings.leftovers(paths) == Leftovers(others=(volume,))
     assert generations.current_number(paths) == 3
     assert files.exists(f"{paths.generations}/3/manifest.json")
 
 
-def test_what_cannot_be_removed_is_told(account, paths, applied, monkeypatch):
+def test_a_file_that_cannot_be_removed_is_reported(account, paths, applied, monkeypatch):
     files.write_atomic(f"{paths.root}/a.partial", b"")
 
     def refuse(path):
@@ -424,18 +424,18 @@ def test_what_cannot_be_removed_is_told(account, paths, applied, monkeypatch):
     ]
 
 
-def test_failed_units_are_forgotten_and_the_api_starts_again():
+def test_failed_units_are_reset_and_the_api_is_restarted():
     manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
-    assert list(repair.awaken(manager)) == [
+    assert list(repair.reset_failed(manager)) == [
         "restarted podman.socket",
-        "let systemd forget that app@blog.cron.service has failed",
+        "reset the failed state of app@blog.cron.service",
     ]
     assert manager.log == ["restart podman.socket", "stop app@blog.cron.service"]
 
 
 @pytest.fixture
 def settled(account, applied, paths):
-    """All that is applied is in place, but for units."""
+    """Everything applied is in place, except units."""
     for deployment in (applied.front, *applied.instances.values()):
         for directory in deployment.places:
             files.make_directory(directory.path.replace("/home/admin", paths.home))
@@ -454,7 +454,7 @@ def at_home(settled, paths):
 
 @pytest.fixture
 def carried(monkeypatch):
-    """What was carried out, and what fails of it."""
+    """The actions that were carried out, and which of them fail."""
     done = SimpleNamespace(plan=[], failures={})
 
     def carry_out(plan, worker):
@@ -474,19 +474,19 @@ def everything_up(manifest):
     return units
 
 
-def test_what_is_applied_is_brought_back_and_no_more(account, at_home, paths, carried):
+def test_only_what_is_applied_is_restored(account, at_home, paths, carried):
     operations.write_journal(paths, "begin", generation=3)
-    told = list(
+    reported = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
     )
     verbs = {action.verb for action in carried.plan}
     assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
-    assert "brought generation 3 to its end" in told
-    assert "started app@blog.socket" in told
+    assert "finished generation 3" in reported
+    assert "started app@blog.socket" in reported
     assert not operations.is_unfinished(paths)
 
 
-def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, carried):
+def test_an_edited_file_is_kept_and_does_not_block_the_repair(account, at_home, paths, carried):
     place = f"{paths.current}/quadlets/app@blog.container"
     files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
     list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet(), ExitStack()))
@@ -495,28 +495,28 @@ def test_an_edited_file_is_left_and_hinders_nothing(account, at_home, paths, car
     assert files.read_text(place).endswith("# mine\n")
 
 
-def test_what_has_lost_its_data_is_left_alone(account, at_home, paths, carried):
+def test_an_instance_without_its_data_is_skipped(account, at_home, paths, carried):
     lost = at_home.instances["blog"].volumes[0].path
     files.remove_tree(lost)
-    told = list(
+    reported = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
     )
-    assert f"left blog alone: {lost} is gone" in told
+    assert f"skipped blog: {lost} is missing" in reported
     assert "blog" not in {action.owner for action in carried.plan}
 
 
-def test_what_does_not_come_up_is_told(account, at_home, paths, carried):
+def test_an_instance_that_does_not_start_is_reported(account, at_home, paths, carried):
     from chainsaw.errors import Diagnostic
 
     operations.write_journal(paths, "begin", generation=3)
     carried.failures = {"blog": [Diagnostic("not-started", "it did not start", hint="look")]}
-    told = list(
+    reported = list(
         repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
     )
-    assert told[-1] == "could not mend blog: it did not start; look"
-    assert "started app@blog.socket" not in told
+    assert reported[-1] == "could not fix blog: it did not start; look"
+    assert "started app@blog.socket" not in reported
     assert operations.is_unfinished(paths)
 
 
-def test_where_nothing_is_applied_nothing_is_brought_back(account):
+def test_where_nothing_is_applied_nothing_is_restored(account):
     assert list(repair.finish(account, Manager(), Quiet(), ExitStack())) == []

@@ -1,4 +1,4 @@
-"""What is left of an instance for somebody who goes on without chainsaw: the files that it runs from, and a page."""
+"""eject: the files that an instance runs from, and a README.md."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def body(file):
     return "\n".join(line for line in file.read_text().splitlines() if not line.startswith("# digest"))
 
 
-def test_nothing_of_the_other_instances_and_of_the_site_goes_along(blog, tmp_path):
+def test_other_instances_and_site_settings_are_not_included(blog, tmp_path):
     eject("blog", str(tmp_path / "ejected"))
     assert not [path for path in below(tmp_path / "ejected/1") if "wiki" in path or path == "intent/site.yaml"]
     assert "wiki" not in (tmp_path / "ejected/1/nginx/nginx.conf").read_text()

@@ -1,4 +1,4 @@
-"""What is written is there whole or not at all; what is read is what was written."""
+"""Files are written completely or not at all, and read back as written."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_what_only_the_admin_may_read_is_closed(paths, written):
     assert os.stat(f"{paths.generations}/1/manifest.json").st_mode & 0o777 == 0o600
 
 
-def test_an_edited_a_lost_and_a_bent_file_are_found_and_shown(paths, written):
+def test_an_edited_a_missing_and_a_redirected_file_are_found(paths, written):
     root = f"{paths.generations}/1"
     edited, lost, bent = "quadlets/app@blog.container", "nginx/nginx.conf", "nginx/roots/blog"
     with open(f"{root}/{edited}", "a") as file:
@@ -176,7 +176,7 @@ def test_a_record_of_another_version_is_refused(paths, text):
     assert (problem.code, problem.file) == ("bad-record", paths.record("blog"))
 
 
-def test_what_units_were_started_from_is_remembered(paths):
+def test_the_digests_that_units_were_started_from_are_recorded(paths):
     assert records.read_applied(paths) == {}
     records.write_applied(paths, {"b.service": "2", "a.service": "1"})
     assert list(records.read_applied(paths).items()) == [("a.service", "1"), ("b.service", "2")]
@@ -192,7 +192,7 @@ def test_an_image_is_known_only_as_long_as_the_store_lists_it(paths):
     assert records.read_images(paths) == {}
 
 
-def test_the_journal_tells_whether_something_was_left_unfinished(paths):
+def test_the_journal_shows_whether_an_apply_is_unfinished(paths):
     assert not operations.is_unfinished(paths)
     operations.write_journal(paths, "begin", generation=1)
     assert operations.is_unfinished(paths)
@@ -211,11 +211,11 @@ def test_the_journal_does_not_grow_for_ever(paths):
 
 
 def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):
-    path, told, order = str(tmp_path / "state/lock"), [], []
+    path, reported, order = str(tmp_path / "state/lock"), [], []
     held, go = threading.Event(), threading.Event()
 
     def holder():
-        with locked(path, "chainsaw apply blog", wait=True, waiting=told.append):
+        with locked(path, "chainsaw apply blog", wait=True, waiting=reported.append):
             held.set()
             go.wait(10)
             order.append("first")
@@ -223,23 +223,23 @@ def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):
     thread = threading.Thread(target=holder)
     thread.start()
     held.wait(10)
-    with pytest.raises(ChainsawError) as caught, locked(path, "", wait=False, waiting=told.append):
+    with pytest.raises(ChainsawError) as caught, locked(path, "", wait=False, waiting=reported.append):
         pytest.fail("two at once")
     assert caught.value.exit is Exit.LOCKED
 
     def waiting(text):
-        told.append(text)
+        reported.append(text)
         go.set()
 
     with locked(path, "chainsaw plan", wait=True, waiting=waiting):
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
-    assert len(told) == 1
-    assert told[0].startswith(f"waiting for another chainsaw: chainsaw apply blog (process {os.getpid()}, since ")
+    assert len(reported) == 1
+    assert reported[0].startswith(f"waiting for another chainsaw: chainsaw apply blog (process {os.getpid()}, since ")
 
 
-def test_a_lock_of_a_process_that_is_gone_holds_nobody_up(tmp_path):
+def test_a_lock_of_a_dead_process_does_not_block(tmp_path):
     path = tmp_path / "lock"
     path.write_text('{"pid": 1, "command": "chainsaw apply", "since": "00:00:00"}')
     with locked(str(path), "chainsaw apply", wait=False, waiting=pytest.fail):
@@ -302,7 +302,7 @@ def test_a_tree_is_written_with_its_modes_and_links(tmp_path):
     assert (tmp_path / "out/b").stat().st_mode & 0o777 == 0o700
 
 
-def test_what_a_directory_holds_is_told_by_content_alone(tmp_path):
+def test_the_digest_of_a_directory_depends_on_content_alone(tmp_path):
     assert files.content_digests(str(tmp_path / "none")) is None
     (tmp_path / "a").mkdir()
     (tmp_path / "a/b").write_bytes(b"1")

@@ -1,4 +1,4 @@
-"""Repositories as power cuts leave them: each is made whole, and what was there is kept beside it."""
+"""Repositories damaged by a power cut are repaired, and the damaged one is kept beside them."""
 
 from __future__ import annotations
 
@@ -72,12 +72,14 @@ def branch_gone_too(admin):
     [newest_empty, commit_empty, commit_gone, tree_torn, file_of_zeros, branch_gone_too],
     ids=lambda it: it.__name__,
 )
-def test_without_its_newest_commit_a_repository_goes_on_from_the_one_before(admin, tree, damage):
+def test_without_its_newest_commit_a_repository_continues_from_the_previous_one(admin, tree, damage):
     damage(admin)
-    (said,) = gitrepair.repair(tree)
+    (printed,) = gitrepair.repair(tree)
     assert is_sound(admin)
     assert admin.subjects() == ["Hills", "Dunes"]
-    assert f"it continues from commit {admin.git('rev-parse', 'HEAD')[:12]}; a copy of the damaged one is in " in said
+    assert (
+        f"it continues from commit {admin.git('rev-parse', 'HEAD')[:12]}; a copy of the damaged one is in " in printed
+    )
     assert tree.marked(2)
     assert tree.marked(3) is None
     assert tree.commit("Again\n", WHO)
@@ -147,7 +149,7 @@ def log_of_zeros(admin):
     ],
     ids=lambda it: it.__name__,
 )
-def test_what_leads_to_the_newest_commit_is_found_again(admin, tree, damage):
+def test_the_references_to_the_newest_commit_are_restored(admin, tree, damage):
     damage(admin)
     assert len(gitrepair.repair(tree)) == 1
     assert is_sound(admin)
@@ -158,9 +160,9 @@ def test_what_leads_to_the_newest_commit_is_found_again(admin, tree, damage):
 def test_what_was_damaged_is_kept_as_it_was(admin, tree):
     newest_empty(admin)
     before = contents(admin.own / ".git")
-    (said,) = gitrepair.repair(tree)
+    (printed,) = gitrepair.repair(tree)
     (kept,) = admin.own.glob(".git.broken-*")
-    assert said.endswith(f"is in {kept}")
+    assert printed.endswith(f"is in {kept}")
     assert re.fullmatch(r"\.git\.broken-\d{8}-\d{6}", kept.name)
     assert contents(kept) == before
 
@@ -197,7 +199,7 @@ def test_a_head_on_no_branch_stays_on_none(admin, tree):
     assert admin.subjects() == ["Hills", "Dunes"]
 
 
-def test_references_in_one_file_are_looked_at_as_well(admin, tree):
+def test_packed_references_are_checked_too(admin, tree):
     admin.git("pack-refs", "--all")
     commit_empty(admin)
     gitrepair.repair(tree)
@@ -206,19 +208,19 @@ def test_references_in_one_file_are_looked_at_as_well(admin, tree):
     assert tree.marked(3) is None
 
 
-def test_where_nothing_is_left_a_history_begins_again(admin, tree):
+def test_where_nothing_is_left_a_new_history_is_started(admin, tree):
     for place in (admin.own / ".git/objects").glob("??/*"):
         place.chmod(0o644)
         place.write_bytes(b"")
     (said,) = gitrepair.repair(tree)
-    assert "it starts again, empty" in said
+    assert "it starts again, empty" in printed
     assert is_sound(admin)
     assert tree.commit("Begin\n", WHO)
     assert admin.subjects() == ["Begin"]
 
 
 @pytest.mark.parametrize("name", ["objects", "refs"])
-def test_a_directory_that_is_gone_is_made_again(admin, tree, name):
+def test_a_missing_directory_is_created_again(admin, tree, name):
     (admin.own / ".git" / name).rename(admin.own / f"kept-{name}")
     assert gitrepair.repair(tree)
     assert is_sound(admin)

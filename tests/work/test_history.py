@@ -1,4 +1,4 @@
-"""What was applied is remembered, whatever the admin does in the same repository, and told for one instance or all."""
+"""The history records what was applied, whatever the admin does in the same repository."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ history = acting(past.history)
 DEED = ChangeRecord("apply", ("blog",), ("blog: wordpress 1",))
 
 
-def told(name=None, limit=20, with_diff=False):
+def reported(name=None, limit=20, with_diff=False):
     return history(name, limit, with_diff)
 
 
 def subjects(name=None):
-    return [entry["what"] for entry in told(name).data["entries"]]
+    return [entry["what"] for entry in reported(name).data["entries"]]
 
 
 def test_the_first_apply_makes_a_repository(admin):
@@ -44,7 +44,7 @@ def test_a_commit_says_who_did_what_with_which_outcome_and_why(admin):
         "apply: blog, club\n"
         "\n"
         "blog: wordpress 1\n"
-        "club: wordpress 1, failed and put back\n"
+        "club: wordpress 1, failed and rolled back\n"
         "\n"
         "Kim asked for it:\n"
         "see the minutes\n"
@@ -75,7 +75,7 @@ def test_an_apply_of_one_instance_leaves_the_edits_of_others_alone(admin):
     assert admin.changed_by() == ["instances/club.yaml", "notes/club.md"]
 
 
-def test_what_the_admin_has_staged_of_other_files_is_not_swept_in(admin):
+def test_staged_changes_of_other_files_are_not_committed(admin):
     admin.declare("blog")
     admin.apply()
     admin.write("README.md", "Ours.\n")
@@ -86,11 +86,11 @@ def test_what_the_admin_has_staged_of_other_files_is_not_swept_in(admin):
     assert admin.git("diff", "--cached", "--name-only").split() == ["README.md"]
 
 
-def test_a_generation_of_the_same_files_is_remembered_too(admin):
+def test_a_generation_of_the_same_files_is_recorded_too(admin):
     admin.declare("blog")
     admin.apply()
     admin.apply(version="2", why="The recipe is new")
-    assert [entry["details"] for entry in told("blog").data["entries"]] == [
+    assert [entry["details"] for entry in reported("blog").data["entries"]] == [
         ["blog: wordpress 2", "The recipe is new"],
         ["blog: wordpress 1"],
     ]
@@ -112,7 +112,7 @@ def conflict(admin):
 
 
 def everything(admin):
-    """Return all that the admin could lose: each file, what is staged, and each commit."""
+    """Return everything that the admin could lose: files, staged changes and commits."""
     own = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file() and ".git" not in path.parts}
     return own, admin.git("diff", "--cached"), admin.git("rev-list", "--all")
 
@@ -124,7 +124,7 @@ def test_while_a_merge_is_under_way_nothing_is_committed(admin):
     before = everything(admin)
     (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.severity) == ("git-busy", "warning")
-    assert warning.message == f"a merge is under way in {admin.own}, so what was applied is not committed"
+    assert warning.message == f"a merge is under way in {admin.own}, so the change is not committed"
     assert everything(admin) == before
     admin.declare("blog", "Walks by the sea and in the hills")
     admin.git("commit", "-qam", "Both")
@@ -143,13 +143,13 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
     (warning,) = commit_change(admin.account, DEED, 2)
     commit = admin.git("rev-parse", "HEAD").strip()
     assert (warning.code, warning.severity) == ("git-detached", "warning")
-    assert warning.message.endswith(f"what was applied is commit {commit[:12]}")
+    assert warning.message.endswith(f"the change is commit {commit[:12]}")
     assert warning.hint == f"git -C {admin.own} switch -c NAME keeps it"
     assert admin.git("rev-parse", branch) == tip
     assert admin.git("rev-parse", "refs/chainsaw/2").strip() == commit, "it is found again, whatever becomes of HEAD"
 
 
-def test_without_git_the_admin_is_told(admin, gitless):
+def test_without_git_there_is_a_warning(admin, gitless):
     admin.declare("blog")
     (warning,) = commit_change(admin.account, DEED, 1)
     assert (warning.code, warning.severity, warning.hint) == ("no-git", "warning", "sudo apt install git")
@@ -175,7 +175,7 @@ exec /usr/bin/git "$@"
 
 @pytest.fixture
 def full_disk(tmp_path, monkeypatch) -> None:
-    """A disk on which git finds no place for another object."""
+    """A full disk, on which git cannot write objects."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").write_text(FULL)
     (tmp_path / "bin/git").chmod(0o755)
@@ -183,7 +183,7 @@ def full_disk(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("mishap", [locked, lost])
-def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin, mishap):
+def test_a_failed_commit_is_reported_and_nothing_is_lost(admin, mishap):
     admin.declare("blog")
     admin.apply()
     admin.declare("blog", "Walks by the sea")
@@ -191,7 +191,7 @@ def test_a_repository_that_takes_no_commit_is_told_of_and_nothing_is_lost(admin,
     before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
     (warning,) = commit_change(admin.account, DEED, 2)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
-    assert warning.message.startswith("what was applied is not committed: ")
+    assert warning.message.startswith("the change could not be committed: ")
     assert warning.hint == f"git -C {admin.own} status"
     assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
 
@@ -208,7 +208,7 @@ def test_a_full_disk_damages_no_repository(admin, full_disk):
 
 
 def cut_off(admin):
-    """Leave what a power cut leaves of a commit that was not brought to the disk."""
+    """Damage a commit as a power cut does when it was not synced."""
     head = admin.git("rev-parse", "HEAD").strip()
     (admin.own / f".git/objects/{head[:2]}/{head[2:]}").chmod(0o644)
     (admin.own / f".git/objects/{head[:2]}/{head[2:]}").write_bytes(b"")
@@ -226,20 +226,20 @@ def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
     assert warning.message.startswith(f"the history in {admin.own} was damaged; it continues from commit ")
     assert admin.subjects()[1:] == ["apply: blog"]
     assert admin.git("status", "--porcelain", "--", "instances") == ""
-    assert [entry["generation"] for entry in told().data["entries"]] == [3, 1]
+    assert [entry["generation"] for entry in reported().data["entries"]] == [3, 1]
     assert commit_change(admin.account, DEED, 3) == []
 
 
-def test_of_a_damaged_repository_the_generations_tell(admin):
+def test_of_a_damaged_repository_the_history_comes_from_the_generations(admin):
     admin.declare("blog")
     admin.apply()
     cut_off(admin)
-    shown = told()
+    shown = reported()
     assert [(item.code, item.severity) for item in shown.diagnostics] == [("git-damaged", "warning")]
     assert [entry["generation"] for entry in shown.data["entries"]] == [1]
 
 
-def test_what_holds_a_lock_no_more_holds_nobody_up(admin):
+def test_a_stale_git_lock_does_not_block(admin):
     admin.declare("blog")
     admin.apply()
     admin.declare("blog", "Walks by the sea")
@@ -253,7 +253,7 @@ def test_what_holds_a_lock_no_more_holds_nobody_up(admin):
     assert len(admin.subjects()) == 2
 
 
-def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
+def test_a_read_only_directory_is_reported(admin):
     for path in sorted(admin.own.rglob("*"), reverse=True):
         path.rmdir()
     admin.own.rmdir()
@@ -262,15 +262,15 @@ def test_a_directory_in_which_nothing_can_be_made_is_told_of(admin):
     assert (warning.code, warning.severity) == ("git-refused", "warning")
 
 
-def test_the_newest_is_told_first_and_no_more_than_is_wanted(admin):
+def test_the_newest_entry_comes_first_up_to_the_limit(admin):
     for title in ("One", "Two", "Three"):
         admin.declare("blog", title)
         admin.apply(why=title)
-    entries = told().data["entries"]
+    entries = reported().data["entries"]
     assert [entry["generation"] for entry in entries] == [3, 2, 1]
     assert [entry["details"][-1] for entry in entries] == ["Three", "Two", "One"]
-    assert len(told(limit=2).data["entries"]) == 2
-    assert len(told("blog", limit=1).data["entries"]) == 1
+    assert len(reported(limit=2).data["entries"]) == 2
+    assert len(reported("blog", limit=1).data["entries"]) == 1
     assert set(entries[0]) == {"at", "who", "what", "details", "commit", "generation", "result"}
     assert abs(entries[0]["at"] - time.time()) < 60
     assert (entries[0]["who"], entries[0]["result"]) == (admin.account.name, "done")
@@ -280,10 +280,10 @@ def test_an_entry_is_read_in_lines(admin):
     admin.declare("blog")
     admin.apply(why="For the winter", failed=("blog",))
     stamp = time.strftime("%Y-%m-%d")
-    first, *others = told().lines
+    first, *others = reported().lines
     assert first.startswith(stamp)
     assert first.endswith(f"  {admin.account.name}  generation 1  apply: blog, in part")
-    assert others == ["    blog: wordpress 1, failed and put back", "    For the winter"]
+    assert others == ["    blog: wordpress 1, failed and rolled back", "    For the winter"]
 
 
 def test_what_was_committed_by_hand_is_part_of_it(admin):
@@ -294,10 +294,10 @@ def test_what_was_committed_by_hand_is_part_of_it(admin):
     admin.git("commit", "-qam", "Title as Kim wants it", "-m", "She has asked twice.")
     assert subjects("blog") == ["Title as Kim wants it", "apply: blog, club"]
     assert subjects("club") == ["apply: blog, club"]
-    newest = told("blog").data["entries"][0]
+    newest = reported("blog").data["entries"][0]
     assert (newest["who"], newest["generation"], newest["result"]) == ("Kim", None, None)
     assert newest["details"] == ["She has asked twice."]
-    assert told("blog").lines[0].endswith("  Kim  by hand  Title as Kim wants it")
+    assert reported("blog").lines[0].endswith("  Kim  by hand  Title as Kim wants it")
     assert admin.apply() == [], "what is committed already is applied all the same"
     assert subjects("blog")[0] == "apply: blog"
 
@@ -307,10 +307,10 @@ def test_what_chainsaw_commits_without_a_generation_was_not_made_by_hand(admin):
     admin.apply()
     admin.write("notes/blog.md", "- the first\n")
     commit_change(admin.account, ChangeRecord("note", ("blog",), ("blog: the first",), files=("notes",)))
-    assert told().lines[0].endswith(f"  {admin.account.name}  note: blog")
+    assert reported().lines[0].endswith(f"  {admin.account.name}  note: blog")
 
 
-def test_names_that_begin_alike_are_told_apart(admin):
+def test_names_with_a_common_prefix_are_distinguished(admin):
     for name in ("blog", "blog2", "blog-db", "weblog"):
         admin.declare(name)
         admin.apply(name)
@@ -318,16 +318,16 @@ def test_names_that_begin_alike_are_told_apart(admin):
         assert subjects(name) == [f"apply: {name}"]
 
 
-def test_the_history_of_an_instance_goes_on_when_it_is_removed(admin):
+def test_the_history_of_an_instance_continues_after_its_removal(admin):
     admin.declare("blog")
     admin.apply()
     admin.retract("blog")
     admin.apply("blog")
     assert subjects("blog") == ["apply: blog", "apply: blog"]
-    assert told("blog").data["entries"][0]["details"] == ["blog: no longer served"]
+    assert reported("blog").data["entries"][0]["details"] == ["blog: no longer served"]
 
 
-def test_what_is_long_ago_is_still_told(admin):
+def test_old_entries_are_still_shown(admin):
     admin.declare("blog")
     admin.apply()
     stream = "".join(
@@ -347,31 +347,31 @@ def test_the_diff_of_an_entry_is_that_of_the_instance(admin):
     admin.declare("blog", "Walks by the sea")
     admin.declare("club", "Rowing")
     admin.apply()
-    newest, oldest = told("blog", with_diff=True).data["entries"]
+    newest, oldest = reported("blog", with_diff=True).data["entries"]
     assert "-  title: Walks\n+  title: Walks by the sea" in newest["diff"]
     assert "Rowing" not in newest["diff"]
     assert "+recipe: wordpress" in oldest["diff"]
-    assert "    +  title: Walks by the sea" in told("blog", with_diff=True).lines
-    assert "Rowing" in told(with_diff=True).data["entries"][0]["diff"]
-    assert "diff" not in told("blog").data["entries"][0]
+    assert "    +  title: Walks by the sea" in reported("blog", with_diff=True).lines
+    assert "Rowing" in reported(with_diff=True).data["entries"][0]["diff"]
+    assert "diff" not in reported("blog").data["entries"][0]
 
 
-def test_nothing_remembered_is_said(admin):
-    assert told().lines == ("nothing is remembered yet: chainsaw apply",)
+def test_an_empty_history_is_reported(admin):
+    assert reported().lines == ("nothing is recorded yet: chainsaw apply",)
     admin.declare("blog")
     admin.apply()
-    assert told("club").lines == ("nothing is remembered of club",)
-    assert told("club").data == {"instance": "club", "entries": []}
+    assert reported("club").lines == ("nothing is recorded of club",)
+    assert reported("club").data == {"instance": "club", "entries": []}
 
 
-def test_without_git_the_generations_tell(admin, gitless):
+def test_without_git_the_history_comes_from_the_generations(admin, gitless):
     admin.declare("blog")
     admin.apply()
     admin.declare("club")
     admin.apply()
     admin.retract("blog")
     admin.apply()
-    shown = told()
+    shown = reported()
     assert [item.code for item in shown.diagnostics] == ["no-git"]
     assert [(entry["generation"], entry["what"]) for entry in shown.data["entries"]] == [
         (3, "apply: blog"),
@@ -381,22 +381,22 @@ def test_without_git_the_generations_tell(admin, gitless):
     assert set(shown.data["entries"][0]) == {"at", "who", "what", "details", "commit", "generation", "result"}
     assert shown.data["entries"][0]["details"] == ["blog: no longer served"]
     assert subjects("club") == ["apply: club"]
-    assert len(told(limit=1).data["entries"]) == 1
-    assert told("blog").lines[0].endswith("  generation 3  apply: blog")
+    assert len(reported(limit=1).data["entries"]) == 1
+    assert reported("blog").lines[0].endswith("  generation 3  apply: blog")
 
 
-def test_before_there_is_a_repository_the_generations_tell_as_well(admin):
+def test_without_a_repository_the_history_comes_from_the_generations(admin):
     admin.declare("blog")
     admin.generation()
     assert subjects() == ["apply: blog"]
-    assert told().diagnostics == ()
+    assert reported().diagnostics == ()
 
 
 def test_what_became_of_each_instance_is_a_line(admin):
     admin.declare("blog")
     manifest = generations.read_manifest(admin.paths, admin.generation(version="6.8"))
     assert outcomes_of(manifest, ["club", "blog"], {"blog": []}) == (
-        "blog: wordpress 6.8, failed and put back",
+        "blog: wordpress 6.8, failed and rolled back",
         "club: no longer served",
     )
 

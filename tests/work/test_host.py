@@ -1,4 +1,4 @@
-"""What a host lacks, what stands in the way, and what programs answer, on a host that is made up of files."""
+"""Checks before an apply, on a host that is made of files: what is missing, conflicts, and answers of programs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def codes(call, *arguments, **named):
     return [item.code for item in caught.value.diagnostics]
 
 
-def test_everything_that_a_host_lacks_is_told_with_the_command_that_mends_it(paths):
+def test_everything_missing_on_a_host_is_reported_with_the_command_that_fixes_it(paths):
     found = facts.missing_from_host("nobody-of-this-name", paths, (-1, 443), (5, 3), 253)
     assert [item.code for item in found] == ["old-podman", "old-systemd", "no-linger", "low-ports", "no-storage"]
     assert all(item.hint for item in found)
@@ -73,12 +73,12 @@ def test_podman_is_asked_for_its_version_once(paths, programs):
     assert codes(facts.podman_version, paths) == ["no-podman"]
     program = programs("podman", 'echo "podman version 5.4.2"')
     assert facts.podman_version(paths) == (5, 4)
-    told = program.stat().st_mtime_ns
+    reported = program.stat().st_mtime_ns
     programs("podman", "exit 1")
-    os.utime(program, ns=(told, told))
+    os.utime(program, ns=(reported, reported))
     assert facts.podman_version(paths) == (5, 4)
     programs("podman", 'echo "podman version 6.0.0-dev"')
-    os.utime(program, ns=(told + 1, told + 1))
+    os.utime(program, ns=(reported + 1, reported + 1))
     assert facts.podman_version(paths) == (6, 0)
 
 
@@ -138,7 +138,7 @@ def session(goldens, paths):
     return make
 
 
-def test_a_dry_run_tells_the_plan(session):
+def test_a_dry_run_shows_the_plan(session):
     assert settle(session(Observed()), {}, {}).data["actions"]
 
 
@@ -273,7 +273,7 @@ def test_a_page_proves_an_instance_or_says_what_is_wrong(tmp_path, host, status,
     assert bool(found) == bool(problem)
 
 
-def test_nobody_who_listens_is_a_problem(tmp_path):
+def test_a_port_without_a_listener_is_a_problem(tmp_path):
     certificates.make_authority(str(tmp_path), "test")
     front = Front(1, str(tmp_path / "ca.pem"))
     found = probe("blog.example.org", front, ProbeRequest(path="/", status=200), patience=0)

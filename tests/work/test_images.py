@@ -1,4 +1,4 @@
-"""Images are there before anything else is touched: built in their order, side by side, each once."""
+"""Images are built before anything else is changed: in order, in parallel, each once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chainsaw.work.result import Quiet
 
 @replaces(Podman)
 class Store:
-    """A Podman that builds and pulls nothing but notes."""
+    """A Podman that only records what it should build and pull."""
 
     def __init__(self, broken=(), volumes=()):
         self.made, self.broken, self.volumes, self.guard = [], broken, volumes, threading.Lock()
@@ -78,7 +78,7 @@ def test_what_is_there_is_not_built_again(obtain):
     assert store.made == made
 
 
-def test_an_image_that_cannot_be_built_is_told_to_those_who_need_it(obtain):
+def test_a_failed_build_is_reported_for_each_instance_that_needs_it(obtain):
     store = Store(broken=("wordpress-app",))
     images, needs = obtain(store)
     for need in needs:

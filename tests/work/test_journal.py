@@ -1,4 +1,4 @@
-"""The journal as it is read and written: JSON lines of journalctl, and datagrams of systemd's own protocol."""
+"""Reading and writing the journal: JSON lines of journalctl, and datagrams of systemd's protocol."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ exit $(cat {0}/code)
 
 @dataclass
 class Journalctl:
-    """A journalctl that says what it is told to, and remembers how it was asked."""
+    """A journalctl that prints given lines, and records its arguments."""
 
     directory: Path
 
@@ -58,24 +58,24 @@ def texts(**options):
     return [item.text for item in newest(**options)]
 
 
-def test_an_entry_has_its_time_its_speaker_how_grave_it_is_and_its_text(journalctl):
+def test_an_entry_has_time_source_priority_and_text(journalctl):
     fields = {"CONTAINER_NAME": "blog.app", "_SYSTEMD_USER_UNIT": "app@blog.service", "PRIORITY": "3"}
     journalctl.says(entry("no route to host", 1750000000, **fields))
     assert newest() == [Entry(1750000000.0, "blog.app", "app@blog.service", 3, "no route to host")]
 
 
-def test_what_is_said_about_a_unit_counts_as_what_it_says(journalctl):
+def test_messages_about_a_unit_count_as_its_log(journalctl):
     journalctl.says(entry("Started.", _SYSTEMD_USER_UNIT="init.scope", USER_UNIT="app@blog.service"))
     assert newest()[0].unit == "app@blog.service"
 
 
-def test_what_is_not_told_is_nothing_and_of_no_importance(journalctl):
+def test_missing_fields_have_defaults(journalctl):
     journalctl.says({})
     assert newest() == [Entry(0.0, "", "", 6, "")]
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("printed", "read"),
     [
         ([72, 105], "Hi"),
         ([27, 91, 49, 109, 98], "\x1b[1mb"),
@@ -88,12 +88,12 @@ def test_what_is_not_told_is_nothing_and_of_no_importance(journalctl):
         ("Ströme über Brücken", "Ströme über Brücken"),
     ],
 )
-def test_a_text_is_read_in_each_form_in_which_it_comes(journalctl, said, read):
-    journalctl.says(entry(said))
+def test_a_text_is_read_in_each_form_in_which_it_comes(journalctl, printed, read):
+    journalctl.says(entry(printed))
     assert texts() == [read]
 
 
-def test_what_is_no_entry_is_passed_over(journalctl):
+def test_invalid_entries_are_skipped(journalctl):
     journalctl.says(entry("one"), "-- Boot 1 --", '{"MESSAGE": "cut o', entry("two"))
     assert texts() == ["two", "one"]
 
@@ -123,24 +123,24 @@ def test_a_journal_that_nothing_is_in_is_no_failure_and_one_that_cannot_be_read_
     assert caught.value.diagnostics[0].code == "program-failed"
 
 
-def test_each_new_entry_is_told(journalctl):
+def test_each_new_entry_is_shown(journalctl):
     journalctl.says(entry("one"), entry("two"))
-    told = []
-    journal.follow(["CONTAINER_NAME=blog.app"], 1749999999.25, lambda item: told.append(item.text))
-    assert told == ["one", "two"]
+    reported = []
+    journal.follow(["CONTAINER_NAME=blog.app"], 1749999999.25, lambda item: reported.append(item.text))
+    assert reported == ["one", "two"]
     assert "--since=@1749999999.250000" in journalctl.asked
-    told.clear()
-    journal.follow(["CONTAINER_NAME=blog.app"], 1900000000.0, lambda item: told.append(item.text))
-    assert told == [], "what was told before is not told again"
+    reported.clear()
+    journal.follow(["CONTAINER_NAME=blog.app"], 1900000000.0, lambda item: reported.append(item.text))
+    assert reported == [], "what was told before is not told again"
     assert "--follow" in journalctl.asked
 
 
-def test_the_size_of_what_was_said_is_counted(journalctl):
+def test_the_size_of_a_log_is_counted(journalctl):
     journalctl.says("Nov 26 05:00:00 host blog.app[1]: Grüße")
     assert journal.size_of(["CONTAINER_NAME=blog.app"]) == len("Nov 26 05:00:00 host blog.app[1]: Grüße\n".encode())
 
 
-def test_the_last_words_of_a_unit_are_its_containers_if_that_said_any(journalctl):
+def test_the_last_lines_of_a_unit_are_its_containers_if_there_are_any(journalctl):
     journalctl.says("one", "two")
     assert journal.last_words("app@blog.service", "blog.app", 1750000000.5) == ["one", "two"]
     assert journalctl.asked[-1] == "CONTAINER_NAME=blog.app"

@@ -1,4 +1,4 @@
-"""What list tells of each instance, from what was seen of the host."""
+"""What list shows of each instance, from a snapshot of the host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def unit(active="active", since=120.0, restarts=0):
 
 @pytest.fixture
 def seen(goldens, admin):
-    """A blog that runs, all of whose directories are there."""
+    """A running blog with all its directories."""
     manifest = goldens["wordpress"].manifest
     blog = manifest.instances["blog"]
 
@@ -44,15 +44,15 @@ def seen(goldens, admin):
     )
 
 
-def told(admin, seen):
+def reported(admin, seen):
     """Return the one row, as data and as it is shown."""
     result = report_on(admin.account, seen)
     (row,), (shown,) = result.data["instances"], result.table.rows
     return row, dict(zip(HEADING, shown, strict=True)), result
 
 
-def test_an_instance_that_runs_is_told_with_what_it_takes(admin, seen):
-    row, shown, result = told(admin, seen)
+def test_a_running_instance_is_listed_with_memory_and_disk(admin, seen):
+    row, shown, result = reported(admin, seen)
     assert shown == {
         "name": "blog",
         "recipe": f"wordpress {row['version']}",
@@ -72,14 +72,14 @@ def test_an_instance_that_runs_is_told_with_what_it_takes(admin, seen):
     assert result.lines == ()
 
 
-def test_what_could_not_be_learnt_is_not_told_as_nothing(admin, seen):
-    row, shown, _ = told(admin, replace(seen, disk={}))
+def test_an_unknown_value_is_not_shown_as_zero(admin, seen):
+    row, shown, _ = reported(admin, replace(seen, disk={}))
     assert (row["disk"], shown["disk"]) == (None, "?")
 
 
 def test_an_instance_without_processes_takes_no_memory(admin, seen):
     down = {APP: unit("inactive"), DB: unit("inactive")}
-    row, shown, _ = told(admin, replace(seen, units={**seen.units, **down}, memory={}))
+    row, shown, _ = reported(admin, replace(seen, units={**seen.units, **down}, memory={}))
     assert (row["state"], row["memory"], shown["memory"]) == ("stopped", 0, "")
 
 
@@ -89,9 +89,9 @@ def test_the_health_is_that_of_what_runs(admin, seen, health):
     services = tuple(item.model_copy(update={"polled": True}) for item in blog.services)
     manifest = seen.manifest.model_copy(update={"instances": {"blog": blog.model_copy(update={"services": services})}})
     seen = replace(seen, manifest=manifest, healths={"blog.app": "healthy", "blog.db": health})
-    row, shown, _ = told(admin, seen)
+    row, shown, _ = reported(admin, seen)
     assert (row["health"], shown["state"]) == (health, f"running, {health}")
-    row, shown, _ = told(admin, replace(seen, units={**seen.units, APP: unit("failed")}))
+    row, shown, _ = reported(admin, replace(seen, units={**seen.units, APP: unit("failed")}))
     assert (row["health"], shown["state"]) == (None, "failed")
 
 
@@ -100,7 +100,7 @@ def changed(seen, **fields):
 
 
 def warned(admin, seen):
-    row, _, result = told(admin, seen)
+    row, _, result = reported(admin, seen)
     assert list(result.lines) == [f"blog: {warning}" for warning in row["warnings"]]
     return row["warnings"]
 
@@ -110,8 +110,8 @@ def test_what_apply_would_change_is_warned_of(admin, seen):
     assert warning == "its file or its recipe has changed since it was applied: chainsaw diff blog"
 
 
-def test_what_is_no_longer_declared_is_told_whatever_it_is_doing(admin, seen):
-    row, shown, _ = told(admin, changed(seen, declared=frozenset()))
+def test_no_longer_declared_is_shown_in_any_state(admin, seen):
+    row, shown, _ = reported(admin, changed(seen, declared=frozenset()))
     assert row["state"] == shown["state"] == "no longer declared"
     assert row["warnings"] == ["applied, but no longer declared; the next apply stops it"]
 
@@ -121,20 +121,20 @@ def test_what_was_edited_by_hand_is_warned_of(admin, seen):
     assert warned(admin, replace(seen, drift=drift)) == ["edited by hand: quadlets/app@blog.container"]
 
 
-def test_a_unit_that_begins_anew_again_and_again_is_warned_of(admin, seen):
+def test_a_unit_that_restarts_repeatedly_is_warned_of(admin, seen):
     units = {**seen.units, APP: unit(restarts=2), DB: unit(restarts=7)}
     assert warned(admin, replace(seen, units=units)) == [f"{DB} restarted 7 times: chainsaw logs blog"]
 
 
-def test_a_directory_that_is_gone_is_warned_of(admin, seen):
+def test_a_missing_directory_is_warned_of(admin, seen):
     place = seen.manifest.instances["blog"].volumes[-1].path
     Path(place).rmdir()
-    assert warned(admin, seen) == [f"{place} is gone"]
+    assert warned(admin, seen) == [f"{place} is missing"]
 
 
-def test_what_is_only_declared_is_told_with_what_its_file_says(admin):
+def test_a_declared_instance_is_listed_with_its_recipe_and_route(admin):
     admin.declare("blog")
-    row, shown, _ = told(admin, Snapshot(EMPTY, pending=Pending(frozenset(["blog"]))))
+    row, shown, _ = reported(admin, Snapshot(EMPTY, pending=Pending(frozenset(["blog"]))))
     assert shown == {
         "name": "blog",
         "recipe": "wordpress",
@@ -150,11 +150,11 @@ def test_what_is_only_declared_is_told_with_what_its_file_says(admin):
     assert (row["version"], row["health"], row["disk"], row["memory"]) == (None, None, None, 0)
 
 
-def test_a_file_that_cannot_be_read_is_told_with_what_is_wrong(admin):
+def test_an_unreadable_file_is_listed_with_its_problem(admin):
     admin.write("instances/blog.yaml", "recipe: wordpress\n")
     problem = Diagnostic("missing", "required, and missing", "instances/blog.yaml", key="route")
     seen = Snapshot(EMPTY, pending=Pending(frozenset(["blog"]), problems=(problem,)))
-    row, shown, result = told(admin, seen)
+    row, shown, result = reported(admin, seen)
     assert (shown["recipe"], shown["url"]) == ("?", "?")
     assert re.fullmatch(r"instances/blog\.yaml:1:1: route: required, and missing", row["warnings"][0])
     assert [(item.code, item.severity) for item in result.diagnostics] == [("missing", "warning")]

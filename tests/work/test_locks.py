@@ -1,4 +1,4 @@
-"""Who waits for whom: an instance's lock is held from first look to last effect, the site's for seconds."""
+"""Locks: an instance's is held from the first read to the last effect, the site's for seconds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from chainsaw.work.result import Quiet, Request, Result
 
 
 class Watched(Steps):
-    """Steps of which each asks what can be locked by another command at that moment."""
+    """Steps that check at each step which locks another command could take."""
 
     def __init__(self, paths, names):
         super().__init__("")
@@ -80,15 +80,15 @@ VERBS = [(removed, ["blog"]), (purged, ["blog"]), (renamed, ["blog", "club"])]
 
 
 @pytest.mark.parametrize(("verb", "names"), VERBS)
-def test_nobody_gets_in_between_a_first_look_and_a_last_effect(blog, podman, verb, names):
+def test_no_other_command_runs_between_the_first_read_and_the_last_effect(blog, podman, verb, names):
     steps = Watched(blog.paths, names)
     verb(replace(blog.account, steps=steps))
     assert steps.free == []
     assert len(steps.done) > 1 or verb is removed
 
 
-def test_what_a_purge_deletes_is_not_brought_back_meanwhile(blog, podman):
-    """A rollback that comes while it is stopped waits until all is deleted, and then finds nothing."""
+def test_a_rollback_cannot_restore_what_a_purge_is_deleting(blog, podman):
+    """A rollback during the purge waits until everything is deleted, and then finds nothing."""
     order: list[str] = []
     thread = threading.Thread(target=lambda: order.append(came_back(blog.account)))
 
@@ -114,7 +114,7 @@ def came_back(account):
     return "back"
 
 
-def test_a_rollback_looks_only_when_nobody_else_is_at_work_on_the_instance(blog):
+def test_a_rollback_reads_only_with_the_lock_of_the_instance(blog):
     with another_chainsaw(blog.paths.instance_lock("blog"), "chainsaw clone blog club"):
         with pytest.raises(ChainsawError) as caught:
             rollback(blog.account, "blog", None, Request(("blog",), wait=False), Quiet())
@@ -122,7 +122,7 @@ def test_a_rollback_looks_only_when_nobody_else_is_at_work_on_the_instance(blog)
         assert "chainsaw clone blog club (process " in str(caught.value)
 
 
-def test_whoever_only_looks_waits_for_nobody(blog, podman):
+def test_a_command_that_only_reads_waits_for_no_lock(blog, podman):
     with (
         another_chainsaw(blog.paths.instance_lock("blog"), "chainsaw clone blog club"),
         another_chainsaw(blog.paths.site_lock, "chainsaw apply"),
@@ -130,15 +130,15 @@ def test_whoever_only_looks_waits_for_nobody(blog, podman):
         assert orphans(blog.account).data["orphans"] == []
 
 
-def test_locks_leave_no_litter(blog, podman):
+def test_lock_files_are_deleted(blog, podman):
     with holding(blog.account, ("blog", "..", "../blog", ""), "chainsaw apply", Quiet()):
         assert files.list_directory(blog.paths.locks) == ["instance.blog"]
     purged(blog.account)
     assert set(files.list_directory(blog.paths.locks)) <= {"preparing", "site"}
 
 
-def test_a_lock_whose_file_its_last_holder_deleted_is_taken_anew(tmp_path):
-    """Two that waited for the same holder never hold it together."""
+def test_a_deleted_lock_file_is_created_again(tmp_path):
+    """Two commands that waited for the same lock never hold it together."""
     path, inside, most = str(tmp_path / "locks/instance.blog"), [], []
 
     def work():
@@ -184,7 +184,7 @@ def plan_of(goldens, name, **changes):
     return Plan(manifest, goldens[name].tree, observed, make_plan(wanted, observed))
 
 
-def test_what_is_changed_is_told_from_what_is_not_as_it_should_be(goldens):
+def test_a_change_is_distinguished_from_a_repair(goldens):
     plan = plan_of(goldens, "directives", blog={"notes": "others"})
     assert plan.changed == {"blog"}
     assert plan.touched == {"blog", "club"}, "neither runs"
@@ -229,17 +229,17 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
     ready.wait(10)
     applying.apply(blog.account, Request(), Waiting())
     holder.join()
-    assert [text[:43] for text in told.told] == ["waiting for another chainsaw: chainsaw clone"[:43]]
+    assert [text[:43] for text in told.messages] == ["waiting for another chainsaw: chainsaw clone"[:43]]
     first, second = (locks for what, locks in seen if what == "session")
     assert first == {paths.site_lock}
     assert second == {paths.site_lock, paths.instance_lock("blog")}
 
 
-# what was stopped
+# interrupted commands
 
 
 class Manager:
-    """A user manager whose units are all up, and which remembers what it was told."""
+    """A user manager whose units are all active, and which records its calls."""
 
     told: list[tuple[str, tuple[str, ...]]]
 
@@ -288,7 +288,7 @@ def stop(admin, deployment, work: Callable[[], None]):
     interrupted.while_stopped(admin.account, deployment, work, Quiet())
 
 
-def test_what_is_stopped_for_a_while_is_in_the_journal_before(admin, wordpress, manager):
+def test_what_is_stopped_is_written_to_the_journal_first(admin, wordpress, manager):
     def work():
         assert operations.stopped(admin.paths) == {"blog": (TIMER, APP, SOCKET)}
 
@@ -306,11 +306,11 @@ def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpr
     with holding(admin.account, ("club",), "chainsaw stop club", report):
         pass
     assert [names for _, names in manager.told] == [(SOCKET,), (APP,), (TIMER,)]
-    assert report.told == ["blog was stopped by a command that was cut off, and is started again"]
+    assert report.messages == ["blog was left stopped by an interrupted command, and is started again"]
     assert operations.stopped(admin.paths) == {}
 
 
-def test_what_another_command_works_on_is_not_started(admin, wordpress, manager):
+def test_a_locked_instance_is_not_started(admin, wordpress, manager):
     operations.write_stopped(admin.paths, "blog", [APP])
     lock = admin.paths.instance_lock("blog")
     with another_chainsaw(lock, "chainsaw clone blog club"), holding(admin.account, ("club",), "", Quiet()):
@@ -328,7 +328,7 @@ def test_what_is_to_be_stopped_by_now_is_not_started(admin, wordpress, manager):
     assert operations.stopped(admin.paths) == {}
 
 
-def test_what_is_begun_stays_while_a_command_works_on_the_instance(admin, podman):
+def test_unfinished_files_of_a_locked_instance_are_kept(admin, podman):
     copied = f"{admin.paths.public}/blog/content.partial"
     files.write_atomic(f"{copied}/picture", b"sea")
     with another_chainsaw(admin.paths.instance_lock("blog"), "chainsaw clone shop blog"):

@@ -1,4 +1,4 @@
-"""What is asked of the journal for an instance, and which of its entries are the wanted ones."""
+"""logs: the journal query of an instance, and the filter for its entries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chainsaw.host.journal import Entry
 from chainsaw.host.store import generations
 from chainsaw.model.paths import Paths
 from chainsaw.work.inspect import logs
-from chainsaw.work.inspect.logs import LogRequest, line, said, speaker
+from chainsaw.work.inspect.logs import LogRequest, line, source_of, text_of
 
 log_query = acting(logs.log_query)
 
@@ -65,15 +65,15 @@ def test_what_visitors_asked_for_is_that_of_this_instance_alone(paths):
     assert not wanted.accept(entry('blog 192.0.2.1 - "GET /club"', "chainsaw-front"))
 
 
-def test_both_can_be_read_together_and_are_told_apart(paths):
+def test_both_logs_can_be_read_together_with_their_sources(paths):
     wanted = log_query(LogRequest("blog", every=True, grep="GET|ready"))
     assert "CONTAINER_NAME=chainsaw-front" in wanted.options
     visit, word = entry('blog 192.0.2.1 - "GET /"', "chainsaw-front"), entry("ready for connections", "blog.db")
     assert wanted.accept(visit)
     assert wanted.accept(word)
     assert not wanted.accept(entry("Buffer pool loaded", "blog.db"))
-    assert [speaker(item, "blog") for item in (visit, word, entry("Started."))] == ["visitor", "db", "systemd"]
-    assert said(visit, "blog") == '192.0.2.1 - "GET /"'
+    assert [source_of(item, "blog") for item in (visit, word, entry("Started."))] == ["visitor", "db", "systemd"]
+    assert text_of(visit, "blog") == '192.0.2.1 - "GET /"'
     assert line(word, "blog").endswith(" db       ready for connections")
 
 
@@ -81,7 +81,7 @@ def test_a_component_that_there_is_not_is_refused_with_those_that_there_are(path
     problem, code = refused(LogRequest("blog", "dbb"))
     assert (problem.code, code, problem.hint) == ("no-component", Exit.MISSING, "components: db, app")
     assert problem.message == "blog has no component 'dbb'; did you mean db?"
-    assert "--access is all" in refused(LogRequest("docs", "app"))[0].hint
+    assert "use --access" in refused(LogRequest("docs", "app"))[0].hint
 
 
 def test_an_instance_that_is_only_declared_says_nothing_yet(paths):

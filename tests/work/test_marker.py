@@ -1,4 +1,4 @@
-"""The steps of a marker are played against a server as against an application: written, kept, read, and judged."""
+"""The steps of a marker run against a server: requests, kept values, and expected answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOST = "notes.example.org"
 
 
 class Notes(BaseHTTPRequestHandler):
-    """Whoever posts with the right password gets a token; whoever shows the token may write and read a note."""
+    """A login with the right password gets a token; with the token a note can be written and read."""
 
     notes: dict[str, str]
     seen: list
@@ -86,7 +86,7 @@ def serving(directory):
 @replaces(Podman)
 @dataclass
 class Containers:
-    """A Podman that notes what it is asked, and answers what it is told to."""
+    """A Podman that records its calls, and returns a given outcome."""
 
     outcome: Outcome = field(default_factory=lambda: Outcome(0, b"", b""))
     asked: list = field(default_factory=list)
@@ -161,7 +161,7 @@ def test_what_was_not_written_is_not_read(scene):
     assert failure(player, READ, marker="mark2").startswith("GET /app/mark2?of=notes answers 404")
 
 
-def test_a_step_that_answers_otherwise_is_told_with_its_number_and_the_answer(scene):
+def test_a_wrong_answer_is_reported_with_the_step_and_the_answer(scene):
     player, _, _ = scene
     player.kept["token"] = "forged"
     assert failure(player, LOGIN, step(method="POST", path="/x", headers={"X-Token": "no"})) == (
@@ -169,15 +169,15 @@ def test_a_step_that_answers_otherwise_is_told_with_its_number_and_the_answer(sc
     )
 
 
-def test_an_answer_without_what_it_must_hold_is_told(scene):
+def test_an_answer_without_the_expected_text_is_reported(scene):
     player, _, _ = scene
     player.play((LOGIN, WRITE), "mark1")
     other = step(path="/mark1", contains="B: {{ marker }}")
-    assert failure(player, other) == "GET /app/mark1 answers without 'B: mark1'"
+    assert failure(player, other) == "GET /app/mark1 does not contain 'B: mark1'"
 
 
 @pytest.mark.parametrize("where", ["data.1.token", "data.token", "data.0.key", "token", "data.0.token.x"])
-def test_a_value_that_an_answer_does_not_have_is_told(scene, where):
+def test_a_value_that_is_missing_in_an_answer_is_reported(scene, where):
     player, _, _ = scene
     login = step(method="POST", path="/login", user="kim", secret="password", keep={"token": where})
     assert failure(player, login).startswith(f"the answer has no {where}: ")
@@ -192,7 +192,7 @@ def test_a_secret_is_known_in_requests_and_only_there(scene):
     assert podman.asked == []
 
 
-def test_nobody_who_answers_is_a_problem_of_the_step(scene):
+def test_a_missing_answer_is_a_problem_of_the_step(scene):
     player, _, _ = scene
     player.front = Front(1, player.front.authority)
     assert "GET /app/mark1?of=notes is not answered: " in failure(player, READ)
@@ -205,7 +205,7 @@ def test_a_command_is_run_in_its_component(scene):
     player.play((Step(run=run),), "mark1")
     assert podman.asked == [("notes.jobs", ["find", "mark1"])]
     podman.outcome = Outcome(0, b"nothing", b"")
-    assert failure(player, Step(run=run)) == "find answers without 'mark1'"
+    assert failure(player, Step(run=run)) == "find does not contain 'mark1'"
     podman.outcome = Outcome(3, b"", b"no such thing")
     assert failure(player, Step(run=run)) == "find in jobs ended with 3: no such thing"
 

@@ -1,4 +1,4 @@
-"""The file that `new` writes holds exactly what was asked for, whatever the values are."""
+"""The file that `new` writes has exactly the given values, whatever they are."""
 
 from __future__ import annotations
 

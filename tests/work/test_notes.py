@@ -1,4 +1,4 @@
-"""What somebody will want to know of an instance one day."""
+"""Notes on an instance."""
 
 from __future__ import annotations
 

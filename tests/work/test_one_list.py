@@ -1,4 +1,4 @@
-"""Another kind of thing that instances have is one more source of the list, and every verb knows of it."""
+"""A new kind of resource is added to one list, and inventory, purge, rename and clone all handle it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chainsaw.work.result import Quiet, Request, Result
 
 
 def letters_of(subject):
-    """Yield what people wrote to an instance."""
+    """Yield the letters of an instance, a kind of resource made up for this test."""
     directory = f"{subject.paths.root}/letters"
     yield Resource(
         "letters",
@@ -33,7 +33,7 @@ def letters_of(subject):
 
 @pytest.fixture
 def blog(admin, monkeypatch):
-    """A blog that is applied and got a letter, on a host whose instances get letters, and one of nobody's."""
+    """An applied blog with a letter, and a letter of no instance."""
     monkeypatch.setattr(resources, "SOURCES", (*resources.SOURCES, letters_of))
     admin.declare("blog")
     admin.generation()
@@ -65,8 +65,8 @@ def test_a_purge_deletes_it(blog, podman):
     assert letters(blog) == []
 
 
-def test_a_rename_moves_it_and_takes_the_place_of_none(blog):
-    with pytest.raises(ChainsawError, match="there is something called old already"):
+def test_a_rename_moves_it_and_overwrites_nothing(blog):
+    with pytest.raises(ChainsawError, match="old exists already"):
         rename.rename(blog.account, "blog", "old", Request(("blog",)), Quiet())
     blog.arrange()
     with pytest.raises(ChainsawError, match="is not installed"):

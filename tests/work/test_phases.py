@@ -1,4 +1,4 @@
-"""A plan is carried out in its order, and what fails for one instance stops that instance alone."""
+"""A plan is carried out in order, and a failure of one instance stops only that instance."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chainsaw.work.result import Quiet
 @replaces(UserManager)
 @dataclass
 class Manager:
-    """A user manager on which every unit starts, but for those that are broken."""
+    """A user manager on which every unit starts, except broken ones."""
 
     log: list[str]
     broken: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ class Manager:
 @replaces(Worker, own=("note",))
 @dataclass
 class Host:
-    """What a plan is carried out on: it notes each effect, and fails where it is told to."""
+    """A worker that records each effect, and fails at given ones."""
 
     account: SimpleNamespace
     manifest: object
@@ -142,7 +142,7 @@ def test_sockets_are_up_before_the_services_that_use_them(host, plan):
     assert len(set(started)) == len(started)
 
 
-def test_what_runs_is_remembered_with_what_it_was_started_from(host, plan, goldens):
+def test_the_digest_of_a_started_unit_is_recorded(host, plan, goldens):
     machine = host()
     carry_out(plan, machine)
     manifest = goldens["one-host"].manifest
@@ -192,12 +192,12 @@ def test_what_fails_for_the_site_is_raised(host, plan, fault):
 
 
 def test_a_front_that_does_not_start_is_raised(host, plan):
-    said = r"it is failed; its log:\n  chainsaw-front\.service cannot open its file"
-    with pytest.raises(ChainsawError, match=rf"chainsaw-front\.service did not start: {said}"):
+    printed = r"it is failed; its log:\n  chainsaw-front\.service cannot open its file"
+    with pytest.raises(ChainsawError, match=rf"chainsaw-front\.service did not start: {printed}"):
         carry_out(plan, host(broken={"chainsaw-front.service"}))
 
 
-def test_what_the_system_refuses_is_told_with_what_mends_it(host, plan):
+def test_a_refused_system_call_is_reported_with_its_fix(host, plan):
     machine = host({("create-directory", "blog"): OSError(28, "No space left on device")})
     failures = carry_out(plan, machine)
     assert [item.code for item in failures["blog"]] == ["system"]

@@ -1,4 +1,4 @@
-"""What Podman's API tells, through the library for it, from a socket that answers as Podman 5.4 does."""
+"""Podman's API through its library, from a socket that answers as Podman 5.4 does."""
 
 from __future__ import annotations
 
@@ -142,13 +142,13 @@ def test_a_check_runs_in_the_container_and_its_errors_come_last(podman, service)
     assert podman.check("blog.db", ["true"])[0]
 
 
-def test_a_check_in_a_container_that_is_not_there_is_told_in_the_words_of_podman(podman, service):
+def test_a_check_in_a_missing_container_reports_the_error_of_podman(podman, service):
     found = problem(podman.check, "nosuch", ["true"])
     assert found.code == "podman-silent"
     assert "containers/nosuch/json: no such thing" in found.message
 
 
-def test_without_a_socket_the_reason_is_told_with_the_command_that_restarts_it(podman):
+def test_without_a_socket_the_reason_and_the_restart_command_are_reported(podman):
     found = problem(podman.networks)
     assert found.code == "podman-silent"
     assert found.message == "Podman's API does not answer: [Errno 2] No such file or directory"
@@ -162,19 +162,19 @@ def test_the_reason_is_not_that_of_something_that_went_wrong_before(podman):
         assert "No such file or directory" in problem(podman.networks).message
 
 
-def test_an_answer_that_is_not_json_is_told(podman, service):
+def test_an_answer_that_is_not_json_is_reported(podman, service):
     service.answers["networks/json"] = b"<html>"
     assert problem(podman.networks).code == "podman-silent"
 
 
-def test_a_file_of_connections_that_nobody_can_read_is_told(podman, service, tmp_path, monkeypatch):
+def test_an_unreadable_file_of_connections_is_reported(podman, service, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "containers").mkdir()
     (tmp_path / "containers/podman-connections.json").write_text("{")
     assert problem(podman.networks).code == "podman-silent"
 
 
-def test_the_library_is_loaded_with_the_first_question():
+def test_the_library_is_loaded_with_the_first_request():
     code = (
         "import sys, chainsaw.work.apply.apply, chainsaw.host.podman as podman\n"
         "podman.Podman('/run/user/1000', (), ())\n"

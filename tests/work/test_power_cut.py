@@ -1,4 +1,4 @@
-"""What a power cut may take: nothing that has a name, and never half of it."""
+"""Durability: a power cut loses no file that has its name, and leaves no half-written one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def paths(tmp_path):
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    """Return, in order, what was brought to the disk and what got its name, by path below the test's directory."""
+    """Return the syncs and renames in order, by path below the test's directory."""
     done = []
     sync, replace, syncfs = os.fsync, os.replace, disk.sync_file_system
 
@@ -59,7 +59,7 @@ def test_a_directory_is_known_to_those_above_it(tmp_path, written):
     assert written == []
 
 
-def test_a_file_that_goes_elsewhere_is_gone_where_it_was(tmp_path, written):
+def test_a_moved_file_is_deleted_at_its_old_place(tmp_path, written):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     (tmp_path / "a/file").write_text("")
@@ -86,7 +86,7 @@ def test_several_are_named_after_one_sync(tmp_path, written):
     assert written == ["sync everything", "name a", "name b", "sync ."]
 
 
-def test_a_tree_is_taken_away_under_another_name(tmp_path, written, monkeypatch):
+def test_a_tree_is_renamed_before_it_is_deleted(tmp_path, written, monkeypatch):
     (tmp_path / "static").mkdir()
     (tmp_path / "static/page").write_text("")
     monkeypatch.setattr(files.shutil, "rmtree", lambda path: written.append(f"delete {os.path.basename(path)}"))
@@ -94,7 +94,7 @@ def test_a_tree_is_taken_away_under_another_name(tmp_path, written, monkeypatch)
     assert written == ["name static.partial", "sync .", "delete static.partial", "sync ."]
 
 
-def test_what_was_half_taken_away_does_not_stand_in_the_way(tmp_path):
+def test_a_half_deleted_tree_does_not_block(tmp_path):
     for name in ("static.partial", "static"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "page").write_text("")
@@ -102,9 +102,9 @@ def test_what_was_half_taken_away_does_not_stand_in_the_way(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_disk_that_refuses_is_told_of(tmp_path, monkeypatch):
+def test_a_disk_error_is_reported(tmp_path, monkeypatch):
     class Library:
-        """A C library whose disk is broken."""
+        """A C library whose sync calls fail."""
 
         def syncfs(self, descriptor):
             return -1

@@ -1,4 +1,4 @@
-"""The one door to other programs."""
+"""Running other programs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_variable_is_taken_out_of_the_environment(monkeypatch):
     assert process.run(python(code), extra_env={"GIT_DIR": None, "GIT_INDEX_FILE": None}).text == "False True"
 
 
-def test_a_program_that_fails_is_told_with_its_last_words():
+def test_a_failed_program_is_reported_with_its_last_lines():
     found = problem(
         process.run, python("import sys; print('\\n'.join(map(str, range(40))), file=sys.stderr); sys.exit(3)")
     )
@@ -78,7 +78,7 @@ def test_a_stream_is_consumed_while_a_program_runs():
 
 
 def test_many_errors_do_not_stop_a_stream():
-    """A program that fills the pipe of its errors would wait for ever; here an alarm ends it after 5 seconds."""
+    """A program that fills its stderr pipe could block for ever; here an alarm ends it after 5 seconds."""
     code = "import signal, sys; signal.alarm(5); sys.stderr.write('e' * 500000); sys.stderr.flush(); print('end')"
     assert process.pipe(python(code), lambda stream: stream.read()) == b"end\n"
 

@@ -1,4 +1,4 @@
-"""What is remembered from one command to the next: what was compiled, what is tested, and digests of directories."""
+"""Records that are kept between commands: compiled inputs, recipes under test, and digests of directories."""
 
 from __future__ import annotations
 

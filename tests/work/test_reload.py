@@ -1,4 +1,4 @@
-"""A reload is done when only processes that have read the new configuration serve, or when patience is at its end."""
+"""A reload is finished when only processes with the new configuration serve, or after a timeout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MASTER, OLD, NEW = 1, 2, 3
 
 
 class Server:
-    """A unit that goes through some sets of processes, one each time that it is asked for them."""
+    """A unit whose processes change with each query."""
 
     def __init__(self, before, after=(), jobs=()):
         self.before, self.after, self.jobs = before, list(after), list(jobs)
@@ -62,7 +62,7 @@ def test_an_old_process_that_only_ends_its_connections_is_not_waited_for():
     assert server.asked == 2
 
 
-def test_an_old_process_that_goes_on_serving_is_waited_for_only_so_long():
+def test_an_old_process_that_keeps_serving_is_waited_for_with_a_timeout():
     assert 0.2 <= reload(Server({MASTER, OLD}, [{MASTER, OLD, NEW}]), timeout=0.2) < 2
 
 

@@ -1,4 +1,4 @@
-"""What remove keeps, what a purge takes, and that neither takes anything of another's."""
+"""remove keeps data, a purge deletes it, and neither deletes anything of another instance."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def refused(function, *arguments):
 
 
 def everything(admin):
-    """Return every file below a home, but for what git keeps for itself."""
+    """Return every file below a home, except git's own."""
     home = Path(admin.paths.home)
     return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file() and ".git" not in path.parts}
 
@@ -58,7 +58,7 @@ def data(admin):
     return admin
 
 
-def test_an_instance_that_was_never_applied_is_taken_out_of_the_way(data):
+def test_an_instance_that_was_never_applied_is_removed(data):
     done = remove("blog", asked("blog"), Quiet())
     assert done.exit is Exit.OK
     assert not (data.own / "instances/blog.yaml").exists()
@@ -68,7 +68,7 @@ def test_an_instance_that_was_never_applied_is_taken_out_of_the_way(data):
         "blog is stopped and no longer served",
         f"  its data: {data.paths.instance('blog')}",
         f"  its data: {data.paths.public}/blog",
-        "to bring it back: chainsaw rollback blog; to delete it for good: chainsaw remove blog --purge",
+        "to restore it: chainsaw rollback blog; to delete it for good: chainsaw remove blog --purge",
     )
 
 
@@ -118,7 +118,7 @@ def test_a_purge_leaves_nothing_of_an_instance_and_all_of_the_others(data, podma
     assert records.read_blocks(data.paths) == {"club": 655360, "front": 524288}
 
 
-def test_a_purge_is_remembered_and_so_is_why(data, podman):
+def test_a_purge_is_recorded_with_its_reason(data, podman):
     data.git("init", "-q", "-b", "main")
     data.git("add", "-A")
     data.git("commit", "-qm", "What was there")
@@ -130,7 +130,7 @@ def test_a_purge_is_remembered_and_so_is_why(data, podman):
     assert data.git("status", "--porcelain", "--untracked-files=no") == ""
 
 
-def test_what_nobody_is_to_know_of_is_not_remembered(data, podman):
+def test_an_unrecorded_purge_is_not_in_the_history(data, podman):
     data.git("init", "-q", "-b", "main")
     purge("blog", asked("blog", recorded=False), Quiet())
     assert data.git("log", check=False) == ""
@@ -143,7 +143,7 @@ def test_data_that_nobody_declares_can_be_purged(data, podman):
 
 
 @pytest.mark.parametrize("kind", ["error:{}", "error:{}+"])
-def test_a_purge_that_was_cut_off_can_be_repeated_at_every_step(data, podman, monkeypatch, kind):
+def test_an_interrupted_purge_can_be_repeated_at_every_step(data, podman, monkeypatch, kind):
     for number in range(1, 30):
         monkeypatch.setenv("CHAINSAW_FAULT", kind.format(number))
         data.declare("blog")
@@ -161,14 +161,14 @@ def test_a_purge_that_was_cut_off_can_be_repeated_at_every_step(data, podman, mo
 
 
 def purge_again(name):
-    """Tell whether a purge ends well, or was at its end already."""
+    """Return whether a purge succeeds, or was finished already."""
     try:
         return purge(name, asked(name), Quiet()).exit is Exit.OK
     except ChainsawError as error:
         return error.exit is Exit.MISSING
 
 
-def test_ids_are_kept_until_all_that_belongs_to_them_is_gone(data, podman, monkeypatch):
+def test_ids_are_reserved_until_everything_of_the_instance_is_deleted(data, podman, monkeypatch):
     monkeypatch.setenv("CHAINSAW_FAULT", "error:1+")
     with pytest.raises(OSError, match="fault"):
         purge("club", asked("club"), Quiet())
@@ -183,7 +183,7 @@ def test_a_new_instance_does_not_get_the_data_of_one_that_was_removed(data):
     (problem,) = caught.value.diagnostics
     assert (problem.code, caught.value.exit) == ("data-left", Exit.INVALID)
     assert problem.file == data.paths.instance("club")
-    assert problem.hint == "chainsaw rollback club brings it back; chainsaw remove club --purge deletes it"
+    assert problem.hint == "chainsaw rollback club restores it; chainsaw remove club --purge deletes it"
     files.remove_tree(data.paths.instance("club"))
     assert refused(new, "static", "club", None, (), Quiet()) == (["data-left"], Exit.INVALID)
     files.remove_tree(f"{data.paths.public}/club")
@@ -245,7 +245,7 @@ def version(deployment, name, digest):
 
 
 def have(admin, *digests):
-    """Let the store have images, and the shelf recipes, of some versions."""
+    """Put images and installed recipes of some versions in place."""
     places = [admin.paths.installed("chainsaw/wordpress", digest * 64) for digest in digests]
     for place in places:
         files.write_atomic(f"{place}/recipe.yaml", b"name: wordpress\n")
@@ -264,7 +264,7 @@ def test_images_and_recipes_stay_to_which_an_instance_could_return(admin, blog):
     assert unused_images_of(admin.account, manifest) == ["localhost/chainsaw/wordpress-app:c"]
 
 
-def test_what_is_installed_for_its_own_sake_stays(admin, blog):
+def test_a_recipe_that_was_installed_by_name_is_kept(admin, blog):
     (place,) = have(admin, "a")
     files.replace_link(admin.paths.recipe_link("chainsaw", "wordpress"), place.rpartition("/")[2])
     manifest = admin.arrange()
@@ -273,7 +273,7 @@ def test_what_is_installed_for_its_own_sake_stays(admin, blog):
     assert unused_recipes(admin.account, manifest) == []
 
 
-def test_an_installation_is_taken_back_and_what_nobody_uses_goes(data, podman, blog):
+def test_uninstall_deletes_what_is_unused(data, podman, blog):
     unused, used = have(data, "a", "b")
     files.replace_link(data.paths.recipe_link("chainsaw", "wordpress"), used.rpartition("/")[2])
     records.write_chosen(data.paths, ["chainsaw/wordpress", "club/wiki"])
@@ -286,7 +286,7 @@ def test_an_installation_is_taken_back_and_what_nobody_uses_goes(data, podman, b
     assert records.read_chosen(data.paths) == ("club/wiki",)
 
 
-def test_what_nobody_installed_cannot_be_taken_back(admin):
+def test_a_recipe_that_is_not_installed_cannot_be_uninstalled(admin):
     records.write_chosen(admin.paths, ["chainsaw/wiki", "club/wiki"])
     for name, message, hint in (
         ("wikki", "wikki was not installed; did you mean wiki?", "installed: chainsaw/wiki, club/wiki"),
@@ -307,7 +307,7 @@ def test_what_a_declared_instance_will_need_stays(admin, blog):
     assert unused_recipes(admin.account, admin.arrange()) == []
 
 
-def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
+def test_what_is_unused_is_listed_with_the_command_that_deletes_it(data, podman, blog):
     data.arrange(version(blog, "shop", "a"))
     have(data, "a", "b")
     files.write_atomic(f"{data.paths.certificates}/old.example.org/chain.pem", b"")
@@ -338,7 +338,7 @@ def test_what_belongs_to_nobody_is_found_with_what_mends_it(data, podman, blog):
     }
 
 
-def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
+def test_a_prune_deletes_what_is_unused_and_no_data(data, podman, blog):
     data.arrange(version(blog, "shop", "a"))
     (used, unused) = have(data, "a", "b")
     files.write_atomic(f"{data.paths.certificates}/old.example.org/chain.pem", b"")
@@ -346,7 +346,7 @@ def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
     files.write_atomic(f"{data.paths.static}/wiki-1/index.html", b"")
     data.write("removed/old.yaml", "recipe: static\n")
     before = everything(data)
-    told = prune(Quiet())
+    reported = prune(Quiet())
     lost = before - everything(data)
     assert {path.removeprefix(".local/share/chainsaw/") for path in lost} == {
         f"recipes/chainsaw/wordpress@{'b' * 16}/recipe.yaml",
@@ -354,7 +354,7 @@ def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
         "static/wiki-1/index.html",
     }
     assert "image rm --ignore localhost/chainsaw/wordpress-app:b" in podman.read_text()
-    assert told.lines == (
+    assert reported.lines == (
         "deleted certificate old.example.org",
         f"deleted {data.paths.static}/wiki-1",
         f"deleted {unused}",
@@ -364,11 +364,11 @@ def test_a_sweep_takes_what_nobody_uses_and_no_data(data, podman, blog):
     assert not Path(unused).exists()
 
 
-def test_where_there_is_nothing_to_sweep_that_is_said(admin, podman):
-    assert prune(Quiet()).lines == ("nothing is here that nobody uses",)
+def test_with_nothing_to_prune_that_is_reported(admin, podman):
+    assert prune(Quiet()).lines == ("nothing is unused",)
 
 
-def test_where_nobody_can_look_for_containers_that_is_not_said_to_be_nothing(admin, podman):
+def test_unreadable_containers_are_not_reported_as_none(admin, podman):
     found = orphans()
     assert found.lines == ()
     assert [(item.code, item.severity) for item in found.diagnostics] == [("no-user-manager", "warning")]

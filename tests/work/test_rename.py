@@ -1,4 +1,4 @@
-"""Which names an instance may get, and how a rename goes on that was cut off."""
+"""rename: valid new names, and how an interrupted rename continues."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refused(function, *arguments):
 
 
 def everything(admin):
-    """Return every file of an admin's, but for what git keeps for itself."""
+    """Return every file of an admin, except git's own."""
     home = Path(admin.paths.home)
     found = {str(path.relative_to(home)): path for path in home.rglob("*") if path.is_file()}
     return {path: place.read_bytes() for path, place in found.items() if "/.git/" not in f"/{path}"}
@@ -55,7 +55,7 @@ def blog(admin):
 
 
 def occupied(admin):
-    """Return each place that makes a name somebody's."""
+    """Return each path that makes a name taken."""
     paths = admin.paths
     return {
         "declared": paths.instance_file("club"),
@@ -81,7 +81,7 @@ def test_a_name_that_something_has_is_refused(blog, why, function):
 
 @pytest.mark.parametrize("name", ["", "..", "../club", "Club", "front", "club/x"])
 @pytest.mark.parametrize("function", [renamed, cloned])
-def test_a_name_that_could_be_nobodys_is_refused(blog, name, function):
+def test_an_invalid_name_is_refused(blog, name, function):
     blog.generation()
     before = everything(blog)
     problem, code = refused(function, "blog", name)
@@ -119,7 +119,7 @@ def test_an_instance_that_cannot_be_stopped_keeps_its_name(blog):
 
 
 def moved(admin):
-    """Tell whether all that was blog's is now club's."""
+    """Return whether everything of blog belongs to club now."""
     data, config = ".local/share/chainsaw", ".config/chainsaw"
     wanted = {
         f"{config}/instances/club.yaml": b"recipe: wordpress\nroute: https://blog.example.org/\n",
@@ -133,7 +133,7 @@ def moved(admin):
     return begun == wanted and not [path for path in found if "/blog" in path]
 
 
-def test_all_that_is_an_instances_moves_before_it_starts_under_its_new_name(blog):
+def test_all_files_are_moved_before_the_instance_starts_under_its_new_name(blog):
     assert refused(renamed, "blog", "club")[1] is Exit.HOST, "nothing starts on a host without a user manager"
     assert moved(blog)
     assert blog.subjects()[0] == "rename: blog, club"
@@ -143,7 +143,7 @@ def test_all_that_is_an_instances_moves_before_it_starts_under_its_new_name(blog
 
 @pytest.mark.parametrize("kind", ["error:{}", "error:{}+"])
 @pytest.mark.parametrize("number", range(1, 9))
-def test_a_rename_that_was_cut_off_goes_on_where_it_was(blog, monkeypatch, kind, number):
+def test_an_interrupted_rename_continues(blog, monkeypatch, kind, number):
     monkeypatch.setenv("CHAINSAW_FAULT", kind.format(number))
     with pytest.raises(OSError, match="fault"):
         renamed("blog", "club")
@@ -159,7 +159,7 @@ def test_a_rename_whose_last_step_failed_can_be_repeated(blog):
     assert moved(blog)
 
 
-def test_a_rename_that_was_cut_off_never_takes_the_place_of_anything(blog, monkeypatch):
+def test_an_interrupted_rename_overwrites_nothing(blog, monkeypatch):
     monkeypatch.setenv("CHAINSAW_FAULT", "error:4")
     with pytest.raises(OSError, match="fault"):
         renamed("blog", "club")

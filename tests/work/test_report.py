@@ -1,4 +1,4 @@
-"""What plan and apply say: what is done, what was rolled back, and how to get in."""
+"""Reports of plan and apply: actions, rollbacks, and the first login."""
 
 from __future__ import annotations
 
@@ -33,47 +33,47 @@ def instances(site):
 
 
 def test_an_empty_plan_is_nothing_to_do():
-    told = report_plan([], 0)
-    assert (told.lines, told.data["actions"], told.exit) == (("nothing to do",), [], Exit.OK)
+    reported = report_plan([], 0)
+    assert (reported.lines, reported.data["actions"], reported.exit) == (("nothing to do",), [], Exit.OK)
 
 
 def test_a_plan_shows_every_action_and_every_file(plan):
-    told = report_plan(plan, 0)
-    assert len(told.lines) == len(plan) == len(told.data["actions"])
-    shown = "\n".join(told.lines)
+    reported = report_plan(plan, 0)
+    assert len(reported.lines) == len(plan) == len(reported.data["actions"])
+    shown = "\n".join(reported.lines)
     assert "\nwrite generation   1\n    + config/blog/app/part/php-fpm/fpm.conf\n" in shown
     assert "start              app@blog.service" in shown
 
 
-def test_a_new_instance_is_told_with_its_address_and_how_to_get_in(plan, site):
-    told = report_applied(plan, {}, site.manifest, {}, site.paths)
-    shown = "\n".join(told.lines)
+def test_a_new_instance_is_reported_with_its_url_and_login(plan, site):
+    reported = report_applied(plan, {}, site.manifest, {}, site.paths)
+    shown = "\n".join(reported.lines)
     assert "blog is live at https://example.org/\n" in shown
     assert "the password: chainsaw secret show blog admin_password" in shown
     assert "docs is live at https://example.org/docs/" in shown
-    assert set(told.data) >= {"actions", "instances", "failed", "removed"}
-    assert told.data["instances"]["club"] == {"url": "https://club.example.org/"}
+    assert set(reported.data) >= {"actions", "instances", "failed", "removed"}
+    assert reported.data["instances"]["club"] == {"url": "https://club.example.org/"}
 
 
-def test_a_removed_instance_is_told_with_where_its_data_is(site, instances, plan):
+def test_a_removed_instance_is_reported_with_the_place_of_its_data(site, instances, plan):
     manifest = site.manifest.model_copy(update={"instances": {}})
-    told = report_applied(plan, {}, manifest, {"blog": instances["blog"].deployment}, site.paths)
-    (line,) = told.lines
+    reported = report_applied(plan, {}, manifest, {"blog": instances["blog"].deployment}, site.paths)
+    (line,) = reported.lines
     assert line.startswith("blog is stopped and no longer served. Its data is still in ")
     assert site.paths.instance("blog") in line
-    assert told.data["removed"] == ["blog"]
+    assert reported.data["removed"] == ["blog"]
 
 
-def test_a_failure_is_told_with_what_became_of_the_instance(site, instances, plan):
+def test_a_failure_is_reported_with_the_state_of_the_instance(site, instances, plan):
     problem = Diagnostic("probe", "it answers 500")
-    told = report_applied(
+    reported = report_applied(
         plan, {"blog": [problem], "club": [problem]}, site.manifest, {"blog": instances["blog"].deployment}, site.paths
     )
-    assert told.exit is Exit.DEGRADED
-    assert told.data["failed"] == ["blog", "club"]
-    assert [item.code for item in told.diagnostics] == ["probe", "rolled-back", "probe", "rolled-back"]
-    assert told.diagnostics[1].message == "blog was rolled back: it runs as before"
-    assert "it was not installed" in told.diagnostics[3].message
+    assert reported.exit is Exit.DEGRADED
+    assert reported.data["failed"] == ["blog", "club"]
+    assert [item.code for item in reported.diagnostics] == ["probe", "rolled-back", "probe", "rolled-back"]
+    assert reported.diagnostics[1].message == "blog was rolled back: it runs as before"
+    assert "it was not installed" in reported.diagnostics[3].message
 
 
 def test_without_names_all_that_is_declared_is_chosen(admin, instances):
@@ -104,10 +104,10 @@ def test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion(
     assert second.hint == "instances: blog, club, docs, photos"
 
 
-def test_an_instance_that_was_removed_is_told_with_what_brings_it_back(admin):
+def test_a_removed_instance_is_reported_with_the_command_that_restores_it(admin):
     admin.write("removed/blog.yaml", "recipe: static\n")
     (problem,) = no_instance(admin.paths, "blog", frozenset({"www"})).diagnostics
-    assert (problem.code, problem.message) == ("no-instance", "blog was removed, its data is kept")
+    assert (problem.code, problem.message) == ("no-instance", "blog was removed; its data is kept")
     assert problem.hint == "chainsaw rollback blog"
 
 

@@ -1,4 +1,4 @@
-"""What can be started anew, and what cannot."""
+"""What can be restarted, and what cannot."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_files_alone_have_nothing_to_restart(blog):
     done = restart("blog", Quiet())
     assert (done.data, done.lines) == (
         {"instance": "blog", "units": []},
-        ("blog has no processes: it is files alone",),
+        ("blog has no processes: it is static files only",),
     )
 
 

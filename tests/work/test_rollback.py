@@ -1,4 +1,4 @@
-"""Which generation a rollback returns to, which files it changes, and that it loses none of them."""
+"""rollback: which generation it returns to, which files it changes, and that it loses none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def dry(name=None, number=None):
 
 
 def refused(name=None, number=None, force=False):
-    """Return the problems of a rollback, on a host that has no user manager at the latest."""
+    """Return the problems of a rollback; it always fails, because this host has no user manager."""
     request = Request((name,) if name else (), force=force, command="rollback")
     with pytest.raises(ChainsawError) as caught:
         rollback(name, number, request, Quiet())
@@ -42,7 +42,7 @@ def applied(admin):
     return admin
 
 
-def test_it_goes_back_to_the_generation_before_the_last_change(applied):
+def test_it_returns_to_the_generation_before_the_last_change(applied):
     assert dry().data == to(2, "instances/blog.yaml")
     assert dry("blog").data == to(2, "instances/blog.yaml")
     assert dry().lines == ("would change instances/blog.yaml",)
@@ -56,12 +56,12 @@ def test_it_passes_over_generations_in_which_an_instance_was_the_same(applied):
     assert dry().data == to(3, "instances/club.yaml")
 
 
-def test_it_goes_where_it_is_told_to(applied):
+def test_it_returns_to_the_given_generation(applied):
     assert dry("blog", 1).data == to(1, "instances/blog.yaml")
-    assert dry("club", 1).lines == ("your files would stay as they are",)
+    assert dry("club", 1).lines == ("your files would not change",)
 
 
-def test_what_came_later_goes_and_what_was_removed_comes_back(applied):
+def test_later_instances_are_removed_and_removed_ones_restored(applied):
     applied.declare("shop")
     applied.retract("club")
     applied.apply()
@@ -87,10 +87,10 @@ def test_a_generation_that_only_git_has_will_do(applied):
     [
         (None, 9, "there is no generation 9; there are: 1, 2, 3"),
         ("club", None, "there is no earlier generation of club to return to"),
-        ("shop", 1, "shop was not there in generation 1"),
+        ("shop", 1, "shop did not exist in generation 1"),
     ],
 )
-def test_where_there_is_nothing_to_return_to_that_is_said(applied, name, number, message):
+def test_without_an_earlier_generation_there_is_an_error(applied, name, number, message):
     applied.declare("shop")
     problems, error = refused(name, number)
     assert (problems, error.exit, str(error)) == (["no-generation"], Exit.MISSING, message)
@@ -129,7 +129,7 @@ def test_a_host_on_which_nothing_can_run_keeps_its_files(applied):
         assert applied.git("status", "--porcelain") == before == ""
 
 
-def test_changes_that_were_never_applied_are_committed_before_they_go(applied):
+def test_changes_that_were_never_applied_are_committed_before_they_are_overwritten(applied):
     applied.declare("blog", "Written last night")
     applied.declare("club", "Written last night")
     applied.write("README.md", "Ours.\n")

@@ -1,4 +1,4 @@
-"""What is said of a recipe before it is installed: who, what it needs and asks for, and what was proven of it."""
+"""What is shown of a recipe before it is installed: maintainers, needs, permissions and test results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainsaw.load.recipe import load_recipe
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model import tested as model
 from chainsaw.model.tested import LEVELS, LevelResult
-from chainsaw.work.recipes import search as told
+from chainsaw.work.recipes import search as reported
 from chainsaw.work.recipes.catalog import read_recipe
 from chainsaw.work.recipes.page import markdown
 from chainsaw.work.recipes.search import MEASURED, NEVER, STALE, kind_of, level_of, permissions_of, proven
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.fixture
 def directory(tmp_path):
-    """A recipe's directory of one's own: a copy of static without what its test found."""
+    """A directory with a copy of the recipe static, without its test record."""
     for path, content in files.read_directory(str(ROOT / "recipes/static")).items():
         if path != "tested.json":
             files.write_atomic(str(tmp_path / "static" / path), content)
@@ -37,7 +37,7 @@ def read(directory):
 
 
 def prove(directory, levels=(1, 2, 3), measured=None):
-    """Write down that a recipe, as it is, was tested, and passed some levels."""
+    """Record that a recipe in its present form passed some levels."""
     found = model.Tested(
         recipe=directory.name,
         version="1-2",
@@ -58,7 +58,7 @@ def page(bundle):
 def test_what_was_never_tested_was_not_run_by_us(directory):
     bundle = read(directory)
     assert NEVER == "not run by us"
-    assert (proven(bundle), level_of(bundle), told.tested_of(bundle)) == (NEVER, None, None)
+    assert (proven(bundle), level_of(bundle), reported.tested_of(bundle)) == (NEVER, None, None)
     assert f"This recipe: {NEVER}." in page(bundle)
 
 
@@ -75,7 +75,7 @@ def test_any_change_of_the_recipe_makes_what_was_found_stale(directory, path):
         file.write("# a change\n")
     bundle = read(directory)
     assert (proven(bundle), level_of(bundle)) == (STALE, None)
-    assert told.tested_of(bundle).level == 3
+    assert reported.tested_of(bundle).level == 3
 
 
 def test_what_the_test_itself_writes_makes_nothing_stale(directory):
@@ -148,7 +148,7 @@ serve: {{http: {{}}}}
 """
 
 
-def test_all_that_a_recipe_asks_for_is_told_with_its_reason():
+def test_every_permission_is_shown_with_its_reason():
     bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": ASKING.encode()}, shared_parts())
     asked = [(item["component"], item["permission"], item["reason"]) for item in permissions_of(bundle.recipe)]
     assert asked[:2] == [
@@ -161,7 +161,7 @@ def test_all_that_a_recipe_asks_for_is_told_with_its_reason():
         assert f"- `{component}` asks for {what}: {reason}" in page(bundle)
 
 
-def test_of_a_recipe_that_asks_for_nothing_that_is_said(directory):
+def test_a_recipe_without_extra_permissions_is_shown_as_such(directory):
     assert permissions_of(read(directory).recipe) == []
     assert "nothing beyond the defaults: no network, no capability, no root" in page(read(directory))
 

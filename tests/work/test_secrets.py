@@ -1,4 +1,4 @@
-"""Secrets are named, not told; a new one is the application's before it is the one in the file."""
+"""Secrets are listed without their values; a new one is changed in the application before its file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chainsaw.model.recipe import Rotation
 from chainsaw.model.route import Route
 from chainsaw.model.volume import Ids
 from chainsaw.work.data import secrets
-from chainsaw.work.data.secrets import bring_in
+from chainsaw.work.data.secrets import rotate
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.result import Quiet
@@ -48,7 +48,7 @@ def secret(admin, key):
 
 @pytest.fixture
 def blog(admin, tmp_path):
-    """An instance that was applied, of a recipe with a secret for each way in which one is changed."""
+    """An applied instance of a recipe with one secret for each kind of rotation."""
     directory = tmp_path / "shipped/wiki"
     (directory / "images/app").mkdir(parents=True)
     (directory / "images/app/Containerfile").write_text("ARG BASE\nFROM ${BASE}\n")
@@ -108,16 +108,16 @@ def test_a_value_that_is_only_coming_is_no_secret_of_its_own(admin, blog, podman
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "code", "ending", "told"),
+    ("name", "key", "code", "ending", "reported"),
     [
         ("blog", "passwort", "no-secret", Exit.MISSING, "blog has no secret 'passwort'; did you mean password?"),
         ("blog", "pepper", "no-rotation", Exit.INVALID, "wiki does not say how pepper is changed"),
         ("blgo", "salt", "no-instance", Exit.MISSING, "no instance 'blgo'; did you mean blog?"),
     ],
 )
-def test_what_cannot_be_changed_is_refused(admin, blog, podman, name, key, code, ending, told):
+def test_what_cannot_be_changed_is_refused(admin, blog, podman, name, key, code, ending, reported):
     problem, found = refused(rotate_secret, name, key, Quiet())
-    assert (problem.code, found, problem.message) == (code, ending, told)
+    assert (problem.code, found, problem.message) == (code, ending, reported)
     assert podman.read_text() == ""
     for key in ("password", "salt", "pepper"):
         assert Path(admin.paths.secret("blog", key)).read_text() == f"the {key} of before"
@@ -129,7 +129,7 @@ def test_what_is_declared_and_not_applied_has_no_secrets_yet(admin, blog):
     assert refused(list_secrets, "club")[0].code == "not-applied"
 
 
-def test_a_stopped_instance_has_nobody_who_could_take_a_secret_over(admin, blog, podman):
+def test_a_secret_of_a_stopped_instance_cannot_be_rotated(admin, blog, podman):
     admin.arrange(blog.model_copy(update={"serving": "stopped"}))
     problem, code = refused(rotate_secret, "blog", "password", Quiet())
     assert (problem.code, problem.hint, code) == ("stopped", "chainsaw start blog", Exit.INVALID)
@@ -139,7 +139,7 @@ def test_a_stopped_instance_has_nobody_who_could_take_a_secret_over(admin, blog,
 @replaces(Podman)
 @dataclass
 class Wiki:
-    """A Podman in which a wiki runs: it takes a password over from standard input, unless it is told not to."""
+    """A Podman with a wiki that reads a new password from standard input, or refuses it."""
 
     broken: bool = False
     known: list[str] = field(default_factory=list)
@@ -165,9 +165,9 @@ def password(admin, blog):
     return secret(admin, "password")
 
 
-def test_a_new_value_goes_in_by_standard_input_and_then_into_the_file(blog, password):
+def test_a_new_value_is_passed_on_standard_input_and_then_written_to_the_file(blog, password):
     wiki = Wiki()
-    bring_in(wiki, Steps(""), blog, password, COMMAND)
+    rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.argv == ["wiki", "passwd"]
     assert wiki.known == [Path(password.path).read_text()]
     assert len(wiki.known[0]) == 24
@@ -175,16 +175,16 @@ def test_a_new_value_goes_in_by_standard_input_and_then_into_the_file(blog, pass
     assert not files.exists(f"{password.path}.next")
 
 
-def test_what_a_restart_brings_in_is_only_written(blog, password):
+def test_a_secret_that_a_restart_applies_is_only_written(blog, password):
     wiki = Wiki()
-    bring_in(wiki, Steps(""), blog, password, Rotation())
+    rotate(wiki, Steps(""), blog, password, Rotation())
     assert wiki.argv == []
     assert Path(password.path).read_text() != "the password of before"
 
 
 def test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has(blog, password):
     wiki = Wiki(broken=True)
-    problem, code = refused(bring_in, wiki, Steps(""), blog, password, COMMAND)
+    problem, code = refused(rotate, wiki, Steps(""), blog, password, COMMAND)
     assert (problem.code, code) == ("not-rotated", Exit.FAILED)
     assert problem.message == "wiki in blog.app ended with 1: no such user"
     assert problem.hint == "chainsaw logs blog app"
@@ -194,9 +194,9 @@ def test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has(blo
 
 def test_a_value_that_an_application_may_have_already_is_offered_again(blog, password):
     wiki = Wiki(broken=True)
-    refused(bring_in, wiki, Steps(""), blog, password, COMMAND)
+    refused(rotate, wiki, Steps(""), blog, password, COMMAND)
     wiki.broken = False
-    bring_in(wiki, Steps(""), blog, password, COMMAND)
+    rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.known[0] == wiki.known[1] == Path(password.path).read_text()
-    bring_in(wiki, Steps(""), blog, password, COMMAND)
+    rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.known[2] != wiki.known[1]

@@ -1,4 +1,4 @@
-"""A copy of a directory is the same to the last attribute, and takes its place only when it is complete."""
+"""A copy of a directory has the same attributes, and replaces the old one only when it is complete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainsaw.model.block import SIZE, Range
 FIRST, SECOND = 524288, 589824
 RANGES = [Range("me", 100000, 65536), Range("me", FIRST, 2 * SIZE)]
 INSIDE = 1 + 65536
-"""What the first id of the first block is in Podman's own namespace, where the first range stands before it."""
+"""The first id of the first block in Podman's namespace, where the first range comes before it."""
 OWNER = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
 
 
@@ -27,7 +27,7 @@ def keeper(podman):
 
 @pytest.fixture
 def volume(tmp_path):
-    """A directory with everything that a file can be."""
+    """A directory with every kind of file."""
     root = tmp_path / "volume"
     (root / "a directory/deep").mkdir(parents=True)
     (root / "a directory/deep/größe").write_bytes(os.urandom(100_000))
@@ -69,7 +69,7 @@ def test_attributes_of_files_are_copied(keeper, volume, tmp_path):
 
 
 @OWNER
-def test_what_belongs_to_one_block_belongs_to_the_other_and_all_else_to_whom_it_did(keeper, volume, tmp_path):
+def test_owners_in_one_block_become_owners_in_the_other_and_others_stay(keeper, volume, tmp_path):
     others = {"empty": 0, "pipe": INSIDE - 1, "nowhere": INSIDE + SIZE}
     own = {"the same": INSIDE, "a directory": INSIDE + 1000, "a directory/deep": INSIDE + SIZE - 1}
     for path, uid in {**own, **others}.items():
@@ -83,7 +83,7 @@ def test_what_belongs_to_one_block_belongs_to_the_other_and_all_else_to_whom_it_
     assert all(item.st_gid == item.st_uid for item in found.values())
 
 
-def test_what_was_there_before_goes(keeper, volume, tmp_path):
+def test_the_old_content_is_deleted(keeper, volume, tmp_path):
     for name in ("copy", "copy.partial"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "of before").touch()
@@ -92,7 +92,7 @@ def test_what_was_there_before_goes(keeper, volume, tmp_path):
     assert not (tmp_path / "copy.partial").exists()
 
 
-def test_what_was_there_before_stays_until_the_copy_is_complete(keeper, volume, tmp_path):
+def test_the_old_content_is_kept_until_the_copy_is_complete(keeper, volume, tmp_path):
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy/of before").touch()
     with pytest.raises(ChainsawError):

@@ -1,4 +1,4 @@
-"""A glance is enough only while all that was read is as it was, and it costs next to nothing."""
+"""An unchanged site is recognised cheaply, and only while everything that was read is unchanged."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def look(place):
+def snapshot(place):
     """Return the function that takes a digest of all inputs."""
     paths = Paths(str(place), str(place / "config"), str(place / "data"), str(place / "state"))
     return lambda: inputs_digest(Account("admin", 1000, paths, "/run/user/1000"))
 
 
-def test_what_did_not_change_has_the_digest_that_it_had(look):
-    assert look() == look()
+def test_what_did_not_change_has_the_digest_that_it_had(snapshot):
+    assert snapshot() == snapshot()
 
 
 @pytest.mark.parametrize(
@@ -59,51 +59,51 @@ def test_what_did_not_change_has_the_digest_that_it_had(look):
         "mine/recipe.yaml",
     ],
 )
-def test_a_change_of_any_file_that_is_read_is_seen(place, look, path):
-    before = look()
+def test_a_change_of_any_file_that_is_read_is_seen(place, snapshot, path):
+    before = snapshot()
     files.write_atomic(str(place / path), b"# another\n")
-    changed = look()
+    changed = snapshot()
     assert changed != before
     (place / path).unlink()
-    assert look() != changed
+    assert snapshot() != changed
 
 
-def test_an_instance_under_another_name_is_another_one(place, look):
-    before = look()
+def test_an_instance_under_another_name_is_another_one(place, snapshot):
+    before = snapshot()
     (place / "config/chainsaw/instances/blog.yaml").rename(place / "config/chainsaw/instances/club.yaml")
-    assert look() != before
+    assert snapshot() != before
 
 
-def test_a_recipe_that_is_tested_no_more_is_seen(place, look):
-    before = look()
+def test_a_recipe_that_is_tested_no_more_is_seen(place, snapshot):
+    before = snapshot()
     (place / "state/chainsaw/trials/mine.json").unlink()
-    assert look() != before
+    assert snapshot() != before
 
 
-def test_what_is_no_instance_is_passed_over(place, look):
-    before = look()
+def test_what_is_no_instance_is_passed_over(place, snapshot):
+    before = snapshot()
     files.write_atomic(str(place / "config/chainsaw/instances/blog.yaml~"), b"recipe: other\n")
-    assert look() == before
+    assert snapshot() == before
 
 
 @pytest.mark.parametrize(
     ("module", "name", "other"),
     [(unchanged, "__version__", "99"), (facts, "processors", lambda: 99), (facts, "has_ipv6", lambda: None)],
 )
-def test_another_version_and_another_host_are_seen(look, monkeypatch, module, name, other):
-    before = look()
+def test_another_version_and_another_host_are_seen(snapshot, monkeypatch, module, name, other):
+    before = snapshot()
     monkeypatch.setattr(module, name, other)
-    assert look() != before
+    assert snapshot() != before
 
 
 @pytest.mark.parametrize("file", ["/etc/subuid", "/etc/subgid"])
-def test_other_subordinate_ids_are_seen(look, monkeypatch, file):
-    before, read = look(), files.read_text
+def test_other_subordinate_ids_are_seen(snapshot, monkeypatch, file):
+    before, read = snapshot(), files.read_text
     monkeypatch.setattr(files, "read_text", lambda path: "admin:1:1\n" if path == file else read(path))
-    assert look() != before
+    assert snapshot() != before
 
 
-def test_a_glance_reads_no_yaml_and_no_template():
+def test_an_unchanged_site_reads_no_yaml_and_no_template():
     code = "import sys, chainsaw.work.apply.unchanged; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())
@@ -112,7 +112,7 @@ def test_a_glance_reads_no_yaml_and_no_template():
     assert [name for name in imported if f"{name}.".startswith(tuple(f"{part}." for part in heavy))] == []
 
 
-def test_what_is_slow_is_imported_only_when_a_glance_does_not_suffice():
+def test_slow_modules_are_imported_only_when_something_changed():
     code = "import sys, chainsaw.cli.apply; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = done.stdout.split()

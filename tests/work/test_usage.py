@@ -1,4 +1,4 @@
-"""What processes and files take, on this very host and with files of one's own."""
+"""Memory and disk use, measured on this host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def disk(tmp_path, podman):
-    """Return the function that measures paths, in a user namespace that is one's own."""
+    """Return a function that measures paths, in its own user namespace."""
 
     def measure(*paths, patience=PATIENCE):
         return usage.disk_usage([str(path) for path in paths], str(tmp_path / "run"), patience)
@@ -71,8 +71,8 @@ def test_what_takes_too_long_to_count_is_left_out(disk, pages, podman):
 def test_a_process_that_podman_keeps_alive_is_the_way_into_its_namespace(disk, pages, tmp_path, podman):
     pause = tmp_path / "run" / usage.PAUSE
     pause.parent.mkdir(parents=True)
-    for gone in ("", "nonsense", str(2**22 + 1)):
-        pause.write_text(gone)
+    for missing in ("", "nonsense", str(2**22 + 1)):
+        pause.write_text(missing)
         assert disk(pages / "empty")
         assert "unshare" in podman.read_text()
         podman.write_text("")
@@ -107,9 +107,9 @@ def test_the_memory_of_the_host():
 
 
 def test_a_total_counts_nothing_twice_and_is_not_known_if_a_part_is_not(disk, pages):
-    inner, outer, gone = (str(pages / name) for name in ("pages/deep", "pages", "gone"))
+    inner, outer, missing = (str(pages / name) for name in ("pages/deep", "pages", "gone"))
     counted = disk(inner, outer)
     assert counted[outer] < 10_000, "the rest, behind what is in it"
-    assert 1_000_000 <= usage.total([inner, outer, gone], counted) < 1_100_000
+    assert 1_000_000 <= usage.total([inner, outer, missing], counted) < 1_100_000
     assert usage.total([inner, outer], {inner: counted[inner]}) is None
-    assert usage.total([gone], {}) is None
+    assert usage.total([missing], {}) is None

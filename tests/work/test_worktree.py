@@ -1,4 +1,4 @@
-"""The admin's own files in git: what is there is committed, and whatever else the admin does there is left alone."""
+"""The admin's files in git: changes are committed, and other work of the admin in the repository is not touched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tree(admin):
     return tree
 
 
-def test_a_repository_keeps_no_file_that_is_written_anew(admin, tree):
+def test_regenerated_files_are_not_in_the_repository(admin, tree):
     admin.write("schema/site.json", "{}")
     admin.write("instances/blog.yaml.partial", "half of it")
     assert tree.commit("Nothing\n", WHO) is None
@@ -47,7 +47,7 @@ def test_the_last_generation_that_means_a_commit_is_known(admin, tree, tmp_path)
     assert Worktree(str(tmp_path / "elsewhere")).last_mark() == 0
 
 
-def test_what_git_is_told_elsewhere_does_not_matter(admin, tree, tmp_path):
+def test_the_git_configuration_of_the_user_does_not_matter(admin, tree, tmp_path):
     hook = admin.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
     (tmp_path / "home/.gitconfig").write_text(
@@ -83,13 +83,13 @@ def test_what_was_applied_is_committed_and_not_what_was_staged_before(admin, tre
     assert admin.git("status", "--porcelain") == ""
 
 
-def test_a_file_that_is_gone_is_gone_in_the_commit(admin, tree):
+def test_a_deleted_file_is_deleted_in_the_commit(admin, tree):
     admin.retract("blog")
     assert tree.commit("remove: blog\n", WHO)
     assert admin.git("ls-files").split() == [".gitignore", "removed/blog.yaml"]
 
 
-def test_a_file_that_was_never_committed_and_is_gone_again_is_no_change(admin, tree):
+def test_a_file_that_was_deleted_before_a_commit_is_no_change(admin, tree):
     admin.write("README.md", "Ours.\n")
     assert tree.commit("apply: shop\n", WHO, ("site.yaml", "instances/shop.yaml")) is None
     assert admin.git("status", "--porcelain").splitlines() == ["?? README.md"]
@@ -201,7 +201,7 @@ def test_a_head_without_a_branch_is_seen(admin, tree):
     assert tree.is_detached()
 
 
-def test_where_nothing_was_committed_there_is_nothing_to_tell(admin):
+def test_without_a_commit_the_log_is_empty(admin):
     tree = Worktree(str(admin.own))
     assert tree.obstacle() == ""
     assert tree.log([]) == []
@@ -251,14 +251,14 @@ def test_a_number_means_a_commit_also_when_no_branch_has_it(admin, tree):
     assert admin.git("branch", "--list").split() == ["*", admin.git("symbolic-ref", "--short", "HEAD").strip()]
 
 
-def test_a_branch_that_is_gone_is_not_begun_again_in_silence(admin, tree):
+def test_a_deleted_branch_is_not_recreated_silently(admin, tree):
     (admin.own / ".git" / admin.git("symbolic-ref", "HEAD").strip()).unlink()
     with pytest.raises(ChainsawError) as caught:
         tree.commit("Begin\n", WHO)
     assert caught.value.diagnostics[0].code == "git-damaged"
 
 
-def test_a_commit_on_top_of_one_that_is_gone_is_none(admin, tree):
+def test_a_commit_without_its_parent_is_invalid(admin, tree):
     place = admin.git("rev-parse", "HEAD").strip()
     admin.declare("blog", "Walks by the sea")
     tree.commit("More\n", WHO)

@@ -1,1 +1,1 @@
-"""What the admin writes: reading it, checking it, showing it and changing it."""
+"""The admin's files: reading, checking, showing and changing them."""

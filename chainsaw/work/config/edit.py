@@ -1,4 +1,4 @@
-"""config: the admin's files changed key by key, or as a whole, and never into something that apply would refuse."""
+"""config set, unset, edit: change the admin's files, one key or the whole file, and refuse what apply would refuse."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLAGS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Target:
-    """A file of the admin's: an instance's with its recipe, as far as there is one; site.yaml without a name."""
+    """A file of the admin: an instance's with its recipe, if there is one; site.yaml when the name is None."""
 
     name: str | None
     path: str
@@ -39,7 +39,7 @@ class Target:
 
     @property
     def shown(self) -> str:
-        """The file as messages name it."""
+        """The name of the file in messages."""
         return f"instances/{self.name}.yaml" if self.name else "site.yaml"
 
     @property
@@ -49,9 +49,9 @@ class Target:
 
 
 def target_of(account: Account, name: str | None) -> Target:
-    """Return an instance's file, or site.yaml without a name; raise ChainsawError when there is none.
+    """Return an instance's file, or site.yaml when the name is None; raise ChainsawError when there is none.
 
-    What is wrong in it is no reason not to have it.
+    Errors in the file do not matter here.
     """
     paths = account.paths
     if name is None:
@@ -65,14 +65,14 @@ def target_of(account: Account, name: str | None) -> Target:
 
 
 def _editable(account: Account, name: str | None) -> Target:
-    """Return a file in which a key can be set; raise ChainsawError for one that is no YAML."""
+    """Return a file in which a key can be set; raise ChainsawError when it is not valid YAML."""
     target = target_of(account, name)
     read_yaml(target.shown, target.text)
     return target
 
 
 def key_path(target: Target, key: str) -> tuple[str, ...]:
-    """Return where a key stands: a directive of the file, or a setting of the recipe; raise ChainsawError for neither.
+    """Return the path of a key: a directive of the file or a setting of the recipe; raise ChainsawError for other keys.
 
     A setting may be written with or without `settings.` before it, unless a directive has its name.
     """
@@ -95,7 +95,7 @@ def key_path(target: Target, key: str) -> tuple[str, ...]:
 
 
 def set_key(account: Account, name: str | None, key: str, text: str, report: Reporter) -> Result:
-    """Give a key a value in the admin's file; raise ChainsawError, and change nothing, for what apply would refuse."""
+    """Set a key in the admin's file; raise ChainsawError, with nothing changed, for what apply would refuse."""
     with _writing(account, name, report):
         return _set_key(account, name, key, text)
 
@@ -113,13 +113,13 @@ def _set_key(account: Account, name: str | None, key: str, text: str) -> Result:
         if not problems:
             return _written(account, target, changed, f"{'.'.join(path)} is {text}")
         refused.append(problems)
-    # That a number is no text is not what is wrong with it.
-    told = next((found for found in refused if not any(item.code.endswith("-type") for item in found)), refused[0])
-    raise invalid(told)
+    # Show the error of the value itself, not that it could not be read as another type.
+    problem = next((found for found in refused if not any(item.code.endswith("-type") for item in found)), refused[0])
+    raise invalid(problem)
 
 
 def _readings(target: Target, path: tuple[str, ...], text: str) -> Iterator[Value]:
-    """Yield what a word of the command line may mean as the value of a key."""
+    """Yield the possible values of a word of the command line, such as text or a number."""
     if target.recipe and path[0] == "settings":
         yield typed(target.recipe.settings[path[1]], text)
         return
@@ -131,7 +131,7 @@ def _readings(target: Target, path: tuple[str, ...], text: str) -> Iterator[Valu
 
 
 def unset_key(account: Account, name: str | None, key: str, report: Reporter) -> Result:
-    """Take a key out of the admin's file, so that what is inherited or the default holds again."""
+    """Remove a key from the admin's file, so that the inherited value or the default applies again."""
     with _writing(account, name, report):
         return _unset_key(account, name, key)
 
@@ -150,7 +150,7 @@ def _unset_key(account: Account, name: str | None, key: str) -> Result:
 def edit(
     account: Account, name: str | None, change: Callable[[str, list[str]], str | None], report: Reporter
 ) -> Result:
-    """Let the admin change a whole file; `change` gets the text and what was wrong with it, and returns it or None."""
+    """Let the admin edit a whole file; `change` gets the text and its problems, and returns the new text or None."""
     target = target_of(account, name)
     text, shown = target.text, list[str]()
     while True:
@@ -165,7 +165,7 @@ def edit(
 
 
 def _writing(account: Account, name: str | None, report: Reporter) -> AbstractContextManager[None]:
-    """Hold the lock of whoever may change a file: an instance's, or the site's."""
+    """Hold the lock for changing a file: the instance's, or the site's."""
     command = f"chainsaw config {name or '--site'}"
     return site(account, command, report) if name is None else holding(account, (name,), command, report)
 
@@ -178,7 +178,7 @@ def _written(account: Account, target: Target, text: str, done: str) -> Result:
 
 
 def _problems(account: Account, target: Target, text: str) -> list[Diagnostic]:
-    """Return what apply would refuse in a text, if it were the file's."""
+    """Return the problems for which apply would refuse a text as this file."""
     paths = account.paths
     catalog = catalog_of(paths)
     try:

@@ -1,4 +1,4 @@
-"""config: what holds for an instance or the site, key by key, and where that comes from."""
+"""config show: the value of each key of an instance or the site, and its origin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chainsaw.work.result import Result, Table
 
 @dataclass(frozen=True)
 class Held:
-    """One key with the value that holds, where that comes from, and what the key is."""
+    """One key with its effective value, the origin of that value, and the key's description."""
 
     key: str
     value: Any
@@ -31,13 +31,13 @@ class Held:
     documentation: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return it as JSON data."""
         names = ("key", "value", "origin", "help", "kind", "documentation")
         return {name: getattr(self, name) for name in names}
 
 
 def effective_keys(account: Account, target: Target) -> Iterator[Held]:
-    """Yield every key that holds for an instance or the site, with its value and where that comes from."""
+    """Yield every key of an instance or the site, with its effective value and its origin."""
     source = read_yaml(target.shown, target.text)
     own: dict[str, Any] = source.value or {}
     recipe = target.recipe
@@ -53,7 +53,7 @@ def effective_keys(account: Account, target: Target) -> Iterator[Held]:
             value, origin = inherited, "site.yaml"
         else:
             value, origin = DEFAULTS.get(name, default), "default"
-        mapped = recipe.honours.get(name, "") if recipe else ""  # type: ignore[call-overload]  # any key may be asked for
+        mapped = recipe.honours.get(name, "") if recipe else ""  # type: ignore[call-overload]  # any key may be requested
         yield Held(name, value, origin, mapped or field.description or "")
     for name, setting in recipe.settings.items() if recipe else ():
         is_set = name in (own.get("settings") or {})
@@ -63,7 +63,7 @@ def effective_keys(account: Account, target: Target) -> Iterator[Held]:
 
 
 def _place(source: Source, *path: str) -> str:
-    """Return the file and the line in which a key stands."""
+    """Return the file and the line of a key."""
     return f"{source.name}:{source.place(path, at_key=True)[0]}"
 
 
@@ -76,7 +76,7 @@ def _plain(value: Any) -> Any:
 
 
 def _readable(account: Account, name: str | None) -> Target:
-    """Return a file of which can be told what holds; raise ChainsawError with the problems of one that cannot."""
+    """Return a valid file; raise ChainsawError with its problems otherwise."""
     target = target_of(account, name)
     if name:
         instance = load_instance(target.shown, target.text).instance
@@ -87,7 +87,7 @@ def _readable(account: Account, name: str | None) -> Target:
 
 
 def show(account: Account, name: str | None, key: str | None) -> Result:
-    """Return what holds for an instance or the site: every key, or one of them."""
+    """Return the effective values of an instance or the site: of every key, or of one."""
     target = _readable(account, name)
     held = list(effective_keys(account, target))
     if key is None:
@@ -99,7 +99,7 @@ def show(account: Account, name: str | None, key: str | None) -> Result:
 
 
 def explain(account: Account, name: str | None, key: str) -> Result:
-    """Return what a key is: its kind, its default, what it does, what it is mapped to, and where that is documented."""
+    """Return the description of a key: its type, its default, what it does, what it maps to, and its documentation."""
     target = _readable(account, name)
     one = _one(target, list(effective_keys(account, target)), key)
     lines = [f"{one.key}: {one.help}", f"  value          {_shown(one.value)}", f"  from           {one.origin}"]

@@ -1,4 +1,4 @@
-"""What a site is compiled from, read once: the admin's files, their recipes, and what this host has."""
+"""Reads the inputs of a site once: the admin's files, their recipes, and the facts of this host."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def read_intent(account: Account, catalog: Catalog) -> Intent:
 
 
 def read_inputs(account: Account, catalog: Catalog, podman: Version | None = None) -> Inputs:
-    """Return all that the site is compiled from, for a version of Podman, this host's unless told.
+    """Return the inputs of the site, for a version of Podman, by default this host's.
 
     Raise ChainsawError with every problem of every file, and for ranges of ids that overlap.
     """
     paths = account.paths
     intent = read_intent(account, catalog)
     bundles = bundles_of(intent, catalog)
-    # Seen before it is read: what changes meanwhile is another state than the one that was seen.
+    # The state is recorded before the files are read: a later change then counts as changed, not as applied.
     places = {place for name, bundle in bundles.items() for place in admin_directories(paths, name, bundle).values()}
     watched = {place: files.directory_digest(place) for place in places}
     found = {place: files.content_digests(place) for place in sorted(places)}

@@ -1,4 +1,4 @@
-"""Which instances there are, and what is said of a name that is none."""
+"""The names of the instances, and the errors for unknown names."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def applied_instance(paths: Paths, manifest: Manifest, name: str) -> Deployment:
 
 
 def no_instance(paths: Paths, name: str, known: frozenset[str]) -> ChainsawError:
-    """Return the error for a name that no instance has, or has no longer."""
+    """Return the error for the name of an unknown or removed instance."""
     if name in removed_names(paths):
-        gone = Diagnostic("no-instance", f"{name} was removed, its data is kept", hint=f"chainsaw rollback {name}")
-        return ChainsawError(gone, Exit.MISSING)
+        removed = Diagnostic("no-instance", f"{name} was removed; its data is kept", hint=f"chainsaw rollback {name}")
+        return ChainsawError(removed, Exit.MISSING)
     message = f"no instance {name!r}{nearest(name, known)}"
     hint = f"instances: {', '.join(sorted(known)) or 'none'}"
     return ChainsawError(Diagnostic("no-instance", message, hint=hint), Exit.MISSING)

@@ -1,4 +1,4 @@
-"""new: the file of an instance, with comments that explain its settings."""
+"""new: writes the file of an instance, with comments that explain its settings."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def _new(account: Account, recipe_name: str, name: str, route: str | None, assig
         created = files.create_file(file, text.encode(), 0o600)
     if not created:
         hint = f"edit it, or choose another name than {name}"
-        raise ChainsawError(Diagnostic("exists", "this instance is declared already", file, hint=hint))
+        raise ChainsawError(Diagnostic("exists", "this instance exists already", file, hint=hint))
     with account.steps.step("write the schemas"):
         _write_schemas(account)
     with account.steps.step(f"install {place.origin}"):
         store_recipe(account.paths, bundle)
-    lines = [f"wrote {file}", *(f"  {wish}" for wish in permission_lines(recipe)), "next: chainsaw apply"]
+    lines = [f"wrote {file}", *(f"  {permission}" for permission in permission_lines(recipe)), "next: chainsaw apply"]
     if recipe.login:
         person = f" of {recipe.login.user}" if recipe.login.user else ""
         lines.append(f"after that, the password{person}: chainsaw secret show {name} {recipe.login.secret}")
@@ -76,11 +76,11 @@ def _check_name(name: str) -> None:
 
 
 def _check_free(paths: Paths, name: str) -> None:
-    """Raise ChainsawError when data of a removed instance would become that of the new one."""
+    """Raise ChainsawError when the new instance would take over data of a removed one."""
     left = data_places(paths, name)
     if left and not files.exists(paths.instance_file(name)):
-        message = f"an instance {name} was removed, and its data is still here"
-        hint = f"chainsaw rollback {name} brings it back; chainsaw remove {name} --purge deletes it"
+        message = f"an instance {name} was removed, and its data is still on disk"
+        hint = f"chainsaw rollback {name} restores it; chainsaw remove {name} --purge deletes it"
         raise ChainsawError(Diagnostic("data-left", message, left[0], hint=hint), Exit.INVALID)
 
 
@@ -104,7 +104,7 @@ def _values(recipe: Recipe, assignments: tuple[str, ...]) -> dict[str, Value]:
 
 
 def typed(setting: Setting, text: str) -> Value:
-    """Return a value from the command line as its setting has it; what does not fit stays text."""
+    """Return a value from the command line in the type of its setting; text when it does not fit."""
     if setting.type == "boolean" and text in ("true", "false"):
         return text == "true"
     if setting.type == "integer" and re.fullmatch("-?[0-9]+", text):
@@ -113,7 +113,7 @@ def typed(setting: Setting, text: str) -> Value:
 
 
 def instance_text(recipe: Recipe, route: str, values: Mapping[str, Value], name: str = "") -> str:
-    """Return the text of an instance's file: what is set, and as comments what could be; `name` means the recipe."""
+    """Return the text of an instance's file: the given settings, and the others as comments; `name` is the recipe's."""
     lines = [
         "# yaml-language-server: $schema=../schema/instance.json",
         f"# {recipe.title} {recipe.version}: {recipe.summary}. Documentation: {recipe.documentation}",
@@ -149,7 +149,7 @@ def _directives(recipe: Recipe) -> Iterator[str]:
         "mail": "mail: {host: smtp.example.org}",
     }
     if recipe.honours:
-        yield "# Common directives, inherited from site.yaml unless they stand here:"
+        yield "# Common directives, inherited from site.yaml unless set here:"
     for directive, mapped in recipe.honours.items():
         yield f"# {examples[directive]:34} # {mapped}"
 
@@ -159,7 +159,7 @@ def _scalar(value: Value) -> str:
 
 
 def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
-    """Raise ChainsawError for what apply would refuse, before the file is there."""
+    """Raise ChainsawError for what apply would refuse, before the file is written."""
     file = load_instance(f"instances/{name}.yaml", text)
     problems = [item for item in problems_in(file, bundle) if item.code != "setting-missing"]
     try:
@@ -174,7 +174,7 @@ def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, te
 
 
 def _write_schemas(account: Account) -> None:
-    """Put the schemas beside the files, where the comment in them points editors."""
+    """Write the schemas beside the files; a comment in each file points editors to them."""
     from chainsaw.work.config.schema import schema_text
 
     for kind in ("instance", "site"):

@@ -1,4 +1,4 @@
-"""What is on the disk under the name of an instance, whether it is applied or not."""
+"""What is on disk under the name of an instance, applied or not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def subject_of(paths: Paths, name: str, manifest: Manifest = EMPTY, others: InUs
 
 
 def left_of(paths: Paths, name: str) -> list[Resource]:
-    """Return what is on the disk under a name, also of an instance that is not applied any more."""
+    """Return what is on disk under a name, also for an instance that is no longer applied."""
     return [item for item in resources_of(subject_of(paths, name)) if item.place and files.exists(item.place)]
 
 
@@ -38,7 +38,7 @@ def owner_of(paths: Paths, place: str) -> str:
 
 
 def names_on_disk(paths: Paths) -> set[str]:
-    """Return the names under which something is on the disk that a purge would delete."""
+    """Return the names of instances for which a purge would delete something on disk."""
     found = {
         entry.removesuffix(ending)
         for directory, ending in directories_of_names(paths)

@@ -1,4 +1,4 @@
-"""What only the admin may see: the authority's certificate, and an instance's secrets when asked for."""
+"""secret: list, show, rotate and set the secrets of instances and of the site."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chainsaw.work.result import Reporter, Result, Table
 from chainsaw.work.service.service import restart
 
 NEXT = ".next"
-"""The ending of a value that is being brought into the application."""
+"""The suffix of a new value that the application does not use yet."""
 
 
 def show_secret(account: Account, name: str, key: str) -> Result:
@@ -47,7 +47,7 @@ def _no_secret(name: str, key: str, known: list[str]) -> ChainsawError:
 
 
 def declared_secrets(catalog: Catalog, deployment: Deployment) -> dict[str, Secret]:
-    """Return the secrets that the recipe of an applied instance declares, in the version that it runs in."""
+    """Return the secrets that an applied instance's recipe declares, in the applied version."""
     bundle = (
         catalog.version(deployment.origin, deployment.digest)
         if deployment.origin
@@ -57,7 +57,7 @@ def declared_secrets(catalog: Catalog, deployment: Deployment) -> dict[str, Secr
 
 
 def list_secrets(account: Account, name: str) -> Result:
-    """Return the names of an instance's secrets, what they are for and how each is changed; never a value."""
+    """Return the names of an instance's secrets, their purpose and how each is changed; never a value."""
     manifest = account.current()
     deployment = applied_instance(account.paths, manifest, name)
     known = declared_secrets(catalog_of(account.paths), deployment)
@@ -76,7 +76,7 @@ def _way(rotation: Rotation | None) -> str:
 def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Result:
     """Give an instance a new secret, in the application and in its file; raise ChainsawError when that fails.
 
-    A value that an earlier attempt left behind is taken again, since the application may have it already.
+    A value left by an interrupted attempt is used again, because the application may have it already.
     """
     with holding(account, (name,), f"chainsaw secret rotate {name}", report):
         deployment = applied_instance(account.paths, account.current(), name)
@@ -87,12 +87,12 @@ def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Re
         rotation = known[key].rotate
         if rotation is None:
             message = f"{deployment.recipe} does not say how {key} is changed"
-            hint = "change it in the application; chainsaw info says what the recipe knows"
+            hint = "change it in the application; chainsaw info shows what the recipe can do"
             raise ChainsawError(Diagnostic("no-rotation", message, hint=hint), Exit.INVALID)
         report.doing(f"changing {key} of {name}")
         if rotation.command:
-            _wake(account, deployment)
-        bring_in(account.podman, account.steps, deployment, place, rotation)
+            _start_service(account, deployment)
+        rotate(account.podman, account.steps, deployment, place, rotation)
         if not rotation.command and deployment.serving != "stopped":
             restart(account, name, report)
     line = f"{key} of {name} is changed: chainsaw secret show {name} {key}"
@@ -100,9 +100,9 @@ def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Re
 
 
 def set_site_secret(account: Account, key: str, value: str, report: Reporter) -> Result:
-    """Keep a secret that the site's settings name, and give it to the instances that use it already.
+    """Store a secret that the site's settings name, and copy it to the instances that use it.
 
-    Raise ChainsawError for a name that is none, and for a value that is not one line.
+    Raise ChainsawError for an invalid name, and for a value that is not one line.
     """
     try:
         check_word(key), check_text(value)
@@ -111,14 +111,14 @@ def set_site_secret(account: Account, key: str, value: str, report: Reporter) ->
     if not value:
         raise invalid(Diagnostic("name", "a secret is not empty", key=key))
     command, users = f"chainsaw secret set {key}", _users_of(account, key)
-    # An instance that comes to use it meanwhile gets the new value from its own apply.
+    # An instance that starts to use it later gets the value from its own apply.
     with holding(account, users, command, report):
         applied = _keep(account, key, value, users, command, report)
         for name in users:
             if applied[name].serving != "stopped":
                 restart(account, name, report)
-    told = (f"{key} is kept", *(f"  {name} uses it now" for name in users))
-    return Result({"key": key, "instances": sorted(users)}, told)
+    lines = (f"{key} is stored", *(f"  {name} uses it now" for name in users))
+    return Result({"key": key, "instances": sorted(users)}, lines)
 
 
 def _users_of(account: Account, key: str) -> list[str]:
@@ -146,8 +146,8 @@ def _keep(
     return applied
 
 
-def _wake(account: Account, deployment: Deployment) -> None:
-    """Let an instance run in which a command is to run; raise ChainsawError for one that is to be stopped."""
+def _start_service(account: Account, deployment: Deployment) -> None:
+    """Start an instance so that a command can run in it; raise ChainsawError when it is declared stopped."""
     if deployment.serving == "stopped":
         raise invalid(Diagnostic("stopped", f"{deployment.name} is stopped", hint=f"chainsaw start {deployment.name}"))
     unit = deployment.gate.unit if deployment.gate else f"app@{deployment.name}.service"
@@ -155,19 +155,19 @@ def _wake(account: Account, deployment: Deployment) -> None:
         manager.start([(unit, False)], deployment.start_timeout + 30.0)
 
 
-def bring_in(podman: Podman, steps: Steps, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:
-    """Make a new value, let the application take it over, and only then make it the one in the file."""
+def rotate(podman: Podman, steps: Steps, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:
+    """Write a new value, change it in the application, and only then replace the old file."""
     coming = f"{place.path}{NEXT}"
     if not files.exists(coming):
-        with steps.step(f"make a new {place.key}"):
+        with steps.step(f"write a new {place.key}"):
             podman.place([Placement(coming, 0o400, place.ids, files.random_text(place.length).encode())])
     if rotation.command:
         container = f"{deployment.name}.{rotation.component}"
-        with steps.step(f"bring the new {place.key} into {container}"):
+        with steps.step(f"change {place.key} in {container}"):
             outcome = podman.exec(container, rotation.command, stdin=podman.read_file(coming))
         if outcome.code:
             message = f"{rotation.command[0]} in {container} ended with {outcome.code}: {outcome.complaint}"
             hint = f"chainsaw logs {deployment.name} {rotation.component}"
             raise ChainsawError(Diagnostic("not-rotated", message, hint=hint))
-    with steps.step(f"make the new {place.key} the one that is used"):
+    with steps.step(f"put the new {place.key} in place"):
         files.rename(coming, place.path)

@@ -1,1 +1,1 @@
-"""What was applied when and why, and how it differs from now."""
+"""The history of what was applied, and the differences from now."""

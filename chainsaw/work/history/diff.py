@@ -1,4 +1,4 @@
-"""diff: what the admin's files say now, against what a generation was made of."""
+"""diff: compares the admin's files with those of a generation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PREFIX = "intent/"
 
 
 def intent_of(paths: Paths, number: int) -> dict[str, str]:
-    """Return the texts of the admin's files that a generation was made of, by path below the directory of config.
+    """Return the texts of the admin's files of a generation, by path below the configuration directory.
 
-    Of a generation that is no longer on the disk, git has them. Raise ChainsawError when neither has.
+    They are read from git when the generation is no longer on disk. Raise ChainsawError when neither has them.
     """
     if number in generations.numbers(paths):
         manifest = generations.read_manifest(paths, number)
@@ -40,7 +40,7 @@ def intent_of(paths: Paths, number: int) -> dict[str, str]:
 
 
 def declared_now(paths: Paths) -> dict[str, str]:
-    """Return the texts of the admin's files as they are, by path below the directory of config."""
+    """Return the texts of the admin's files now, by path below the configuration directory."""
     names = sorted(declared_names(paths))
     found = {f"instances/{name}.yaml": files.read_text(paths.instance_file(name)) for name in names}
     found["site.yaml"] = files.read_text(paths.site_file)
@@ -48,7 +48,7 @@ def declared_now(paths: Paths) -> dict[str, str]:
 
 
 def diff(account: Account, name: str | None, number: int | None) -> Result:
-    """Return how the files of an instance, or all, differ from those that a generation was made of."""
+    """Return how the files of an instance, or all, differ from those of a generation."""
     paths = account.paths
     current = generations.current_number(paths)
     wanted = current if number is None else number
@@ -75,10 +75,10 @@ def _file(path: str, then: Mapping[str, str], now: Mapping[str, str], number: in
 
 
 def _recipes(paths: Paths, manifest: Manifest, name: str | None) -> Iterator[str]:
-    """Yield for each instance whose recipe was installed in another version since it was applied what that is."""
+    """Yield a line for each instance whose recipe was installed in another version since it was applied."""
     for deployment in manifest.instances.values():
         if name in (None, deployment.name) and deployment.origin and _was_replaced(paths, deployment):
-            yield f"{deployment.name}: the recipe {deployment.origin} is installed in another version than it runs in"
+            yield f"{deployment.name}: the recipe {deployment.origin} is installed in a version that is not applied"
 
 
 def _was_replaced(paths: Paths, deployment: Deployment) -> bool:

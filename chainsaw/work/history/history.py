@@ -1,4 +1,4 @@
-"""What was applied when, by whom and why: each apply is a commit in the repository of the admin's own files."""
+"""history: what was applied when, by whom and why. Each apply is a commit in the repository of the admin's files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chainsaw.work.result import Result
 
 NO_GIT = Diagnostic(
     "no-git",
-    "git is not installed: what was applied is kept for the last generations only",
+    "git is not installed: the history covers only the last generations",
     hint="sudo apt install git",
     severity="warning",
 )
@@ -28,9 +28,9 @@ NO_GIT = Diagnostic(
 
 @dataclass(frozen=True)
 class ChangeRecord:
-    """What is to be remembered: the command, the instances that it was for, what became of each, and why.
+    """A change to commit: the command, its instances, the result for each, and why.
 
-    `files` are those that it was about; all of the admin's own when there are none.
+    `files` are the files that it changed; by default all of the admin's files.
     """
 
     command: str
@@ -42,7 +42,7 @@ class ChangeRecord:
 
 
 def commit_change(account: Account, change: ChangeRecord, generation: int | None = None) -> list[Diagnostic]:
-    """Commit the admin's files as they are, which a generation is made of; return, as warnings, what prevents it."""
+    """Commit the admin's files of a generation; return warnings when that fails."""
     tree = Worktree(account.paths.own_files)
     if not is_installed():
         return [NO_GIT]
@@ -59,7 +59,7 @@ def commit_change(account: Account, change: ChangeRecord, generation: int | None
 
 
 def _repair(repairs: list[partial[list[str]]]) -> list[str]:
-    """Try one repair after the other until one finds something to do; return what it did."""
+    """Try the repairs in order until one has done something; return what it did."""
     while repairs:
         with suppress(ChainsawError, OSError):
             if done := repairs.pop(0)():
@@ -69,16 +69,16 @@ def _repair(repairs: list[partial[list[str]]]) -> list[str]:
 
 def _refused(tree: Worktree, error: ChainsawError | OSError) -> Diagnostic:
     reason = error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
-    return _warning("git-refused", f"what was applied is not committed: {reason}", f"git -C {tree.path} status")
+    return _warning("git-refused", f"the change could not be committed: {reason}", f"git -C {tree.path} status")
 
 
 def _commit(tree: Worktree, account: Account, change: ChangeRecord, generation: int | None) -> list[Diagnostic]:
     if not tree.exists:
         tree.create()
     if busy := tree.obstacle():
-        message = f"{busy} is under way in {tree.path}, so what was applied is not committed"
+        message = f"{busy} is under way in {tree.path}, so the change is not committed"
         return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
-    # Another version of a recipe makes another generation of the same files.
+    # With another version of a recipe, the same files make another generation.
     is_news = generation is not None and tree.marked(generation) is None
     commit = tree.commit(_message(change, generation), author_of(account), change.files, is_news)
     if commit is None:
@@ -86,7 +86,7 @@ def _commit(tree: Worktree, account: Account, change: ChangeRecord, generation: 
     if generation is not None:
         tree.mark(commit, generation)
     if tree.is_detached():
-        message = f"{tree.path} is on no branch; what was applied is commit {commit[:12]}"
+        message = f"{tree.path} is on no branch; the change is commit {commit[:12]}"
         return [_warning("git-detached", message, f"git -C {tree.path} switch -c NAME keeps it")]
     return []
 
@@ -96,7 +96,7 @@ def _warning(code: str, message: str, hint: str) -> Diagnostic:
 
 
 def author_of(account: Account) -> str:
-    """Return who does this, as git writes it."""
+    """Return the author, in git's format."""
     return f"{account.name} <{account.name}@{facts.node()}>"
 
 
@@ -109,17 +109,17 @@ def _message(change: ChangeRecord, generation: int | None) -> str:
 
 
 def outcomes_of(manifest: Manifest, names: Iterable[str], failed: Mapping[str, object]) -> tuple[str, ...]:
-    """Return in a line each what became of instances."""
+    """Return one line with the result for each instance."""
     found = []
     for name in sorted(names):
         deployment = manifest.instances.get(name)
         shown = f"{deployment.recipe} {deployment.version}" if deployment else "no longer served"
-        found.append(f"{name}: {shown}{', failed and put back' if name in failed else ''}")
+        found.append(f"{name}: {shown}{', failed and rolled back' if name in failed else ''}")
     return tuple(found)
 
 
 def history(account: Account, name: str | None, limit: int, with_diff: bool) -> Result:
-    """Return what was done to an instance or to all, newest first."""
+    """Return the changes of an instance, or all, newest first."""
     tree = Worktree(account.paths.own_files)
     if not (is_installed() and tree.exists):
         return _without_git(account, name, limit)
@@ -136,29 +136,29 @@ def history(account: Account, name: str | None, limit: int, with_diff: bool) -> 
 
 
 def _nothing(name: str | None) -> str:
-    return f"nothing is remembered of {name}" if name else "nothing is remembered yet: chainsaw apply"
+    return f"nothing is recorded of {name}" if name else "nothing is recorded yet: chainsaw apply"
 
 
 def paths_about(name: str) -> list[str]:
-    """Return the files of the admin's that are about one instance."""
+    """Return the admin's files of one instance."""
     return [f"instances/{name}.yaml", f"removed/{name}.yaml", f"notes/{name}.md"]
 
 
 def _commits_about(tree: Worktree, name: str) -> list[Commit]:
-    """Return the commits that changed the files of an instance, or tell of it."""
+    """Return the commits that changed the files of an instance, or that mention it."""
     touched = {item.id for item in tree.log(paths_about(name))}
-    told = re.compile(rf"^{re.escape(name)}: ", re.MULTILINE)
-    return [item for item in tree.log([]) if item.id in touched or told.search(item.body)]
+    mentions = re.compile(rf"^{re.escape(name)}: ", re.MULTILINE)
+    return [item for item in tree.log([]) if item.id in touched or mentions.search(item.body)]
 
 
 def _entry(commit: Commit, diff: str | None) -> dict[str, Any]:
     trailers = dict(re.findall(r"^(Generation|Result): (.*)$", commit.body, re.MULTILINE))
-    said = re.sub(r"^(Generation|Result): .*$", "", commit.body, flags=re.MULTILINE).strip("\n")
+    body = re.sub(r"^(Generation|Result): .*$", "", commit.body, flags=re.MULTILINE).strip("\n")
     found: dict[str, Any] = {
         "at": commit.at,
         "who": commit.who,
         "what": commit.subject,
-        "details": [line for line in said.splitlines() if line],
+        "details": [line for line in body.splitlines() if line],
         "commit": commit.id,
         "generation": int(trailers["Generation"]) if trailers.get("Generation", "").isdigit() else None,
         "result": trailers.get("Result"),
@@ -177,7 +177,7 @@ def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _without_git(account: Account, name: str | None, limit: int) -> Result:
-    """Return what the generations on disk tell."""
+    """Return the history as far as the generations on disk show it."""
     paths = account.paths
     entries: list[dict[str, Any]] = []
     former: Manifest | None = None

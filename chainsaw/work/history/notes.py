@@ -1,4 +1,4 @@
-"""note: what somebody will want to know of an instance one day, kept beside its file."""
+"""note: notes on an instance, kept beside its file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainsaw.work.result import Result
 
 
 def note(account: Account, name: str, text: str) -> Result:
-    """Keep a note on an instance; raise ChainsawError for an unknown name, and for what is not one line of text."""
+    """Add a note to an instance; raise ChainsawError for an unknown name, or a text of several lines."""
     paths = account.paths
     if name not in instance_names(account):
         raise no_instance(paths, name, frozenset(instance_names(account)))

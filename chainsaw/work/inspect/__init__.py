@@ -1,1 +1,1 @@
-"""What is there and what it is doing; nothing here changes anything."""
+"""Commands that show the state of the host and change nothing."""

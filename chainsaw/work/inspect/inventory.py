@@ -1,4 +1,4 @@
-"""inventory: every bit of an instance with its size, and what belongs to none."""
+"""inventory: everything of an instance with its size, and what no instance uses."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from chainsaw.work.result import Result, Table
 
 NETWORK = "chainsaw-"
 OWN_IMAGES = "localhost/chainsaw/"
-PATIENCE = 60.0
-GONE_WITH = {"remove": "remove", "purge": "remove --purge", "shared": "stays: shared", "stays": "stays"}
-HEADING = ("what", "name", "size", "gone with")
+DISK_TIMEOUT = 60.0
+REMOVED_BY = {"remove": "remove", "purge": "remove --purge", "shared": "kept: shared", "stays": "kept"}
+HEADING = ("what", "name", "size", "removed by")
 
 
 def inventory(account: Account, name: str) -> Result:
-    """Return every bit that belongs to an instance; raise ChainsawError when there is none of this name."""
+    """Return everything that belongs to an instance; raise ChainsawError when there is none of this name."""
     manifest = account.current()
     if not purged(left_of(account.paths, name)):
         applied_instance(account.paths, manifest, name)
@@ -53,8 +53,8 @@ def inventory(account: Account, name: str) -> Result:
         }
         for item in found
     ]
-    shown = tuple((row["kind"], row["name"], _size(row["size"]), GONE_WITH[row["removed_by"]]) for row in rows)
-    totals = {kind: sum(row["size"] or 0 for row in rows if row["removed_by"] == kind) for kind in GONE_WITH}
+    shown = tuple((row["kind"], row["name"], _size(row["size"]), REMOVED_BY[row["removed_by"]]) for row in rows)
+    totals = {kind: sum(row["size"] or 0 for row in rows if row["removed_by"] == kind) for kind in REMOVED_BY}
     line = f"remove --purge frees {bytes_for_people(totals['remove'] + totals['purge'])}"
     return Result({"instance": name, "resources": rows, "totals": totals}, (line,), table=Table(HEADING, shown))
 
@@ -72,20 +72,20 @@ def others(account: Account, manifest: Manifest, name: str) -> InUse:
     used, parents = _images_in_use(account, manifest, name)
     parents |= _parents(manifest.instances[name].images) if name in manifest.instances else {}
     found = in_use(versions_of_rest(account.paths, manifest, name), used, records.read_chosen(account.paths), parents)
-    # A certificate is issued again when an instance returns to the host that it had.
+    # A certificate is not kept for a rollback, because it can be issued again.
     now = [item for other, item in manifest.instances.items() if other != name]
     return replace(found, hosts=frozenset(host for item in now for host in item.hosts))
 
 
 def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
-    """Return what all but one instance are, and what they were in the generations to which they can return."""
+    """Return the deployments of all instances but one, in the current and in the earlier generations."""
     rest = manifest.instances.keys() - {name}
     every = (manifest, *generations.former_manifests(paths))
     return [item for past in every for other, item in past.instances.items() if other in rest]
 
 
 def _images_in_use(account: Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
-    """Return the images that all but one instance use, and for each on which it stands."""
+    """Return the images that all instances but one use, and the base image of each."""
     needs = [need for item in versions_of_rest(account.paths, manifest, name) for need in item.images]
     needs += manifest.front.images if manifest.front else ()
     catalog, shared = catalog_of(account.paths), shared_files()
@@ -110,15 +110,15 @@ def _parents(needs: Iterable[ImageNeed]) -> dict[str, str]:
 
 
 def unused_images_of(account: Account, manifest: Manifest) -> list[str]:
-    """Return the images of ours in the store that nothing that is applied or was installed by hand uses."""
+    """Return chainsaw's images in the store that no applied instance and no installed recipe uses."""
     used, parents = _images_in_use(account, manifest)
     present = [name for name in records.image_names(account.paths) if name.startswith(OWN_IMAGES)]
     return unused_images(present, used, parents)
 
 
 def _sizes(account: Account, listed: Sequence[Resource], subject: Subject) -> dict[str, int]:
-    """Return the bytes of resources, by their place or kind and name; of an image, what it adds to its parent."""
-    sizes = usage.disk_usage([item.place for item in listed if item.place], account.runtime, PATIENCE)
+    """Return the bytes of resources, by their path or kind and name; for an image, what it adds to its base image."""
+    sizes = usage.disk_usage([item.place for item in listed if item.place], account.runtime, DISK_TIMEOUT)
     images = [item.name for item in listed if item.kind == "image"]
     known = account.podman.image_sizes(image for image in images if image in records.image_names(account.paths))
     sizes |= {
@@ -132,7 +132,7 @@ def _sizes(account: Account, listed: Sequence[Resource], subject: Subject) -> di
 
 
 def orphans(account: Account) -> Result:
-    """Return what is on this host because of chainsaw and belongs to no instance."""
+    """Return what chainsaw made on this host and no instance uses."""
     manifest = account.current()
     found = list(_orphans(account, manifest))
     unseen: list[Diagnostic] = []
@@ -141,10 +141,10 @@ def orphans(account: Account) -> Result:
         found += _strays(account, manifest)
     except ChainsawError as error:
         unseen = [replace(item, severity="warning") for item in error.diagnostics]
-    sizes = usage.disk_usage([item.place for item in found if item.place], account.runtime, PATIENCE)
+    sizes = usage.disk_usage([item.place for item in found if item.place], account.runtime, DISK_TIMEOUT)
     rows = [{"kind": item.kind, "name": item.name, "path": item.place, "size": sizes.get(item.place)} for item in found]
     shown = tuple((item.kind, item.name, _size(sizes.get(item.place)), item.reason) for item in found)
-    lines = () if rows or unseen else ("nothing is here that belongs to no instance",)
+    lines = () if rows or unseen else ("nothing is unused",)
     table = Table(("what", "name", "size", "fix"), shown)
     return Result({"orphans": rows}, lines, tuple(unseen), table=table)
 
@@ -159,7 +159,7 @@ def _orphans(account: Account, manifest: Manifest) -> Iterator[Resource]:
 
 
 def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
-    """Yield containers, networks and sockets that are of no instance that is applied."""
+    """Yield containers, networks and sockets of no applied instance."""
     paths, podman = account.paths, account.podman
     names = {*manifest.instances, FRONT}
     for container, instance in sorted(podman.labelled().items()):
@@ -174,7 +174,7 @@ def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
 
 
 def unused_resources(account: Account, manifest: Manifest) -> list[Resource]:
-    """Return what no instance uses and holds no data: certificates, recipes, images and leftovers."""
+    """Return unused items that hold no data: certificates, recipes, images and leftovers."""
     paths = account.paths
     hosts = [host for host in files.list_directory(paths.certificates) if host not in manifest.hosts]
     certificates = [item for host in hosts for item in certificates_of(host, paths) if files.exists(item.place)]
@@ -188,14 +188,14 @@ def unused_resources(account: Account, manifest: Manifest) -> list[Resource]:
 
 
 def unused_static(paths: Paths, manifest: Manifest) -> list[str]:
-    """Return the directories of static files that no instance serves, or served in a generation on disk."""
+    """Return the directories of static files that no instance uses in any generation on disk."""
     used = {item.static.key for item in versions_of_rest(paths, manifest) if item.static}
     names = [name for name in files.list_directory(paths.static) if not name.endswith(".partial")]
     return [f"{paths.static}/{name}" for name in names if name not in used]
 
 
 def unused_recipes(account: Account, manifest: Manifest) -> list[str]:
-    """Return the directories and links of recipes that no instance runs or declares, and nobody installed by hand."""
+    """Return the directories and links of recipes that no instance uses, and that were not installed by name."""
     paths = account.paths
     chosen = records.read_chosen(paths)
     used = {(item.origin, item.digest[:16]) for item in versions_of_rest(paths, manifest)}

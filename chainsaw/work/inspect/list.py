@@ -1,4 +1,4 @@
-"""list: every instance and what it is doing now."""
+"""list: every instance and its state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainsaw.model.deployment import Deployment
 from chainsaw.model.quantity import bytes_for_people, span_for_people
 from chainsaw.plan.state import instance_health, instance_state, restarted, state_since
 from chainsaw.work.config.names import removed_names
-from chainsaw.work.inspect.snapshot import Snapshot, look
+from chainsaw.work.inspect.snapshot import Snapshot, take_snapshot
 from chainsaw.work.result import Result, Table
 
 HEADING = ("name", "recipe", "state", "since", "memory", "disk", "block", "backup", "url")
@@ -22,11 +22,11 @@ HEADING = ("name", "recipe", "state", "since", "memory", "disk", "block", "backu
 
 def overview(account: Account) -> Result:
     """Return all instances, declared or applied, sorted by name."""
-    return report_on(account, look(account))
+    return report_on(account, take_snapshot(account))
 
 
 def report_on(account: Account, seen: Snapshot) -> Result:
-    """Return what is to be told of the host as it was seen."""
+    """Return the instances of a snapshot, as rows and warnings."""
     applied = seen.manifest.instances
     rows = []
     for name in sorted(seen.pending.declared | applied.keys()):
@@ -35,7 +35,7 @@ def report_on(account: Account, seen: Snapshot) -> Result:
     lines = [f"{row['name']}: {warning}" for row in rows for warning in row["warnings"]]
     lines += [] if rows else ["no instance is declared: chainsaw new RECIPE NAME"]
     lines += [
-        f"{name} was removed, its data is kept: chainsaw rollback {name}" for name in removed_names(account.paths)
+        f"{name} was removed; its data is kept: chainsaw rollback {name}" for name in removed_names(account.paths)
     ]
     table = Table(HEADING, tuple(_shown(row) for row in rows))
     return Result({"instances": rows}, tuple(lines), _as_warnings(seen.pending.problems), table=table)
@@ -73,16 +73,16 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
     for unit, restarts in restarted(deployment, seen.units).items():
         yield f"{unit} restarted {restarts} times: chainsaw logs {name}"
     for place in missing_directories(deployment):
-        yield f"{place} is gone"
+        yield f"{place} is missing"
 
 
 def missing_directories(deployment: Deployment) -> list[str]:
-    """Return the directories of an instance that are not there."""
+    """Return the directories of an instance that are missing."""
     return [item.path for item in deployment.places if not files.exists(item.path)]
 
 
 def _declared(account: Account, name: str) -> dict[str, Any]:
-    """Return what is known of an instance that is not applied: what its file says, if that can be read."""
+    """Return the row of an instance that is not applied, from its file if that can be read."""
     from chainsaw.load.site import load_instance
 
     row: dict[str, Any] = {"recipe": None, "url": None}

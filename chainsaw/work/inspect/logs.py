@@ -1,4 +1,4 @@
-"""logs: what an instance says, what its visitors asked for, or both."""
+"""logs: the log of an instance, the requests of its visitors, or both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRONT_CONTAINER = "chainsaw-front"
 
 @dataclass(frozen=True)
 class LogRequest:
-    """Which lines are wanted: whose, since when (as journalctl takes it), with what in them, and how many."""
+    """The lines to show: the instance and component, since when (as journalctl takes it), the pattern, how many."""
 
     name: str
     component: str | None = None
@@ -36,7 +36,7 @@ class LogRequest:
 
 @dataclass(frozen=True)
 class LogQuery:
-    """How the journal is asked, and which of its entries are the wanted ones."""
+    """The options for journalctl, and the filter for its entries."""
 
     options: tuple[str, ...]
     accept: Callable[[Entry], bool]
@@ -44,93 +44,93 @@ class LogQuery:
 
     @property
     def command(self) -> str:
-        """The command that shows the same without chainsaw, but for what only a filter can tell apart."""
+        """The journalctl command that shows the same, except for what only the filter removes."""
         return shlex.join(["journalctl", "--user", *self.options])
 
 
-def log_query(account: Account, wish: LogRequest) -> LogQuery:
-    """Return how to read what is wished for; raise ChainsawError for names that there are not, and bad patterns."""
-    deployment = applied_instance(account.paths, account.current(), wish.name)
-    matches = [] if wish.access else _own_matches(deployment, wish.component)
-    if wish.access or wish.every:
+def log_query(account: Account, request: LogRequest) -> LogQuery:
+    """Return the query for a request; raise ChainsawError for an unknown name or component, or a bad pattern."""
+    deployment = applied_instance(account.paths, account.current(), request.name)
+    matches = [] if request.access else _own_matches(deployment, request.component)
+    if request.access or request.every:
         matches = journal.either([*([matches] if matches else []), [f"CONTAINER_NAME={FRONT_CONTAINER}"]])
-    options = [f"--since={wish.since}"] if wish.since else []
-    if wish.access:
-        # The journal has one name for all sites that the front serves; each line begins with its instance's.
-        options.append(f"--grep=^{wish.name} ")
-    return LogQuery((*options, *matches), _accepting(wish), wish.name)
+    options = [f"--since={request.since}"] if request.since else []
+    if request.access:
+        # All sites share the front's identifier in the journal; each line begins with the instance's name.
+        options.append(f"--grep=^{request.name} ")
+    return LogQuery((*options, *matches), _accepting(request), request.name)
 
 
 def _own_matches(deployment: Deployment, component: str | None) -> list[str]:
     own = {service.container.rpartition(".")[2]: service for service in processes_of(deployment)}
     if component is not None and component not in own:
         message = f"{deployment.name} has no component {component!r}{nearest(component, own)}"
-        known = ", ".join(own) or "none: it is files alone, so --access is all that there is"
+        known = ", ".join(own) or "none: it is static files only, so use --access"
         raise ChainsawError(Diagnostic("no-component", message, hint=f"components: {known}"), Exit.MISSING)
     chosen = [own[component]] if component else list(own.values())
     return journal.either(journal.matches(item.unit, item.container) for item in chosen)
 
 
-def _accepting(wish: LogRequest) -> Callable[[Entry], bool]:
+def _accepting(request: LogRequest) -> Callable[[Entry], bool]:
     try:
-        pattern = re.compile(wish.grep or "")
+        pattern = re.compile(request.grep or "")
     except re.error as error:
-        raise invalid(Diagnostic("pattern", f"not a regular expression: {error}", key=wish.grep or "")) from None
+        raise invalid(Diagnostic("pattern", f"not a regular expression: {error}", key=request.grep or "")) from None
 
     def accept(entry: Entry) -> bool:
-        if entry.container == FRONT_CONTAINER and not entry.text.startswith(f"{wish.name} "):
+        if entry.container == FRONT_CONTAINER and not entry.text.startswith(f"{request.name} "):
             return False
-        return bool(pattern.search(said(entry, wish.name)))
+        return bool(pattern.search(text_of(entry, request.name)))
 
     return accept
 
 
-def said(entry: Entry, name: str) -> str:
-    """Return what an entry says, without the name that the front puts before it."""
+def text_of(entry: Entry, name: str) -> str:
+    """Return the text of an entry, without the name that the front puts before it."""
     return entry.text.removeprefix(f"{name} ") if entry.container == FRONT_CONTAINER else entry.text
 
 
-def speaker(entry: Entry, name: str) -> str:
-    """Return who says it: a component, the front as `visitor`, or systemd."""
+def source_of(entry: Entry, name: str) -> str:
+    """Return where an entry comes from: a component, `visitor` for the front's access log, or systemd."""
     if entry.container == FRONT_CONTAINER:
         return "visitor"
     return entry.container.removeprefix(f"{name}.") or "systemd"
 
 
-def recent(account: Account, wish: LogRequest) -> Result:
-    """Return the newest of the wanted lines, oldest first."""
-    wanted = log_query(account, wish)
-    entries = journal.newest(wanted.options, wish.lines, wanted.accept)
+def recent(account: Account, request: LogRequest) -> Result:
+    """Return the newest matching lines, oldest first."""
+    query = log_query(account, request)
+    entries = journal.newest(query.options, request.lines, query.accept)
     data = {
-        "instance": wish.name,
-        "command": wanted.command,
-        "entries": [_as_data(item, wish.name) for item in entries],
+        "instance": request.name,
+        "command": query.command,
+        "entries": [_as_data(item, request.name) for item in entries],
     }
-    return Result(data, tuple(line(item, wish.name) for item in entries))
+    return Result(data, tuple(line(item, request.name) for item in entries))
 
 
 def _as_data(entry: Entry, name: str) -> dict[str, object]:
-    return {"at": entry.at, "from": speaker(entry, name), "priority": entry.priority, "text": said(entry, name)}
+    return {"at": entry.at, "from": source_of(entry, name), "priority": entry.priority, "text": text_of(entry, name)}
 
 
 def line(entry: Entry, name: str) -> str:
-    """Return an entry as people read it."""
+    """Return an entry as a line of text."""
     stamp = time.strftime("%m-%d %H:%M:%S", time.localtime(entry.at))
-    return f"{stamp} {speaker(entry, name):8} {said(entry, name)}"
+    return f"{stamp} {source_of(entry, name):8} {text_of(entry, name)}"
 
 
-def follow(account: Account, wish: LogRequest, tell: Callable[[str], None]) -> None:
-    """Tell the newest of the wanted lines, and then each new one until somebody interrupts."""
-    wanted = log_query(account, wish)
+def follow(account: Account, request: LogRequest, show: Callable[[str], None]) -> None:
+    """Print the newest matching lines, and then each new one until interrupted."""
+    query = log_query(account, request)
     began = time.time()
-    entries = journal.newest(wanted.options, wish.lines, wanted.accept)
+    entries = journal.newest(query.options, request.lines, query.accept)
     for entry in entries:
-        tell(line(entry, wish.name))
+        show(line(entry, request.name))
 
     def each(entry: Entry) -> None:
-        if wanted.accept(entry):
-            tell(line(entry, wish.name))
+        if query.accept(entry):
+            show(line(entry, request.name))
 
-    options = [option for option in wanted.options if not option.startswith("--since=")]
-    # What is said between the two looks is not to be missed.
+    options = [option for option in query.options if not option.startswith("--since=")]
+    # Start at the last entry shown, so that no line in between is missed.
     journal.follow(options, max([began, *(entry.at for entry in entries)]), each)

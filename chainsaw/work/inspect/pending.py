@@ -1,4 +1,4 @@
-"""What is declared and not applied yet: a glance tells where nothing has changed, compiling where something has."""
+"""What is declared and not applied yet. Unchanged inputs need no compiling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chainsaw.work.config.names import declared_names
 
 @dataclass(frozen=True)
 class Pending:
-    """The names of the instances that are declared, of those that apply would change, and what stands in its way."""
+    """The names of the declared instances, of those that apply would change, and the problems that prevent apply."""
 
     declared: frozenset[str]
     changed: frozenset[str] = frozenset()
@@ -21,7 +21,7 @@ class Pending:
 
 
 def pending(account: Account, manifest: Manifest) -> Pending:
-    """Return how what is declared differs from a manifest that is applied."""
+    """Return how the declared instances differ from the applied manifest."""
     declared = declared_names(account.paths)
     if inputs_unchanged(account):
         return Pending(declared)

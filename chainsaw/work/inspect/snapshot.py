@@ -1,4 +1,4 @@
-"""What can be seen of all instances at once: one look at systemd, at Podman, at the disk and at what is declared."""
+"""A snapshot of all instances: from systemd, Podman, the disk and the admin's files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from chainsaw.plan.observed import Drift, UnitDetails
 from chainsaw.plan.state import FRONT_SERVICE, processes_of
 from chainsaw.work.inspect.pending import Pending, pending
 
-PATIENCE = 1.0
-"""Seconds in which all files are counted that are counted at all."""
+DISK_TIMEOUT = 1.0
+"""Seconds after which counting the bytes on disk is given up."""
 API = "podman.socket"
 DOWN = UnitDetails("inactive", "dead")
 
@@ -27,7 +27,7 @@ DOWN = UnitDetails("inactive", "dead")
 class Snapshot:
     """The host at one moment; `memory` and `disk` are bytes by instance, `healths` by container, `processes` by unit.
 
-    What could not be learnt in time, or was not asked for, is not there.
+    What could not be read in time, or was not requested, is missing.
     """
 
     manifest: Manifest
@@ -44,8 +44,8 @@ class Snapshot:
         return [item.path for item in self.drift if self.manifest.owners.get(item.path) == name]
 
 
-def look(account: Account) -> Snapshot:
-    """Return what is to be seen now."""
+def take_snapshot(account: Account) -> Snapshot:
+    """Return a snapshot of all instances."""
     paths = account.paths
     manifest = account.current()
     instances = manifest.instances
@@ -71,14 +71,14 @@ def look(account: Account) -> Snapshot:
 
 
 def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:
-    """Return what systemd knows of an instance's units, and of those that it needs."""
+    """Return the details of an instance's units, and of the units that it needs."""
     return manager.details((f"app@{name}.*", f"app@{name}-network.service", FRONT_SERVICE, API))
 
 
 def snapshot_of(
     account: Account, manager: UserManager, manifest: Manifest, name: str, units: Mapping[str, UnitDetails]
 ) -> Snapshot:
-    """Return what is to be seen of one applied instance; how many bytes it takes and its health are not asked for."""
+    """Return a snapshot of one applied instance, without its memory, disk and health."""
     own = {path: digest for path, digest in manifest.files.items() if manifest.owners.get(path) == name}
     services = [item.unit for item in processes_of(manifest.instances[name])]
     up = [unit for unit in services if units.get(unit, DOWN).active != "inactive"]
@@ -92,13 +92,13 @@ def snapshot_of(
 
 
 def start_api() -> None:
-    """Let Podman's API answer; it ends by itself when nobody asks."""
+    """Start the socket of Podman's API; the service stops by itself when idle."""
     with UserManager() as manager:
         manager.start([(API, False)], 10)
 
 
 def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[str, UnitDetails]) -> list[int]:
-    """Return the processes of all units of an instance that run."""
+    """Return the processes of all running units of an instance."""
     up = [
         item.unit for item in processes_of(deployment) if item.unit in units and units[item.unit].active != "inactive"
     ]
@@ -108,13 +108,13 @@ def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[st
 def _disk(account: Account, names: Iterable[str]) -> dict[str, int]:
     paths = account.paths
     places = {name: (paths.instance(name), f"{paths.public}/{name}") for name in names}
-    found = usage.disk_usage([place for pair in places.values() for place in pair], account.runtime, PATIENCE)
+    found = usage.disk_usage([place for pair in places.values() for place in pair], account.runtime, DISK_TIMEOUT)
     totals = {name: usage.total(pair, found) for name, pair in places.items()}
     return {name: count for name, count in totals.items() if count is not None}
 
 
 def _healths(account: Account) -> dict[str, str]:
-    """Return the healths that Podman knows; none when it does not answer, since nothing else depends on it here."""
+    """Return the healths that Podman knows; empty when it does not answer, since the list can do without."""
     try:
         return account.podman.healths()
     except ChainsawError:

@@ -1,4 +1,4 @@
-"""status: one instance from all sides, and what to type next if something is wrong."""
+"""status: one instance in detail, and the next command if something is wrong."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from chainsaw.work.inspect.list import missing_directories
 from chainsaw.work.inspect.snapshot import API, DOWN, Snapshot, snapshot_of, start_api, units_around
 from chainsaw.work.result import Result
 
-GRAVE = 4
+WARNING = 4
 """The priority of a warning (syslog(3)); what containers write to standard error has 3."""
-TROUBLE = r"\b(warn|err(or)?\b|fail|fatal|panic|crit|alert|emerg|abort|denied|refus|exception|traceback|cannot|unable)"
+PROBLEM = r"\b(warn|err(or)?\b|fail|fatal|panic|crit|alert|emerg|abort|denied|refus|exception|traceback|cannot|unable)"
 DAY = 86400.0
 
 
@@ -32,15 +32,15 @@ def status(account: Account, name: str) -> Result:
     manifest = account.current()
     deployment = applied_instance(account.paths, manifest, name)
     volumes = [item.path for item in deployment.volumes]
-    # What takes long is begun first; meanwhile the rest is looked at.
+    # Slow reads start first and run in parallel with the rest.
     with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
         units = units_around(manager, name)
         active = [item for item in processes_of(deployment) if units.get(item.unit, DOWN).active == "active"]
         if any(item.health for item in active) and units.get(API, DOWN).active != "active":
             start_api()
         checks = {item.unit: pool.submit(_check, account, item) for item in active}
-        trouble = pool.submit(_grave_words, deployment)
-        # du counts nothing twice: behind the volumes come the directories that they are in, for what else is there.
+        problems = pool.submit(_problem_lines, deployment)
+        # du counts each file once: the volumes come first, then their directories for the remaining files.
         places = [*volumes, account.paths.instance(name), f"{account.paths.public}/{name}"]
         sizes = pool.submit(usage.disk_usage, places, account.runtime, 2.0)
         seen = snapshot_of(account, manager, manifest, name, units)
@@ -54,8 +54,8 @@ def status(account: Account, name: str) -> Result:
         data["volumes"] = [
             {"name": item.name, "path": item.path, "size": found.get(item.path)} for item in deployment.volumes
         ]
-        # Why something does not run, it says in words of its own.
-        data["log"] = _grave_words(deployment, "") if _is_in_trouble(data) else trouble.result()
+        # When an instance has failed, every line of its log may show the reason.
+        data["log"] = _problem_lines(deployment, "") if _has_problems(data) else problems.result()
     data["next"] = next(_next_steps(data), None)
     code = Exit.OK if data["state"] in ("running", "asleep") and data["health"] != "unhealthy" else Exit.DEGRADED
     code = Exit.DEGRADED if data["missing"] else code
@@ -121,7 +121,7 @@ def _component(seen: Snapshot, service: Service, health: str | None, output: str
 
 
 def _check(account: Account, service: Service) -> tuple[str | None, str]:
-    """Return the health of a component that runs, and what its check printed: Podman's last, or one made now."""
+    """Return the health of a running component and the output of its check: Podman's last one, or one run now."""
     if not service.health:
         return None, ""
     try:
@@ -130,32 +130,32 @@ def _check(account: Account, service: Service) -> tuple[str | None, str]:
             return known
         well, printed = podman.check(service.container, service.health)
     except ChainsawError as error:
-        return None, f"it could not be asked: {error.diagnostics[0].message}"
+        return None, f"the check could not run: {error.diagnostics[0].message}"
     return "healthy" if well else "unhealthy", printed
 
 
-def _grave_words(deployment: Deployment, pattern: str = TROUBLE) -> list[dict[str, Any]]:
-    """Return the last five lines of the last day that say that something is wrong, or may be.
+def _problem_lines(deployment: Deployment, pattern: str = PROBLEM) -> list[dict[str, Any]]:
+    """Return the last five lines of the last day that look like errors or warnings.
 
-    Many programs write all that they say to standard error, so its priority alone means little.
+    Many programs write everything to standard error, so the priority alone means little.
     """
     match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
     if not match:
         return []
-    options = [f"--since=@{time.time() - DAY:.0f}", f"--priority={GRAVE}", *match]
+    options = [f"--since=@{time.time() - DAY:.0f}", f"--priority={WARNING}", *match]
     options += [f"--grep={pattern}", "--case-sensitive=no"] if pattern else []
     found = journal.newest(options, 5, lambda entry: bool(entry.text.strip()))
     return [{"at": item.at, "from": item.container or item.unit, "text": item.text} for item in found]
 
 
 def _next_steps(data: dict[str, Any]) -> Iterator[str]:
-    """Yield what to type, the most pressing first."""
+    """Yield the next commands, the most urgent first."""
     name = data["instance"]
     if data["state"] == "no longer declared":
         yield "chainsaw apply"
     if data["missing"]:
         yield f"chainsaw apply {name}"
-    if _is_in_trouble(data):
+    if _has_problems(data):
         yield f"chainsaw logs {name}"
     if data["state"] == "stopped":
         yield f"chainsaw start {name}"
@@ -167,7 +167,7 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
         yield f"chainsaw diff {name}"
 
 
-def _is_in_trouble(data: dict[str, Any]) -> bool:
+def _has_problems(data: dict[str, Any]) -> bool:
     return data["state"] in ("failed", "starting") or data["health"] == "unhealthy" or bool(data["restarted"])
 
 
@@ -204,15 +204,15 @@ def _component_lines(part: dict[str, Any], now: float) -> Iterator[str]:
     again = f", restarted {'once' if count == 1 else f'{count} times'}" if count else ""
     yield f"  {part['name']:12} {part['state']}{since}{health}{memory}{again}"
     if part["check"] and part["health"] != "healthy":
-        yield f"  {'':12} its check says: {part['check'].splitlines()[-1][:200]}"
+        yield f"  {'':12} its check printed: {part['check'].splitlines()[-1][:200]}"
 
 
 def _differences(data: dict[str, Any]) -> Iterator[str]:
     for path in data["edited"]:
-        yield f"  {'edited':12} {path} is not as it was written"
+        yield f"  {'edited':12} {path} was edited by hand"
     if data["changed"]:
-        yield f"  {'changed':12} its file or its recipe is not what is applied"
+        yield f"  {'changed':12} its file or its recipe has changed since it was applied"
     for place in data["missing"]:
-        yield f"  {'gone':12} {place}"
+        yield f"  {'missing':12} {place}"
     for problem in data["problems"]:
         yield f"  {'refused':12} {problem['message']}"

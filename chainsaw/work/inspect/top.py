@@ -1,4 +1,4 @@
-"""top: what each instance costs now in memory, processor and disk, and what those that sleep save."""
+"""top: memory, processor and disk of each instance now, and what sleeping instances save."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import FRONT
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.state import instance_state
-from chainsaw.work.inspect.snapshot import Snapshot, look, processes_in
+from chainsaw.work.inspect.snapshot import Snapshot, processes_in, take_snapshot
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.search import tested_of
 from chainsaw.work.result import Result, Table
@@ -24,8 +24,8 @@ HEADING = ("name", "state", "memory", "processor", "disk", "processes", "saved")
 
 
 def top(account: Account) -> Result:
-    """Return what each instance and the front take now; it takes a second, over which processors are watched."""
-    seen = look(account)
+    """Return what each instance and the front use now; processor use is measured for one second."""
+    seen = take_snapshot(account)
     everyone = {**seen.manifest.instances, **({FRONT: seen.manifest.front} if seen.manifest.front else {})}
     with UserManager() as manager:
         processes = {name: processes_in(manager, item, seen.units) for name, item in everyone.items()}
@@ -39,8 +39,8 @@ def top(account: Account) -> Result:
     rows.sort(key=lambda row: -row["memory"])
     total = {key: sum(row[key] or 0 for row in rows) for key in ("memory", "processor", "disk", "saved")}
     lines = (
-        f"together {bytes_for_people(total['memory'])} of memory, {total['processor']:.0%} of a processor,"
-        f" {bytes_for_people(total['disk'])} of disk; asleep, and so saved: {bytes_for_people(total['saved'])}",
+        f"in total {bytes_for_people(total['memory'])} of memory, {total['processor']:.0%} of a processor,"
+        f" {bytes_for_people(total['disk'])} of disk; saved by sleeping: {bytes_for_people(total['saved'])}",
         _host(),
     )
     table = Table(HEADING, tuple(_shown(row) for row in rows))
@@ -62,7 +62,7 @@ def _row(account: Account, seen: Snapshot, item: Deployment, processes: list[int
 
 
 def _awake_memory(account: Account, item: Deployment) -> int | None:
-    """Return what an instance that sleeps would take awake, as the test of its recipe measured it; None if unknown."""
+    """Return the bytes that a sleeping instance would use when awake, from its recipe's test; None if unknown."""
     catalog = catalog_of(account.paths)
     tested = tested_of(catalog.bundle(item.origin)) if item.origin in catalog else None
     measured: Mapping[str, Any] = tested.measured if tested else {}

@@ -1,1 +1,1 @@
-"""What happens to an instance as a whole: remove, purge, rename, clone, roll back, leave chainsaw."""
+"""Commands for whole instances: remove, purge, rename, clone, rollback, eject."""

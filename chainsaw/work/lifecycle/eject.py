@@ -1,4 +1,4 @@
-"""eject: an instance as plain quadlets, with a front of its own, that run without chainsaw."""
+"""eject: writes an instance and its own front as plain quadlets that run without chainsaw."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chainsaw.work.result import Result
 
 
 def eject(account: Account, name: str, out: str) -> Result:
-    """Write the files of an instance and of a front for it below a directory, with a page that says how to use them.
+    """Write the files of an instance and of a front for it below a directory, with a README.md that explains their use.
 
     Data stays where it is. Raise ChainsawError for a name that is not declared or not applied, and when the directory
     is not empty.
@@ -35,7 +35,7 @@ def eject(account: Account, name: str, out: str) -> Result:
     _, tree = compiled.site({name: compiled.instances[name]})
     with account.steps.step("write the units and what they mount"):
         files.make_directory(out, 0o755)
-        # What is mounted is named by its generation everywhere, and there is one only.
+        # Mounts name a generation, so the tree is written as generation 1.
         files.write_tree(f"{out}/1", tree)
         files.replace_link(f"{out}/current", "1")
     builds = list(_builds(job))
@@ -59,7 +59,7 @@ def _compiled_for(account: Account, out: str) -> CompiledIntent:
 
 
 def _builds(job: Job) -> Iterator[tuple[str, dict[str, bytes], str]]:
-    """Yield each image that is built here: its reference, its context and what it stands on; bases come first."""
+    """Yield each image that is built here: its reference, its context and its base image; base images come first."""
     images = job.shared.images
     wanted = ["base", "nginx"]
     own = []

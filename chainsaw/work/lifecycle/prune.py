@@ -1,4 +1,4 @@
-"""prune: what nobody uses is deleted, and it holds no data."""
+"""prune: deletes unused items that hold no data."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from chainsaw.work.result import Reporter, Result
 
 
 def prune(account: Account, report: Reporter) -> Result:
-    """Delete what belongs to no instance and holds no data: certificates, recipes, images and leftovers."""
+    """Delete unused items that hold no data: certificates, recipes, images and leftovers."""
     command = "chainsaw remove --orphans"
     with preparing(account, command, report), site(account, command, report):
-        report.doing("deleting what nobody uses")
+        report.doing("deleting what is unused")
         pruned = prune_unused(account, command, report)
-    lines = tuple(f"deleted {item}" for item in pruned) or ("nothing is here that nobody uses",)
+    lines = tuple(f"deleted {item}" for item in pruned) or ("nothing is unused",)
     return Result({"deleted": pruned}, lines)
 
 
 def prune_unused(account: Account, command: str, report: Reporter) -> list[str]:
-    """Delete what no instance uses, under the lock of preparing and the site's; return what that was.
+    """Delete what no instance uses, with the site's lock and the lock for preparing held; return what was deleted.
 
-    What was begun and not finished stays as long as a command works on the instance that it belongs to.
+    Unfinished files are kept while another command holds the lock of their instance.
     """
     with ExitStack() as locks:
         every = unused_resources(account, account.current())

@@ -1,4 +1,4 @@
-"""remove: an instance is served no longer; with a purge, everything that was its own goes with it."""
+"""remove: stops serving an instance; with --purge everything that belongs to it is deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainsaw.work.apply.instances import former_instances
 from chainsaw.work.config.names import declared_names, no_instance
 from chainsaw.work.config.on_disk import data_places, left_of, names_on_disk, subject_of
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
-from chainsaw.work.inspect.inventory import PATIENCE, inventory
+from chainsaw.work.inspect.inventory import DISK_TIMEOUT, inventory
 from chainsaw.work.lifecycle.prune import prune_unused
 from chainsaw.work.locks import holding, preparing, site
 from chainsaw.work.recipes.catalog import Catalog
@@ -24,22 +24,22 @@ from chainsaw.work.result import Reporter, Request, Result, Table
 
 
 def remove(account: Account, name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
-    """Stop an instance and serve it no longer; its data stays, and its file is kept apart.
+    """Stop an instance and its route; its data is kept, and its file is moved to removed/.
 
-    Raise ChainsawError when there is none of this name. What was done already is passed over.
+    Raise ChainsawError when there is none of this name. What was done already is skipped.
     """
     with holding(account, (name,), command_line(request), report, wait=request.wait):
         places = check_known(account, name)
-        result = _taken_away(account, name, request, report, catalog)
+        result = _remove(account, name, request, report, catalog)
     data = {"instance": name, "data": places, **result.data}
     lines = [f"{name} is stopped and no longer served"]
     lines += [f"  its data: {place}" for place in places]
-    lines += [f"to bring it back: chainsaw rollback {name}; to delete it for good: chainsaw remove {name} --purge"]
+    lines += [f"to restore it: chainsaw rollback {name}; to delete it for good: chainsaw remove {name} --purge"]
     return Result(data, tuple(lines), result.diagnostics, result.exit)
 
 
-def _taken_away(account: Account, name: str, request: Request, report: Reporter, catalog: Catalog | None) -> Result:
-    """Keep the instance's file apart and bring the host to that; put it back when that cannot be."""
+def _remove(account: Account, name: str, request: Request, report: Reporter, catalog: Catalog | None) -> Result:
+    """Move the instance's file to removed/ and apply; move it back when that fails."""
     paths, steps = account.paths, account.steps
     file, kept = paths.instance_file(name), paths.removed_file(name)
     declared = files.exists(file)
@@ -61,15 +61,15 @@ def _taken_away(account: Account, name: str, request: Request, report: Reporter,
 
 
 def _finish(session: Session) -> Result:
-    """Bring the current generation to its end: what it no longer has may still run when an attempt was cut off."""
+    """Finish the current generation: units that it no longer has may still run after an interrupted attempt."""
     instances = former_instances(session.account.paths)
     return settle(session, dict(instances), instances)
 
 
 def check_known(account: Account, name: str) -> list[str]:
-    """Return where an instance's data is; raise ChainsawError when nothing of this name is left or was ever there.
+    """Return the directories of an instance's data; raise ChainsawError for an unknown name.
 
-    What could not be the name of an instance is refused before it becomes part of a path.
+    An invalid name is refused before it becomes part of a path.
     """
     try:
         check_instance(name)
@@ -82,9 +82,9 @@ def check_known(account: Account, name: str) -> list[str]:
 
 
 def purge(account: Account, name: str, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
-    """Remove an instance with its data, its secrets, its ids, and whatever nobody else uses.
+    """Delete an instance with its data, its secrets, its ids, and everything that nothing else uses.
 
-    What it never had is passed over, so that a purge that was cut off can be repeated. Raise ChainsawError when it
+    What is already missing is skipped, so that an interrupted purge can be repeated. Raise ChainsawError when it
     does not stop.
     """
     command = f"chainsaw remove {name} --purge"
@@ -95,17 +95,17 @@ def purge(account: Account, name: str, request: Request, report: Reporter, catal
             raise ChainsawError(list(removed.diagnostics), removed.exit)
         pruned, problems = _purge(account, name, before, request, report)
     data = {"instance": name, "deleted": [*removed.data["data"], *pruned]}
-    lines = (f"{name} is deleted for good", *(f"  and what nobody uses any more: {item}" for item in pruned))
+    lines = (f"{name} is deleted for good", *(f"  deleted, as it is no longer used: {item}" for item in pruned))
     return Result(data, lines, (*removed.diagnostics, *problems))
 
 
 def _purge(
     account: Account, name: str, before: Manifest, request: Request, report: Reporter
 ) -> tuple[list[str], list[Diagnostic]]:
-    """Delete what was an instance's, and what nobody uses any more; return that, and what could not be committed."""
+    """Delete an instance and what is then unused; return what was unused, and problems of the commit."""
     command, steps = f"chainsaw remove {name} --purge", account.steps
     with preparing(account, command, report, wait=request.wait), site(account, command, report, wait=request.wait):
-        report.doing(f"deleting what was {name}'s")
+        report.doing(f"deleting the data of {name}")
         _delete(account, name, before)
         pruned = prune_unused(account, command, report) if request.recorded else []
         change = ChangeRecord(
@@ -113,7 +113,7 @@ def _purge(
         )
         with steps.step("commit the change"):
             problems = commit_change(account, change) if request.recorded else []
-        # As long as anything is left, its ids are not given to another, and its name is known to a second attempt.
+        # The record is deleted last: it reserves the ids, and a second attempt needs it.
         with steps.step("delete the record"):
             for place in outermost(item.place for item in purged(left_of(account.paths, name))):
                 files.remove_whatever(place)
@@ -121,7 +121,7 @@ def _purge(
 
 
 def _delete(account: Account, name: str, before: Manifest) -> None:
-    """Delete what is an instance's, as it was applied before, but for what is to be deleted last."""
+    """Delete what belonged to an instance when it was last applied, except what is deleted last."""
     paths, rest = account.paths, account.current().instances.values()
     subject = subject_of(paths, name, before, in_use(list(rest), (), ()))
     own = [item.place for item in purged(resources_of(subject)) if not item.last and files.exists(item.place)]
@@ -135,13 +135,13 @@ def _delete(account: Account, name: str, before: Manifest) -> None:
 
 
 def deleted_by(account: Account, name: str) -> Result:
-    """Return what a purge would delete, with sizes; raise ChainsawError when there is nothing of this name."""
+    """Return what a purge would delete, with sizes; raise ChainsawError for an unknown name."""
     check_known(account, name)
     if name in account.current().instances:
         return inventory(account, name)
     left = left_of(account.paths, name)
     places = outermost(item.place for item in left)
-    sizes = usage.disk_usage([place for place in places if files.is_directory(place)], account.runtime, PATIENCE)
+    sizes = usage.disk_usage([place for place in places if files.is_directory(place)], account.runtime, DISK_TIMEOUT)
     shown = {item.place: item.kind for item in left if item.place in places}
     rows = [(kind, place, bytes_for_people(sizes[place]) if place in sizes else "") for place, kind in shown.items()]
     return Result({"instance": name}, table=Table(("what", "name", "size"), tuple(rows)))

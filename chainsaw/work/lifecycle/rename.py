@@ -1,4 +1,4 @@
-"""rename and clone: an instance under another name, or a second one with the same data."""
+"""rename and clone: give an instance another name, or make a second one with the same data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chainsaw.work.config.edit import target_of
 from chainsaw.work.config.names import applied_instance, declared_names, instance_names, no_instance
 from chainsaw.work.config.new import check_text
 from chainsaw.work.config.on_disk import left_of, subject_of
-from chainsaw.work.data.secrets import bring_in, declared_secrets
+from chainsaw.work.data.secrets import declared_secrets, rotate
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
 from chainsaw.work.interrupted import while_stopped
 from chainsaw.work.lifecycle.remove import remove
@@ -31,7 +31,7 @@ from chainsaw.work.result import Reporter, Request, Result
 
 
 def _check_new(paths: Paths, name: str) -> None:
-    """Raise ChainsawError for a name that nobody may have, or that something has already."""
+    """Raise ChainsawError for a name that is invalid or taken."""
     try:
         check_instance(name)
     except ValueError as error:
@@ -42,14 +42,14 @@ def _check_new(paths: Paths, name: str) -> None:
 
 def _taken(name: str, place: str) -> ChainsawError:
     hint = f"chainsaw remove {name} --purge deletes it"
-    return ChainsawError(Diagnostic("exists", f"there is something called {name} already", place, hint=hint))
+    return ChainsawError(Diagnostic("exists", f"{name} exists already", place, hint=hint))
 
 
 def rename(account: Account, name: str, new: str, request: Request, report: Reporter) -> Result:
-    """Give an instance another name; its data, ids, secrets and route stay what they are.
+    """Give an instance another name; its data, ids, secrets and route do not change.
 
-    Each step can be repeated: a rename that was cut off goes on where it was. Raise ChainsawError when the new name is
-    taken, or the old one is of nobody.
+    Each step can be repeated, so an interrupted rename continues where it stopped. Raise ChainsawError when the new
+    name is taken, or the old one is unknown.
     """
     command = f"chainsaw rename {name} {new}"
     with holding(account, (name, new), command, report, wait=request.wait):
@@ -59,26 +59,26 @@ def rename(account: Account, name: str, new: str, request: Request, report: Repo
 
 
 def _rename(account: Account, name: str, new: str, request: Request, report: Reporter) -> Result:
-    """Stop an instance, move all that is its own, and start it under its new name."""
+    """Stop an instance, move everything that belongs to it, and start it under its new name."""
     paths, steps = account.paths, account.steps
-    begun, both = f"{paths.state}/chainsaw/renaming", f"{name} {new}\n"
-    if files.read_text(begun) != both:
+    marker, both = f"{paths.state}/chainsaw/renaming", f"{name} {new}\n"
+    if files.read_text(marker) != both:
         if name not in declared_names(paths):
             raise no_instance(paths, name, declared_names(paths))
         _check_new(paths, new)
-        with steps.step("write down that a rename has begun"):
-            files.write_atomic(begun, both.encode())
+        with steps.step("record that a rename has started"):
+            files.write_atomic(marker, both.encode())
     _moves(paths, name, new)
     if name in instance_names(account) or files.exists(paths.removed_file(name)):
         removed = remove(account, name, request, report)
         if removed.exit is not Exit.OK:
             raise ChainsawError(list(removed.diagnostics), removed.exit)
-    report.doing(f"moving what is {name}'s")
+    report.doing(f"moving the files of {name}")
     with site(account, f"chainsaw rename {name} {new}", report, wait=request.wait):
         _move(account, name, new, request)
     result = apply(account, Request((new,), command="rename", why=request.why), report)
-    with steps.step("write down that the rename is done"):
-        files.remove(begun)
+    with steps.step("record that the rename is done"):
+        files.remove(marker)
     return result
 
 
@@ -97,9 +97,9 @@ def _move(account: Account, name: str, new: str, request: Request) -> None:
 
 
 def _moves(paths: Paths, name: str, new: str) -> list[tuple[str, str]]:
-    """Return what is an instance's still under its old name, and where each goes, the file that declares it last.
+    """Return what still has an instance's old name, and the new path of each; the file that declares it comes last.
 
-    Raise ChainsawError when something is there already.
+    Raise ChainsawError when a new path exists already.
     """
     left = moves(left_of(paths, name), new)
     for _, place in left:
@@ -109,10 +109,10 @@ def _moves(paths: Paths, name: str, new: str) -> list[tuple[str, str]]:
 
 
 def clone(account: Account, name: str, new: str, route: str, request: Request, report: Reporter) -> Result:
-    """Make a second instance with the configuration and the data of another, and with secrets of its own.
+    """Make a second instance with the configuration and the data of another, and with its own secrets.
 
-    The first is down while its data is copied. Raise ChainsawError, with nothing changed, for a name or route that
-    cannot be; when something fails later, the new one stays stopped and can be purged.
+    The first is stopped while its data is copied. Raise ChainsawError, with nothing changed, for an invalid name or
+    route; when something fails later, the new one stays stopped and can be purged.
     """
     command = f"chainsaw clone {name} {new}"
     with holding(account, (name, new), command, report, wait=request.wait):
@@ -146,7 +146,7 @@ def _clone(account: Account, name: str, new: str, route: str, request: Request, 
 
 
 def _declare_stopped(account: Account, new: str, text: str, request: Request, report: Reporter) -> Result:
-    """Let an instance be applied that is stopped, so that it has all that it needs but processes."""
+    """Apply a new instance as stopped, so that it has everything it needs except processes."""
     file, steps = account.paths.instance_file(new), account.steps
     with steps.step(f"write {file}"):
         files.create_file(file, text.encode(), 0o600)
@@ -177,7 +177,7 @@ def _copy(
 
 
 def _take_secrets(account: Account, source: Deployment, target: Deployment) -> None:
-    """Give the copy the secrets that are in its data, too, and that nobody knows how to change there."""
+    """Copy the secrets that are also stored in the data, and that could not be changed there."""
     podman = account.podman
     known = declared_secrets(catalog_of(account.paths), source)
     places = {item.key: item for item in target.secrets}
@@ -190,9 +190,9 @@ def _take_secrets(account: Account, source: Deployment, target: Deployment) -> N
 
 
 def _renew_secrets(account: Account, target: Deployment) -> None:
-    """Change, in the copy that runs, the secrets that a command can change."""
+    """Change the secrets of the running copy that a command can change."""
     known = declared_secrets(catalog_of(account.paths), target)
     for secret in target.secrets:
         rotation = known[secret.key].rotate if secret.key in known else None
         if rotation is not None and rotation.command:
-            bring_in(account.podman, account.steps, target, secret, rotation)
+            rotate(account.podman, account.steps, target, secret, rotation)

@@ -1,4 +1,4 @@
-"""Rollback: an instance, or all, become again what they were, and the admin's files with them."""
+"""rollback: returns an instance, or all, and the admin's files to an earlier generation."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ Texts = Mapping[str, str | None]
 
 
 def rollback(account: Account, name: str | None, number: int | None, request: Request, report: Reporter) -> Result:
-    """Return an instance, or all, to a generation: the one before the last change unless told.
+    """Return an instance, or all, to a generation; by default the one before the last change.
 
-    Raise ChainsawError when it is not there, or when files would be lost that were never applied.
+    Raise ChainsawError when it does not exist, or when changes that were never applied would be lost.
     """
     if request.dry_run:
         wanted, texts = _wanted(account, name, number)
         changed = tuple(sorted(path for path, text in texts.items() if declared_now(account.paths).get(path) != text))
-        shown = tuple(f"would change {path}" for path in changed) or ("your files would stay as they are",)
+        shown = tuple(f"would change {path}" for path in changed) or ("your files would not change",)
         return Result({"generation": wanted, "files": changed}, shown)
-    # Who returns to a former state of the site may change every instance that is, or was then.
+    # A rollback of the site may change every instance of then and now.
     names = (name,) if name is not None else _all_names(account, number)
     command = f"chainsaw rollback {name or ''}".rstrip()
     with holding(account, names, command, report, wait=request.wait):
         wanted, texts = _wanted(account, name, number)
         result = _return_to(account, name, wanted, texts, request, report)
-    told = f"{name or 'the site'} is what it was in generation {wanted}" if wanted else f"{name} is back"
-    lines = (told, *result.lines) if result.exit is Exit.OK else result.lines
+    message = f"{name or 'the site'} is rolled back to generation {wanted}" if wanted else f"{name} is restored"
+    lines = (message, *result.lines) if result.exit is Exit.OK else result.lines
     return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
 
 
 def _wanted(account: Account, name: str | None, number: int | None) -> tuple[int, Texts]:
-    """Return the generation to return to, and what the files are to be."""
+    """Return the generation to return to, and the texts of the files in it."""
     wanted = _former_number(account, name) if number is None else number
     return wanted, _with_removed(_texts(account.paths, name, wanted))
 
@@ -60,7 +60,7 @@ def _all_names(account: Account, number: int | None) -> set[str]:
 def _return_to(
     account: Account, name: str | None, wanted: int, texts: Texts, request: Request, report: Reporter
 ) -> Result:
-    """Write the files, and bring the host to them; whatever prevents it, the files are those of before."""
+    """Write the files and apply them; when that fails, restore the files."""
     paths = account.paths
     with account.steps.step("commit what was never applied"):
         _keep_unapplied(account, texts, request.force)
@@ -74,7 +74,7 @@ def _return_to(
 
 
 def _carry_out(account: Account, name: str | None, wanted: int, request: Request, report: Reporter) -> Result:
-    """Bring back the pieces of a generation that is still there; compile the files anew where it is not."""
+    """Use the compiled instances of a generation that is still on disk; otherwise compile the files again."""
     paths = account.paths
     if wanted not in generations.numbers(paths):
         return apply(account, request, report)
@@ -92,7 +92,7 @@ def _carry_out(account: Account, name: str | None, wanted: int, request: Request
 
 
 def _texts(paths: Paths, name: str | None, number: int) -> Texts:
-    """Return what the files are to be: None where there is to be none. Generation 0 is what was removed last."""
+    """Return the texts of the files, None for a file to delete. Generation 0 means what was removed last."""
     if name is not None and number == 0:
         return {intent_path(name).removeprefix(PREFIX): files.read_text(paths.removed_file(name))}
     then = intent_of(paths, number)
@@ -100,13 +100,13 @@ def _texts(paths: Paths, name: str | None, number: int) -> Texts:
         return {**dict.fromkeys(declared_now(paths)), **then}
     path = intent_path(name).removeprefix(PREFIX)
     if path not in then:
-        message = f"{name} was not there in generation {number}"
+        message = f"{name} did not exist in generation {number}"
         raise ChainsawError(Diagnostic("no-generation", message, hint=f"chainsaw history {name}"), Exit.MISSING)
     return {path: then[path]}
 
 
 def _with_removed(texts: Texts) -> Texts:
-    """Return the files with those of removed instances, which are there no more when the instance is back."""
+    """Return the files, and the deletion of the removed/ file of each instance that is restored."""
     back = [path for path, text in texts.items() if path.startswith("instances/") and text is not None]
     return {**texts, **{f"removed/{path.removeprefix('instances/')}": None for path in back}}
 
@@ -147,7 +147,7 @@ def _keep_unapplied(account: Account, texts: Texts, force: bool) -> None:
 
 
 def _former_number(account: Account, name: str | None) -> int:
-    """Return the newest generation that differs from the current one, in an instance or at all."""
+    """Return the newest generation that differs from the current one, in one instance or in any."""
     paths, now = account.paths, account.current()
     if name is not None and name not in instance_names(account) and not files.exists(paths.removed_file(name)):
         raise no_instance(paths, name, frozenset(instance_names(account)))

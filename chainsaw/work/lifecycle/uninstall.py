@@ -1,4 +1,4 @@
-"""uninstall: a recipe that was installed by name is no longer; what nobody uses of it is deleted."""
+"""uninstall: deletes a recipe that was installed by name, and its images, as far as nothing uses them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chainsaw.work.result import Reporter, Result
 
 
 def installed(account: Account) -> list[str]:
-    """Return the origins of the recipes that were installed for their own sake."""
+    """Return the origins of the recipes that were installed by name."""
     return list(records.read_chosen(account.paths))
 
 
 def uninstall(account: Account, name: str, report: Reporter) -> Result:
-    """Take an installation back: what no instance uses of the recipe and its images goes, at once or with the last one.
+    """Uninstall a recipe: it and its images are deleted now, or with the last instance that uses them.
 
-    Raise ChainsawError for a recipe that nobody installed for its own sake.
+    Raise ChainsawError for a recipe that was not installed by name.
     """
     chosen = records.read_chosen(account.paths)
     meant = [origin for origin in chosen if name in (origin, origin.rpartition("/")[2])]
@@ -36,6 +36,6 @@ def uninstall(account: Account, name: str, report: Reporter) -> Result:
         pruned = prune_unused(account, command, report)
     applied = account.current().instances
     users = sorted(one for one, item in applied.items() if item.origin in meant)
-    lines = [f"{meant[0]} is no longer installed for its own sake", *(f"  deleted {item}" for item in pruned)]
+    lines = [f"{meant[0]} is no longer installed by name", *(f"  deleted {item}" for item in pruned)]
     lines += [f"  {', '.join(users)} still use{'' if users[1:] else 's'} it"] if users else []
     return Result({"recipe": meant[0], "deleted": pruned, "used_by": users}, tuple(lines))

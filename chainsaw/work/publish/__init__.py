@@ -1,1 +1,1 @@
-"""What the front is given besides the instances: certificates, and later routes and logins."""
+"""What the front serves besides instances: certificates, and later routes and logins."""

@@ -1,1 +1,1 @@
-"""Recipes: where they come from, which one a name means, installing them, and what their author asks of one."""
+"""Recipes: sources, search, installation, and the commands for authors."""

@@ -1,4 +1,4 @@
-"""What an author asks of a recipe's directory."""
+"""recipe lint, new, docs, guide: commands for the authors of recipes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chainsaw.work.result import Result
 
 
 def lint_recipe(directory: str) -> Result:
-    """Return what is wrong or doubtful in a recipe; the exit code is 5 for what is wrong."""
+    """Return the errors and warnings of a recipe; the exit code is 5 when there are errors."""
     place = files.real_path(directory)
     bundle = read_recipe(place, place.rsplit("/", 1)[-1])
     found = lint(bundle, shared_files())
@@ -24,14 +24,16 @@ def lint_recipe(directory: str) -> Result:
 
 
 def new_recipe(name: str, kind: str, parent: str) -> Result:
-    """Write a recipe that works below a directory; raise ChainsawError when there is something already."""
+    """Write a small working recipe below a directory; raise ChainsawError when the directory exists already."""
     try:
         check_word(name)
     except ValueError as error:
         raise invalid(Diagnostic("recipe-name", str(error), key=name)) from None
     directory = f"{files.real_path(parent)}/{name}"
     if files.exists(directory):
-        raise ChainsawError(Diagnostic("exists", "there is something already", directory, hint="choose another name"))
+        raise ChainsawError(
+            Diagnostic("exists", "this directory exists already", directory, hint="choose another name")
+        )
     skeleton = files.read_directory(shipped(f"quadlets/skeletons/{kind}"))
     for path, content in skeleton.items():
         mode = 0o755 if content.startswith(b"#!") else 0o644
@@ -48,6 +50,6 @@ def recipe_docs(directory: str) -> Result:
 
 
 def guide() -> Result:
-    """Return how a recipe is written."""
+    """Return the guide to writing recipes."""
     text = (files.read_text(f"{shipped('recipes')}/README.md") or "").rstrip("\n")
     return Result({"markdown": text}, (text,))

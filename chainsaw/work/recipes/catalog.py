@@ -1,4 +1,4 @@
-"""Which recipes there are, and which one a name means: what is tested, what is installed, what sources offer."""
+"""The catalog of recipes: those under test, those installed, and those that sources offer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a recipe is: its source and name, how its files are read, and the digest that it is installed with."""
+    """A recipe's place: its source and name, how to read its files, and the digest of an installed version."""
 
     source: str
     recipe: str
@@ -30,17 +30,17 @@ class Place:
 
     @property
     def origin(self) -> str:
-        """The name that means this recipe and no other."""
+        """The name of this recipe with its source, which is unique."""
         return f"{self.source}/{self.recipe}"
 
 
 class Catalog(Mapping[str, Bundle]):
-    """Recipes by name: wiki, or club/wiki where two sources have one. Each is read when it is asked for."""
+    """Recipes by name: wiki, or club/wiki where two sources have one. Each is read on first use."""
 
     def __init__(
         self, directory: str | None = None, own: Mapping[str, str] | None = None, paths: Paths | None = None
     ) -> None:
-        """Take the shipped recipes or those of a directory, `own` directories that come first, and an admin's paths."""
+        """Use the shipped recipes or those of a directory, `own` directories that come first, and an admin's paths."""
         self.directory = directory or shipped("recipes")
         self.own = dict(own or {})
         self.paths = paths
@@ -48,7 +48,7 @@ class Catalog(Mapping[str, Bundle]):
 
     @cached_property
     def offered(self) -> list[Place]:
-        """What the sources offer, chainsaw itself first."""
+        """The recipes that sources offer, those shipped with chainsaw first."""
         found = list(_below(self.directory, SHIPPED))
         for offer in offers(self.paths) if self.paths else ():
             found += [Place(offer.name, recipe, _reading(offer.read, recipe)) for recipe in offer.recipes()]
@@ -56,7 +56,7 @@ class Catalog(Mapping[str, Bundle]):
 
     @cached_property
     def installed(self) -> list[Place]:
-        """What is installed, each recipe in the version that its link points to."""
+        """The installed recipes, each in the version that its link points to."""
         found = []
         for source in files.list_directory(self.paths.recipes) if self.paths else ():
             for link in files.list_directory(f"{self.paths.recipes}/{source}" if self.paths else ""):
@@ -68,25 +68,25 @@ class Catalog(Mapping[str, Bundle]):
 
     @cached_property
     def tried(self) -> list[Place]:
-        """What is being tested."""
+        """The recipes under test."""
         return [Place(TRIED, name, _reading(files.read_directory, place)) for name, place in sorted(self.own.items())]
 
     @property
     def names(self) -> list[str]:
-        """The names of the recipes that each mean one, sorted."""
+        """The unambiguous names of all recipes, sorted."""
         return sorted(self)
 
     def place(self, name: str) -> Place | None:
-        """Return what a name means, None when nothing; raise ChainsawError when it means more than one."""
+        """Return the recipe of a name, None when there is none; raise ChainsawError when the name is ambiguous."""
         return _one(name, self.tried) or _one(name, self.installed) or _one(name, self.offered)
 
     def choice(self, name: str) -> Place | None:
-        """Return what a name means to somebody who has not chosen before: no source goes before another."""
+        """Return the recipe of a name for a first installation, where no source is preferred."""
         origins = {place.origin: place for place in (*self.offered, *self.installed, *self.tried)}
         return _one(name, list(origins.values()))
 
     def offer(self, name: str) -> Place | None:
-        """Return what a name means among what can be installed; raise ChainsawError when it means more than one."""
+        """Return the recipe of a name that sources offer; raise ChainsawError when the name is ambiguous."""
         return _one(name, self.offered)
 
     def bundle(self, name: str) -> Bundle:
@@ -98,7 +98,7 @@ class Catalog(Mapping[str, Bundle]):
         return self.read(place)
 
     def version(self, origin: str, digest: str) -> Bundle:
-        """Return a recipe in one version: tested, installed at any time, or offered; raise ChainsawError otherwise."""
+        """Return a recipe in one version: under test, installed or offered; raise ChainsawError when it is nowhere."""
         places = [place for place in self.tried if place.origin == origin]
         directory = self.paths.installed(origin, digest) if self.paths else ""
         if files.exists(directory):
@@ -108,8 +108,8 @@ class Catalog(Mapping[str, Bundle]):
         for place in places:
             if (bundle := self.read(place)).digest == digest:
                 return bundle
-        message = f"{origin} is no longer here in the version {digest[:16]}"
-        raise ChainsawError(Diagnostic("version-gone", message, hint=f"chainsaw install {origin}"))
+        message = f"{origin} is no longer available in the version {digest[:16]}"
+        raise ChainsawError(Diagnostic("version-missing", message, hint=f"chainsaw install {origin}"))
 
     def read(self, place: Place) -> Bundle:
         """Return the recipe at a place; raise ChainsawError when it has problems, or was changed on this host."""
@@ -118,7 +118,7 @@ class Catalog(Mapping[str, Bundle]):
             bundle = _load(place)
             if place.installed and bundle.digest[:16] != place.installed:
                 message = f"the recipe {place.origin} was changed since it was installed"
-                hint = f"chainsaw install {place.origin} takes it from its source again"
+                hint = f"chainsaw install {place.origin} copies it from its source again"
                 raise invalid(Diagnostic("recipe-changed", message, hint=hint))
             self._bundles[key] = bundle
         return self._bundles[key]
@@ -131,11 +131,11 @@ class Catalog(Mapping[str, Bundle]):
         return self.read(place)
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether a name means a recipe."""
+        """Return whether a name is that of a recipe."""
         return isinstance(name, str) and self.place(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        """Yield each recipe once: by its plain name where that is enough."""
+        """Yield the name of each recipe, without its source where it is unique."""
         sources: dict[str, set[str]] = {}
         for place in (*self.tried, *self.installed, *self.offered):
             sources.setdefault(place.recipe, set()).add(place.source)
@@ -174,7 +174,7 @@ def _load(place: Place) -> Bundle:
 
 
 def catalog_of(paths: Paths, own: Mapping[str, str] | None = None) -> Catalog:
-    """Return the recipes that an admin has; those that a test is using, and `own` by directory, come first."""
+    """Return the recipes of an admin; those under test, and `own` by directory, come first."""
     return Catalog(own={**records.read_trials(paths), **(own or {})}, paths=paths)
 
 

@@ -1,4 +1,4 @@
-"""Images: what a plan needs is built or pulled before anything else is touched, side by side where it can be."""
+"""Builds and pulls the images of a plan before anything else is changed, in parallel where possible."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Task = tuple[str, Callable[[], None]]
 
 @dataclass
 class Images:
-    """The image store as one apply sees it: `present` are VOLUME paths by reference, `broken` what failed."""
+    """The images of one apply: `present` are the VOLUME paths of each, `broken` the errors, both by reference."""
 
     paths: Paths
     podman: Podman
@@ -33,35 +33,35 @@ class Images:
     broken: dict[str, ChainsawError] = field(default_factory=dict)
 
     def obtain(self, needs: Iterable[ImageNeed]) -> None:
-        """Build or pull what is missing; `broken` says afterwards what failed."""
+        """Build or pull what is missing; afterwards `broken` has what failed."""
         wanted = list(needs)
-        self._look([need.reference for need in wanted])
+        self._read_store([need.reference for need in wanted])
         missing = [need for need in wanted if not self.is_known(need)]
         pulls: list[Task] = [(need.reference, self._pull(need.reference)) for need in missing if not need.base]
         levels = self._levels([need for need in missing if need.base])
         self._together(pulls + self._tasks(levels[0]))
         for level in levels[1:]:
             self._together(self._tasks(level))
-        self._look([need.reference for need in wanted])
+        self._read_store([need.reference for need in wanted])
 
     def is_known(self, need: ImageNeed) -> bool:
-        """Tell whether an image was looked for, and is in the store or could not be had."""
+        """Return whether an image is in the store, or its build or pull has failed."""
         return need.reference in self.present or need.reference in self.broken
 
     def check(self, need: ImageNeed) -> None:
-        """Raise ChainsawError when an image is not there, or declares volumes that nobody mounts."""
+        """Raise ChainsawError when an image is missing, or declares volumes that the recipe does not mount."""
         if need.reference in self.broken:
             raise self.broken[need.reference]
         if need.reference not in self.present:
-            raise ChainsawError(Diagnostic("no-image", f"{need.reference} is not in the store after all"))
-        forgotten = sorted(set(self.present[need.reference]) - set(need.mounted))
-        if forgotten:
-            message = f"{need.reference} declares volumes that its recipe does not mount: {', '.join(forgotten)}"
+            raise ChainsawError(Diagnostic("no-image", f"{need.reference} is not in the store"))
+        unmounted = sorted(set(self.present[need.reference]) - set(need.mounted))
+        if unmounted:
+            message = f"{need.reference} declares volumes that its recipe does not mount: {', '.join(unmounted)}"
             hint = "what is written there would be lost at every restart; the recipe must mount it"
             raise ChainsawError(Diagnostic("unmounted-volume", message, hint=hint))
 
-    def _look(self, references: list[str]) -> None:
-        """Learn which images the store has: from what was learnt before, then from Podman."""
+    def _read_store(self, references: list[str]) -> None:
+        """Find out which images the store has: from the record, then from Podman."""
         self.present = records.read_images(self.paths) | self.present
         unknown = [reference for reference in references if reference not in self.present]
         if unknown:
@@ -69,7 +69,7 @@ class Images:
             records.write_images(self.paths, self.present)
 
     def _levels(self, needs: list[ImageNeed]) -> list[list[Build]]:
-        """Return what must be built, each level standing on the one before."""
+        """Return what must be built in levels, each based on the one before."""
         first: dict[str, Build] = {}
         second: dict[str, Build] = {}
         third: dict[str, Build] = {}
@@ -85,7 +85,7 @@ class Images:
                 level = third if need.base != "base" else second
                 level[build.reference] = build
         levels = [list(level.values()) for level in (first, second, third)]
-        self._look([build.reference for level in levels for build in level])
+        self._read_store([build.reference for level in levels for build in level])
         return levels
 
     def _tasks(self, builds: list[Build]) -> list[Task]:
@@ -115,7 +115,7 @@ class Images:
         return task
 
     def _together(self, tasks: list[Task]) -> None:
-        """Run tasks side by side, and note which of them fail."""
+        """Run tasks in parallel, and record which of them fail."""
         if not tasks:
             return
         with ThreadPoolExecutor(max_workers=max(2, facts.processors())) as pool:
@@ -126,10 +126,10 @@ class Images:
                 self.broken[reference] = error
             elif error is not None:
                 raise error
-        # Podman leaves what it has unpacked to the page cache, and takes an image for whole whose name it knows.
+        # Podman does not sync unpacked layers: after a power cut it would accept an incomplete image.
         disk.sync_file_system(self.paths.home)
 
 
 def _step(line: str) -> str:
-    """Return the count alone of STEP 2/3: RUN ..., which may be longer than a screen."""
+    """Return only the count of `STEP 2/3: RUN ...`, because the command may be long."""
     return line.partition(":")[0].lower()

@@ -1,4 +1,4 @@
-"""install: a recipe is copied to this host at its version, and its images are built or pulled."""
+"""install: copies a recipe to this host, and builds or pulls its images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chainsaw.work.result import Reporter, Result
 
 
 def install(account: Account, name: str, agree: Callable[[list[str]], bool], report: Reporter) -> Result:
-    """Install a recipe in its source's version; `agree` is asked with what it wants beyond the defaults."""
+    """Install a recipe in its source's version; `agree` is called with the permissions that it needs."""
     catalog = catalog_of(account.paths)
     place = catalog.offer(name)
     if place is None:
@@ -46,7 +46,7 @@ def install(account: Account, name: str, agree: Callable[[list[str]], bool], rep
     applied = account.current().instances
     users = sorted(one for one, item in applied.items() if item.origin == place.origin and item.digest != bundle.digest)
     version = f"{bundle.recipe.version}-{bundle.recipe.revision}"
-    lines = [f"{bundle.recipe.name} {version} is installed", *(f"  {wish}" for wish in wanted)]
+    lines = [f"{bundle.recipe.name} {version} is installed", *(f"  {permission}" for permission in wanted)]
     lines.append(
         f"next: chainsaw apply, which updates {', '.join(users)}" if users else f"next: chainsaw new {name} NAME"
     )

@@ -1,4 +1,4 @@
-"""The shelf of installed recipes: each version a directory, and a link to the one that a name means."""
+"""Installed recipes: a directory for each version, and a link to the current one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chainsaw.model.paths import Paths
 
 
 def store_recipe(paths: Paths, bundle: Bundle) -> None:
-    """Copy a recipe to where installed ones are, and make it the one that its name means."""
+    """Copy a recipe to the installed ones, and point its link to this version."""
     target = paths.installed(bundle.origin, bundle.digest)
     if not files.exists(target):
         partial = f"{target}.partial"

@@ -1,4 +1,4 @@
-"""A recipe's page in Markdown, from its data alone."""
+"""The Markdown page of a recipe, made from its data."""
 
 from __future__ import annotations
 

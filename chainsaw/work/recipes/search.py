@@ -1,4 +1,4 @@
-"""search and info: what recipes there are, who is responsible for them, what they need, and what was proven."""
+"""search and info: the recipes, their maintainers, what they need, and what was tested."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MEASURED = {
     "memory_busy_mb": "memory busy",
     "image_mb": "images on disk, layers shared with other recipes included",
     "image_own_mb": "layers of its own",
-    "first_start_seconds": "first start with images at hand",
+    "first_start_seconds": "first start with images present",
     "restart_seconds": "restart",
     "wake_seconds": "first answer from asleep",
 }
 
 
 def tested_of(bundle: Bundle) -> Tested | None:
-    """Return what the last test of a recipe found, or None when it was never tested."""
+    """Return the result of a recipe's last test, or None when it was never tested."""
     text = bundle.files.get("tested.json")
     try:
         return Tested.model_validate_json(text) if text else None
@@ -43,13 +43,13 @@ def tested_of(bundle: Bundle) -> Tested | None:
 
 
 def level_of(bundle: Bundle) -> int | None:
-    """Return the level that a recipe, as it is, has reached; None when that is not known."""
+    """Return the level that a recipe has reached in its present form; None when unknown."""
     tested = tested_of(bundle)
     return tested.level if tested and tested.digest == bundle.digest else None
 
 
 def proven(bundle: Bundle) -> str:
-    """Return in a few words what is proven of a recipe."""
+    """Return in a few words what a recipe's tests have shown."""
     tested, level = tested_of(bundle), level_of(bundle)
     if tested is None:
         return NEVER
@@ -57,7 +57,7 @@ def proven(bundle: Bundle) -> str:
 
 
 def base_changed(bundle: Bundle) -> bool:
-    """Tell whether a recipe that is as it was tested compiles to something else now: what it stands on has changed."""
+    """Return whether an unchanged recipe compiles to something else now, because the shared files have changed."""
     tested = tested_of(bundle)
     known = tested is not None and tested.digest == bundle.digest and tested.compiled
     return bool(known) and known != sample_digest(bundle, shared_files())
@@ -69,7 +69,7 @@ def recipe_names(account: Account) -> list[str]:
 
 
 def search(account: Account, words: Sequence[str]) -> Result:
-    """Return the recipes in which all words occur, in name, title or summary, in any case."""
+    """Return the recipes that contain all words in name, title or summary; case does not matter."""
     catalog = catalog_of(account.paths)
     known, broken = _readable(catalog)
     found = {name: item for name, item in known.items() if all(word.lower() in _text(item.recipe) for word in words)}
@@ -87,14 +87,14 @@ def search(account: Account, words: Sequence[str]) -> Result:
     shown = [(name, b.recipe.version, b.recipe.summary, proven(b)) for name, b in found.items()]
     table = Table(("name", "version", "what it is", "proven"), tuple(shown))
     if words and not rows:
-        message = f"no recipe has {' and '.join(map(repr, words))} in it"
+        message = f"no recipe contains {' and '.join(map(repr, words))}"
         broken.append(Diagnostic("no-recipe", message, hint="chainsaw search lists all"))
     code = Exit.OK if rows or not words else Exit.MISSING
     return Result({"recipes": rows}, (), tuple(broken), code, table)
 
 
 def _readable(catalog: Catalog) -> tuple[dict[str, Bundle], list[Diagnostic]]:
-    """Return the recipes that can be read, and as warnings what is wrong with the others."""
+    """Return the recipes that can be read, and the problems of the others as warnings."""
     known: dict[str, Bundle] = {}
     broken: list[Diagnostic] = []
     for name in catalog.names:
@@ -119,7 +119,7 @@ def find(name: str, catalog: Catalog) -> Bundle:
 
 
 def info(account: Account, name: str) -> Result:
-    """Return all that is to know of a recipe before it is installed."""
+    """Return everything to know about a recipe before installing it."""
     bundle = find(name, catalog_of(account.paths))
     recipe, tested = bundle.recipe, tested_of(bundle)
     data: dict[str, Any] = recipe.model_dump(
@@ -137,7 +137,7 @@ def info(account: Account, name: str) -> Result:
 
 
 def permissions_of(recipe: Recipe) -> list[dict[str, str]]:
-    """Return what a recipe asks beyond the defaults, each with its reason."""
+    """Return the permissions that a recipe needs beyond the defaults, each with its reason."""
     asked = []
     for name, component in recipe.components.items():
         if component.egress:
@@ -153,7 +153,7 @@ def permissions_of(recipe: Recipe) -> list[dict[str, str]]:
 
 
 def permission_lines(recipe: Recipe) -> list[str]:
-    """Return what a recipe asks beyond the defaults, a line each."""
+    """Return the permissions that a recipe needs beyond the defaults, one line each."""
     return [f"{item['component']} asks for {item['permission']}: {item['reason']}" for item in permissions_of(recipe)]
 
 
@@ -190,7 +190,7 @@ def _needs(bundle: Bundle) -> Iterator[str]:
     for item in permissions_of(recipe):
         yield f"  {item['component']:15} asks for {item['permission']}: {item['reason']}"
     if not permissions_of(recipe):
-        yield "  it asks for nothing beyond the defaults: no network, no capability, no root"
+        yield "  it needs nothing beyond the defaults: no network, no capability, no root"
     where = "works below a path of a host" if recipe.subpath else "works at the root of a host only"
     yield f"  {'sub-path':15} {where}"
 
@@ -208,6 +208,6 @@ def _configuration(recipe: Recipe) -> Iterator[str]:
 
 
 def kind_of(setting: Setting) -> str:
-    """Return in a few words what a value of a setting is, and its default."""
+    """Return in a few words the type of a setting and its default."""
     kind = " | ".join(setting.options) if setting.options else setting.type
     return f"{kind}, required" if setting.default is None else f"{kind}, default {setting.default!r}"

@@ -1,4 +1,4 @@
-"""What is shipped with chainsaw: recipes, and what all of them share."""
+"""The files shipped with chainsaw: recipes, and what all of them share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def shipped(name: str) -> str:
     for base in (PACKAGE, PACKAGE.parent):
         if (base / name).is_dir():
             return str(base / name)
-    raise ChainsawError(Diagnostic("incomplete", f"this installation lacks its {name}", hint="install chainsaw again"))
+    raise ChainsawError(
+        Diagnostic("incomplete", f"this installation is missing its {name}", hint="install chainsaw again")
+    )
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,7 @@ def read_sources(paths: Paths) -> dict[str, SourceEntry]:
 
 @dataclass(frozen=True)
 class Offer:
-    """The recipes of one source at one commit; nothing is read before it is asked for."""
+    """The recipes of one source at one commit, read on first use."""
 
     name: str
     repository: Repository
@@ -40,8 +40,10 @@ class Offer:
     def recipes(self) -> dict[str, list[Entry]]:
         """Return the files of each recipe: of each directory, at the top or in recipes/, that has a recipe.yaml."""
         if not files.exists(self.repository.path):
-            message = f"what was fetched of {self.name} is gone"
-            raise ChainsawError(Diagnostic("source-gone", message, self.repository.path, hint="chainsaw source update"))
+            message = f"the fetched repository of {self.name} is missing"
+            raise ChainsawError(
+                Diagnostic("source-missing", message, self.repository.path, hint="chainsaw source update")
+            )
         found: dict[str, list[Entry]] = {}
         entries = self.repository.entries(self.commit)
         homes = {entry.path.removesuffix("/recipe.yaml") for entry in entries if entry.path.endswith("/recipe.yaml")}
@@ -55,7 +57,7 @@ class Offer:
         return found
 
     def read(self, recipe: str) -> dict[str, bytes]:
-        """Return the files of a recipe by path; raise ChainsawError for links and what else is no file."""
+        """Return the files of a recipe by path; raise ChainsawError for links and other special files."""
         entries = self.recipes()[recipe]
         problems = [self._strange(entry) for entry in entries if entry.mode not in REGULAR]
         if problems:
@@ -65,17 +67,17 @@ class Offer:
 
     def _strange(self, entry: Entry) -> Diagnostic:
         what = "a symbolic link" if entry.mode == LINK else "not a file"
-        return Diagnostic("recipe-link", f"{what}: a recipe has files only", f"{self.name}:{entry.path}")
+        return Diagnostic("recipe-link", f"{what}: a recipe may contain only files", f"{self.name}:{entry.path}")
 
 
 def offers(paths: Paths) -> Iterator[Offer]:
-    """Yield what each source offers."""
+    """Yield the recipes of each source."""
     for name, entry in sorted(read_sources(paths).items()):
         yield Offer(name, Repository(paths.source(name)), entry.commit)
 
 
 def add_source(account: Account, name: str, url: str, key: str | None, report: Reporter) -> Result:
-    """Fetch a repository and remember it under a name, at the commit that is its head now."""
+    """Fetch a repository and record it under a name, at its current head commit."""
     paths = account.paths
     with preparing(account, "chainsaw source add", report):
         records.prepare(paths)
@@ -113,7 +115,7 @@ def _check_new(name: str, url: str, known: Mapping[str, SourceEntry]) -> None:
         except ValueError as error:
             problems.append(Diagnostic("source", str(error), key=value))
     if name in (SHIPPED, TRIED):
-        problems.append(Diagnostic("source", "this name is chainsaw's own", key=name))
+        problems.append(Diagnostic("source", "this name is reserved for chainsaw", key=name))
     if name in known:
         hint = f"chainsaw source update {name}"
         problems.append(Diagnostic("source", f"a source of this name is {known[name].url}", key=name, hint=hint))
@@ -129,7 +131,7 @@ def _demand_signature(repository: Repository, commit: str, key: str | None, name
 
 
 def update_sources(account: Account, names: tuple[str, ...], report: Reporter) -> Result:
-    """Fetch what is new in sources, all or those named; each moves on only to a commit that follows its own."""
+    """Fetch new commits of all sources or those named; each moves only to a descendant of its commit."""
     paths = account.paths
     with preparing(account, "chainsaw source update", report):
         known = read_sources(paths)
@@ -143,20 +145,20 @@ def update_sources(account: Account, names: tuple[str, ...], report: Reporter) -
         _write(paths, {**known, **moved})
     lines = []
     for name, entry in moved.items():
-        news = "has nothing new" if entry == known[name] else f"is at commit {entry.commit[:12]} now"
+        news = "has no new commit" if entry == known[name] else f"is at commit {entry.commit[:12]} now"
         lines.append(f"{name} {news}")
     return Result({"sources": {name: entry.commit for name, entry in moved.items()}}, tuple(lines))
 
 
 def _newest(paths: Paths, name: str, entry: SourceEntry) -> str:
-    """Return the commit that a source has now; raise ChainsawError when it is not signed, or does not follow."""
+    """Return the newest commit of a source; raise ChainsawError when it is unsigned or not a descendant."""
     repository = Repository(paths.source(name))
     if not files.exists(repository.path):
         repository.create()
     commit = repository.fetch(entry.url)
     key = files.read_text(paths.source_key(name)) if entry.signed else None
     if entry.signed and key is None:
-        message, hint = "the key that its commits must be signed with is gone", "restore it from a backup"
+        message, hint = "the key that its commits must be signed with is missing", "restore it from a backup"
         raise ChainsawError(Diagnostic("source-key", message, paths.source_key(name), hint=hint))
     _demand_signature(repository, commit, key, name)
     if commit != entry.commit and not repository.follows(commit, entry.commit):
@@ -177,7 +179,7 @@ def list_sources(account: Account) -> Result:
 
 
 def remove_source(account: Account, name: str, report: Reporter) -> Result:
-    """Forget a source; what is installed from it stays."""
+    """Remove a source; what is installed from it is kept."""
     paths = account.paths
     with preparing(account, "chainsaw source remove", report):
         known = read_sources(paths)
@@ -186,8 +188,8 @@ def remove_source(account: Account, name: str, report: Reporter) -> Result:
         files.remove(paths.source_key(name))
         files.remove_tree(paths.source(name))
     stays = [link for link in files.list_directory(f"{paths.recipes}/{name}") if "@" not in link]
-    more = [f"installed and still there: {', '.join(stays)}"] if stays else []
-    return Result({"source": name, "installed": stays}, (f"{name} is forgotten", *more))
+    more = [f"still installed: {', '.join(stays)}"] if stays else []
+    return Result({"source": name, "installed": stays}, (f"{name} is unmounted", *more))
 
 
 def _find(known: Mapping[str, SourceEntry], name: str) -> None:

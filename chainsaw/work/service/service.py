@@ -1,4 +1,4 @@
-"""start, stop, restart, maintenance: what visitors find, now and after the next reboot."""
+"""start, stop, restart, maintenance: whether an instance is open to visitors, now and after a reboot."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Request, Result
 
 KEY = ("serving",)
-TELLS = {
+MESSAGES = {
     "normal": "{} is open to visitors",
-    "maintenance": "{} runs, and tells visitors that somebody works on it",
-    "stopped": "{} is stopped, and stays so after a reboot: chainsaw start {}",
+    "maintenance": "{} is running, and visitors see the maintenance page",
+    "stopped": "{} is stopped, and stays stopped after a reboot; to start it: chainsaw start {}",
 }
 
 
 def serve(account: Account, name: str, serving: str, request: Request, report: Reporter) -> Result:
-    """Write into an instance's file what visitors are to find, and apply it; raise ChainsawError for an unknown name.
+    """Set `serving` in an instance's file, and apply it; raise ChainsawError for an unknown name.
 
-    `serving` is normal, maintenance or stopped. What is in the file holds after a reboot, and for every later apply.
+    `serving` is normal, maintenance or stopped. It stays in force after a reboot and for later applies.
     """
     with holding(account, (name,), command_line(request), report, wait=request.wait):
         return _serve(account, name, serving, request, report)
@@ -47,13 +47,13 @@ def _serve(account: Account, name: str, serving: str, request: Request, report: 
         raise
     if result.exit is not Exit.OK:
         return result
-    told = TELLS[serving].format(name, name)
+    message = MESSAGES[serving].format(name, name)
     lines = [line for line in result.lines if line.startswith(" ")]
-    return Result({"instance": name, "serving": serving, **result.data}, (told, *lines), result.diagnostics)
+    return Result({"instance": name, "serving": serving, **result.data}, (message, *lines), result.diagnostics)
 
 
 def restart(account: Account, name: str, report: Reporter) -> Result:
-    """Start the processes of an instance anew; raise ChainsawError when it has none, or does not come up again."""
+    """Restart the processes of an instance; raise ChainsawError when it has none, or does not start again."""
     with holding(account, (name,), f"chainsaw restart {name}", report):
         return _restart(account, name, report)
 
@@ -64,19 +64,19 @@ def _restart(account: Account, name: str, report: Reporter) -> Result:
         raise invalid(Diagnostic("stopped", f"{name} is stopped", hint=f"chainsaw start {name}"))
     units = [item.unit for item in processes_of(deployment)]
     if not units:
-        return Result({"instance": name, "units": []}, (f"{name} has no processes: it is files alone",))
+        return Result({"instance": name, "units": []}, (f"{name} has no processes: it is static files only",))
     app = f"app@{name}.service"
     report.doing(f"restarting {name}")
     with UserManager() as manager:
         awake = [unit for unit, state in manager.states(units).items() if state not in ("inactive", "failed")]
         if deployment.sleep is not None and not awake:
-            return Result({"instance": name, "units": []}, (f"{name} is asleep: the next request starts it anew",))
+            return Result({"instance": name, "units": []}, (f"{name} is asleep: the next request starts it",))
         chosen = [app] if app in units else units
         along = units if deployment.sleep is None else awake
         with account.steps.step(f"restart {name}"):
             states = manager.start([(unit, True) for unit in chosen], deployment.start_timeout + 30.0, along)
     down = sorted(unit for unit, state in states.items() if state != "active")
     if down:
-        message = f"{name} did not come up again: {', '.join(down)}"
+        message = f"{name} did not start again: {', '.join(down)}"
         raise ChainsawError(Diagnostic("not-started", message, hint=f"chainsaw logs {name}"), Exit.DEGRADED)
-    return Result({"instance": name, "units": sorted(units)}, (f"{name} runs anew",))
+    return Result({"instance": name, "units": sorted(units)}, (f"{name} is restarted",))

@@ -1,4 +1,4 @@
-"""The audit record: who changed what on this host, why, and how it ended; `journalctl --user -t chainsaw` has it."""
+"""The audit record: who changed what on this host, why, and the result; shown by `journalctl --user -t chainsaw`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ RESULTS = {
     Exit.OK: "done",
     Exit.FAILED: "failed",
     Exit.USAGE: "wrong usage",
-    Exit.DEGRADED: "done in part",
-    Exit.MISSING: "not there",
+    Exit.DEGRADED: "partly done",
+    Exit.MISSING: "not found",
     Exit.INVALID: "refused",
-    Exit.HOST: "this host lacks something",
-    Exit.LOCKED: "another chainsaw was at work",
+    Exit.HOST: "something is missing on this host",
+    Exit.LOCKED: "another chainsaw was running",
 }
 NOTICE, WARNING = "5", "4"
 
 
 def record(command: str, words: Sequence[str], why: str, code: int) -> None:
-    """Write down a command that changes something: its name, what was given to it, why, and its exit code.
+    """Record a command that changes something: its name, its arguments, why, and its exit code.
 
-    `words` are without secrets and without values of settings: the journal keeps them, and others may read it.
-    Where there is no journal nothing is written, and nothing said: the command itself is what matters.
+    `words` contain no secrets and no values of settings, because others may read the journal.
+    Without a journal nothing is written and nothing is reported, because the command itself matters more.
     """
     who = facts.asking_user()
     result = RESULTS[Exit(code)] if code in list(Exit) else "was interrupted"

@@ -1,4 +1,4 @@
-"""doctor: the host examined, and what is wrong with it told with the command that mends it."""
+"""doctor: checks this host, and shows for each problem the command that fixes it."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ NAMES_PATIENCE, FRONT_PATIENCE = 0.8, 2.0
 """Seconds for the resolver, and for the front; both answer in milliseconds where nothing is wrong."""
 UPGRADE = "upgrade to Debian 13"
 NGINX_FLOOR = (1, 25, 1)
-"""The first with the directive http2 (nginx's CHANGES)."""
+"""The first version with the directive http2 (nginx's CHANGES)."""
 PYTHON_FLOOR = (3, 11)
-NOBODY = "nobody.invalid"
-"""A name that is nobody's (RFC 2606)."""
+UNKNOWN_HOST = "unknown.invalid"
+"""A name that never resolves (RFC 2606)."""
 Value = TypeVar("Value")
 PODMAN_UNITS = ("podman.socket", "podman.service")
 
 
 @dataclass(frozen=True)
 class Systemd:
-    """What the user manager says of units, and its version; None when it does not answer, and `problem` says why."""
+    """The units and version of the user manager; None when it does not answer, and `problem` says why."""
 
     units: Mapping[str, UnitDetails] | None = None
     version: int | None = None
@@ -50,7 +50,7 @@ class Systemd:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is applied, which most checks look at; `unreadable` is why that cannot be told."""
+    """What is applied, which most checks read; `unreadable` is why it could not be read."""
 
     account: Account
     manifest: Manifest
@@ -59,19 +59,19 @@ class Seen:
 
     @property
     def paths(self) -> Paths:
-        """Where everything of the user is."""
+        """The directories of the user."""
         return self.account.paths
 
     @property
     def hosts(self) -> list[str]:
-        """The host names that are routed."""
+        """The host names that have a route."""
         return sorted(self.manifest.hosts)
 
 
 def doctor(account: Account, fix: bool, report: Reporter) -> Result:
-    """Return what there is to say of this host; with `fix`, after what may be mended without root was mended."""
+    """Return the checks of this host; with `fix`, first fix what needs no root."""
     if facts.is_root():
-        message = "an ordinary user's instances are examined, never root's"
+        message = "doctor checks the instances of an ordinary user, not of root"
         raise ChainsawError(Diagnostic("root-user", message, hint="chainsaw doctor, without sudo"), Exit.USAGE)
     fixed: list[str] = []
     if fix:
@@ -91,17 +91,17 @@ def doctor(account: Account, fix: bool, report: Reporter) -> Result:
 
 
 def examine(account: Account) -> list[Check]:
-    """Return a verdict on all that is looked at; what takes its time is begun first."""
-    seen = _look(account)
+    """Return the result of every check; slow requests start first and run in parallel with the rest."""
+    seen = _read_store(account)
     remote = [host for host in seen.hosts if not network.is_local(host)]
     names = answers({host: partial(web.addresses_of, host) for host in remote}, NAMES_PATIENCE)
     front = web.Front(seen.ports[1], f"{seen.paths.authority}/ca.pem")
     asked = {host: partial(web.shown_certificate, front, host, FRONT_PATIENCE) for host in seen.hosts}
     shown = answers(asked, FRONT_PATIENCE)
-    host = seen.hosts[0] if seen.hosts else NOBODY
+    host = seen.hosts[0] if seen.hosts else UNKNOWN_HOST
     ask_plain = answers({host: partial(web.ask_plain, seen.ports[0], host, FRONT_PATIENCE)}, FRONT_PATIENCE)
     systemd = _ask_systemd()
-    checks = [*_ground(seen, systemd), *_resources(seen), *_site(seen, systemd)]
+    checks = [*_host_checks(seen, systemd), *_resources(seen), *_site(seen, systemd)]
     if seen.manifest.front:
         answer = ask_plain().get(host, PlainAnswer(problem="timed out"))
         checks.append(network.http(seen.ports[0], answer, seen.hosts[0] if seen.hosts else ""))
@@ -118,7 +118,7 @@ def _hosts(seen: Seen, shown: Mapping[str, ShownCertificate], names: Mapping[str
     yield from (network.leads_here(host, names.get(host), this) for host in seen.hosts)
 
 
-def _look(account: Account) -> Seen:
+def _read_store(account: Account) -> Seen:
     paths = account.paths
     manifest, unreadable = EMPTY, None
     try:
@@ -137,7 +137,7 @@ def _ask_systemd() -> Systemd:
 
 
 def _declared_ports(paths: Paths) -> tuple[int, int]:
-    """Return the ports of site.yaml, or the usual ones where that cannot be read: apply tells what is wrong with it."""
+    """Return the ports of site.yaml, or 80 and 443 where it cannot be read; apply reports its errors."""
     from chainsaw.load.site import load_site
 
     try:
@@ -147,7 +147,7 @@ def _declared_ports(paths: Paths) -> tuple[int, int]:
     return (declared.http, declared.https)
 
 
-def _ground(seen: Seen, systemd: Systemd) -> Iterator[Check]:
+def _host_checks(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     account, paths = seen.account, seen.paths
     yield host_checks.user_manager(systemd.problem)
     yield host_checks.lingering(account.name, readings.lingers(account.name))
@@ -182,10 +182,10 @@ def _versions(seen: Seen, systemd: Systemd) -> Iterator[Check]:
         yield host_checks.version("nginx", nginx, NGINX_FLOOR, again, f"podman run --rm {image} nginx -v")
 
 
-def _tried(look: Callable[[], Value]) -> Value | None:
-    """Return what a look returns, None where it meets what cannot be read, or written: a full disk is no reason."""
+def _tried(read: Callable[[], Value]) -> Value | None:
+    """Return what a function reads, None when reading fails; a full disk must not stop the other checks."""
     try:
-        return look()
+        return read()
     except (ChainsawError, OSError):
         return None
 
@@ -209,13 +209,13 @@ def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     paths, manifest = seen.paths, seen.manifest
     number = generations.current_number(paths)
     former = [item for item in generations.numbers(paths) if item < number]
-    way_back = f"ln -sfn {former[-1]} {paths.current}; chainsaw apply" if former else ""
-    yield site_checks.generation(number, seen.unreadable, way_back, declared_names(paths))
+    previous = f"ln -sfn {former[-1]} {paths.current}; chainsaw apply" if former else ""
+    yield site_checks.generation(number, seen.unreadable, previous, declared_names(paths))
     yield from site_checks.leftovers(_tried(lambda: readings.leftovers(paths)))
     drift = None if seen.unreadable else _tried(lambda: generations.find_drift(paths, manifest))
     yield site_checks.generated_files(None if drift is None else [item.path for item in drift])
     yield site_checks.failed_units(systemd.units)
     yield from site_checks.listening(manifest, systemd.units)
-    gone = {name: missing_directories(item) for name, item in manifest.instances.items()}
-    yield from site_checks.instances(manifest, systemd.units, gone)
+    missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
+    yield from site_checks.instances(manifest, systemd.units, missing)
     yield from site_checks.front(manifest, systemd.units)

@@ -1,4 +1,4 @@
-"""What doctor mends by itself: what needs no root, takes no data, and brings back no more than what is applied."""
+"""doctor --fix: repairs what needs no root, deletes no data, and restores only what is applied."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ COMMAND = "chainsaw doctor --fix"
 TIMEOUT = 10.0
 """Seconds for units that start at once."""
 DATA = (act.CreateDirectory, act.CreateSecret)
-"""What must be there already: a new one in its place would hide that the old one is gone."""
-TOLD = {
+"""Never created by a repair: a new one would hide that the old one is missing."""
+DONE = {
     "start": "started",
     "restart": "restarted",
     "stop": "stopped",
     "link": "linked",
     "link-quadlets": "linked the quadlets",
     "unlink": "unlinked",
-    "reload-systemd": "let systemd read its units",
-    "reload-front": "let the front read its files",
+    "reload-systemd": "reloaded systemd",
+    "reload-front": "reloaded the front",
     "issue-certificate": "issued a certificate for",
-    "probe": "asked for the page of",
-    "provide-image": "provided the image",
+    "probe": "requested the page of",
+    "provide-image": "obtained the image",
     "export-static": "exported static files",
 }
 
 
 def repair(account: Account, report: Reporter) -> list[str]:
-    """Mend what may be mended, under the lock of apply; return in a line each what was done, or could not be.
+    """Repair what is safe to repair, under the lock of apply; return one line for each repair or failure.
 
-    An instance on which another command works is left to that command.
+    An instance whose lock another command holds is skipped.
     """
     with holding(account, (), COMMAND, report), site(account, COMMAND, report), ExitStack() as locks:
-        told = list(clear(account, locks, report))
+        report_lines = list(clear(account, locks, report))
         try:
             with UserManager() as manager:
-                told += awaken(manager)
-                told += finish(account, manager, report, locks)
+                report_lines += reset_failed(manager)
+                report_lines += finish(account, manager, report, locks)
         except (ChainsawError, OSError) as error:
-            told.append(f"could not go on: {_reason(error)}")
-    return told
+            report_lines.append(f"stopped: {_reason(error)}")
+    return report_lines
 
 
 def _reason(error: ChainsawError | OSError) -> str:
@@ -67,7 +67,7 @@ def _reason(error: ChainsawError | OSError) -> str:
 
 
 def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]:
-    """Remove what a crash left and the next apply would write anew."""
+    """Remove what a crash left behind; the next apply would write it again."""
     paths = account.paths
     left = readings.leftovers(paths)
     owners = {owner for path in left.rubbish if (owner := owner_of(paths, path))}
@@ -86,8 +86,8 @@ def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]
             yield f"removed {path}"
 
 
-def awaken(manager: UserManager) -> Iterator[str]:
-    """Let systemd forget what has failed, so that it may be started again; start Podman's API again."""
+def reset_failed(manager: UserManager) -> Iterator[str]:
+    """Reset failed units, so that they can start again; restart Podman's API."""
     states = manager.states((*PATTERNS, API, "podman.service"))
     failed = sorted(unit for unit, state in states.items() if state == "failed")
     again = [unit for unit in failed if unit == API]
@@ -95,33 +95,33 @@ def awaken(manager: UserManager) -> Iterator[str]:
     yield from (f"restarted {unit}" for unit in again)
     rest = [unit for unit in failed if unit not in again]
     manager.stop(rest, TIMEOUT)
-    yield from (f"let systemd forget that {unit} has failed" for unit in rest)
+    yield from (f"reset the failed state of {unit}" for unit in rest)
 
 
 def finish(account: Account, manager: UserManager, report: Reporter, locks: ExitStack) -> Iterator[str]:
-    """Bring the units, links and certificates of the current generation back, in apply's own way."""
+    """Restore the units, links and certificates of the current generation, with the same steps as apply."""
     paths = account.paths
     manifest = account.current()
     if not manifest.number:
         return
-    # A file that was edited stays as it is: that is what systemd would start after a reboot, too.
+    # An edited file is kept, because systemd would start it after a reboot, too.
     observed = replace(observe(paths, manifest, manager), drift=())
     plan = make_plan(Wanted(manifest, {}, paths), observed)
-    gone = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
-    yield from (f"left {name} alone: {place} is gone" for name, place in gone.items())
-    busy = take_free(locks, account, {item.owner for item in plan if item.owner} - gone.keys(), COMMAND, report)
-    yield from (f"left {name} alone: another command is at work on it" for name in sorted(busy))
-    chosen = [item for item in plan if item.owner not in {*gone, *busy} and not isinstance(item, act.InstallRecipe)]
+    missing = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
+    yield from (f"skipped {name}: {place} is missing" for name, place in missing.items())
+    busy = take_free(locks, account, {item.owner for item in plan if item.owner} - missing.keys(), COMMAND, report)
+    yield from (f"skipped {name}: another command holds its lock" for name in sorted(busy))
+    chosen = [item for item in plan if item.owner not in {*missing, *busy} and not isinstance(item, act.InstallRecipe)]
     failures = carry_out(chosen, _worker(account, manager, report, manifest)) if chosen else {}
     if observed.unfinished and not failures:
         operations.write_journal(paths, "done", generation=manifest.number)
-        yield f"brought generation {manifest.number} to its end"
+        yield f"finished generation {manifest.number}"
     for action in chosen:
-        told = action.as_dict()
-        if action.owner not in failures and told["action"] in TOLD:
-            yield f"{TOLD[told['action']]} {action.subject()}".rstrip()
+        described = action.as_dict()
+        if action.owner not in failures and described["action"] in DONE:
+            yield f"{DONE[described['action']]} {action.subject()}".rstrip()
     for name, problems in failures.items():
-        yield f"could not mend {name}: {problems[0].message}; {problems[0].hint}".rstrip("; ")
+        yield f"could not fix {name}: {problems[0].message}; {problems[0].hint}".rstrip("; ")
 
 
 def _worker(account: Account, manager: UserManager, report: Reporter, manifest: Manifest) -> Worker:

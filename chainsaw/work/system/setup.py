@@ -1,4 +1,4 @@
-"""setup: what only root can prepare, once and again; every change is a value before it is made."""
+"""setup: prepares what needs root; it can be run again. Each change is listed before it is made."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ JOURNALD = "/etc/systemd/journald.conf.d/50-chainsaw.conf"
 USERDB = "/etc/userdb"
 FUSE = "/usr/bin/fuse-overlayfs"
 FRONT_WORKER = 33
-"""Debian's www-data, as which nginx of the front answers."""
+"""The uid of Debian's www-data, under which the front's nginx workers run."""
 REFLINKING = frozenset({"btrfs", "xfs"})
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change that root makes: what it is, and how it is done."""
+    """One change that root makes: its description, and the function that makes it."""
 
     what: str
     effect: Callable[[], object]
@@ -83,7 +83,7 @@ def _changes(account: Account, blocks: int, driver: str | None) -> Iterator[Chan
     yield from _range_changes(account, blocks)
     linger = f"/var/lib/systemd/linger/{account.name}"
     if not files.exists(linger):
-        yield Change(f"let {account.name}'s services run without a login", lambda: users.enable_linger(account))
+        yield Change(f"let the services of {account.name} run without a login", lambda: users.enable_linger(account))
     if files.exists(f"{account.runtime}/systemd/private") and not files.exists(f"{account.runtime}/bus"):
         yield Change(f"start the message bus of {account.name}'s session", lambda: users.start_session_bus(account))
     yield from _sysctl_changes()
@@ -112,7 +112,7 @@ def _sysctl_changes() -> Iterator[Change]:
     text = f"{why}net.ipv4.ip_unprivileged_port_start = 80\n"
     if files.read_text(SYSCTL) != text:
         yield Change(
-            f"write {SYSCTL}: ports from 80 on are for ordinary users",
+            f"write {SYSCTL}: ordinary users may listen on ports from 80 on",
             lambda: files.write_atomic(SYSCTL, text.encode()),
         )
     if int((files.read_text(facts.PORT_START) or "1024").strip()) > 80:
@@ -161,7 +161,7 @@ def _fitting_driver(account: Account) -> str:
 
 
 def _userdb_changes(account: Account) -> Iterator[Change]:
-    """Yield the names of host users: what `ps` and `ls` print for the ids of each instance."""
+    """Yield the changes that give the ids of each instance a name, which `ps` and `ls` then print."""
     own = set(_own_blocks(account.name, account.uid))
     for name, start in sorted(records.read_blocks(account.paths).items()):
         if start not in own or not _is_name(name):

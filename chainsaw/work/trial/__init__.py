@@ -1,1 +1,1 @@
-"""The life of a recipe in throw-away instances: what it claims, tried on this host."""
+"""recipe test: tests what a recipe claims, with temporary instances on this host."""

@@ -1,4 +1,4 @@
-"""The first stylesheet and the first script of a page: a page without them answers 200 and is broken all the same."""
+"""Finds the first stylesheet and script of a page, because a page may answer 200 and still miss them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _joined(base: str, reference: str) -> str:
 def first_assets(page: str, url: str) -> dict[str, str]:
     """Return the path and query of the first stylesheet (css) and script (js) that a page has on its own host."""
     finder = _Finder()
-    with suppress(AssertionError):  # what HTMLParser says of markup that it does not know
+    with suppress(AssertionError):  # raised by HTMLParser for unknown markup
         finder.feed(page)
     base = _joined(url, finder.base) or url
     own = urlsplit(url).netloc

@@ -1,4 +1,4 @@
-"""What a level test looks for around the processes of an instance: ways out, ways in, and secrets in the open."""
+"""Checks of an instance's isolation: files of others, writable roots, capabilities, ports, and exposed secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CAPABILITIES = "CapBnd"
 
 
 def reachable(scene: Scene, one: str, other: str) -> list[str]:
-    """Return the ways by which one instance gets at another: files that its root could read, places that it mounts."""
+    """Return how one instance can access another: files that its root could read, directories that it mounts."""
     paths = scene.account.paths
     mounts = scene.podman.read_files([f"/proc/{number}/mountinfo" for number in _inside(scene, one)]).decode()
     found = [
@@ -78,7 +78,7 @@ def capabilities_beyond(scene: Scene) -> list[str]:
 
 
 def listeners(scene: Scene) -> list[str]:
-    """Return the TCP ports of the first instance that something else than its own loopback could reach."""
+    """Return the TCP ports of the first instance that listen on more than its own loopback."""
     found = []
     for number in _inside(scene, scene.first):
         devices = scene.podman.read_files([f"/proc/{number}/net/dev"]).decode().splitlines()[2:]
@@ -94,7 +94,7 @@ def listeners(scene: Scene) -> list[str]:
 
 
 def leaks(scene: Scene) -> list[str]:
-    """Return where a secret of the first instance stands in the open."""
+    """Return where a secret of the first instance is exposed."""
     deployment = scene.deployment(scene.first)
     values = {item.key: scene.secret(scene.first, item.key) for item in deployment.secrets}
     paths = scene.account.paths
@@ -110,7 +110,7 @@ def leaks(scene: Scene) -> list[str]:
         ),
     }
     return [
-        f"the secret {key} stands in {where}"
+        f"the secret {key} is visible in {where}"
         for key, value in values.items()
         for where, text in open_places.items()
         if value in text

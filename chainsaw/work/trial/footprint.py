@@ -1,4 +1,4 @@
-"""What an instance takes and leaves: memory, images, and everything of the account that could outlive it."""
+"""What an instance uses and may leave behind: memory, images, and entries of the account."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def memory_of(scene: Scene, name: str) -> float:
 
 
 def image_sizes(scene: Scene) -> dict[str, float]:
-    """Return what the images of an instance take in the store, in MB: all layers, each once, and those of its own."""
+    """Return the size of an instance's images, in MB: all layers, each once, and those that only it uses."""
     shared = shared_files().images
     base = shared_build("base", shared).reference
     parents: dict[str, str] = {}
@@ -39,7 +39,7 @@ def image_sizes(scene: Scene) -> dict[str, float]:
 
 
 def footprint(scene: Scene) -> set[str]:
-    """Return all of the account that an instance could leave behind: files, links, containers, networks, records."""
+    """Return everything that an instance could leave behind: files, links, containers, networks, records."""
     paths = scene.account.paths
     places = (
         f"{paths.root}/instances",

@@ -1,4 +1,4 @@
-"""The levels of a recipe's test, each a function of the scene that returns what it saw or raises what is wrong."""
+"""The levels of a recipe's test: each is a function that returns its evidence, or raises ChainsawError."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Evidence = dict[str, Any]
 
 
 def well_formed(scene: Scene) -> Evidence:
-    """Level 1: it lints without an error, and those who will read what it compiles to take it."""
+    """Level 1: it passes lint, and Podman's generator and nginx accept the compiled files."""
     problems = [item for item in lint(scene.bundle, shared_files()) if item.severity == "error"]
     if problems:
         raise ChainsawError(problems)
@@ -38,7 +38,7 @@ def installs(scene: Scene) -> Evidence:
     """Level 2: it installs with defaults, and its page answers with its first stylesheet and script."""
     scene.declare(scene.first, f"https://{scene.first}.localhost/")
     scene.apply(scene.first)
-    assets = look(scene, scene.first)
+    assets = check_page(scene, scene.first)
     scene.measured |= image_sizes(scene)
     for _ in range(BUSY_REQUESTS):
         scene.get(scene.first, scene.deployment(scene.first).probe.path)
@@ -46,8 +46,8 @@ def installs(scene: Scene) -> Evidence:
     return {"page": scene.deployment(scene.first).probe.path, "assets": assets}
 
 
-def look(scene: Scene, name: str) -> dict[str, str]:
-    """Return the first assets of an instance's page, all of which answered as what they are."""
+def check_page(scene: Scene, name: str) -> dict[str, str]:
+    """Return the first assets of an instance's page; raise ChainsawError when one has a wrong answer or type."""
     deployment = scene.deployment(name)
     answer = scene.get(name, deployment.probe.path)
     if answer.status != deployment.probe.status:
@@ -66,7 +66,7 @@ def _is_kind(answer: Answer, kind: str) -> bool:
 
 
 def keeps_data(scene: Scene) -> Evidence:
-    """Level 3, before the reboot: what is written is there again after a restart."""
+    """Level 3, before the reboot: written data is still there after a restart."""
     marker = scene.bundle.recipe.marker
     if marker is None:
         raise _wrong("the recipe has no marker, so nothing shows that data is kept")
@@ -74,14 +74,14 @@ def keeps_data(scene: Scene) -> Evidence:
     scene.player(scene.first).play(marker.read, scene.marker, "read")
     began = time.monotonic()
     scene.restart(scene.first)
-    look(scene, scene.first)
+    check_page(scene, scene.first)
     scene.measured["restart_seconds"] = round(time.monotonic() - began, 1)
     scene.player(scene.first).play(marker.read, scene.marker, "read")
     return {"marker": scene.marker, "boot": facts.boot_id()}
 
 
 def has_marker(scene: Scene, name: str) -> bool:
-    """Tell whether the marker is in an instance."""
+    """Return whether the marker is in an instance."""
     marker = scene.bundle.recipe.marker
     if marker is None:
         return False
@@ -93,10 +93,10 @@ def has_marker(scene: Scene, name: str) -> bool:
 
 
 def side_by_side(scene: Scene) -> Evidence:
-    """Level 4: a second instance knows nothing of the first, and its end leaves the first."""
+    """Level 4: a second instance shares nothing with the first, and removing it does not affect the first."""
     scene.declare(scene.second, f"https://{scene.second}.localhost/")
     scene.apply(scene.second)
-    look(scene, scene.second)
+    check_page(scene, scene.second)
     if has_marker(scene, scene.second):
         raise _wrong("the second instance has the data of the first")
     blocks = [scene.deployment(name).block for name in (scene.first, scene.second)]
@@ -107,7 +107,7 @@ def side_by_side(scene: Scene) -> Evidence:
         raise _wrong("; ".join(ways))
     scene.purge(scene.second)
     if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
-        raise _wrong("the first instance lost its data with the end of the second")
+        raise _wrong("the first instance lost its data when the second was removed")
     return {"blocks": blocks}
 
 
@@ -116,28 +116,28 @@ def _pairs(scene: Scene) -> list[tuple[str, str]]:
 
 
 def follows_route(scene: Scene) -> Evidence:
-    """Level 5: the instance answers where its route says, after it changed, with its data."""
+    """Level 5: after a change of route the instance answers at the new one, with its data."""
     routes = [f"https://{scene.first}-moved.localhost/"]
     if scene.bundle.recipe.subpath:
         routes.append(f"https://{scene.first}-moved.localhost/a/path/")
     for route in [*routes, f"https://{scene.first}.localhost/"]:
         scene.declare(scene.first, route)
         scene.apply(scene.first)
-        look(scene, scene.first)
+        check_page(scene, scene.first)
         if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
-            raise _wrong(f"at {route} its data is not there")
+            raise _wrong(f"at {route} its data is missing")
     return {"routes": routes}
 
 
 def leaves_nothing(scene: Scene) -> Evidence:
-    """Level 6: after a removal the account is as it was before, and the instance installs again."""
+    """Level 6: a purge leaves nothing behind, and the instance can be installed again."""
     before = footprint(scene)
     for _ in range(2):
         scene.declare(scene.second, f"https://{scene.second}.localhost/")
         began = time.monotonic()
         scene.apply(scene.second)
         scene.measured["first_start_seconds"] = round(time.monotonic() - began, 1)
-        look(scene, scene.second)
+        check_page(scene, scene.second)
         scene.purge(scene.second)
         left = sorted(footprint(scene) - before)
         if left:
@@ -146,8 +146,8 @@ def leaves_nothing(scene: Scene) -> Evidence:
 
 
 def is_confined(scene: Scene) -> Evidence:
-    """Level 7: read-only root, no capability but the waived ones, no port that others reach, no secret to be seen."""
-    # Nobody has asked the first instance for anything since the level before.
+    """Level 7: read-only root, only waived capabilities, no port open to others, no visible secret."""
+    # The first instance may be asleep, since it had no request since the last level.
     scene.measured["memory_idle_mb"] = memory_of(scene, scene.first)
     problems = [*not_confined(scene), *capabilities_beyond(scene), *listeners(scene), *leaks(scene)]
     if problems:
@@ -163,7 +163,7 @@ def sleeps_and_wakes(scene: Scene) -> Evidence:
         return {"processes": 0, "why": "there is no process that could sleep"}
     scene.declare(scene.first, f"https://{scene.first}.localhost/", f"sleep: {SLEEP}\n")
     scene.apply(scene.first)
-    look(scene, scene.first)
+    check_page(scene, scene.first)
     if not wait_until(lambda: scene.state(scene.first) == "asleep", span_in_seconds(SLEEP) + 60):
         raise _wrong(f"it is {scene.state(scene.first)} and not asleep a minute after its last request")
     if left := scene.processes(scene.first):
@@ -177,7 +177,7 @@ def sleeps_and_wakes(scene: Scene) -> Evidence:
     if set(statuses) != {deployment.probe.status}:
         raise _wrong(f"the requests that woke it were answered {statuses}")
     if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
-        raise _wrong("after its sleep its data is not there")
+        raise _wrong("after its sleep its data is missing")
     scene.declare(scene.first, f"https://{scene.first}.localhost/")
     scene.apply(scene.first)
     return {"processes": 0, "wake_seconds": scene.measured["wake_seconds"], "statuses": statuses}

@@ -1,4 +1,4 @@
-"""The steps of a recipe's marker, played: something of one's own is written, and read again."""
+"""Runs the steps of a recipe's marker, which write some data and read it again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = 60.0
 
 @dataclass
 class Player:
-    """Plays steps against one instance; `context` are the names that its recipe's templates know."""
+    """Runs steps against one instance; `context` are the names that its recipe's templates can use."""
 
     deployment: Deployment
     context: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Player:
     kept: dict[str, Any] = field(default_factory=dict)
 
     def play(self, steps: Sequence[Step], marker: str, kind: str = "write") -> None:
-        """Play steps in order; raise ChainsawError with what the first one that fails met. `kind` is write or read."""
+        """Run steps in order; raise ChainsawError with the problem of the first that fails. `kind` is write or read."""
         for index, step in enumerate(steps):
             where = f"marker.{kind}.{index}"
             names = {**self.context, **self.kept, "marker": marker}
@@ -81,7 +81,7 @@ class Player:
 
     def _demand(self, wanted: str | None, text: str, names: Mapping[str, Any], where: str, what: str) -> None:
         if wanted is not None and self._text(wanted, names) not in text:
-            raise _failed(where, f"{what} answers without {self._text(wanted, names)!r}")
+            raise _failed(where, f"{what} does not contain {self._text(wanted, names)!r}")
 
     def _text(self, text: str, names: Mapping[str, Any]) -> str:
         return render("marker", text, names, one_line_values=False) if "{" in text else text

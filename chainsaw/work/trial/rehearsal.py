@@ -1,4 +1,4 @@
-"""A generation that is written, read by those who would run it, and never becomes current."""
+"""Writes a generation for Podman's generator and nginx to check; it never becomes current."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chainsaw.work.trial.scene import Scene
 
 
 def rehearse(scene: Scene, name: str) -> dict[str, Any]:
-    """Return which files of an instance Podman's generator and nginx took; raise ChainsawError when they do not."""
+    """Return which files of an instance Podman's generator and nginx accepted; raise ChainsawError when they do not."""
     seen: dict[str, Any] = {}
 
     def attempt(session: Session) -> Result:
@@ -45,7 +45,7 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
 
 
 def _prepare(worker: Worker, action: act.Action) -> None:
-    """Do what nginx wants to find done before it takes a file."""
+    """Prepare what nginx needs before it accepts a file."""
     if isinstance(action, act.RecordBlock):
         worker.record_block(action)
     elif isinstance(action, act.CreateDirectory):

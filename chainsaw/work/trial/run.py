@@ -1,4 +1,4 @@
-"""recipe test: the levels one after the other, and the record of what they found."""
+"""recipe test: runs the levels in order, and records the results."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ RECORD = "tested.json"
 
 
 def run_trial(account: Account, directory: str, levels: Sequence[int], after: str, report: Reporter) -> Result:
-    """Try levels of a recipe on this host and write what was found beside it.
+    """Test levels of a recipe on this host and write the results beside it.
 
-    `after` is "pause" to leave the first instance for a reboot, "resume" to look at it after one, "keep" to leave it
+    `after` is "pause" to leave the first instance for a reboot, "resume" to check it after one, "keep" to leave it
     running until the next test, or "" to remove it.
     """
     directory = files.real_path(directory)
@@ -37,7 +37,7 @@ def run_trial(account: Account, directory: str, levels: Sequence[int], after: st
     pending = f"{account.paths.trials}/{name}.json"
     if after == "resume":
         return _resume(scene, directory, pending)
-    # Whoever reads the instances meanwhile must find their recipe.
+    # Other commands that read the instances meanwhile must find their recipe.
     files.write_atomic(pending, json.dumps({"format": 1, "directory": directory}).encode())
     try:
         return _tried(scene, directory, levels, after, pending)
@@ -51,7 +51,7 @@ def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pend
     report, bundle = scene.report, scene.bundle
     results: dict[int, LevelResult] = {}
     _clear(scene)
-    # All later levels look at what the second one installed.
+    # All later levels use what the second one installed.
     for number in sorted({*levels, *((2,) if max(levels) > 2 else ())}):
         report.note(f"level {number}: {MEANINGS[number]}")
         results[number] = _attempt(scene, number)
@@ -61,14 +61,16 @@ def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pend
     if after == "pause" and results.get(3, _MISSED).passed:
         known = {"format": 1, "directory": directory, "marker": scene.marker, "tested": tested.model_dump(mode="json")}
         files.write_atomic(pending, json.dumps(known).encode())
-        return _told(tested, bundle, f"level 3 waits for a reboot; after it: chainsaw recipe test {directory} --resume")
+        return _result(
+            tested, bundle, f"level 3 waits for a reboot; after it: chainsaw recipe test {directory} --resume"
+        )
     tested = _without_reboot(tested)
     _write(directory, tested)
     if after == "keep":
-        return _told(tested, bundle, f"{scene.first} stays, at https://{scene.first}.localhost/, until the next test")
+        return _result(tested, bundle, f"{scene.first} stays, at https://{scene.first}.localhost/, until the next test")
     _clear(scene)
     files.remove(pending)
-    return _told(tested, bundle)
+    return _result(tested, bundle)
 
 
 _MISSED = LevelResult(passed=False, seconds=0)
@@ -96,7 +98,7 @@ def _clear(scene: Scene) -> None:
 
 
 def _resume(scene: Scene, directory: str, pending: str) -> Result:
-    """Look for the marker after a reboot, and write the record; raise ChainsawError when nothing was left for it."""
+    """Check the marker after a reboot, and write the record; raise ChainsawError when no test waits for a reboot."""
     known = json.loads(files.read_text(pending) or "{}")
     if "tested" not in known:
         hint = f"chainsaw recipe test {directory} --pause; then reboot"
@@ -111,13 +113,13 @@ def _resume(scene: Scene, directory: str, pending: str) -> Result:
     if evidence["boot_after"] == evidence["boot"]:
         raise invalid(Diagnostic("no-reboot", "this host was not rebooted since the test began", hint="sudo reboot"))
     if not has_marker(scene, scene.first):
-        problems.append("after the reboot its data is not there")
+        problems.append("after the reboot its data is missing")
     level = third.model_copy(update={"evidence": evidence, "passed": not problems, "problems": tuple(problems)})
     tested = tested.model_copy(update={"levels": {**tested.levels, 3: level}})
     _clear(scene)
     files.remove(pending)
     _write(directory, tested)
-    return _told(tested, scene.bundle)
+    return _result(tested, scene.bundle)
 
 
 def _tested(scene: Scene, results: dict[int, LevelResult]) -> Tested:
@@ -136,7 +138,7 @@ def _tested(scene: Scene, results: dict[int, LevelResult]) -> Tested:
 
 
 def _without_reboot(tested: Tested) -> Tested:
-    """Take level 3 back: without a reboot it is half of what it says."""
+    """Mark level 3 as not passed: without a reboot it is only half tested."""
     third = tested.levels.get(3)
     if third is None or not third.passed:
         return tested
@@ -150,7 +152,7 @@ def _write(directory: str, tested: Tested) -> None:
     files.write_atomic(f"{directory}/{RECORD}", content.encode())
 
 
-def _told(tested: Tested, bundle: Bundle, pending: str = "") -> Result:
+def _result(tested: Tested, bundle: Bundle, pending: str = "") -> Result:
     lines = []
     problems = []
     for number, found in sorted(tested.levels.items()):

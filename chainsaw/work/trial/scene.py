@@ -1,4 +1,4 @@
-"""What a level test works with: throw-away instances of one recipe, and how to look at them."""
+"""What a level test works with: temporary instances of one recipe, and functions to examine them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REQUEST_TIMEOUT = 60.0
 
 @dataclass
 class Scene:
-    """One recipe on this host, by its directory; `first` and `second` are the instances that come and go."""
+    """One recipe under test; `first` and `second` are its temporary instances."""
 
     bundle: Bundle
     catalog: Catalog
@@ -51,27 +51,27 @@ class Scene:
 
     @property
     def first(self) -> str:
-        """The instance that most levels look at."""
+        """The instance that most levels test."""
         return f"try-{self.name}"
 
     @property
     def second(self) -> str:
-        """The instance beside it."""
+        """The second instance, for tests of isolation."""
         return f"try-{self.name}-2"
 
     @property
     def site(self) -> Site:
-        """What the admin set for all instances."""
+        """The settings of site.yaml."""
         return load_site("site.yaml", files.read_text(self.account.paths.site_file))
 
     @property
     def front(self) -> Front:
-        """Where the front is."""
+        """The address of the front."""
         return Front(self.site.ports.https, f"{self.account.paths.authority}/ca.pem")
 
     @property
     def front_image(self) -> str:
-        """The image of the front, which is on every host and has the tools to look around."""
+        """The image of the front, which is on every host and has the tools that the tests need."""
         front = self.account.current().front
         assert front is not None
         return front.images[0].reference
@@ -90,22 +90,22 @@ class Scene:
         """Apply one instance; raise ChainsawError when it does not come up."""
         result = apply(self.account, Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
         if result.exit is not Exit.OK:
-            # A note says which file to fix, and who tests a recipe has none.
+            # A note says which file to fix, and a test has no such file.
             raise ChainsawError([item for item in result.diagnostics if item.severity != "note"], result.exit)
 
     def purge(self, name: str) -> None:
-        """Remove an instance and all that is its own."""
+        """Delete an instance with everything that belongs to it."""
         if name in instance_names(self.account) or files.exists(self.account.paths.instance(name)):
             purge(
                 self.account, name, Request((name,), command="recipe test", recorded=False), self.report, self.catalog
             )
 
     def deployment(self, name: str) -> Deployment:
-        """Return what is applied of an instance."""
+        """Return the applied deployment of an instance."""
         return self.account.current().instances[name]
 
     def state(self, name: str) -> State:
-        """Return what an instance is doing now."""
+        """Return the state of an instance."""
         with UserManager() as manager:
             return instance_state(self.deployment(name), manager.states(PATTERNS))
 
@@ -118,7 +118,7 @@ class Scene:
         return self.podman.read_file(self.account.paths.secret(name, key)).decode()
 
     def units(self, name: str) -> list[str]:
-        """Return the services of an instance, the gate's among them."""
+        """Return the services of an instance, including its gate's."""
         found = self.deployment(name)
         return [service.unit for service in (*found.services, found.gate) if service]
 
@@ -128,7 +128,7 @@ class Scene:
             return sorted({process for unit in self.units(name) for process in manager.processes(unit)})
 
     def restart(self, name: str) -> None:
-        """Restart all of an instance, as an admin would."""
+        """Restart all services of an instance."""
         app = f"app@{name}.service"
         units = [app] if app in self.units(name) else self.units(name)
         with UserManager() as manager:
@@ -138,7 +138,7 @@ class Scene:
             raise ChainsawError(Diagnostic("not-started", f"{down[0]} is {states[down[0]]} after a restart"))
 
     def player(self, name: str) -> Player:
-        """Return who plays the recipe's marker against an instance."""
+        """Return a player of the recipe's marker against an instance."""
         return Player(
             self.deployment(name), self._context(name), self.front, self.podman, lambda key: self.secret(name, key)
         )
