@@ -212,7 +212,7 @@ def test_where_nothing_is_left_a_new_history_is_started(admin, tree):
     for place in (admin.own / ".git/objects").glob("??/*"):
         place.chmod(0o644)
         place.write_bytes(b"")
-    (said,) = gitrepair.repair(tree)
+    (printed,) = gitrepair.repair(tree)
     assert "it starts again, empty" in printed
     assert is_sound(admin)
     assert tree.commit("Begin\n", WHO)
