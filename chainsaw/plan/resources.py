@@ -247,7 +247,7 @@ def _lasting(subject: Subject) -> Iterator[Resource]:
         user = f"chainsaw-{deployment.name}"
         yield Resource("host user", user, "stays", f"/etc/userdb/{user}.user", "until the next sudo chainsaw setup")
     yield Resource("history", "commits and former generations", "stays", renamed="stays")
-    yield Resource("journal", "what it said", "stays", renamed="stays")
+    yield Resource("journal", "log", "stays", renamed="stays")
 
 
 Source = Callable[[Subject], Iterator[Resource]]

@@ -127,7 +127,7 @@ def _sizes(account: Account, listed: Sequence[Resource], subject: Subject) -> di
     processes = processes_of(subject.deployment) if subject.deployment else ()
     match = journal.either(journal.matches(item.unit, item.container) for item in processes)
     if match:
-        sizes["journal what it said"] = journal.size_of(match)
+        sizes["journal log"] = journal.size_of(match)
     return sizes
 
 
