@@ -134,7 +134,7 @@ def applied(
 
 
 def command_line(request: Request) -> str:
-    """Return the command that holds a lock, for whoever waits for it."""
+    """Return the command line that is shown to other commands that wait for the lock."""
     return " ".join(["chainsaw", request.command, *request.names])
 
 

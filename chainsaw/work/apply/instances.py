@@ -1,4 +1,4 @@
-"""Pieces of the current generation, to stand beside freshly compiled ones."""
+"""Compiled instances of a generation, to be combined with freshly compiled ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def select(
     former: Mapping[str, CompiledInstance],
     names: tuple[str, ...],
 ) -> dict[str, CompiledInstance]:
-    """Return the fresh pieces, or with names the former ones but for those; raise ChainsawError for unknown names."""
+    """Return the fresh instances, or with names the former ones with only those fresh; raise ChainsawError if unknown."""
     if not names:
         return dict(fresh)
     known = frozenset(fresh.keys() | former.keys())

@@ -34,7 +34,7 @@ class Outcome:
 
 
 def record(account: Account, request: Request, outcome: Outcome, steps: Steps) -> list[Diagnostic]:
-    """Write down what was done, and prune what nobody needs; return what could not be written."""
+    """Record what was done, and prune what is unused; return what could not be written."""
     paths, number = account.paths, generations.current_number(account.paths)
     problems: list[Diagnostic] = []
     if request.recorded:
