@@ -27,7 +27,10 @@ def select(
     former: Mapping[str, CompiledInstance],
     names: tuple[str, ...],
 ) -> dict[str, CompiledInstance]:
-    """Return the fresh instances, or with names the former ones with only those fresh; raise ChainsawError if unknown."""
+    """Return the fresh instances, or with names only those fresh and the former others.
+
+    Raise ChainsawError for names that no instance has.
+    """
     if not names:
         return dict(fresh)
     known = frozenset(fresh.keys() | former.keys())
