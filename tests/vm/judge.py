@@ -58,7 +58,8 @@ class Remains:
         own = [self.home / path for path in (".config/chainsaw", ".local/share/chainsaw", ".local/state/chainsaw")]
         for path in (path for place in own for path in place.rglob("*")):
             shown = f"/{path.relative_to(self.home)}"
-            if path.is_symlink() or not path.is_file() or path.name == "lock":
+            # The kernel holds a lock; what is in its file is only shown to whoever waits for it.
+            if path.is_symlink() or not path.is_file() or path.parent.name == "locks":
                 continue
             if ".partial" in shown or any(part in shown for part in PASSED_OVER):
                 continue
