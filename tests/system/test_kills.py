@@ -272,6 +272,7 @@ def struck_rotation(machine: Machine, name: str, key: str, fault: Fault) -> None
 WHOLE = (
     "before all",
     "make the state directory",
+    "write-generation",
     "record that it is done",
     "prune generations",
     "record what was compiled",
