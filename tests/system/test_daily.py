@@ -405,7 +405,8 @@ def test_what_is_stopped_stays_down_after_a_reboot_until_it_is_started(machine: 
     data = f"{DATA}/instances/widget/volumes/data/file"
     machine.inside("widget.app", "sh", "-c", "echo kept > /srv/data/file")
     done = machine.chainsaw("stop", "widget", "-m", "Until the new year")
-    assert done.out.splitlines()[0] == "widget is stopped, and stays stopped after a reboot; to start it: chainsaw start widget"
+    message = "widget is stopped, and stays stopped after a reboot; to start it: chainsaw start widget"
+    assert done.out.splitlines()[0] == message
     is_stopped(machine)
     assert status(machine, code=3)["next"] == "chainsaw start widget"
     assert "chainsaw start widget" in machine.chainsaw("restart", "widget", code=5).err
