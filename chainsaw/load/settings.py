@@ -60,8 +60,8 @@ def effective_settings(recipe: Recipe, instance: Instance) -> dict[str, Value]:
     return {name: instance.settings.get(name, setting.default) for name, setting in recipe.settings.items()}
 
 
-def setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
-    """Yield the problems in the settings of an instance: unknown, invalid and missing ones."""
+def setting_problems(file: InstanceFile, recipe: Recipe, complete: bool = True) -> Iterator[Diagnostic]:
+    """Yield the problems in the settings of an instance: unknown, invalid, and, if it is `complete`, missing ones."""
     for name, value in file.instance.settings.items():
         path: KeyPath = ("settings", name)
         setting = recipe.settings.get(name)
@@ -73,7 +73,7 @@ def setting_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]
         elif problem := value_problem(setting, value):
             yield file.source.problem(path, problem, code="setting-value", hint=setting.documentation)
     for name, setting in recipe.settings.items():
-        if setting.default is None and name not in file.instance.settings:
+        if complete and setting.default is None and name not in file.instance.settings:
             message = f"required by {recipe.name}, and missing: {setting.help}"
             yield file.source.problem(("settings", name), message, code="setting-missing", hint=setting.documentation)
 

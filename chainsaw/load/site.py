@@ -81,9 +81,12 @@ def _placed(source: Source, item: Diagnostic) -> Diagnostic:
     return source.problem(("recipe",), item.message, code=item.code, hint=item.hint)
 
 
-def problems_in(file: InstanceFile, bundle: Bundle) -> list[Diagnostic]:
-    """Return the problems of an instance with its recipe; raise ChainsawError for problems of the recipe itself."""
-    problems = list(setting_problems(file, bundle.recipe))
+def problems_in(file: InstanceFile, bundle: Bundle, complete: bool = True) -> list[Diagnostic]:
+    """Return the problems of an instance with its recipe; raise ChainsawError for problems of the recipe itself.
+
+    Settings may be missing from a file that is not `complete` yet.
+    """
+    problems = list(setting_problems(file, bundle.recipe, complete))
     recipe = bundle.recipe if problems else instance_bundle(bundle, file.instance).recipe
     return [*problems, *directive_problems(file, recipe)]
 

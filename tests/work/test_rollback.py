@@ -161,6 +161,17 @@ def test_changes_that_cannot_be_kept_are_not_overwritten(applied, monkeypatch):
     assert "Written last night" in applied.read("instances/blog.yaml")
 
 
+def test_changes_that_were_never_applied_are_kept_by_a_repository_that_had_to_be_repaired(applied):
+    applied.declare("blog", "Written last night")
+    commit = applied.git("rev-parse", "HEAD").strip()
+    place = applied.own / ".git/objects" / commit[:2] / commit[2:]
+    place.chmod(0o600)
+    place.write_bytes(b"")
+    problems, error = refused()
+    assert error.exit is Exit.HOST, f"it is not these changes that stop it: {problems}"
+    assert "Written last night" in applied.git("show", "HEAD:instances/blog.yaml")
+
+
 def test_a_merge_that_is_under_way_is_not_overwritten(applied):
     applied.git("switch", "-qc", "other", "HEAD~1")
     applied.declare("blog", "Other")

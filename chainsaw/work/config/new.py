@@ -161,7 +161,7 @@ def _scalar(value: Value) -> str:
 def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
     """Raise ChainsawError for what apply would refuse, before the file is written."""
     file = load_instance(f"instances/{name}.yaml", text)
-    problems = [item for item in problems_in(file, bundle) if item.code != "setting-missing"]
+    problems = problems_in(file, bundle, complete=False)
     try:
         others = read_intent(account, catalog).instances
     except ChainsawError:

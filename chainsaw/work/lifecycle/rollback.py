@@ -135,12 +135,10 @@ def _keep_unapplied(account: Account, texts: Texts, force: bool) -> None:
     ]
     if not lost or force:
         return
-    problems = commit_change(
-        account, ChangeRecord("keep", (), ("changes that were not applied, before a rollback",), files=tuple(lost))
-    )
-    if any(item.code != "git-detached" for item in problems) or not (
-        is_installed() and Worktree(paths.own_files).exists
-    ):
+    change = ChangeRecord("keep", (), ("changes that were not applied, before a rollback",), files=tuple(lost))
+    commit_change(account, change)
+    now, tree = declared_now(paths), Worktree(paths.own_files)
+    if not (is_installed() and tree.exists and all(tree.read("HEAD", path) == now[path] for path in lost)):
         message = "has changes that were never applied, and would be lost"
         hint = "chainsaw diff shows them; chainsaw apply keeps them; --force discards them"
         raise invalid([Diagnostic("unapplied", message, f"{paths.own_files}/{path}", hint=hint) for path in lost])
