@@ -8,7 +8,7 @@ import click
 
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument
 from chainsaw.cli.command import command
-from chainsaw.cli.output import show
+from chainsaw.cli.output import progress, show
 from chainsaw.cli.recorded import RecordedArgument
 
 if TYPE_CHECKING:
@@ -51,4 +51,6 @@ def note(account: Account, name: str, text: str, as_json: bool) -> None:
     """`chainsaw history NAME` and `chainsaw status NAME` show it."""
     from chainsaw.work.history import notes
 
-    show("note", notes.note(account, name, text), as_json)
+    with progress() as report:
+        result = notes.note(account, name, text, report)
+    show("note", result, as_json)

@@ -357,6 +357,23 @@ def test_a_faulty_edit_comes_back_with_all_that_is_wrong_and_with_what_was_writt
     assert "lake" in blog.read("instances/blog.yaml")
 
 
+def test_what_another_command_changed_during_an_edit_is_not_overwritten_unseen(blog):
+    mine, other = BLOG.replace("sea", "lake"), BLOG.replace("sea", "river")
+    rounds, shown = iter((mine, None)), []
+
+    def change(text, problems):
+        shown.append((text, problems))
+        if not problems:
+            blog.write("instances/blog.yaml", other)
+        return next(rounds)
+
+    assert edit("blog", change).lines == ("nothing was changed",)
+    text, (problem,) = shown[1]
+    assert text == mine
+    assert problem.splitlines()[0] == "instances/blog.yaml: another command has changed the file since you opened it"
+    assert blog.read("instances/blog.yaml") == other
+
+
 @pytest.mark.parametrize("text", [None, BLOG])
 def test_an_edit_without_a_change_changes_nothing(blog, text):
     change, _ = answers(text)

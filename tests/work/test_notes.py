@@ -10,8 +10,13 @@ from acting import acting
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.work.history import history as past
 from chainsaw.work.history import notes
+from chainsaw.work.result import Quiet
 
-note, notes_of, history = acting(notes.note), acting(notes.notes_of), acting(past.history)
+notes_of, history = acting(notes.notes_of), acting(past.history)
+
+
+def note(name, text):
+    return acting(notes.note)(name, text, Quiet())
 
 
 @pytest.fixture

@@ -28,6 +28,9 @@ NUMBER = re.compile(r"-?[0-9]+")
 FLAGS = {"true": True, "false": False}
 
 
+CHANGED = "another command has changed the file since you opened it"
+
+
 @dataclass(frozen=True)
 class Target:
     """A file of the admin: an instance's with its recipe, if there is one; site.yaml when the name is None."""
@@ -160,7 +163,11 @@ def edit(
         problems = _problems(account, target, changed)
         if not problems:
             with _writing(account, name, report):
-                return _written(account, target, changed, f"{target.shown} is changed")
+                now = target_of(account, name)
+                if now.text == target.text:
+                    return _written(account, target, changed, f"{target.shown} is changed")
+            problems = [Diagnostic("changed", CHANGED, target.shown, hint="save it again to replace that change")]
+            target = now
         text, shown = changed, [item.render() for item in problems]
 
 

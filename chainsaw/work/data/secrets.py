@@ -113,6 +113,8 @@ def set_site_secret(account: Account, key: str, value: str, report: Reporter) ->
     command, users = f"chainsaw secret set {key}", _users_of(account, key)
     # An instance that starts to use it later gets the value from its own apply.
     with holding(account, users, command, report):
+        # One that another command has removed or renamed meanwhile uses it no longer.
+        users = [name for name in _users_of(account, key) if name in users]
         applied = _keep(account, key, value, users, command, report)
         for name in users:
             if applied[name].serving != "stopped":

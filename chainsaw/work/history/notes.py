@@ -10,22 +10,30 @@ from chainsaw.host.account import Account
 from chainsaw.model.names import check_text
 from chainsaw.work.config.names import instance_names, no_instance
 from chainsaw.work.history.history import ChangeRecord, commit_change
-from chainsaw.work.result import Result
+from chainsaw.work.locks import holding
+from chainsaw.work.result import Reporter, Result
 
 
-def note(account: Account, name: str, text: str) -> Result:
+def note(account: Account, name: str, text: str, report: Reporter) -> Result:
     """Add a note to an instance; raise ChainsawError for an unknown name, or a text of several lines."""
-    paths = account.paths
-    if name not in instance_names(account):
-        raise no_instance(paths, name, frozenset(instance_names(account)))
     try:
         check_text(text)
     except ValueError as error:
         raise invalid(Diagnostic("note", str(error), key="note")) from None
+    with holding(account, (name,), f"chainsaw note {name}", report):
+        return _add(account, name, text)
+
+
+def _add(account: Account, name: str, text: str) -> Result:
+    paths = account.paths
+    if name not in instance_names(account):
+        raise no_instance(paths, name, frozenset(instance_names(account)))
     line = f"- {time.strftime('%Y-%m-%d %H:%M')} {account.name}: {text}\n"
     file = paths.notes_file(name)
-    files.write_atomic(file, ((files.read_text(file) or "") + line).encode(), 0o600)
-    problems = commit_change(account, ChangeRecord("note", (name,), (f"{name}: {text}",), files=("notes",)))
+    with account.steps.step(f"write {file}"):
+        files.write_atomic(file, ((files.read_text(file) or "") + line).encode(), 0o600)
+    with account.steps.step("commit the change"):
+        problems = commit_change(account, ChangeRecord("note", (name,), (f"{name}: {text}",), files=("notes",)))
     return Result({"instance": name, "note": text, "path": file}, (f"noted for {name}",), tuple(problems))
 
 

@@ -189,7 +189,7 @@ def remove_source(account: Account, name: str, report: Reporter) -> Result:
         files.remove_tree(paths.source(name))
     stays = [link for link in files.list_directory(f"{paths.recipes}/{name}") if "@" not in link]
     more = [f"still installed: {', '.join(stays)}"] if stays else []
-    return Result({"source": name, "installed": stays}, (f"{name} is unmounted", *more))
+    return Result({"source": name, "installed": stays}, (f"{name} is removed", *more))
 
 
 def _find(known: Mapping[str, SourceEntry], name: str) -> None:
