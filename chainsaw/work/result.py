@@ -32,7 +32,7 @@ class Request:
     """The options of a command: some instances or all, a dry run, overwriting edited files, waiting for the lock.
 
     `why` is shown in the history; without `recorded` nothing is written there. A dry run that is `explained` shows the
-    equivalent commands; `timings` shows the seconds of each step.
+    equivalent commands; `timings` shows the seconds of each step. A purge that `prunes` deletes what is unused then.
     """
 
     names: tuple[str, ...] = ()
@@ -44,6 +44,7 @@ class Request:
     recorded: bool = True
     explained: bool = False
     timings: bool = False
+    prunes: bool = True
 
 
 class Reporter(Protocol):

@@ -107,7 +107,7 @@ def _purge(
     with preparing(account, command, report, wait=request.wait), site(account, command, report, wait=request.wait):
         report.doing(f"deleting the data of {name}")
         _delete(account, name, before)
-        pruned = prune_unused(account, command, report) if request.recorded else []
+        pruned = prune_unused(account, command, report) if request.prunes else []
         change = ChangeRecord(
             "purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name))
         )

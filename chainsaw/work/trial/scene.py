@@ -97,7 +97,11 @@ class Scene:
         """Delete an instance with everything that belongs to it."""
         if name in instance_names(self.account) or files.exists(self.account.paths.instance(name)):
             purge(
-                self.account, name, Request((name,), command="recipe test", recorded=False), self.report, self.catalog
+                self.account,
+                name,
+                Request((name,), command="recipe test", recorded=False, prunes=False),
+                self.report,
+                self.catalog,
             )
 
     def deployment(self, name: str) -> Deployment:
