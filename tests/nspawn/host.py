@@ -147,13 +147,19 @@ def locked(path: Path) -> Iterator[None]:
 
 def require_packages() -> None:
     """Install the host packages that are missing."""
-    missing = [package for package in [*PACKAGES.values(), *LIBRARIES] if not _installed(package)]
-    if not missing:
+    install(lambda: [package for package in [*PACKAGES.values(), *LIBRARIES] if not _installed(package)])
+
+
+def install(missing: Callable[[], Sequence[str]]) -> None:
+    """Install packages of the host that are missing; of several workers that begin at once, one does it."""
+    if not missing():
         return
-    say(f"installing {' '.join(missing)}")
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    run(["apt-get", "update"])
-    run(["apt-get", "install", "-y", "--no-install-recommends", *missing])
+    with locked(cache() / "locks" / "packages"):
+        if packages := missing():
+            say(f"installing {' '.join(packages)}")
+            os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+            run(["apt-get", "update"])
+            run(["apt-get", "install", "-y", "--no-install-recommends", *packages])
 
 
 def _installed(package: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nspawn.host import MachineError, Process, attempt, read_json, replace, run, say, wait_for
+from nspawn.host import MachineError, Process, attempt, install, read_json, replace, run, say, wait_for
 
 from . import disk
 
@@ -183,12 +183,7 @@ class Guest:
 
 def require_packages() -> None:
     """Install QEMU and what makes disks, where they are missing."""
-    if all(shutil.which(program) for program in PROGRAMS):
-        return
-    say(f"installing {' '.join(PACKAGES)}")
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    run(["apt-get", "update"])
-    run(["apt-get", "install", "-y", "--no-install-recommends", *PACKAGES])
+    install(lambda: [] if all(shutil.which(program) for program in PROGRAMS) else PACKAGES)
 
 
 def _connected(monitor: socket.socket, path: Path) -> bool:
