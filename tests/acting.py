@@ -12,7 +12,7 @@ Returned = TypeVar("Returned")
 
 
 def acting(work: Callable[Concatenate[Account, Parameters], Returned]) -> Callable[Parameters, Returned]:
-    """Return a piece of work that is given the account as the command line would build it, anew at each call."""
+    """Return a function of work/ that gets the account from here, as from the command line: a new one at each call."""
 
     def act(*arguments: Parameters.args, **options: Parameters.kwargs) -> Returned:
         return work(this_account(), *arguments, **options)

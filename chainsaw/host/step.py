@@ -11,9 +11,6 @@ from contextlib import contextmanager
 VARIABLE = "CHAINSAW_FAULT"
 LIST = "CHAINSAW_STEPS"
 
-_counted: dict[str, list[str]] = {}
-"""The steps that were begun since a fault is asked for; of that one fault alone, since a process has one command."""
-
 
 class Steps:
     """Counts, names and times the effects of one command.
@@ -30,9 +27,7 @@ class Steps:
         self.kind, self.after = kind, place.endswith("+")
         self.place = int(place.rstrip("+") or 0) if place else 0
         self.list = os.environ.get(LIST, "") if fault is None else ""
-        if fault is None and asked not in _counted:
-            _counted.clear()
-        self.done: list[str] = _counted.setdefault(asked, []) if fault is None and asked else []
+        self.done: list[str] = []
         self.timings: list[tuple[str, float]] = []
 
     @contextmanager

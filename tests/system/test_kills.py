@@ -277,7 +277,7 @@ WHOLE = (
     "prune generations",
     "record what was compiled",
 )
-"""The steps after which an apply has not begun to change anything, or has done all."""
+"""The steps after which an apply has not changed what is current yet, or has done everything."""
 
 
 @pytest.fixture
