@@ -12,7 +12,6 @@ from chainsaw.plan.diff import FRONT_SOCKET
 from chainsaw.plan.observed import UnitDetails
 from chainsaw.plan.state import FRONT_SERVICE, instance_state, restarted
 
-API = "podman.socket"
 FIX = "chainsaw doctor --fix"
 UNKNOWN_UNITS = "systemd's user manager does not answer"
 
@@ -123,7 +122,7 @@ def _instance(deployment: Deployment, units: Units) -> Check:
 
 
 def failed_units(units: Units | None) -> Check:
-    """Check whether any unit of chainsaw, or Podman's API, has failed."""
+    """Check whether any unit of chainsaw, or Podman's API_SOCKET, has failed."""
     if units is None:
         return Check("units", "unknown", UNKNOWN_UNITS, "systemctl --user --failed")
     failed = sorted(unit for unit, item in units.items() if item.active == "failed")

@@ -20,6 +20,8 @@ HEAD = re.compile(r"ref: (refs/heads/\S+)\n?|[0-9a-f]{40}\n?")
 STORE = ("objects", "refs", "logs", "packed-refs", "index", "HEAD", "FETCH_HEAD", "ORIG_HEAD", "shallow")
 FOREIGN = ("reftable", "objects/info/alternates", "shallow")
 """Files of repositories in other storage formats than that of `git init`; these are not repaired."""
+ALONE = {**QUIET, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+"""Without the settings of the user and the host: a mistake in those is no damage to a repository."""
 PATIENCE = 10.0
 """Seconds after which a lock is stale when no git is running there."""
 
@@ -27,6 +29,8 @@ PATIENCE = 10.0
 def release_locks(tree: Worktree) -> list[str]:
     """Remove stale lock files of git, such as those from before the boot; return a line for each."""
     own = Path(tree.path, ".git")
+    if own.is_symlink():
+        return []
     found = [*own.glob("*.lock"), *own.glob("refs/**/*.lock")]
     busy = bool(found) and _git_is_running(tree.path)
     stale = []
@@ -41,8 +45,9 @@ def release_locks(tree: Worktree) -> list[str]:
 def repair(tree: Worktree) -> list[str]:
     """Repair a damaged repository and return what was done, in lines; do nothing when it is not damaged.
 
-    Nothing is done either when its storage format is unknown, or another user owns some of it. A copy of the damaged
-    repository is kept beside it. Each branch continues from the last commit whose history is complete.
+    Nothing is done either when git does not run, when one is running there, when the storage format is unknown, or when
+    another user owns some of it. A copy of the damaged repository is kept beside it. Each branch continues from its last
+    commit whose history is complete.
     """
     git = Path(tree.path, ".git")
     if git.is_symlink() or not git.is_dir() or any((git / name).exists() for name in FOREIGN):
@@ -50,13 +55,13 @@ def repair(tree: Worktree) -> list[str]:
     if any(os.lstat(path).st_uid != os.geteuid() for path in (git, *git.rglob("*"))):
         return []
     damaged = _Damaged(tree, git)
-    if damaged.is_whole():
+    if not damaged.is_readable() or _git_is_running(tree.path) or damaged.is_whole():
         return []
     kept = f"{git}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
     shutil.copytree(git, kept, symlinks=True)
     disk.sync_file_system(tree.path)
     damaged.repair()
-    if not damaged.is_whole():
+    if not damaged.has_history():
         damaged.start_empty()
     disk.sync_file_system(tree.path)
     head = damaged.ask("rev-parse", "--verify", "--quiet", "HEAD").text
@@ -72,7 +77,21 @@ class _Damaged:
 
     def ask(self, *words: str) -> process.Outcome:
         where = [f"--git-dir={self.git}", f"--work-tree={self.tree.path}"]
-        return process.run(["git", *SAFE, "-C", self.tree.path, *where, *words], check=False, extra_env=QUIET)
+        return process.run(["git", *SAFE, "-C", self.tree.path, *where, *words], check=False, extra_env=ALONE)
+
+    def is_readable(self) -> bool:
+        """Return whether git runs at all, and the repository has no extension that may store things elsewhere."""
+        if process.run(["git", "version"], check=False, extra_env=ALONE).code:
+            return False
+        return self.ask("config", "--file", str(self.git / "config"), "--get-regexp", r"^extensions\.").code != 0
+
+    def has_history(self) -> bool:
+        """Return whether the head is a commit that is complete, or there has never been one."""
+        self.known.clear()
+        head = HEAD.fullmatch(_text(self.git / "HEAD"))
+        if self._has_head():
+            return self.is_good("HEAD")
+        return bool(head and head[1]) and self.is_whole()
 
     def is_whole(self) -> bool:
         """Return whether git can read all of it: head, index, references, and all objects reachable from them."""
@@ -215,9 +234,10 @@ def _booted_at() -> float:
 
 
 def _git_is_running(path: str) -> bool:
-    """Return whether a git process runs below a directory, or one whose directory cannot be read."""
+    """Return whether a git process of this user or root runs below a directory, or where that cannot be read."""
     for entry in Path("/proc").glob("[0-9]*"):
-        if (files.read_text(f"{entry}/comm") or "").strip().startswith("git"):
+        name = (files.read_text(f"{entry}/comm") or "").strip()
+        if (name == "git" or name.startswith("git-")) and _owner_of(entry) in (0, os.geteuid()):
             try:
                 place = os.readlink(entry / "cwd")
             except FileNotFoundError:
@@ -227,3 +247,10 @@ def _git_is_running(path: str) -> bool:
             if f"{place}/".startswith(f"{os.path.realpath(path)}/"):
                 return True
     return False
+
+
+def _owner_of(entry: Path) -> int | None:
+    try:
+        return entry.stat().st_uid
+    except OSError:
+        return None

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from chainsaw.errors import Diagnostic, host_lacks
-from chainsaw.plan.observed import UnitDetails
+from chainsaw.errors import ChainsawError, Diagnostic, host_lacks
+from chainsaw.plan.observed import API_SOCKET, UnitDetails
 
 JOB_POLL = 0.02
+API_TIMEOUT = 10.0
 BUS_NAME = b"org.freedesktop.systemd1"
 
 
@@ -49,12 +50,12 @@ class UserManager:
 
     def states(self, patterns: Sequence[str]) -> dict[str, str]:
         """Return the active state of each loaded unit that matches a pattern."""
-        found = self.manager.Manager.ListUnitsByPatterns([], [pattern.encode() for pattern in patterns])
+        found = self._call(self.manager.Manager.ListUnitsByPatterns, [], [pattern.encode() for pattern in patterns])
         return {row[0].decode(): row[3].decode() for row in found}
 
     def details(self, patterns: Sequence[str]) -> dict[str, UnitDetails]:
         """Return what is known of each loaded unit that matches a pattern."""
-        rows = self.manager.Manager.ListUnitsByPatterns([], [pattern.encode() for pattern in patterns])
+        rows = self._call(self.manager.Manager.ListUnitsByPatterns, [], [pattern.encode() for pattern in patterns])
         return {row[0].decode(): self._details(row[6], row[3].decode(), row[4].decode(), row[0]) for row in rows}
 
     def _details(self, path: bytes, active: str, sub: str, name: bytes) -> UnitDetails:
@@ -70,7 +71,7 @@ class UserManager:
 
     def reload(self) -> None:
         """Let systemd read its units again, and run Podman's generator."""
-        self.manager.Manager.Reload()
+        self._call(self.manager.Manager.Reload)
 
     def start(self, units: Iterable[tuple[str, bool]], timeout: float, others: Iterable[str] = ()) -> dict[str, str]:
         """Start, or restart where the flag is set, several units at once; return the active state of each afterwards.
@@ -112,7 +113,7 @@ class UserManager:
         """
         before = self.processes(name)
         deadline = time.monotonic() + timeout
-        self.manager.Manager.ReloadUnit(name.encode(), b"replace")
+        self._call(self.manager.Manager.ReloadUnit, name.encode(), b"replace")
         self.settle([name], timeout)
         while before and time.monotonic() < deadline:
             now = self.processes(name)
@@ -135,12 +136,24 @@ class UserManager:
         deadline = time.monotonic() + timeout
         wanted = {name.encode() for name in names}
         while time.monotonic() < deadline:
-            jobs = {row[1] for row in self.manager.Manager.ListJobs()}
+            jobs = {row[1] for row in self._call(self.manager.Manager.ListJobs)}
             if not jobs & wanted:
                 break
             time.sleep(JOB_POLL)
         states = self.states(list(names))
         return {name: states.get(name, "inactive") for name in names}
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a method over D-Bus; raise ChainsawError for what systemd refuses, and when it does not answer."""
+        try:
+            return method(*arguments)
+        except Exception as error:  # pystemd makes an exception class for each D-Bus error
+            message = f"systemd's user manager refuses: {error}"
+            raise ChainsawError(Diagnostic("systemd", message, hint="systemctl --user status")) from error
+
+    def start_api(self) -> None:
+        """Start the socket of Podman's API."""
+        self.start([(API_SOCKET, False)], API_TIMEOUT)
 
     def _reset_failed(self, name: str) -> None:
         with suppress(Exception):

@@ -9,6 +9,8 @@ from chainsaw.model.deployment import Manifest
 
 EMPTY = Manifest(number=0)
 TARGET = "chainsaw.target"
+API_SOCKET = "podman.socket"
+"""The socket of Podman's API."""
 
 
 @dataclass(frozen=True)

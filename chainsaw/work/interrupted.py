@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.account import Account
@@ -14,6 +15,7 @@ from chainsaw.plan.state import processes_of
 from chainsaw.work.result import Reporter
 
 STOP_TIMEOUT = 120.0
+UP = ("active", "activating", "reloading")
 
 
 def while_stopped(account: Account, deployment: Deployment, work: Callable[[], None], report: Reporter) -> None:
@@ -28,8 +30,8 @@ def while_stopped(account: Account, deployment: Deployment, work: Callable[[], N
         # Timers and sockets stop first, because they would start the service again.
         every = [unit for group in reversed(groups) for unit in group]
         states = manager.states(every)
-        up = [unit for unit in every if states.get(unit) == "active"]
-        with steps.step(f"write into the journal that {name} is stopped"):
+        up = [unit for unit in every if states.get(unit) in UP]
+        with _journal(account, name, "stopped", report):
             operations.write_stopped(account.paths, name, up)
         try:
             report.doing(f"stopping {name} for the time of the copy")
@@ -38,9 +40,8 @@ def while_stopped(account: Account, deployment: Deployment, work: Callable[[], N
             work()
         finally:
             with steps.step(f"start {name} again"):
-                _start(manager, deployment, groups, up)
-            with steps.step(f"write into the journal that {name} is started"):
-                operations.write_started(account.paths, name)
+                down = _start(manager, deployment, groups, up)
+            _record_started(account, name, down, report)
 
 
 def start_interrupted(account: Account, report: Reporter, command: str) -> None:
@@ -56,13 +57,33 @@ def start_interrupted(account: Account, report: Reporter, command: str) -> None:
 
 
 def _start_again(account: Account, name: str, units: Collection[str], report: Reporter) -> None:
+    down: list[str] = []
     deployment = account.current().instances.get(name)
     if deployment is not None and deployment.serving != "stopped":
         with account.steps.step(f"start {name} again"), UserManager() as manager:
             report.note(f"{name} was left stopped by an interrupted command, and is started again")
-            _start(manager, deployment, _groups(deployment), units)
-    with account.steps.step(f"write into the journal that {name} is started"):
+            down = _start(manager, deployment, _groups(deployment), units)
+    _record_started(account, name, down, report)
+
+
+def _record_started(account: Account, name: str, down: Sequence[str], report: Reporter) -> None:
+    """Record that an instance is started; as long as some of it is down, the next command tries again."""
+    if down:
+        report.note(f"{name} did not start again: {', '.join(down)}; systemctl --user status 'app@{name}*'")
+        return
+    with _journal(account, name, "started", report):
         operations.write_started(account.paths, name)
+
+
+@contextmanager
+def _journal(account: Account, name: str, state: str, report: Reporter) -> Iterator[None]:
+    """Write into the journal, under the lock under which it is trimmed."""
+    command = f"chainsaw, which writes that {name} is {state}"
+    with (
+        account.steps.step(f"write into the journal that {name} is {state}"),
+        locked(account.paths.site_lock, command, wait=True, waiting=report.note),
+    ):
+        yield
 
 
 def _groups(deployment: Deployment) -> list[list[str]]:
@@ -71,6 +92,12 @@ def _groups(deployment: Deployment) -> list[list[str]]:
     return [sockets, [item.unit for item in processes_of(deployment)], [item.unit for item in deployment.timers]]
 
 
-def _start(manager: UserManager, deployment: Deployment, groups: Sequence[list[str]], units: Collection[str]) -> None:
+def _start(
+    manager: UserManager, deployment: Deployment, groups: Sequence[list[str]], units: Collection[str]
+) -> list[str]:
+    """Start units, one group after the other; return those that are down all the same."""
+    down: list[str] = []
     for group in groups:
-        manager.start([(unit, False) for unit in group if unit in units], deployment.start_timeout + 30.0)
+        states = manager.start([(unit, False) for unit in group if unit in units], deployment.start_timeout + 30.0)
+        down += [unit for unit, state in states.items() if state not in UP]
+    return down

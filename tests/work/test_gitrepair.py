@@ -272,3 +272,61 @@ def test_a_lock_is_somebodys_for_a_while_and_as_long_as_a_git_is_running(admin, 
         inside.setattr(gitrepair, "_git_is_running", lambda path: True)
         assert gitrepair.release_locks(tree) == []
     assert gitrepair.release_locks(tree) == [f"removed {lock}, a stale lock of git"]
+
+
+def files_of(admin):
+    """Return what is in the repository, by path."""
+    own = admin.own / ".git"
+    return {str(path.relative_to(own)): path.read_bytes() for path in own.rglob("*") if path.is_file()}
+
+
+def test_a_mistake_in_the_settings_of_git_is_no_damage(admin, tree, tmp_path, monkeypatch):
+    settings = tmp_path / "gitconfig"
+    settings.write_text("[user\nname = Kim\n")
+    before = files_of(admin)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    assert gitrepair.repair(tree) == []
+    assert files_of(admin) == before
+    assert not list(admin.own.glob(".git.broken-*"))
+
+
+def test_where_git_does_not_run_nothing_is_repaired(admin, tree, tmp_path, monkeypatch):
+    newest_empty(admin)
+    before = files_of(admin)
+    git = tmp_path / "bin/git"
+    git.parent.mkdir()
+    git.write_text("#!/bin/sh\nexit 127\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", str(git.parent))
+    assert gitrepair.repair(tree) == []
+    assert files_of(admin) == before
+
+
+def test_a_repository_with_an_extension_is_not_touched(admin, tree):
+    admin.git("config", "extensions.preciousObjects", "true")
+    newest_empty(admin)
+    before = files_of(admin)
+    assert gitrepair.repair(tree) == []
+    assert files_of(admin) == before
+
+
+def test_a_complete_history_is_kept_although_git_complains_of_what_is_in_it(admin, tree):
+    parent, content = admin.git("rev-parse", "HEAD").strip(), admin.git("rev-parse", "HEAD^{tree}").strip()
+    odd = admin.own.parent / "odd"
+    odd.write_text(f"tree {content}\nparent {parent}\nauthor a <a@b> 1 +00000\ncommitter a <a@b> 1 +00000\n\nOdd\n")
+    commit = admin.git("hash-object", "-t", "commit", "-w", "--literally", str(odd)).strip()
+    admin.git("update-ref", "HEAD", commit)
+    gitrepair.repair(tree)
+    assert admin.git("rev-parse", "HEAD").strip() == commit
+    assert admin.subjects() == ["Odd", "Sea", "Hills", "Dunes"]
+
+
+def test_locks_behind_a_link_to_another_repository_are_not_removed(admin, tree):
+    elsewhere = admin.own.parent / "elsewhere"
+    (admin.own / ".git").rename(elsewhere)
+    (admin.own / ".git").symlink_to(elsewhere)
+    lock = elsewhere / "index.lock"
+    lock.write_text("")
+    os.utime(lock, (1, 1))
+    assert gitrepair.release_locks(tree) == []
+    assert lock.exists()

@@ -119,3 +119,13 @@ def test_a_volume_that_nobody_mounts_would_lose_data(obtain):
     (problem,) = caught.value.diagnostics
     assert problem.code == "unmounted-volume"
     assert problem.message.endswith("does not mount: /var/lib/other")
+
+
+def test_a_pull_that_leaves_nothing_in_the_store_is_a_failure(obtain, monkeypatch):
+    store = Store()
+    monkeypatch.setattr(store, "pull", lambda reference: None)
+    need = ImageNeed(reference="registry.example.org/club/wiki:1")
+    images, _ = obtain(store, [need])
+    assert images.is_known(need), "or apply would pull it for ever"
+    with pytest.raises(ChainsawError, match="wiki:1 is not in the store"):
+        images.check(need)

@@ -244,7 +244,7 @@ class Manager:
     told: list[tuple[str, tuple[str, ...]]]
 
     def __init__(self):
-        self.told = []
+        self.told, self.broken = [], set()
 
     def __call__(self):
         return self
@@ -263,7 +263,7 @@ class Manager:
 
     def start(self, starts, timeout, along=()):
         self.told += [("start", tuple(name for name, _ in starts))] if starts else []
-        return {}
+        return {name: "failed" if name in self.broken else "active" for name, _ in starts}
 
 
 @pytest.fixture
@@ -308,6 +308,23 @@ def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpr
     assert [names for _, names in manager.told] == [(SOCKET,), (APP,), (TIMER,)]
     assert report.messages == ["blog was left stopped by an interrupted command, and is started again"]
     assert operations.stopped(admin.paths) == {}
+
+
+def test_what_does_not_start_again_is_reported_and_tried_by_the_next_command(admin, wordpress, manager):
+    manager.broken, report = {APP}, Quiet()
+    interrupted.while_stopped(admin.account, wordpress, lambda: None, report)
+    assert "blog did not start again: app@blog.service; systemctl --user status 'app@blog*'" in report.messages
+    assert operations.stopped(admin.paths) == {"blog": (TIMER, APP, SOCKET)}
+    manager.broken = set()
+    with holding(admin.account, ("club",), "chainsaw stop club", Quiet()):
+        pass
+    assert operations.stopped(admin.paths) == {}
+
+
+def test_a_unit_that_is_on_its_way_up_is_started_again(admin, wordpress, manager, monkeypatch):
+    monkeypatch.setattr(manager, "states", lambda patterns: {APP: "activating", TIMER: "failed"})
+    stop(admin, wordpress, lambda: None)
+    assert [names for verb, names in manager.told if verb == "start"] == [(APP,)]
 
 
 def test_a_locked_instance_is_not_started(admin, wordpress, manager):

@@ -197,6 +197,25 @@ def test_a_front_that_does_not_start_is_raised(host, plan):
         carry_out(plan, host(broken={"chainsaw-front.service"}))
 
 
+def test_what_runs_is_recorded_also_when_the_front_cannot_reload(host, plan, monkeypatch):
+    machine = host()
+
+    def refuse(name, timeout, serving):
+        raise REFUSED
+
+    monkeypatch.setattr(machine.manager, "reload_unit", refuse)
+    with pytest.raises(ChainsawError, match="it does not work"):
+        carry_out(sorted([*plan, act.ReloadFront(None)], key=lambda action: action.phase), machine)
+    assert "app@blog.service" in records.read_applied(machine.account.paths)
+
+
+def test_what_runs_is_recorded_also_when_the_front_does_not_start(host, plan):
+    machine = host(broken={"chainsaw-front.service"})
+    with pytest.raises(ChainsawError):
+        carry_out(plan, machine)
+    assert "app@blog.service" in records.read_applied(machine.account.paths)
+
+
 def test_a_refused_system_call_is_reported_with_its_fix(host, plan):
     machine = host({("create-directory", "blog"): OSError(28, "No space left on device")})
     failures = carry_out(plan, machine)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from chainsaw.errors import ChainsawError
 from chainsaw.host.systemd import UserManager
 
 FRONT = "chainsaw-front.service"
@@ -92,3 +93,22 @@ def test_the_jobs_of_others_are_not_waited_for():
 def test_what_a_unit_that_is_not_there_runs_is_nothing():
     assert Server(None).manager.processes(FRONT) == frozenset()
     assert Server({OLD, NEW}).manager.processes(FRONT) == {OLD, NEW}
+
+
+def test_what_systemd_refuses_is_an_error_like_any_other():
+    server = Server({MASTER})
+
+    def refuse(*arguments):
+        raise RuntimeError("Unit chainsaw-front.service is not active, cannot reload.")
+
+    manager = server.manager
+    for call in ("ReloadUnit", "ListJobs", "ListUnitsByPatterns"):
+        setattr(manager.manager.Manager, call, refuse)
+    for ask in (
+        lambda: manager.reload_unit(FRONT, 1.0, bool),
+        lambda: manager.settle([FRONT], 1.0),
+        lambda: manager.states([FRONT]),
+    ):
+        with pytest.raises(ChainsawError, match="cannot reload") as caught:
+            ask()
+        assert [item.code for item in caught.value.diagnostics] == ["systemd"]

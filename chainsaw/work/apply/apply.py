@@ -141,7 +141,7 @@ def command_line(request: Request) -> str:
 def _obtain(account: Account, images: Images, needs: Sequence[ImageNeed]) -> None:
     """Build or pull what a plan needs, while nothing keeps the site from being changed."""
     with UserManager() as manager, account.steps.timed("start Podman's API"):
-        manager.start([("podman.socket", False)], 10)
+        manager.start_api()
     try:
         with account.steps.step("obtain images"):
             images.obtain(needs)
@@ -228,7 +228,7 @@ def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
         return {}
     if any(isinstance(action, act.ProvideImage) for action in plan.actions):
         with session.steps.timed("start Podman's API"):
-            session.manager.start([("podman.socket", False)], 10)
+            session.manager.start_api()
     try:
         return carry_out(plan.actions, worker_for(session, plan.manifest, plan.tree))
     except ChainsawError as error:

@@ -196,7 +196,7 @@ def _start_together(
     began = time.time()
     with worker.steps.step(f"start {' '.join(names)}"):
         refused = worker.manager.begin([(item.name, item.again) for item in starts])
-    meanwhile()
+    failed = _outcome(meanwhile)
     along = {unit for item in starts for unit, _ in item.digests}
     with worker.steps.timed(f"wait for {' '.join(names)}"):
         states = worker.manager.settle(sorted(along.union(names) - refused.keys()), timeout + 30.0) | refused
@@ -208,10 +208,22 @@ def _start_together(
             continue
         problem = _not_started(down[0], states[down[0]], worker.last_words(down[0], began))
         if item.owner is None:
-            raise ChainsawError(problem)
-        failures.setdefault(item.owner, []).append(problem)
+            failed = failed or ChainsawError(problem)
+        else:
+            failures.setdefault(item.owner, []).append(problem)
     with worker.steps.step("record what runs"):
         records.write_applied(worker.account.paths, applied)
+    if failed:
+        raise failed
+
+
+def _outcome(effect: Callable[[], None]) -> Exception | None:
+    """Run an effect; return its failure, which is raised once what was started is recorded."""
+    try:
+        effect()
+    except (ChainsawError, OSError) as error:
+        return error
+    return None
 
 
 def _not_started(name: str, state: str, words: Sequence[str]) -> Diagnostic:

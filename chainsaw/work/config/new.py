@@ -18,7 +18,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.work.config.inputs import read_intent
 from chainsaw.work.config.on_disk import data_places
-from chainsaw.work.locks import holding
+from chainsaw.work.locks import holding, site
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.recipes.search import permission_lines
@@ -35,10 +35,12 @@ def new(
 ) -> Result:
     """Write an instance's file; raise ChainsawError when it exists already or would not be valid."""
     with holding(account, (name,), f"chainsaw new {recipe_name} {name}", report):
-        return _new(account, recipe_name, name, route, assignments)
+        return _new(account, recipe_name, name, route, assignments, report)
 
 
-def _new(account: Account, recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...]) -> Result:
+def _new(
+    account: Account, recipe_name: str, name: str, route: str | None, assignments: tuple[str, ...], report: Reporter
+) -> Result:
     catalog = catalog_of(account.paths)
     place = catalog.choice(recipe_name)
     if place is None:
@@ -57,10 +59,12 @@ def _new(account: Account, recipe_name: str, name: str, route: str | None, assig
     if not created:
         hint = f"edit it, or choose another name than {name}"
         raise ChainsawError(Diagnostic("exists", "this instance exists already", file, hint=hint))
-    with account.steps.step("write the schemas"):
-        _write_schemas(account)
-    with account.steps.step(f"install {place.origin}"):
-        store_recipe(account.paths, bundle)
+    # Others write these files, too, for instances of other names.
+    with site(account, f"chainsaw new {recipe_name} {name}", report):
+        with account.steps.step("write the schemas"):
+            _write_schemas(account)
+        with account.steps.step(f"install {place.origin}"):
+            store_recipe(account.paths, bundle)
     lines = [f"wrote {file}", *(f"  {permission}" for permission in permission_lines(recipe)), "next: chainsaw apply"]
     if recipe.login:
         person = f" of {recipe.login.user}" if recipe.login.user else ""

@@ -10,7 +10,7 @@ from chainsaw.host.account import Account
 from chainsaw.model.names import check_text
 from chainsaw.work.config.names import instance_names, no_instance
 from chainsaw.work.history.history import ChangeRecord, commit_change
-from chainsaw.work.locks import holding
+from chainsaw.work.locks import holding, site
 from chainsaw.work.result import Reporter, Result
 
 
@@ -21,10 +21,10 @@ def note(account: Account, name: str, text: str, report: Reporter) -> Result:
     except ValueError as error:
         raise invalid(Diagnostic("note", str(error), key="note")) from None
     with holding(account, (name,), f"chainsaw note {name}", report):
-        return _add(account, name, text)
+        return _add(account, name, text, report)
 
 
-def _add(account: Account, name: str, text: str) -> Result:
+def _add(account: Account, name: str, text: str, report: Reporter) -> Result:
     paths = account.paths
     if name not in instance_names(account):
         raise no_instance(paths, name, frozenset(instance_names(account)))
@@ -32,7 +32,7 @@ def _add(account: Account, name: str, text: str) -> Result:
     file = paths.notes_file(name)
     with account.steps.step(f"write {file}"):
         files.write_atomic(file, ((files.read_text(file) or "") + line).encode(), 0o600)
-    with account.steps.step("commit the change"):
+    with site(account, f"chainsaw note {name}", report), account.steps.step("commit the change"):
         problems = commit_change(account, ChangeRecord("note", (name,), (f"{name}: {text}",), files=("notes",)))
     return Result({"instance": name, "note": text, "path": file}, (f"noted for {name}",), tuple(problems))
 

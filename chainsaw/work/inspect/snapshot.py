@@ -13,13 +13,12 @@ from chainsaw.host.observe import PATTERNS
 from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
-from chainsaw.plan.observed import Drift, UnitDetails
+from chainsaw.plan.observed import API_SOCKET, Drift, UnitDetails
 from chainsaw.plan.state import FRONT_SERVICE, processes_of
 from chainsaw.work.inspect.pending import Pending, pending
 
 DISK_TIMEOUT = 1.0
 """Seconds after which counting the bytes on disk is given up."""
-API = "podman.socket"
 DOWN = UnitDetails("inactive", "dead")
 
 
@@ -52,9 +51,9 @@ def take_snapshot(account: Account) -> Snapshot:
     asked = [name for name, item in instances.items() if any(service.polled for service in item.services)]
     with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
         disk = pool.submit(_disk, account, instances)
-        units = manager.details((*PATTERNS, API))
-        if asked and units.get(API, DOWN).active != "active":
-            manager.start([(API, False)], 10)
+        units = manager.details((*PATTERNS, API_SOCKET))
+        if asked and units.get(API_SOCKET, DOWN).active != "active":
+            manager.start_api()
         healths = pool.submit(_healths, account) if asked else None
         memory = {name: usage.memory_of(processes_in(manager, item, units)) for name, item in instances.items()}
         drift = tuple(generations.find_drift(paths, manifest))
@@ -72,7 +71,7 @@ def take_snapshot(account: Account) -> Snapshot:
 
 def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:
     """Return the details of an instance's units, and of the units that it needs."""
-    return manager.details((f"app@{name}.*", f"app@{name}-network.service", FRONT_SERVICE, API))
+    return manager.details((f"app@{name}.*", f"app@{name}-network.service", FRONT_SERVICE, API_SOCKET))
 
 
 def snapshot_of(
@@ -94,7 +93,7 @@ def snapshot_of(
 def start_api() -> None:
     """Start the socket of Podman's API; the service stops by itself when idle."""
     with UserManager() as manager:
-        manager.start([(API, False)], 10)
+        manager.start_api()
 
 
 def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[str, UnitDetails]) -> list[int]:

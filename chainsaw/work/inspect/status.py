@@ -14,11 +14,12 @@ from chainsaw.host.observe import issued_record
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
+from chainsaw.plan.observed import API_SOCKET
 from chainsaw.plan.state import instance_state, processes_of, restarted, state_since
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.history.notes import notes_of
 from chainsaw.work.inspect.list import missing_directories
-from chainsaw.work.inspect.snapshot import API, DOWN, Snapshot, snapshot_of, start_api, units_around
+from chainsaw.work.inspect.snapshot import DOWN, Snapshot, snapshot_of, start_api, units_around
 from chainsaw.work.result import Result
 
 WARNING = 4
@@ -36,7 +37,7 @@ def status(account: Account, name: str) -> Result:
     with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
         units = units_around(manager, name)
         active = [item for item in processes_of(deployment) if units.get(item.unit, DOWN).active == "active"]
-        if any(item.health for item in active) and units.get(API, DOWN).active != "active":
+        if any(item.health for item in active) and units.get(API_SOCKET, DOWN).active != "active":
             start_api()
         checks = {item.unit: pool.submit(_check, account, item) for item in active}
         problems = pool.submit(_problem_lines, deployment)

@@ -17,7 +17,7 @@ from chainsaw.work.apply.instances import former_instances
 from chainsaw.work.config.names import instance_names, no_instance
 from chainsaw.work.history.diff import PREFIX, declared_now, intent_of
 from chainsaw.work.history.history import ChangeRecord, commit_change
-from chainsaw.work.locks import holding
+from chainsaw.work.locks import holding, site
 from chainsaw.work.result import Reporter, Request, Result
 
 Texts = Mapping[str, str | None]
@@ -62,7 +62,8 @@ def _return_to(
 ) -> Result:
     """Write the files and apply them; when that fails, restore the files."""
     paths = account.paths
-    with account.steps.step("commit what was never applied"):
+    command = f"chainsaw rollback {name or ''}".rstrip()
+    with site(account, command, report, wait=request.wait), account.steps.step("commit what was never applied"):
         _keep_unapplied(account, texts, request.force)
     before: Texts = {path: files.read_text(f"{paths.own_files}/{path}") for path in texts}
     _write(account, texts)

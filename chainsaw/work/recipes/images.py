@@ -43,6 +43,9 @@ class Images:
         for level in levels[1:]:
             self._together(self._tasks(level))
         self._read_store([need.reference for need in wanted])
+        for need in wanted:
+            if not self.is_known(need):
+                self.broken[need.reference] = _not_there(need.reference)
 
     def is_known(self, need: ImageNeed) -> bool:
         """Return whether an image is in the store, or its build or pull has failed."""
@@ -53,7 +56,7 @@ class Images:
         if need.reference in self.broken:
             raise self.broken[need.reference]
         if need.reference not in self.present:
-            raise ChainsawError(Diagnostic("no-image", f"{need.reference} is not in the store"))
+            raise _not_there(need.reference)
         unmounted = sorted(set(self.present[need.reference]) - set(need.mounted))
         if unmounted:
             message = f"{need.reference} declares volumes that its recipe does not mount: {', '.join(unmounted)}"
@@ -133,3 +136,7 @@ class Images:
 def _step(line: str) -> str:
     """Return only the count of `STEP 2/3: RUN ...`, because the command may be long."""
     return line.partition(":")[0].lower()
+
+
+def _not_there(reference: str) -> ChainsawError:
+    return ChainsawError(Diagnostic("no-image", f"{reference} is not in the store"))

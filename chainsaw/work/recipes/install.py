@@ -56,7 +56,7 @@ def install(account: Account, name: str, agree: Callable[[list[str]], bool], rep
 def _obtain_images(account: Account, catalog: Catalog, bundle: Bundle, report: Reporter) -> None:
     images = Images(account.paths, account.podman, catalog, shared_files(), report)
     with UserManager() as manager:
-        manager.start([("podman.socket", False)], 10)
+        manager.start_api()
     needs = list(image_needs(sample_job(bundle, shared_files(), paths=account.paths)))
     images.obtain(needs)
     for need in needs:

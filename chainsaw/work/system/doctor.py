@@ -22,7 +22,7 @@ from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
-from chainsaw.plan.observed import EMPTY, UnitDetails
+from chainsaw.plan.observed import API_SOCKET, EMPTY, UnitDetails
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.inspect.list import missing_directories
 from chainsaw.work.result import Reporter, Result, Table
@@ -36,7 +36,7 @@ PYTHON_FLOOR = (3, 11)
 UNKNOWN_HOST = "unknown.invalid"
 """A name that never resolves (RFC 2606)."""
 Value = TypeVar("Value")
-PODMAN_UNITS = ("podman.socket", "podman.service")
+PODMAN_UNITS = (API_SOCKET, "podman.service")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
-from chainsaw.checks.site import API
 from chainsaw.errors import ChainsawError
 from chainsaw.host import facts, files, readings
 from chainsaw.host.account import Account
@@ -16,6 +15,7 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
+from chainsaw.plan.observed import API_SOCKET
 from chainsaw.work.apply.phases import carry_out
 from chainsaw.work.apply.worker import Worker
 from chainsaw.work.config.on_disk import owner_of
@@ -88,9 +88,9 @@ def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]
 
 def reset_failed(manager: UserManager) -> Iterator[str]:
     """Reset failed units, so that they can start again; restart Podman's API."""
-    states = manager.states((*PATTERNS, API, "podman.service"))
+    states = manager.states((*PATTERNS, API_SOCKET, "podman.service"))
     failed = sorted(unit for unit, state in states.items() if state == "failed")
-    again = [unit for unit in failed if unit == API]
+    again = [unit for unit in failed if unit == API_SOCKET]
     manager.start([(unit, True) for unit in again], TIMEOUT)
     yield from (f"restarted {unit}" for unit in again)
     rest = [unit for unit in failed if unit not in again]

@@ -24,7 +24,7 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
         plan = session.plan_for(instances)
         worker = worker_for(session, plan.manifest, plan.tree)
         fronts = [item for item in plan.actions if item.owner is None and isinstance(item, act.ProvideImage)]
-        session.manager.start([("podman.socket", False)], 10)
+        session.manager.start_api()
         worker.images.obtain([item.need for item in fronts])
         for action in plan.actions:
             if action.owner is None:
