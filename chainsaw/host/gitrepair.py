@@ -46,8 +46,8 @@ def repair(tree: Worktree) -> list[str]:
     """Repair a damaged repository and return what was done, in lines; do nothing when it is not damaged.
 
     Nothing is done either when git does not run, when one is running there, when the storage format is unknown, or when
-    another user owns some of it. A copy of the damaged repository is kept beside it. Each branch continues from its last
-    commit whose history is complete.
+    another user owns some of it. A copy of the damaged repository is kept beside it. Each branch continues from its
+    last commit whose history is complete.
     """
     git = Path(tree.path, ".git")
     if git.is_symlink() or not git.is_dir() or any((git / name).exists() for name in FOREIGN):

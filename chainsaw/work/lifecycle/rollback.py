@@ -33,12 +33,16 @@ def rollback(account: Account, name: str | None, number: int | None, request: Re
         changed = tuple(sorted(path for path, text in texts.items() if declared_now(account.paths).get(path) != text))
         shown = tuple(f"would change {path}" for path in changed) or ("your files would not change",)
         return Result({"generation": wanted, "files": changed}, shown)
-    # A rollback of the site may change every instance of then and now.
-    names = (name,) if name is not None else _all_names(account, number)
     command = f"chainsaw rollback {name or ''}".rstrip()
-    with holding(account, names, command, report, wait=request.wait):
-        wanted, texts = _wanted(account, name, number)
-        result = _return_to(account, name, wanted, texts, request, report)
+    while True:
+        # A rollback of the site may change every instance of then and now; one may be new after the wait for the locks.
+        names = {name} if name is not None else _all_names(account, number)
+        with holding(account, names, command, report, wait=request.wait):
+            if name is None and not _all_names(account, number) <= names:
+                continue
+            wanted, texts = _wanted(account, name, number)
+            result = _return_to(account, name, wanted, texts, request, report)
+        break
     message = f"{name or 'the site'} is rolled back to generation {wanted}" if wanted else f"{name} is restored"
     lines = (message, *result.lines) if result.exit is Exit.OK else result.lines
     return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)

@@ -55,7 +55,8 @@ def repair(account: Account, report: Reporter) -> list[str]:
         report_lines = list(clear(account, locks, report))
         try:
             with UserManager() as manager:
-                report_lines += reset_failed(manager)
+                with account.steps.step("reset failed units"):
+                    report_lines += reset_failed(manager)
                 report_lines += finish(account, manager, report, locks)
         except (ChainsawError, OSError) as error:
             report_lines.append(f"stopped: {_reason(error)}")
@@ -73,13 +74,15 @@ def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]
     owners = {owner for path in left.rubbish if (owner := owner_of(paths, path))}
     busy = take_free(locks, account, owners, COMMAND, report)
     for number in left.newer:
-        generations.discard_generation(paths, number)
+        with account.steps.step(f"discard generation {number}"):
+            generations.discard_generation(paths, number)
         yield f"removed generation {number}, which never became current"
     for path in left.rubbish:
         if owner_of(paths, path) in busy:
             continue
         try:
-            files.remove_whatever(path)
+            with account.steps.step(f"delete {path}"):
+                files.remove_whatever(path)
         except OSError as error:
             yield f"could not remove {path}: {error.strerror}"
         else:
@@ -114,7 +117,8 @@ def finish(account: Account, manager: UserManager, report: Reporter, locks: Exit
     chosen = [item for item in plan if item.owner not in {*missing, *busy} and not isinstance(item, act.InstallRecipe)]
     failures = carry_out(chosen, _worker(account, manager, report, manifest)) if chosen else {}
     if observed.unfinished and not failures:
-        operations.write_journal(paths, "done", generation=manifest.number)
+        with account.steps.step("record that it is done"):
+            operations.write_journal(paths, "done", generation=manifest.number)
         yield f"finished generation {manifest.number}"
     for action in chosen:
         described = action.as_dict()
