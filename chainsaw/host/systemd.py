@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,8 @@ from chainsaw.plan.observed import API_SOCKET, UnitDetails
 
 JOB_POLL = 0.02
 API_TIMEOUT = 10.0
+CRASHED = "activating (auto-restart)"
+"""The state of a unit that has crashed and that systemd is about to restart, as systemctl prints it."""
 BUS_NAME = b"org.freedesktop.systemd1"
 
 
@@ -50,13 +52,12 @@ class UserManager:
 
     def states(self, patterns: Sequence[str]) -> dict[str, str]:
         """Return the active state of each loaded unit that matches a pattern."""
-        found = self._call(self.manager.Manager.ListUnitsByPatterns, [], [pattern.encode() for pattern in patterns])
-        return {row[0].decode(): row[3].decode() for row in found}
+        return {name: row[3].decode() for name, row in self._rows(patterns).items()}
 
     def details(self, patterns: Sequence[str]) -> dict[str, UnitDetails]:
         """Return what is known of each loaded unit that matches a pattern."""
-        rows = self._call(self.manager.Manager.ListUnitsByPatterns, [], [pattern.encode() for pattern in patterns])
-        return {row[0].decode(): self._details(row[6], row[3].decode(), row[4].decode(), row[0]) for row in rows}
+        rows = self._rows(patterns)
+        return {name: self._details(row[6], row[3].decode(), row[4].decode(), row[0]) for name, row in rows.items()}
 
     def _details(self, path: bytes, active: str, sub: str, name: bytes) -> UnitDetails:
         since = self._property(path, b"Unit", b"StateChangeTimestamp", b"t") / 1e6
@@ -82,7 +83,7 @@ class UserManager:
         wanted = list(units)
         refused = self.begin(wanted)
         names = {name for name, _ in wanted}.union(others) - refused.keys()
-        return self.settle(sorted(names), timeout) | refused
+        return self.settle([sorted(names)], timeout) | refused
 
     def begin(self, units: Iterable[tuple[str, bool]]) -> dict[str, str]:
         """Start or restart units without waiting for them; return those that systemd refused."""
@@ -101,7 +102,7 @@ class UserManager:
         for name in names:
             with suppress(Exception):
                 self.manager.Manager.StopUnit(name.encode(), b"replace")
-        self.settle(names, timeout)
+        self.settle([[name] for name in names], timeout)
         for name in names:
             self._reset_failed(name)
 
@@ -109,17 +110,26 @@ class UserManager:
         """Let a unit reload its configuration, and wait until only processes that have read it take requests.
 
         The reload of a server is a signal: systemd reports success before the server has done anything. `timeout` is in
-        seconds, for each of the two waits; `serving` returns whether an older process still takes requests.
+        seconds, for both together; `serving` returns whether an older process still takes requests. Raise ChainsawError
+        when the reload fails, or is not finished then.
         """
         before = self.processes(name)
         deadline = time.monotonic() + timeout
         self._call(self.manager.Manager.ReloadUnit, name.encode(), b"replace")
-        self.settle([name], timeout)
-        while before and time.monotonic() < deadline:
-            now = self.processes(name)
-            if now - before and not any(map(serving, now & before)):
-                break
+        state = self.settle([[name]], timeout)[name]
+        if state != "active":
+            raise _not_reloaded(name, f"it is {state}")
+        result = self._property(self._rows([name])[name][6], b"Service", b"ReloadResult", b"s").decode()
+        if result != "success":
+            raise _not_reloaded(name, f"its reload ended with: {result}")
+        while before and not self._has_replaced(before, name, serving):
+            if time.monotonic() >= deadline:
+                raise _not_reloaded(name, f"after {timeout:g} s, requests are still taken by its former processes")
             time.sleep(JOB_POLL)
+
+    def _has_replaced(self, before: frozenset[int], name: str, serving: Callable[[int], bool]) -> bool:
+        now = self.processes(name)
+        return bool(now - before) and not any(map(serving, now & before))
 
     def processes(self, name: str) -> frozenset[int]:
         """Return the ids of all processes of a unit."""
@@ -128,20 +138,32 @@ class UserManager:
         except Exception:
             return frozenset()
 
-    def settle(self, names: Sequence[str], timeout: float) -> dict[str, str]:
-        """Wait until no unit has a job, for at most `timeout` seconds; return the active state of each.
+    def settle(self, groups: Iterable[Collection[str]], timeout: float) -> dict[str, str]:
+        """Wait until systemd has nothing to do for these units, at most `timeout` seconds; return the state of each.
 
-        A unit that systemd will restart counts as failed when its job has ended.
+        Units that start together are a group. Once one of them has crashed, the others are not waited for: they may
+        wait for it. It is returned as CRASHED until systemd has restarted it.
         """
+        wanted = [frozenset(group) for group in groups]
+        names = sorted(frozenset().union(*wanted))
         deadline = time.monotonic() + timeout
-        wanted = {name.encode() for name in names}
-        while time.monotonic() < deadline:
-            jobs = {row[1] for row in self._call(self.manager.Manager.ListJobs)}
-            if not jobs & wanted:
-                break
+        while True:
+            found = {name: self._progress(row) for name, row in self._rows(names).items()}
+            busy = {name for name, (_, has_job) in found.items() if has_job}
+            crashed = {name for name, (state, _) in found.items() if state == CRASHED}
+            if time.monotonic() >= deadline or not any(group & busy and not group & crashed for group in wanted):
+                return {name: found[name][0] if name in found else "inactive" for name in names}
             time.sleep(JOB_POLL)
-        states = self.states(list(names))
-        return {name: states.get(name, "inactive") for name in names}
+
+    def _progress(self, row: Sequence[Any]) -> tuple[str, bool]:
+        """Return the active state of a row of a listing, or CRASHED, and whether the unit has a job."""
+        active, sub, job = row[3].decode(), row[4].decode(), row[7]
+        return CRASHED if sub.startswith("auto-restart") and not job else active, bool(job)
+
+    def _rows(self, patterns: Sequence[str]) -> dict[str, Sequence[Any]]:
+        """Return what systemd lists of the loaded units that match a pattern (org.freedesktop.systemd1(5))."""
+        found = self._call(self.manager.Manager.ListUnitsByPatterns, [], [pattern.encode() for pattern in patterns])
+        return {row[0].decode(): row for row in found}
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call a method over D-Bus; raise ChainsawError for what systemd refuses, and when it does not answer."""
@@ -158,3 +180,8 @@ class UserManager:
     def _reset_failed(self, name: str) -> None:
         with suppress(Exception):
             self.manager.Manager.ResetFailedUnit(name.encode())
+
+
+def _not_reloaded(name: str, why: str) -> ChainsawError:
+    message = f"{name} has not taken over its new configuration: {why}"
+    return ChainsawError(Diagnostic("not-reloaded", message, hint=f"journalctl --user -u {name} -n 30"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -47,6 +48,9 @@ class Component(Model):
 
     image: Word = Field(description="A name from images.")
     after: tuple[Word, ...] = Field((), description="Components that are up before this one starts.")
+    waits: bool = Field(
+        False, description="Whether its program waits itself until those in after answer: they start side by side."
+    )
     once: bool = Field(False, description="Whether it runs to its end, and again when its inputs have changed.")
     user: Identifier = Field(1000, description="Numeric user inside the container.")
     group: Identifier | None = Field(None, description="Numeric group; the same number as user when left out.")
@@ -75,4 +79,11 @@ class Component(Model):
     def _stays_and_is_asked(self) -> Component:
         if self.health is None and self.ready != "answers" and not self.once:
             raise ValueError("a component that keeps running needs a health check: health: {command: [...]}")
+        if self.waits and not self.after:
+            raise ValueError("waits: true, and no component in after that it would wait for")
         return self
+
+    def is_awaited_by(self, others: Iterable[Component], name: str) -> bool:
+        """Return whether all others that come after this one, called `name`, wait for its answers themselves."""
+        waiting = [other.waits for other in others if name in other.after]
+        return not self.once and bool(waiting) and all(waiting)

@@ -206,7 +206,12 @@ serve: {files: {volume: pages}}
 
 @pytest.fixture
 def job(goldens):
-    bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": RECIPE.encode()}, shared_parts())
+    return job_of(goldens, RECIPE)
+
+
+def job_of(goldens, recipe):
+    """Return an instance of a recipe, ready to be compiled."""
+    bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": recipe.encode()}, shared_parts())
     file = load_instance("instances/one.yaml", "recipe: demo\nroute: https://one.example.org/\n")
     shared: Shared = shared_files()
     return Job(file, bundle, Site(), Block(524288), Host(goldens["once"].paths), shared)
@@ -218,3 +223,24 @@ def test_a_once_component_runs_again_when_files_of_the_admin_change(job, compone
         component_quadlet(replace(job, admin_digests={"text": digest}), component, []) for digest in ("1", "2")
     )
     assert (one.digest != other.digest) == differs
+
+
+@pytest.mark.parametrize(("waiting", "ready", "notify"), [
+    (("true", "true"), "notify", []),
+    (("true", "true"), "healthy", []),
+    (("true", "false"), "notify", ["true"]),
+    (("true", "false"), "healthy", ["healthy"]),
+])  # fmt: skip
+def test_who_waits_for_a_component_itself_starts_beside_it(goldens, waiting, ready, notify):
+    """The database counts as started when its container runs; the order in which they stop is kept."""
+    check = 'image: app, memory: 64M, health: {command: ["true"]}'
+    recipe = IDENTITY + "images: {app: {shared: base}}\nserve: {http: {}}\ncomponents:\n"
+    recipe += f"  db: {{{check}, ready: {ready}}}\n"
+    for name, waits in zip(("app", "jobs"), waiting, strict=True):
+        recipe += f"  {name}: {{{check}, after: [db], waits: {waits}}}\n"
+    job = job_of(goldens, recipe)
+    units = {name: component_quadlet(job, name, []).content.decode() for name in ("app", "db", "jobs")}
+    assert values(units["db"], "Notify") == notify
+    assert values(units["jobs"], "Notify") == ["healthy"]
+    assert values(units["jobs"], "After") == values(units["jobs"], "Requires") == ["app@one.db.service"]
+    assert bool(values(units["db"], "HealthCmd")) == (ready == "healthy")

@@ -64,6 +64,7 @@ ELSEWHERE = {
     "not-installed": "work/test_remove.py::test_a_recipe_that_is_not_installed_cannot_be_uninstalled",
     "not-kept": "cli/test_config_verbs.py::test_a_faulty_edit_is_not_kept_and_all_that_is_wrong_is_reported",
     "not-rotated": "work/test_secrets.py::test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has",
+    "not-reloaded": "work/test_reload.py::test_a_server_that_does_not_react_is_an_error_after_a_timeout",
     "not-started": "work/test_phases.py::test_an_instance_that_does_not_start_leaves_the_others_alone",
     "note": "work/test_notes.py::test_a_note_is_one_line_of_text",
     "old-podman": "work/test_host.py::test_everything_missing_on_a_host_is_reported_with_the_command_that_fixes_it",

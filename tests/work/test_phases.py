@@ -42,9 +42,9 @@ class Manager:
         self.log.extend(f"{'restart' if again else 'start'} {name}" for name, again in units)
         return {}
 
-    def settle(self, names, timeout):
+    def settle(self, groups, timeout):
         assert timeout > 0
-        return {name: "failed" if name in self.broken else "active" for name in names}
+        return {name: "failed" if name in self.broken else "active" for group in groups for name in group}
 
 
 @replaces(Worker, own=("note",))

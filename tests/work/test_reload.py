@@ -1,4 +1,4 @@
-"""A reload is finished when only processes with the new configuration serve, or after a timeout."""
+"""When a reload is finished, and what is waited for when units start."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from types import SimpleNamespace
 import pytest
 
 from chainsaw.errors import ChainsawError
-from chainsaw.host.systemd import UserManager
+from chainsaw.host.systemd import CRASHED, UserManager
 
 FRONT = "chainsaw-front.service"
+APP, DB, OTHER = "app@blog.service", "app@blog.db.service", "app@club.service"
 MASTER, OLD, NEW = 1, 2, 3
+
+
+def row(name, active, sub, job=0):
+    """What systemd lists of a unit."""
+    return (name.encode(), b"", b"loaded", active.encode(), sub.encode(), b"", b"/unit", job, b"", b"/")
 
 
 class Server:
     """A unit whose processes change with each query."""
 
-    def __init__(self, before, after=(), jobs=()):
+    def __init__(self, before, after=(), jobs=(), state="active", result=b"success"):
         self.before, self.after, self.jobs = before, list(after), list(jobs)
+        self.state, self.result = state, result
         self.reloaded, self.asked = [], 0
 
     @property
@@ -27,12 +34,15 @@ class Server:
         manager = UserManager()
         calls = SimpleNamespace(
             ReloadUnit=lambda name, mode: self.reloaded.append((name, mode)),
-            ListJobs=lambda: [(7, self.jobs.pop(0), b"reload", b"running")] if self.jobs else [],
-            ListUnitsByPatterns=lambda states, patterns: [],
+            ListUnitsByPatterns=self.listing,
             GetUnitProcesses=lambda name: [(b"/user.slice", process, b"nginx") for process in self.processes()],
         )
         manager.manager = SimpleNamespace(Manager=calls)
+        manager.bus = SimpleNamespace(get_property=lambda *place: self.result)
         return manager
+
+    def listing(self, states, patterns):
+        return [row(FRONT, self.state, "running", self.jobs.pop(0) if self.jobs else 0)]
 
     def processes(self):
         self.asked += 1
@@ -63,12 +73,28 @@ def test_an_old_process_that_only_ends_its_connections_is_not_waited_for():
     assert server.asked == 2
 
 
-def test_an_old_process_that_keeps_serving_is_waited_for_with_a_timeout():
-    assert 0.2 <= reload(Server({MASTER, OLD}, [{MASTER, OLD, NEW}]), timeout=0.2) < 2
+def not_reloaded(server):
+    """Reload a server that does not do it in time, and return the error."""
+    with pytest.raises(ChainsawError) as caught:
+        reload(server, timeout=0.2)
+    [problem] = caught.value.diagnostics
+    assert (problem.code, problem.hint) == ("not-reloaded", f"journalctl --user -u {FRONT} -n 30")
+    return problem.message
 
 
-def test_a_server_that_does_not_react_is_waited_for_only_so_long():
-    assert 0.2 <= reload(Server({MASTER, OLD}, [{MASTER, OLD}]), timeout=0.2) < 2
+def test_an_old_process_that_keeps_serving_is_an_error_after_a_timeout():
+    message = not_reloaded(Server({MASTER, OLD}, [{MASTER, OLD, NEW}]))
+    assert message.endswith("configuration: after 0.2 s, requests are still taken by its former processes")
+
+
+def test_a_server_that_does_not_react_is_an_error_after_a_timeout():
+    assert "still taken by its former processes" in not_reloaded(Server({MASTER, OLD}, [{MASTER, OLD}]))
+
+
+def test_a_reload_that_fails_is_an_error_with_what_systemd_says():
+    failed = Server({MASTER, OLD}, [{MASTER, OLD}], result=b"exit-code")
+    assert not_reloaded(failed).endswith("its reload ended with: exit-code")
+    assert "it is failed" in not_reloaded(Server({MASTER}, [set()], state="failed"))
 
 
 @pytest.mark.parametrize("before", [set(), None])
@@ -79,20 +105,57 @@ def test_what_does_not_run_is_not_waited_for(before):
 
 
 def test_the_job_of_systemd_is_waited_for():
-    server = Server({MASTER, OLD}, [{MASTER, NEW}], jobs=[FRONT.encode()] * 3)
+    server = Server({MASTER, OLD}, [{MASTER, NEW}], jobs=[7] * 3)
     reload(server)
     assert server.jobs == []
-
-
-def test_the_jobs_of_others_are_not_waited_for():
-    server = Server({MASTER, OLD}, [{MASTER, NEW}], jobs=[b"app@blog.service"] * 3)
-    reload(server)
-    assert len(server.jobs) == 2
 
 
 def test_what_a_unit_that_is_not_there_runs_is_nothing():
     assert Server(None).manager.processes(FRONT) == frozenset()
     assert Server({OLD, NEW}).manager.processes(FRONT) == {OLD, NEW}
+
+
+def settled(*listings, groups=((APP, DB),), timeout=5.0):
+    """Wait for groups of units, of which systemd lists one thing after the other; return their states."""
+    left = list(listings)
+    calls = SimpleNamespace(ListUnitsByPatterns=lambda states, names: left.pop(0) if len(left) > 1 else left[0])
+    manager = UserManager()
+    manager.manager = SimpleNamespace(Manager=calls)
+    found = manager.settle(groups, timeout)
+    assert len(left) == 1
+    return found
+
+
+STARTING, WAITING = row(APP, "activating", "start", 1), row(APP, "inactive", "dead", 1)
+RUNS, DB_RUNS, DB_STARTS = (
+    row(APP, "active", "running"),
+    row(DB, "active", "running"),
+    row(DB, "activating", "start", 2),
+)
+DB_CRASHED = row(DB, "activating", "auto-restart")
+
+
+def test_units_are_waited_for_until_none_has_a_job():
+    assert settled([WAITING, DB_STARTS], [STARTING, DB_RUNS], [RUNS, DB_RUNS]) == {APP: "active", DB: "active"}
+
+
+def test_who_waits_for_a_unit_that_has_crashed_is_not_waited_for():
+    assert settled([STARTING, DB_RUNS], [STARTING, DB_CRASHED]) == {APP: "activating", DB: CRASHED}
+
+
+def test_a_crash_in_one_group_does_not_end_the_wait_for_another():
+    busy, up = row(OTHER, "activating", "start", 3), row(OTHER, "active", "running")
+    states = settled([STARTING, DB_CRASHED, busy], [STARTING, DB_CRASHED, up], groups=((APP, DB), (OTHER,)))
+    assert states == {APP: "activating", DB: CRASHED, OTHER: "active"}
+
+
+def test_a_unit_that_systemd_is_restarting_already_is_waited_for():
+    again = row(DB, "activating", "auto-restart", 4)
+    assert settled([RUNS, again], [RUNS, DB_STARTS], [RUNS, DB_RUNS]) == {APP: "active", DB: "active"}
+
+
+def test_a_wait_ends_and_a_unit_that_is_not_there_is_inactive():
+    assert settled([STARTING], timeout=0.1) == {APP: "activating", DB: "inactive"}
 
 
 def test_what_systemd_refuses_is_an_error_like_any_other():
@@ -102,11 +165,11 @@ def test_what_systemd_refuses_is_an_error_like_any_other():
         raise RuntimeError("Unit chainsaw-front.service is not active, cannot reload.")
 
     manager = server.manager
-    for call in ("ReloadUnit", "ListJobs", "ListUnitsByPatterns"):
+    for call in ("ReloadUnit", "ListUnitsByPatterns"):
         setattr(manager.manager.Manager, call, refuse)
     for ask in (
         lambda: manager.reload_unit(FRONT, 1.0, bool),
-        lambda: manager.settle([FRONT], 1.0),
+        lambda: manager.settle([[FRONT]], 1.0),
         lambda: manager.states([FRONT]),
     ):
         with pytest.raises(ChainsawError, match="cannot reload") as caught:

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host.store import records
+from chainsaw.host.systemd import CRASHED
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
 from chainsaw.work.apply.worker import Worker
@@ -197,12 +198,15 @@ def _start_together(
     with worker.steps.step(f"start {' '.join(names)}"):
         refused = worker.manager.begin([(item.name, item.again) for item in starts])
     failed = _outcome(meanwhile)
-    along = {unit for item in starts for unit, _ in item.digests}
+    groups = [{item.name, *dict(item.digests)} - refused.keys() for item in starts]
     with worker.steps.timed(f"wait for {' '.join(names)}"):
-        states = worker.manager.settle(sorted(along.union(names) - refused.keys()), timeout + 30.0) | refused
+        states = worker.manager.settle(groups, timeout + 30.0) | refused
     applied = records.read_applied(worker.account.paths)
     for item in starts:
-        down = [unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"]
+        down = sorted(
+            (unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"),
+            key=lambda unit: states[unit] != CRASHED,
+        )
         if not down:
             applied |= dict(item.digests)
             continue
