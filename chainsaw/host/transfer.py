@@ -7,7 +7,7 @@ from typing import IO
 
 from chainsaw.host import files, process
 from chainsaw.host.podman import Podman
-from chainsaw.host.podman.program import PODMAN, UNPACK
+from chainsaw.host.podman.program import UNPACK
 from chainsaw.model.block import SIZE, intermediate
 
 
@@ -37,9 +37,9 @@ def copy_tree(podman: Podman, source: str, target: str, start: int | None, new_s
 
     partial = f"{target}.partial"
     podman.remove_trees([partial])
-    process.run([*PODMAN, "unshare", "mkdir", "-p", partial])
+    process.run([*podman.enter(), "mkdir", "-p", partial])
     # Only this format has fractions of seconds, and attributes of files.
-    pack = [*PODMAN, "unshare", "tar", "-C", source, "--format=pax", "--xattrs", "--numeric-owner", "-cf", "-", "."]
-    process.pump(pack, [*UNPACK, "--xattrs", "-C", partial, "-f", "-"], renumber)
+    pack = [*podman.enter(), "tar", "-C", source, "--format=pax", "--xattrs", "--numeric-owner", "-cf", "-", "."]
+    process.pump(pack, [*podman.enter(), *UNPACK, "--xattrs", "-C", partial, "-f", "-"], renumber)
     podman.remove_trees([target])
     files.publish((partial, target))

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chainsaw.host import files, process
 
-PAUSE = "libpod/tmp/pause.pid"
-
 
 def memory_of(processes: Iterable[int]) -> int:
     """Return the proportional set size of processes, in bytes (proc(5), smaps_rollup).
@@ -44,16 +42,16 @@ def host_memory() -> dict[str, int]:
     return {name: int(found.get(field, 0)) * 1024 for name, field in names.items()}
 
 
-def disk_usage(paths: Sequence[str], runtime: str, patience: float) -> dict[str, int]:
+def disk_usage(paths: Sequence[str], enter: Sequence[str], patience: float) -> dict[str, int]:
     """Return the bytes of each file or directory on the disk; those that take too long to count are left out.
 
-    The admin cannot read files of instances; root of Podman's user namespace can (podman-unshare(1)). `runtime` is
-    XDG_RUNTIME_DIR, `patience` the time limit in seconds.
+    The admin cannot read files of instances: `enter` are the words before a program that run it as root of a user
+    namespace in which all have an id. `patience` is the time limit in seconds.
     """
     present = [path for path in paths if files.exists(path)]
     if not present:
         return {}
-    argv = [*_enter(runtime), "stdbuf", "-oL", "du", "--summarize", "--block-size=1", "--", *present]
+    argv = [*enter, "stdbuf", "-oL", "du", "--summarize", "--block-size=1", "--", *present]
     found: dict[str, int] = {}
     for entry in process.run_briefly(argv, patience).splitlines():
         size, _, path = entry.partition("\t")
@@ -66,11 +64,3 @@ def total(paths: Sequence[str], counted: Mapping[str, int]) -> int | None:
     """Return the bytes of all paths that exist; None when one of them was not counted, or none exists."""
     present = [path for path in paths if files.exists(path)]
     return sum(counted[path] for path in present) if present and all(path in counted for path in present) else None
-
-
-def _enter(runtime: str) -> list[str]:
-    """Return the words before a program that run it as root of Podman's user namespace."""
-    pause = (files.read_text(f"{runtime}/{PAUSE}") or "").strip()
-    if pause.isdigit() and files.exists(f"/proc/{pause}/ns/user"):
-        return ["nsenter", "--user", f"--target={pause}", "--setuid=0", "--setgid=0"]
-    return ["podman", "unshare"]

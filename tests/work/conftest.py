@@ -149,23 +149,26 @@ def admin(tmp_path, monkeypatch) -> Admin:
 
 PODMAN = """#!/bin/sh
 echo "$*" >> {asked}
-[ "$1" = --events-backend=none ] && shift
-if [ "$1" = unshare ]; then
+"""
+UNSHARE = """#!/bin/sh
+echo "unshare $*" >> {asked}
+while case $1 in --*) true ;; *) false ;; esac; do
     shift
-    exec "$@"
-fi
+done
+exec "$@"
 """
 
 
 @pytest.fixture
 def podman(tmp_path, monkeypatch) -> Path:
-    """A podman without images and user namespace; return the file in which it records its arguments."""
-    asked, program = tmp_path / "asked-of-podman", tmp_path / "programs/podman"
+    """A podman without images, and an unshare without user namespaces; return the file of their arguments."""
+    asked, programs = tmp_path / "asked-of-podman", tmp_path / "programs"
     asked.touch()
-    program.parent.mkdir()
-    program.write_text(PODMAN.format(asked=asked))
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    programs.mkdir()
+    for name, text in (("podman", PODMAN), ("unshare", UNSHARE)):
+        (programs / name).write_text(text.format(asked=asked))
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     return asked
 
 

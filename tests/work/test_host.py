@@ -209,10 +209,22 @@ def test_an_archive_that_leaves_its_root_is_refused(tmp_path, programs, name):
     assert not (tmp_path / "up").exists()
 
 
+def test_a_program_enters_a_user_namespace_with_the_ids_of_podmans_own():
+    """The admin is 0; the subordinate ids follow from 1 on, range by range."""
+    users = [f"--map-users={item}" for item in (f"0:{os.getuid()}:1", "1:100000:65536", "65537:524288:131072")]
+    groups = [f"--map-groups={item}" for item in (f"0:{os.getgid()}:1", "1:300000:65536")]
+    uids = [Range("kim", 100000, 65536), Range("kim", 524288, 131072)]
+    found = Podman("", uids, [Range("kim", 300000, 65536)]).enter()
+    assert found == ["unshare", "--user", "--setuid=0", "--setgid=0", *users, *groups]
+
+
+ENTER = Podman("", RANGES, RANGES).enter()
+
+
 def test_what_belongs_to_blocks_travels_by_standard_input(tmp_path, programs):
     place = tmp_path / "secrets"
     place.mkdir()
-    programs("podman", f'echo "$@" >> {tmp_path}/argv; shift 2; "$@" --no-same-owner')
+    programs("unshare", f'echo "$@" >> {tmp_path}/argv; shift {len(ENTER) - 1}; "$@" --no-same-owner')
     ids = Ids(uid=RANGES[0].start + 1000, gid=RANGES[0].start + 1000)
     Podman("", RANGES, RANGES).place([Placement(str(place / "key"), 0o400, ids, b"very secret")])
     assert (place / "key").read_bytes() == b"very secret"

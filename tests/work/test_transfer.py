@@ -101,9 +101,9 @@ def test_the_old_content_is_kept_until_the_copy_is_complete(keeper, volume, tmp_
 
 
 def test_a_copy_that_does_not_fit_is_a_failure(keeper, volume, tmp_path, podman):
-    program = podman.parent / "programs/podman"
+    program = podman.parent / "programs/unshare"
     full = '[ "$2" = -x ] && { echo "No space left on device" >&2; exit 2; }'
-    program.write_text(program.read_text().replace('exec "$@"', f'{full}\n    exec "$@"'))
+    program.write_text(program.read_text().replace('exec "$@"', f'{full}\nexec "$@"'))
     with pytest.raises(ChainsawError, match="No space left on device"):
         copy_tree(keeper, str(volume), str(tmp_path / "copy"), None, None)
     assert not (tmp_path / "copy").exists()

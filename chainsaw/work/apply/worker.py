@@ -11,12 +11,10 @@ from chainsaw.host.account import Account
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
-from chainsaw.host.probe import probe
 from chainsaw.host.quadlet import check_quadlets
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
-from chainsaw.host.web import Front
 from chainsaw.model.artifact import Artifact, Tree, as_tree
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
@@ -159,6 +157,10 @@ class Worker:
 
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
+        # HTTP takes 20 ms to import, and the instances need not wait for it.
+        from chainsaw.host.probe import probe
+        from chainsaw.host.web import Front
+
         assert action.owner is not None
         deployment = self.manifest.instances[action.owner]
         front = Front(self.https, f"{self.account.paths.authority}/ca.pem")

@@ -118,7 +118,7 @@ def unused_images_of(account: Account, manifest: Manifest) -> list[str]:
 
 def _sizes(account: Account, listed: Sequence[Resource], subject: Subject) -> dict[str, int]:
     """Return the bytes of resources, by their path or kind and name; for an image, what it adds to its base image."""
-    sizes = usage.disk_usage([item.place for item in listed if item.place], account.runtime, DISK_TIMEOUT)
+    sizes = usage.disk_usage([item.place for item in listed if item.place], account.podman.enter(), DISK_TIMEOUT)
     images = [item.name for item in listed if item.kind == "image"]
     known = account.podman.image_sizes(image for image in images if image in records.image_names(account.paths))
     sizes |= {
@@ -141,7 +141,7 @@ def orphans(account: Account) -> Result:
         found += _strays(account, manifest)
     except ChainsawError as error:
         unseen = [replace(item, severity="warning") for item in error.diagnostics]
-    sizes = usage.disk_usage([item.place for item in found if item.place], account.runtime, DISK_TIMEOUT)
+    sizes = usage.disk_usage([item.place for item in found if item.place], account.podman.enter(), DISK_TIMEOUT)
     rows = [{"kind": item.kind, "name": item.name, "path": item.place, "size": sizes.get(item.place)} for item in found]
     shown = tuple((item.kind, item.name, _size(sizes.get(item.place)), item.reason) for item in found)
     lines = () if rows or unseen else ("nothing is unused",)

@@ -107,7 +107,9 @@ def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[st
 def _disk(account: Account, names: Iterable[str]) -> dict[str, int]:
     paths = account.paths
     places = {name: (paths.instance(name), f"{paths.public}/{name}") for name in names}
-    found = usage.disk_usage([place for pair in places.values() for place in pair], account.runtime, DISK_TIMEOUT)
+    found = usage.disk_usage(
+        [place for pair in places.values() for place in pair], account.podman.enter(), DISK_TIMEOUT
+    )
     totals = {name: usage.total(pair, found) for name, pair in places.items()}
     return {name: count for name, count in totals.items() if count is not None}
 

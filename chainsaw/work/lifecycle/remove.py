@@ -141,7 +141,9 @@ def deleted_by(account: Account, name: str) -> Result:
         return inventory(account, name)
     left = left_of(account.paths, name)
     places = outermost(item.place for item in left)
-    sizes = usage.disk_usage([place for place in places if files.is_directory(place)], account.runtime, DISK_TIMEOUT)
+    sizes = usage.disk_usage(
+        [place for place in places if files.is_directory(place)], account.podman.enter(), DISK_TIMEOUT
+    )
     shown = {item.place: item.kind for item in left if item.place in places}
     rows = [(kind, place, bytes_for_people(sizes[place]) if place in sizes else "") for place, kind in shown.items()]
     return Result({"instance": name}, table=Table(("what", "name", "size"), tuple(rows)))
