@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import pytest
@@ -43,7 +43,7 @@ def table(heading):
 
 
 def every_model():
-    found, waiting = [], [Model]
+    found, waiting = list[type[Model]](), [Model]
     while waiting:
         fresh = waiting.pop().__subclasses__()
         found, waiting = found + fresh, waiting + fresh
@@ -107,7 +107,8 @@ def test_every_command_of_an_example_is_accepted_by_the_parser(line, tmp_path, m
 
 def parse(words):
     """Hand words on to the command that they name; raise what click raises when it does not take them."""
-    command, context = group, click.Context(group)
+    command: Any = group
+    context = click.Context(group)
     while isinstance(command, click.Group):
         word, *words = words
         command = command.get_command(context, word)
@@ -119,7 +120,7 @@ def test_every_command_in_the_guide_exists():
     mentioned = [re.split("[>|]", text)[0].split()[1:] for text in INLINE if text.startswith("chainsaw ")]
     assert mentioned
     for words in mentioned:
-        command = group
+        command: Any = group
         while words and isinstance(command, click.Group):
             command, words = command.get_command(click.Context(command), words[0]), words[1:]
             assert command is not None

@@ -19,7 +19,7 @@ def memory_of(processes: Iterable[int]) -> int:
         try:
             with open(f"/proc/{number}/smaps_rollup", encoding="ascii") as file:
                 found = re.search(r"^Pss: +(\d+) kB", file.read(), re.MULTILINE)
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
         total += int(found[1]) * 1024 if found else 0
     return total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import pytest
 
@@ -26,7 +28,7 @@ TEN = [
 
 def command_of(path):
     """Return the command of a path, as the parser has it."""
-    found = group
+    found: Any = group
     for word in path.split():
         found = found.get_command(click.Context(found), word)
         assert found is not None, path

@@ -112,7 +112,7 @@ NAMES = st.sampled_from(["a", "b", "title", "long_name"])
 
 @given(st.lists(st.tuples(NAMES, NAMES, VALUES), max_size=6))
 def test_set_values_are_read_back_and_unset_keys_are_removed(edits):
-    text, expected = "# first\n", {}
+    text, expected = "# first\n", dict[str, dict[str, object]]()
     for section, name, value in edits:
         text = with_key(text, (section, name), value)
         expected.setdefault(section, {})[name] = value

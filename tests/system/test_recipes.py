@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from .machine import Machine
@@ -29,3 +31,23 @@ def test_a_recipe_of_an_upstream_image_is_accepted_by_the_real_generator(machine
     assert f"{name} " in done.out
     assert "1  ok" in done.out, str(done)
     machine.admin("rm", "-rf", name)
+
+
+LEAKY = """
+cd && rm -rf leaky && chainsaw recipe new leaky --from http
+sed -i 's/"127.0.0.1", 8080/"0.0.0.0", 8080/' leaky/images/app/app.py
+sed -i 's/^exec app.py/exec app.py "$(cat \\/run\\/secrets\\/password)"/' leaky/images/app/start-app
+sed -i 's/^    tasks: 64/&\\n    egress: {need: internet, reason: To be found.}/' leaky/recipe.yaml
+chainsaw recipe test leaky --levels 7 --json
+"""
+
+
+def test_a_recipe_with_an_open_port_and_an_exposed_secret_fails_level_7(machine: Machine, www: str) -> None:
+    """The checks of a process look at the real one: where they could not read it, nothing would ever be found."""
+    done = machine.try_admin("sh", "-c", LEAKY)
+    assert done.code, str(done)
+    assert "port 8080 listens beyond the loopback" in done.out
+    assert "the secret password is visible in the arguments of a process" in done.out
+    record = json.loads(machine.admin("cat", "leaky/tested.json"))
+    assert record["measured"]["memory_idle_mb"] > 5
+    machine.admin("rm", "-rf", "leaky")

@@ -233,7 +233,9 @@ def test_a_version_is_found_wherever_it_is(paths, club, shipped):
     update_sources((), Silent())
     catalog = Catalog(str(shipped), paths=paths)
     assert catalog.bundle("wiki").digest == first.digest
-    second = catalog.read(catalog.offer("wiki"))
+    offered = catalog.offer("wiki")
+    assert offered is not None
+    second = catalog.read(offered)
     for bundle in (first, second):
         assert catalog.version("club/wiki", bundle.digest).recipe.summary == bundle.recipe.summary
     assert refused(catalog.version, "club/wiki", "0" * 64) == ["version-missing"]

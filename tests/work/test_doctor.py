@@ -9,6 +9,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from another import another_chainsaw
@@ -371,7 +372,7 @@ def test_a_failed_read_is_none(account, applied, paths, monkeypatch):
 
 @replaces(UserManager)
 @dataclass
-class Manager:
+class FakeManager:
     """A user manager with units in given states, on which every unit starts."""
 
     units: dict[str, str] = field(default_factory=dict)
@@ -392,6 +393,9 @@ class Manager:
 
     def reload_unit(self, name, timeout, serving):
         self.log.append(f"reload {name}")
+
+
+Manager: Any = FakeManager
 
 
 def test_leftovers_are_deleted_and_possible_data_is_kept(account, applied, paths):

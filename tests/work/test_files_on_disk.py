@@ -211,7 +211,7 @@ def test_the_journal_does_not_grow_for_ever(paths):
 
 
 def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):
-    path, reported, order = str(tmp_path / "state/lock"), [], []
+    path, reported, order = str(tmp_path / "state/lock"), list[str](), list[str]()
     held, go = threading.Event(), threading.Event()
 
     def holder():

@@ -236,7 +236,7 @@ def test_a_sound_repository_is_left_alone(admin, tree):
 
 def test_a_repository_that_another_user_wrote_to_is_left_alone(admin, tree, monkeypatch):
     commit_empty(admin)
-    monkeypatch.setattr(gitrepair.os, "geteuid", lambda: 4711)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
     assert gitrepair.repair(tree) == []
 
 

@@ -28,8 +28,9 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Ids
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
-from chainsaw.work.apply.apply import Plan, settle
-from chainsaw.work.recipes.catalog import shipped
+from chainsaw.work.apply.apply import settle
+from chainsaw.work.apply.planned import Plan
+from chainsaw.work.recipes.shipped import shipped
 from chainsaw.work.result import Quiet, Request
 
 RANGES = [Range("admin", 524288, 4 * SIZE)]

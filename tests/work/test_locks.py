@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from another import another_chainsaw
@@ -199,10 +200,12 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
         def obtain(self, needs):
             seen.append(("obtain", held_paths()))
 
+    store: Any = Store()
+
     def in_session(account, request, report, work, given, locks, earlier):
         seen.append(("session", held_paths()))
         if earlier is None:
-            raise NotReadyError(frozenset({"blog"}), (), Store())
+            raise NotReadyError(frozenset({"blog"}), (), store)
         return Result({})
 
     monkeypatch.setattr(applying, "_in_session", in_session)

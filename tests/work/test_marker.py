@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake import replaces
@@ -118,7 +119,7 @@ def scene(tmp_path):
     )
     secrets = {"password": "very secret"}
     with serving(str(tmp_path)) as (port, handler):
-        podman = Containers()
+        podman: Any = Containers()
         front = Front(port, str(tmp_path / "ca.pem"))
         yield Player(deployment, {"name": "notes"}, front, podman, secrets.__getitem__), handler, podman
 

@@ -94,7 +94,7 @@ def host(tmp_path, goldens):
     """Return the function that makes a host for the plan of a golden case."""
 
     def make(faults=None, broken=(), fault=""):
-        log = []
+        log: list[str] = []
         account = SimpleNamespace(paths=Paths.of(str(tmp_path), {}))
         manifest = goldens["one-host"].manifest
         return Host(account, manifest, Manager(log, frozenset(broken)), Steps(fault), log, faults or {})
@@ -240,7 +240,7 @@ def test_a_fault_at_any_step_is_a_problem_of_an_instance_or_of_the_site(host, pl
 
 
 def test_every_action_has_its_effect():
-    concrete = {kind for kind in vars(act).values() if isinstance(kind, type) and getattr(kind, "verb", "")}
+    concrete = {kind for kind in vars(act).values() if isinstance(kind, type) and getattr(kind, "verb", None)}
     assert {kind.__name__ for kind in concrete} - {"Action"} == {
         "RecordBlock",
         "InstallRecipe",

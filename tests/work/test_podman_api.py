@@ -49,7 +49,15 @@ def frame(stream, text):
     return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 
 
+class Server(ThreadingUnixStreamServer):
+    answers: dict[str, object]
+    asked: list[str]
+    bodies: list[object]
+
+
 class Service(BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self):
         path = unquote(self.path.partition("?")[0])
         self.server.asked.append(path)
@@ -87,7 +95,7 @@ class Service(BaseHTTPRequestHandler):
 def service(tmp_path):
     """Yield the server behind the socket of a runtime directory."""
     (tmp_path / "podman").mkdir()
-    server = ThreadingUnixStreamServer(str(tmp_path / "podman/podman.sock"), Service)
+    server = Server(str(tmp_path / "podman/podman.sock"), Service)
     server.answers, server.asked, server.bodies = dict(ANSWERS), [], []
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
-from chainsaw.host import disk, files
+from chainsaw.host import disk, files, process
 from chainsaw.host.store import generations, operations, records
 from chainsaw.model.artifact import Artifact
-from chainsaw.model.deployment import Ids, Manifest
+from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
+from chainsaw.model.volume import Ids
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_several_are_named_after_one_sync(tmp_path, written):
 def test_a_tree_is_renamed_before_it_is_deleted(tmp_path, written, monkeypatch):
     (tmp_path / "static").mkdir()
     (tmp_path / "static/page").write_text("")
-    monkeypatch.setattr(files.shutil, "rmtree", lambda path: written.append(f"delete {os.path.basename(path)}"))
+    monkeypatch.setattr(shutil, "rmtree", lambda path: written.append(f"delete {os.path.basename(path)}"))
     files.remove_tree(str(tmp_path / "static"))
     assert written == ["name static.partial", "sync .", "delete static.partial", "sync ."]
 
@@ -169,7 +171,7 @@ def test_what_belongs_to_blocks_is_placed_after_one_sync(tmp_path, written, monk
         for name in ("one", "two"):
             (tmp_path / f"{name}.partial").write_text("secret")
 
-    monkeypatch.setattr(program.process, "run", unpack)
+    monkeypatch.setattr(process, "run", unpack)
     ranges = [Range("admin", 524288, 65536)]
     user = program.Program(ranges, ranges)
     ids = Ids(uid=524288, gid=524288)

@@ -64,7 +64,7 @@ def test_a_program_that_is_not_there_is_named(call):
 
 
 def test_lines_are_handed_on_while_a_program_runs():
-    lines = []
+    lines: list[str] = []
     process.follow(python("import sys; print('a'); print('b', file=sys.stderr)"), lines.append)
     assert sorted(lines) == ["a", "b"]
     assert problem(process.follow, python("print('no'); raise SystemExit(2)"), lines.append).code == "program-failed"

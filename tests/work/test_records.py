@@ -92,7 +92,7 @@ def test_what_is_known_already_is_not_written_again(paths):
 def test_what_another_version_wrote_is_as_good_as_nothing(paths, change):
     file = f"{paths.state}/chainsaw/compiled.json"
     records.write_compiled(paths, KNOWN)
-    content = {**json.loads(files.read_text(file)), **change}
+    content = {**json.loads(files.read_text(file) or ""), **change}
     files.write_atomic(file, json.dumps({key: value for key, value in content.items() if value is not None}).encode())
     assert records.read_compiled(paths) is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from acting import acting
@@ -166,7 +167,7 @@ def password(admin, blog):
 
 
 def test_a_new_value_is_passed_on_standard_input_and_then_written_to_the_file(blog, password):
-    wiki = Wiki()
+    wiki: Any = Wiki()
     rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.argv == ["wiki", "passwd"]
     assert wiki.known == [Path(password.path).read_text()]
@@ -176,14 +177,14 @@ def test_a_new_value_is_passed_on_standard_input_and_then_written_to_the_file(bl
 
 
 def test_a_secret_that_a_restart_applies_is_only_written(blog, password):
-    wiki = Wiki()
+    wiki: Any = Wiki()
     rotate(wiki, Steps(""), blog, password, Rotation())
     assert wiki.argv == []
     assert Path(password.path).read_text() != "the password of before"
 
 
 def test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has(blog, password):
-    wiki = Wiki(broken=True)
+    wiki: Any = Wiki(broken=True)
     problem, code = refused(rotate, wiki, Steps(""), blog, password, COMMAND)
     assert (problem.code, code) == ("not-rotated", Exit.FAILED)
     assert problem.message == "wiki in blog.app ended with 1: no such user"
@@ -193,7 +194,7 @@ def test_an_application_that_does_not_take_a_value_keeps_the_one_that_it_has(blo
 
 
 def test_a_value_that_an_application_may_have_already_is_offered_again(blog, password):
-    wiki = Wiki(broken=True)
+    wiki: Any = Wiki(broken=True)
     refused(rotate, wiki, Steps(""), blog, password, COMMAND)
     wiki.broken = False
     rotate(wiki, Steps(""), blog, password, COMMAND)

@@ -92,10 +92,6 @@ class Program:
             # The removal must be on the disk before their ids are given to another instance.
             disk.sync_file_system(os.path.dirname(present[0]))
 
-    def read_files(self, paths: Sequence[str]) -> bytes:
-        """Return the contents of files one after the other, whoever owns them; missing files are left out."""
-        return process.run([*self.enter(), "cat", "--", *paths], check=False).out if paths else b""
-
     def remove_networks(self, names: Sequence[str]) -> None:
         """Remove networks whose unit is stopped; before Podman 5.5 no unit does it (NetworkDeleteOnStop=)."""
         if names:

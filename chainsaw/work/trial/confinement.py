@@ -19,7 +19,7 @@ CAPABILITIES = "CapBnd"
 def reachable(scene: Scene, one: str, other: str) -> list[str]:
     """Return how one instance can access another: files that its root could read, directories that it mounts."""
     paths = scene.account.paths
-    mounts = scene.podman.read_files([f"/proc/{number}/mountinfo" for number in _inside(scene, one)]).decode()
+    mounts = "".join(files.read_text(f"/proc/{number}/mountinfo") or "" for number in _inside(scene, one))
     found = [
         f"{one} mounts {place}"
         for place in (f"{paths.instance(other)}/", f"{paths.public}/{other}/")
@@ -81,10 +81,10 @@ def listeners(scene: Scene) -> list[str]:
     """Return the TCP ports of the first instance that listen on more than its own loopback."""
     found = []
     for number in _inside(scene, scene.first):
-        devices = scene.podman.read_files([f"/proc/{number}/net/dev"]).decode().splitlines()[2:]
+        devices = (files.read_text(f"/proc/{number}/net/dev") or "").splitlines()[2:]
         if all(line.split(":")[0].strip() == "lo" for line in devices):
             continue
-        shown = scene.podman.read_files([f"/proc/{number}/net/tcp", f"/proc/{number}/net/tcp6"]).decode()
+        shown = "".join(files.read_text(f"/proc/{number}/net/{kind}") or "" for kind in ("tcp", "tcp6"))
         for fields in (line.split() for line in shown.splitlines()):
             if len(fields) > 3 and fields[3] == LISTEN:
                 address, port = fields[1].rsplit(":", 1)

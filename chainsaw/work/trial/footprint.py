@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from chainsaw.compile.images import shared_build
-from chainsaw.host import files
+from chainsaw.host import files, usage
 from chainsaw.host.store import records
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.scene import Scene
 
 
 def memory_of(scene: Scene, name: str) -> float:
-    """Return the proportional set size of all processes of an instance, in MB (proc(5), smaps_rollup)."""
-    paths = [f"/proc/{number}/smaps_rollup" for number in scene.processes(name)]
-    shown = scene.podman.read_files(paths).decode(errors="replace")
-    return round(sum(int(kilobytes) for kilobytes in re.findall(r"^Pss: +(\d+) kB", shown, re.MULTILINE)) / 1000, 1)
+    """Return the proportional set size of all processes of an instance, in MB."""
+    return round(usage.memory_of(scene.processes(name)) / 1e6, 1)
 
 
 def image_sizes(scene: Scene) -> dict[str, float]:

@@ -4,6 +4,7 @@
 import base64
 import html
 import os
+import signal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -37,4 +38,6 @@ class Page(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
 
+# The first process of a container has no default action for signals.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 ThreadingHTTPServer(("127.0.0.1", 8080), Page).serve_forever()
