@@ -3,6 +3,8 @@
 A command holds the locks of the instances that it changes from its first read to its last effect. To switch to another
 generation it also holds the site's lock, for a few seconds. Locks are taken in this order. A command that already holds
 the site's lock tries an instance's lock once and does not wait, so that two commands cannot block each other.
+
+A command that takes its first lock starts what an interrupted one left stopped.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from chainsaw.work.result import Reporter
 def holding(
     account: Account, names: Iterable[str], command: str, report: Reporter, *, wait: bool = True
 ) -> Iterator[None]:
-    """Hold the locks of instances; first start what an interrupted command left stopped.
+    """Hold the locks of instances.
 
     Raise ChainsawError when another command holds one of them, without `wait`. An invalid name has no lock.
     """
@@ -51,12 +53,19 @@ def take_free(stack: ExitStack, account: Account, names: Iterable[str], command:
 
 def preparing(account: Account, command: str, report: Reporter, *, wait: bool = True) -> AbstractContextManager[None]:
     """Hold the lock for fetching and building images, and for deleting what is unused."""
+    _start_interrupted(account, command, report)
     return locked(account.paths.preparing_lock, command, wait=wait, waiting=report.note)
 
 
 def site(account: Account, command: str, report: Reporter, *, wait: bool = True) -> AbstractContextManager[None]:
     """Hold the lock for switching to another generation."""
+    _start_interrupted(account, command, report)
     return locked(account.paths.site_lock, command, wait=wait, waiting=report.note)
+
+
+def _start_interrupted(account: Account, command: str, report: Reporter) -> None:
+    if not held_paths():
+        start_interrupted(account, report, command)
 
 
 def _instance(account: Account, name: str, command: str, report: Reporter, wait: bool) -> AbstractContextManager[None]:

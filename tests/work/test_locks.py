@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from another import another_chainsaw
+from fake import replaces
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.lock import held_paths, locked
 from chainsaw.host.step import Steps
 from chainsaw.host.store import operations, records
+from chainsaw.host.systemd import UserManager
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
 from chainsaw.work import interrupted
@@ -241,6 +243,7 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
 # interrupted commands
 
 
+@replaces(UserManager)
 class Manager:
     """A user manager whose units are all active, and which records its calls."""
 
@@ -264,9 +267,9 @@ class Manager:
     def stop(self, names, timeout):
         self.told.append(("stop", tuple(names)))
 
-    def start(self, starts, timeout, along=()):
-        self.told += [("start", tuple(name for name, _ in starts))] if starts else []
-        return {name: "failed" if name in self.broken else "active" for name, _ in starts}
+    def start(self, units, timeout, others=()):
+        self.told += [("start", tuple(name for name, _ in units))] if units else []
+        return {name: "failed" if name in self.broken else "active" for name, _ in units}
 
 
 @pytest.fixture
@@ -310,6 +313,14 @@ def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpr
         pass
     assert [names for _, names in manager.told] == [(SOCKET,), (APP,), (TIMER,)]
     assert report.messages == ["blog was left stopped by an interrupted command, and is started again"]
+    assert operations.stopped(admin.paths) == {}
+
+
+@pytest.mark.parametrize("lock", [preparing, site])
+def test_a_command_that_changes_no_instance_starts_it_too(admin, wordpress, manager, lock):
+    operations.write_stopped(admin.paths, "blog", [APP])
+    with lock(admin.account, "chainsaw prune", Quiet()):
+        assert [names for _, names in manager.told] == [(APP,)]
     assert operations.stopped(admin.paths) == {}
 
 
