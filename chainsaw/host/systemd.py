@@ -110,13 +110,14 @@ class UserManager:
         """Let a unit reload its configuration, and wait until only processes that have read it take requests.
 
         The reload of a server is a signal: systemd reports success before the server has done anything. `timeout` is in
-        seconds, for both together; `serving` returns whether an older process still takes requests. Raise ChainsawError
-        when the reload fails, or is not finished then.
+        seconds, for both together; `serving` returns whether an older process still takes requests. A unit that crashed
+        reads its configuration when systemd restarts it. Raise ChainsawError when it fails, or is not finished then.
         """
         before = self.processes(name)
         deadline = time.monotonic() + timeout
         self._call(self.manager.Manager.ReloadUnit, name.encode(), b"replace")
-        state = self.settle([[name]], timeout)[name]
+        while (state := self.settle([[name]], timeout)[name]) == CRASHED and time.monotonic() < deadline:
+            time.sleep(JOB_POLL)
         if state != "active":
             raise _not_reloaded(name, f"it is {state}")
         result = self._property(self._rows([name])[name][6], b"Service", b"ReloadResult", b"s").decode()

@@ -42,7 +42,7 @@ def host_memory() -> dict[str, int]:
     return {name: int(found.get(field, 0)) * 1024 for name, field in names.items()}
 
 
-def disk_usage(paths: Sequence[str], enter: Sequence[str], patience: float) -> dict[str, int]:
+def disk_usage(paths: Sequence[str], enter: list[str], patience: float) -> dict[str, int]:
     """Return the bytes of each file or directory on the disk; those that take too long to count are left out.
 
     The admin cannot read files of instances: `enter` are the words before a program that run it as root of a user

@@ -23,9 +23,9 @@ def row(name, active, sub, job=0):
 class Server:
     """A unit whose processes change with each query."""
 
-    def __init__(self, before, after=(), jobs=(), state="active", result=b"success"):
+    def __init__(self, before, after=(), jobs=(), state="active", result=b"success", crashed=0):
         self.before, self.after, self.jobs = before, list(after), list(jobs)
-        self.state, self.result = state, result
+        self.state, self.result, self.crashed = state, result, crashed
         self.reloaded, self.asked = [], 0
 
     @property
@@ -42,7 +42,9 @@ class Server:
         return manager
 
     def listing(self, states, patterns):
-        return [row(FRONT, self.state, "running", self.jobs.pop(0) if self.jobs else 0)]
+        sub = "auto-restart" if self.crashed else "running"
+        self.crashed = max(0, self.crashed - 1)
+        return [row(FRONT, self.state, sub, self.jobs.pop(0) if self.jobs else 0)]
 
     def processes(self):
         self.asked += 1
@@ -89,6 +91,13 @@ def test_an_old_process_that_keeps_serving_is_an_error_after_a_timeout():
 
 def test_a_server_that_does_not_react_is_an_error_after_a_timeout():
     assert "still taken by its former processes" in not_reloaded(Server({MASTER, OLD}, [{MASTER, OLD}]))
+
+
+def test_a_server_that_crashed_is_waited_for_until_systemd_has_restarted_it():
+    server = Server({MASTER, OLD}, [{NEW}], crashed=3)
+    reload(server)
+    assert server.crashed == 0
+    assert CRASHED in not_reloaded(Server({MASTER, OLD}, [{NEW}], crashed=1000))
 
 
 def test_a_reload_that_fails_is_an_error_with_what_systemd_says():

@@ -43,7 +43,7 @@ def status(account: Account, name: str) -> Result:
         problems = pool.submit(_problem_lines, deployment)
         # du counts each file once: the volumes come first, then their directories for the remaining files.
         places = [*volumes, account.paths.instance(name), f"{account.paths.public}/{name}"]
-        sizes = pool.submit(usage.disk_usage, places, account.runtime, 2.0)
+        sizes = pool.submit(usage.disk_usage, places, account.podman.enter(), 2.0)
         seen = snapshot_of(account, manager, manifest, name, units)
         asked = {unit: check.result() for unit, check in checks.items()}
         parts = [
