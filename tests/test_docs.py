@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -71,3 +72,17 @@ def test_the_error_in_the_readme_is_the_real_one():
         load_intent(("site.yaml", None), {"instances/blog.yaml": text}, Catalog())
     (problem,) = caught.value.diagnostics
     assert problem.render().splitlines() == lines
+
+
+def test_the_table_of_recipes_shows_what_their_tests_measured():
+    rows = re.findall(r"^\| ([a-z-]+) \| [^|]+ \| ([0-9]+) MB \| ([0-9]+) MB \| (.*) s \|(.*)\|$", README, re.MULTILINE)
+    shown = {
+        name: (int(idle), int(own), [first, *re.findall("[0-9.]+", rest)]) for name, idle, own, first, rest in rows
+    }
+    expected = {}
+    for file in ROOT.glob("recipes/*/tested.json"):
+        measured = json.loads(file.read_text())["measured"]
+        times = [measured.get(f"{what}_seconds") for what in ("first_start", "restart", "wake")]
+        in_words = [f"{seconds:.1f}" for seconds in times if seconds]
+        expected[file.parent.name] = (round(measured["memory_idle_mb"]), measured["image_own_mb"], in_words)
+    assert shown == expected

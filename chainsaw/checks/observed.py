@@ -59,13 +59,13 @@ class Space:
 class Leftovers:
     """What a crash left: whether the last apply was interrupted, generations that never became current, and *.partial.
 
-    `rubbish` are files that the next apply writes again, `others` belong to volumes, backups and secrets. `holder` is
-    the command that is running now, if any; the files may be its own then.
+    `unfinished_files` are those that the next apply writes again, `others` belong to volumes, backups and secrets.
+    `holder` is the command that is running now, if any; the files may be its own then.
     """
 
     unfinished: bool = False
     newer: tuple[int, ...] = ()
-    rubbish: tuple[str, ...] = ()
+    unfinished_files: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     holder: str = ""
 

@@ -47,7 +47,7 @@ def leftovers(left: Leftovers | None) -> Iterator[Check]:
         yield Check("last apply", "fail", "was interrupted", f"chainsaw apply, or {FIX}")
     else:
         yield Check("last apply", "ok", "finished")
-    removable = [*left.rubbish, *(f"generation {number}, never current" for number in left.newer)]
+    removable = [*left.unfinished_files, *(f"generation {number}, never current" for number in left.newer)]
     if removable:
         yield Check("leftovers", "warn", some(removable), FIX)
     elif not left.others:

@@ -10,7 +10,7 @@ import click
 from chainsaw.cli.arguments import complete_instance, complete_recipe, json_option
 from chainsaw.cli.command import command
 from chainsaw.cli.output import note, progress, show
-from chainsaw.cli.recorded import RecordedArgument, RecordedOption, key_alone
+from chainsaw.cli.recorded import RecordedArgument, RecordedOption, key_alone, without_password
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.work.result import Result
 
@@ -133,7 +133,11 @@ def _change(text: str, problems: list[str]) -> str | None:
 @click.argument("recipe", cls=RecordedArgument, shell_complete=complete_recipe)
 @click.argument("name", cls=RecordedArgument)
 @click.option(
-    "--route", cls=RecordedOption, metavar="URL", help="Where it is published; default: https://NAME.localhost/."
+    "--route",
+    cls=RecordedOption,
+    shows=without_password,
+    metavar="URL",
+    help="Where it is published; default: https://NAME.localhost/.",
 )
 @click.option(
     "--set",

@@ -24,11 +24,11 @@ def list_command(account: Account, watched: bool, as_json: bool) -> None:
 
     Memory is what its processes use now, disk what its data uses.
     """
-    from chainsaw.work.inspect.list import overview
+    from chainsaw.work.inspect.list import list_instances
 
     if watched:
-        watch(lambda: overview(account))
-    show("list", overview(account), as_json)
+        watch(lambda: list_instances(account))
+    show("list", list_instances(account), as_json)
 
 
 @command("status", "chainsaw status blog", "chainsaw status blog --json")

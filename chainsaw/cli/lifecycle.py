@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument, why_option
 from chainsaw.cli.command import command
 from chainsaw.cli.output import progress, show, show_aside
-from chainsaw.cli.recorded import RecordedArgument, RecordedOption
+from chainsaw.cli.recorded import RecordedArgument, RecordedOption, without_password
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.work.result import Request
 
@@ -87,7 +87,11 @@ def rename(account: Account, name: str, new: str, why: str, as_json: bool) -> No
 @instance_argument
 @click.argument("new", cls=RecordedArgument)
 @click.option(
-    "--route", cls=RecordedOption, metavar="URL", help="Where NEW is published; default: https://NEW.localhost/."
+    "--route",
+    cls=RecordedOption,
+    shows=without_password,
+    metavar="URL",
+    help="Where NEW is published; default: https://NEW.localhost/.",
 )
 @why_option
 @json_option

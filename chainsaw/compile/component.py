@@ -92,10 +92,10 @@ def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "command": [job.value((*where, "command", index), item) for index, item in enumerate(declared.command)],
         "health": declared.health,
         "ready": declared.ready,
-        "awaited": declared.is_awaited_by(job.bundle.recipe.components.values(), component),
+        "awaited": job.bundle.recipe.is_awaited(component),
         "stop_signal": declared.stop.signal,
         "stop_seconds": span_in_seconds(declared.stop.timeout),
-        "start_timeout": span_in_seconds(declared.start_timeout),
+        "start_timeout": job.bundle.recipe.start_timeout(component),
         "memory": size_in_bytes(memory_limit(job, component)),
         "tasks": declared.tasks,
     }

@@ -147,5 +147,5 @@ def _missing(program: str) -> Diagnostic:
 
 
 def _failed(argv: Sequence[str], outcome: Outcome) -> Diagnostic:
-    shown = " ".join(argv[:3])
+    shown = " ".join([word for word in argv if not word.startswith("-")][:3])
     return Diagnostic("program-failed", f"{shown} … ended with {outcome.code}:\n{outcome.complaint}")

@@ -232,7 +232,7 @@ def leftovers(paths: Paths) -> Leftovers:
     return Leftovers(
         unfinished=operations.is_unfinished(paths),
         newer=tuple(number for number in generations.numbers(paths) if number > current),
-        rubbish=tuple(_partial([*_generated_places(paths), f"{paths.root}/instances", *instances])),
+        unfinished_files=tuple(_partial([*_generated_places(paths), f"{paths.root}/instances", *instances])),
         others=tuple(_partial([*kept, f"{paths.root}/backups", f"{paths.root}/secrets"])),
         holder=next((found for name in _names(paths.locks) if (found := _holder(f"{paths.locks}/{name}"))), ""),
     )

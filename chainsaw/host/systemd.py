@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -142,24 +142,26 @@ class UserManager:
     def settle(self, groups: Iterable[Collection[str]], timeout: float) -> dict[str, str]:
         """Wait until systemd has nothing to do for these units, at most `timeout` seconds; return the state of each.
 
-        Units that start together are a group. Once one of them has crashed, the others are not waited for: they may
-        wait for it. It is returned as CRASHED until systemd has restarted it.
+        Units that start together are a group. Who starts beside a unit that it requires, and that has crashed, is not
+        waited for: it would wait for it. That unit is returned as CRASHED until systemd has restarted it.
         """
         wanted = [frozenset(group) for group in groups]
         names = sorted(frozenset().union(*wanted))
         deadline = time.monotonic() + timeout
         while True:
-            found = {name: self._progress(row) for name, row in self._rows(names).items()}
-            busy = {name for name, (_, has_job) in found.items() if has_job}
-            crashed = {name for name, (state, _) in found.items() if state == CRASHED}
-            if time.monotonic() >= deadline or not any(group & busy and not group & crashed for group in wanted):
-                return {name: found[name][0] if name in found else "inactive" for name in names}
+            rows = self._rows(names)
+            if time.monotonic() >= deadline or not any(self._has_hope(group, rows) for group in wanted):
+                return {name: _state(rows[name]) if name in rows else "inactive" for name in names}
             time.sleep(JOB_POLL)
 
-    def _progress(self, row: Sequence[Any]) -> tuple[str, bool]:
-        """Return the active state of a row of a listing, or CRASHED, and whether the unit has a job."""
-        active, sub, job = row[3].decode(), row[4].decode(), row[7]
-        return CRASHED if sub.startswith("auto-restart") and not job else active, bool(job)
+    def _has_hope(self, group: Collection[str], rows: Mapping[str, Sequence[Any]]) -> bool:
+        """Return whether a unit of a group has a job, and requires no unit of it that has crashed."""
+        busy = [row for name, row in rows.items() if name in group and row[7]]
+        crashed = {name for name, row in rows.items() if name in group and _state(row) == CRASHED}
+        return any(not crashed or crashed.isdisjoint(self._requires(row[6])) for row in busy)
+
+    def _requires(self, path: bytes) -> list[str]:
+        return [name.decode() for name in self._property(path, b"Unit", b"Requires", b"as")]
 
     def _rows(self, patterns: Sequence[str]) -> dict[str, Sequence[Any]]:
         """Return what systemd lists of the loaded units that match a pattern (org.freedesktop.systemd1(5))."""
@@ -181,6 +183,11 @@ class UserManager:
     def _reset_failed(self, name: str) -> None:
         with suppress(Exception):
             self.manager.Manager.ResetFailedUnit(name.encode())
+
+
+def _state(row: Sequence[Any]) -> str:
+    """Return the active state in a row of a listing, or CRASHED."""
+    return CRASHED if row[4].startswith(b"auto-restart") and not row[7] else row[3].decode()
 
 
 def _not_reloaded(name: str, why: str) -> ChainsawError:

@@ -19,7 +19,8 @@ def memory_of(processes: Iterable[int]) -> int:
         try:
             with open(f"/proc/{number}/smaps_rollup", encoding="ascii") as file:
                 found = re.search(r"^Pss: +(\d+) kB", file.read(), re.MULTILINE)
-        except (FileNotFoundError, ProcessLookupError):
+        except OSError:
+            # A process that is ending cannot be read any more.
             continue
         total += int(found[1]) * 1024 if found else 0
     return total

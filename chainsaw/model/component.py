@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -82,8 +81,3 @@ class Component(Model):
         if self.waits and not self.after:
             raise ValueError("waits: true, and no component in after that it would wait for")
         return self
-
-    def is_awaited_by(self, others: Iterable[Component], name: str) -> bool:
-        """Return whether all others that come after this one, called `name`, wait for its answers themselves."""
-        waiting = [other.waits for other in others if name in other.after]
-        return not self.once and bool(waiting) and all(waiting)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from chainsaw.model.base import Model
 from chainsaw.model.component import Component
-from chainsaw.model.names import ImageReference, RelativePath, SettingName, Span, Text, UrlPath, Word
+from chainsaw.model.names import ImageReference, RelativePath, SettingName, Span, Text, UrlPath, Word, span_in_seconds
 from chainsaw.model.serve import Marker, Probe, Serve
 
 Directive = Literal["admin", "mail", "timezone", "language", "upload_limit"]
@@ -150,6 +150,18 @@ class Recipe(Model):
     def primary(self) -> Component | None:
         """The component called app, if there is any process at all."""
         return self.components.get("app")
+
+    def is_awaited(self, name: str) -> bool:
+        """Return whether all that needs a component waits for its answers itself, so that they start side by side."""
+        waiting = [other.waits for other in self.components.values() if name in other.after]
+        asked_by_a_timer = any(timer.component == name for timer in self.timers.values())
+        return not self.components[name].once and bool(waiting) and all(waiting) and not asked_by_a_timer
+
+    def start_timeout(self, name: str) -> int:
+        """Return how many seconds a component may take to become ready, with those that it waits for itself."""
+        component = self.components[name]
+        along = [other for other in component.after if component.waits and self.is_awaited(other)]
+        return span_in_seconds(component.start_timeout) + sum(map(self.start_timeout, along))
 
     def missing_names(self) -> list[tuple[tuple[Any, ...], str]]:
         """Return (key path, message) for every name used that the recipe does not declare."""

@@ -631,7 +631,7 @@ def test_names_that_need_no_resolver():
     ]
 
 
-# What becomes of verdicts
+# What becomes of results
 
 
 def test_checks_that_are_ok_are_one_line_for_people():

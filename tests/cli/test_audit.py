@@ -264,6 +264,14 @@ VALUE = "5f0c-tiger"
             ("new", "static", "web", "--set", f"generator={VALUE}"),
             "chainsaw new static web --set generator=(not shown)",
         ),
+        (
+            ("new", "static", "web", "--route", f"https://kim:{VALUE}@web.example.org/?t={VALUE}"),
+            "chainsaw new static web --route https://(not shown)@web.example.org/?(not shown)",
+        ),
+        (
+            ("clone", "www", "web", "--route", f"https://kim:{VALUE}@web.example.org/"),
+            "chainsaw clone www web --route https://(not shown)@web.example.org/",
+        ),
         (("new", "static", "web", "--set", VALUE), "chainsaw new static web --set (not shown)"),
         (("new", "static", "--set", f"generator={VALUE}"), "chainsaw new"),
         (("secret", "set", "smtp_password", VALUE), "chainsaw secret set"),

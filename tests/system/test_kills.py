@@ -165,7 +165,7 @@ def test_an_interrupted_rename_of_a_removed_instance_can_be_repeated(
 # clone
 
 ORIGINAL = "https://original.localhost/"
-OWN = ("write ", "stop OLD", "start OLD", "copy ", "make ", "bring ")
+OWN = ("write ", "stop OLD", "start OLD", "copy ", "change ", "put ")
 """How the steps of a clone begin that are none of an apply's."""
 
 

@@ -34,7 +34,7 @@ class Box:
     pace: float = 0.0
 
     def run(self, user: str, *command: str) -> Done:
-        """Run a command as a user and tell how it ended."""
+        """Run a command as a user and return how it ended."""
         return run([*self.guest.enter(user), shlex.join(command)], command)
 
     def admin(self, *command: str) -> str:
@@ -62,7 +62,7 @@ class Box:
         return done.stdout or done.stderr
 
     def serves(self, host: str, seconds: float = 300) -> bool:
-        """Wait until a host answers, and tell whether it does."""
+        """Wait until a host answers, and return whether it does."""
         page = {"www.localhost": ("/", "<"), "one.localhost": ("/1.txt", "number 1")}[host]
         return wait(lambda: page[1] in self.get(host, page[0]), seconds)
 

@@ -86,7 +86,7 @@ def test_where_nothing_was_cut_off_nothing_is_left(paths, applied):
 def test_what_a_crash_leaves_is_found(paths, applied):
     operations.write_journal(paths, "begin", generation=4)
     files.make_directory(f"{paths.generations}/4")
-    rubbish = [
+    unfinished_files = [
         f"{paths.root}/recipes/chainsaw/wiki@1.partial",
         f"{paths.certificates}/blog.example.org/key.pem.partial",
         f"{paths.instance('blog')}/record.json.partial",
@@ -102,11 +102,11 @@ def test_what_a_crash_leaves_is_found(paths, applied):
         f"{paths.root}/backups/blog.partial",
         f"{paths.site_secret('smtp')}.partial",
     ]
-    for path in (*rubbish, *others, f"{paths.instance('blog')}/volumes/data/mine.partial"):
+    for path in (*unfinished_files, *others, f"{paths.instance('blog')}/volumes/data/mine.partial"):
         files.make_directory(path)
     found = readings.leftovers(paths)
     assert (found.unfinished, found.newer, found.holder) == (True, (4,), "")
-    assert set(found.rubbish) == set(rubbish)
+    assert set(found.unfinished_files) == set(unfinished_files)
     assert set(found.others) == set(others), "what is inside volumes is not looked at"
 
 

@@ -11,12 +11,12 @@ from acting import acting
 
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree
-from chainsaw.work.history import history as past
+from chainsaw.work.history import history as module
 from chainsaw.work.history.history import ChangeRecord, changed_between, commit_change, outcomes_of
 
-history = acting(past.history)
+history = acting(module.history)
 
-DEED = ChangeRecord("apply", ("blog",), ("blog: wordpress 1",))
+CHANGE = ChangeRecord("apply", ("blog",), ("blog: wordpress 1",))
 
 
 def reported(name=None, limit=20, with_diff=False):
@@ -96,7 +96,7 @@ def test_a_generation_of_the_same_files_is_recorded_too(admin):
     ]
     assert admin.git("rev-parse", "refs/chainsaw/2", "HEAD").split()[0] == admin.git("rev-parse", "HEAD").strip()
     before = admin.git("rev-parse", "HEAD")
-    assert commit_change(admin.account, DEED, 2) == []
+    assert commit_change(admin.account, CHANGE, 2) == []
     assert admin.git("rev-parse", "HEAD") == before, "what only starts a unit again makes no generation"
 
 
@@ -122,7 +122,7 @@ def test_while_a_merge_is_under_way_nothing_is_committed(admin):
     admin.apply()
     conflict(admin)
     before = everything(admin)
-    (warning,) = commit_change(admin.account, DEED, 2)
+    (warning,) = commit_change(admin.account, CHANGE, 2)
     assert (warning.code, warning.severity) == ("git-busy", "warning")
     assert warning.message == f"a merge is under way in {admin.own}, so the change is not committed"
     assert everything(admin) == before
@@ -140,7 +140,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
     tip = admin.git("rev-parse", branch)
     admin.git("switch", "-q", "--detach")
     admin.declare("blog", "Walks by the sea")
-    (warning,) = commit_change(admin.account, DEED, 2)
+    (warning,) = commit_change(admin.account, CHANGE, 2)
     commit = admin.git("rev-parse", "HEAD").strip()
     assert (warning.code, warning.severity) == ("git-detached", "warning")
     assert warning.message.endswith(f"the change is commit {commit[:12]}")
@@ -151,7 +151,7 @@ def test_what_is_committed_on_no_branch_says_how_to_keep_it(admin):
 
 def test_without_git_there_is_a_warning(admin, gitless):
     admin.declare("blog")
-    (warning,) = commit_change(admin.account, DEED, 1)
+    (warning,) = commit_change(admin.account, CHANGE, 1)
     assert (warning.code, warning.severity, warning.hint) == ("no-git", "warning", "sudo apt install git")
     assert not (admin.own / ".git").exists()
 
@@ -189,7 +189,7 @@ def test_a_failed_commit_is_reported_and_nothing_is_lost(admin, mishap):
     admin.declare("blog", "Walks by the sea")
     mishap(admin)
     before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
-    (warning,) = commit_change(admin.account, DEED, 2)
+    (warning,) = commit_change(admin.account, CHANGE, 2)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
     assert warning.message.startswith("the change could not be committed: ")
     assert warning.hint == f"git -C {admin.own} status"
@@ -201,7 +201,7 @@ def test_a_full_disk_damages_no_repository(admin, full_disk):
     admin.write(".gitignore", "")
     Worktree(str(admin.own)).create()
     before = {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()}
-    (warning,) = commit_change(admin.account, DEED, 2)
+    (warning,) = commit_change(admin.account, CHANGE, 2)
     assert warning.code == "git-refused"
     assert warning.message.endswith("No space left on device")
     assert {path: path.read_bytes() for path in admin.own.rglob("*") if path.is_file()} == before
@@ -221,13 +221,13 @@ def test_a_repository_that_a_power_cut_damaged_is_repaired(admin):
     admin.apply()
     cut_off(admin)
     admin.declare("blog", "Walks by the sea")
-    (warning,) = commit_change(admin.account, DEED, 3)
+    (warning,) = commit_change(admin.account, CHANGE, 3)
     assert (warning.code, warning.severity) == ("git-repaired", "warning")
     assert warning.message.startswith(f"the history in {admin.own} was damaged; it continues from commit ")
     assert admin.subjects()[1:] == ["apply: blog"]
     assert admin.git("status", "--porcelain", "--", "instances") == ""
     assert [entry["generation"] for entry in reported().data["entries"]] == [3, 1]
-    assert commit_change(admin.account, DEED, 3) == []
+    assert commit_change(admin.account, CHANGE, 3) == []
 
 
 def test_of_a_damaged_repository_the_history_comes_from_the_generations(admin):
@@ -245,7 +245,7 @@ def test_a_stale_git_lock_does_not_block(admin):
     admin.declare("blog", "Walks by the sea")
     locked(admin)
     os.utime(admin.own / ".git/index.lock", (0, 0))
-    (warning,) = commit_change(admin.account, DEED, 2)
+    (warning,) = commit_change(admin.account, CHANGE, 2)
     assert (warning.code, warning.message) == (
         "git-repaired",
         f"removed {admin.own}/.git/index.lock, a stale lock of git",
@@ -258,7 +258,7 @@ def test_a_read_only_directory_is_reported(admin):
         path.rmdir()
     admin.own.rmdir()
     os.symlink("/proc/self", admin.own)
-    (warning,) = commit_change(admin.account, DEED, 1)
+    (warning,) = commit_change(admin.account, CHANGE, 1)
     assert (warning.code, warning.severity) == ("git-refused", "warning")
 
 

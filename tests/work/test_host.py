@@ -17,7 +17,7 @@ import pytest
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files
-from chainsaw.host.podman import Podman
+from chainsaw.host.podman import Podman, program
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.probe import probe
 from chainsaw.host.systemd import UserManager
@@ -217,6 +217,15 @@ def test_a_program_enters_a_user_namespace_with_the_ids_of_podmans_own():
     uids = [Range("kim", 100000, 65536), Range("kim", 524288, 131072)]
     found = Podman("", uids, [Range("kim", 300000, 65536)]).enter()
     assert found == ["unshare", "--user", "--setuid=0", "--setgid=0", *users, *groups]
+
+
+def test_where_apparmor_keeps_unshare_out_podman_enters_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(program, "RESTRICTED", str(tmp_path / "restricted"))
+    assert Podman("", [], []).enter()[0] == "unshare"
+    for content, first in (("0\n", "unshare"), ("1\n", "podman")):
+        (tmp_path / "restricted").write_text(content)
+        assert Podman("", [], []).enter()[0] == first
+    assert Podman("", [], []).enter()[-1] == "unshare"
 
 
 ENTER = Podman("", RANGES, RANGES).enter()

@@ -195,7 +195,7 @@ def test_a_change_is_distinguished_from_a_repair(goldens):
 
 
 def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(blog, monkeypatch):
-    paths, seen, told = blog.paths, [], Quiet()
+    paths, seen, report = blog.paths, [], Quiet()
     goes = threading.Event()
 
     class Store:
@@ -213,7 +213,7 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
     monkeypatch.setattr(applying, "_in_session", in_session)
 
     def waiting(text):
-        told.note(text)
+        report.note(text)
         with locked(paths.site_lock, "", wait=False, waiting=pytest.fail):
             goes.set()
 
@@ -234,7 +234,7 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
     ready.wait(10)
     applying.apply(blog.account, Request(), Waiting())
     holder.join()
-    assert [text[:43] for text in told.messages] == ["waiting for another chainsaw: chainsaw clone"[:43]]
+    assert [text[:43] for text in report.messages] == ["waiting for another chainsaw: chainsaw clone"[:43]]
     first, second = (locks for what, locks in seen if what == "session")
     assert first == {paths.site_lock}
     assert second == {paths.site_lock, paths.instance_lock("blog")}
@@ -247,10 +247,10 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
 class Manager:
     """A user manager whose units are all active, and which records its calls."""
 
-    told: list[tuple[str, tuple[str, ...]]]
+    calls: list[tuple[str, tuple[str, ...]]]
 
     def __init__(self):
-        self.told, self.broken = [], set()
+        self.calls, self.broken = [], set()
 
     def __call__(self):
         return self
@@ -265,10 +265,10 @@ class Manager:
         return {name: "active" for name in patterns if name != "app@blog.db.service"}
 
     def stop(self, names, timeout):
-        self.told.append(("stop", tuple(names)))
+        self.calls.append(("stop", tuple(names)))
 
     def start(self, units, timeout, others=()):
-        self.told += [("start", tuple(name for name, _ in units))] if units else []
+        self.calls += [("start", tuple(name for name, _ in units))] if units else []
         return {name: "failed" if name in self.broken else "active" for name, _ in units}
 
 
@@ -300,8 +300,8 @@ def test_what_is_stopped_is_written_to_the_journal_first(admin, wordpress, manag
 
     stop(admin, wordpress, work)
     assert operations.stopped(admin.paths) == {}
-    assert [verb for verb, _ in manager.told] == ["stop", "start", "start", "start"]
-    assert [names for verb, names in manager.told if verb == "start"] == [(SOCKET,), (APP,), (TIMER,)]
+    assert [verb for verb, _ in manager.calls] == ["stop", "start", "start", "start"]
+    assert [names for verb, names in manager.calls if verb == "start"] == [(SOCKET,), (APP,), (TIMER,)]
 
 
 def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpress, manager):
@@ -311,7 +311,7 @@ def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpr
     report = Quiet()
     with holding(admin.account, ("club",), "chainsaw stop club", report):
         pass
-    assert [names for _, names in manager.told] == [(SOCKET,), (APP,), (TIMER,)]
+    assert [names for _, names in manager.calls] == [(SOCKET,), (APP,), (TIMER,)]
     assert report.messages == ["blog was left stopped by an interrupted command, and is started again"]
     assert operations.stopped(admin.paths) == {}
 
@@ -320,7 +320,7 @@ def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpr
 def test_a_command_that_changes_no_instance_starts_it_too(admin, wordpress, manager, lock):
     operations.write_stopped(admin.paths, "blog", [APP])
     with lock(admin.account, "chainsaw prune", Quiet()):
-        assert [names for _, names in manager.told] == [(APP,)]
+        assert [names for _, names in manager.calls] == [(APP,)]
     assert operations.stopped(admin.paths) == {}
 
 
@@ -338,7 +338,7 @@ def test_what_does_not_start_again_is_reported_and_tried_by_the_next_command(adm
 def test_a_unit_that_is_on_its_way_up_is_started_again(admin, wordpress, manager, monkeypatch):
     monkeypatch.setattr(manager, "states", lambda patterns: {APP: "activating", TIMER: "failed"})
     stop(admin, wordpress, lambda: None)
-    assert [names for verb, names in manager.told if verb == "start"] == [(APP,)]
+    assert [names for verb, names in manager.calls if verb == "start"] == [(APP,)]
 
 
 def test_a_locked_instance_is_not_started(admin, wordpress, manager):
@@ -346,7 +346,7 @@ def test_a_locked_instance_is_not_started(admin, wordpress, manager):
     lock = admin.paths.instance_lock("blog")
     with another_chainsaw(lock, "chainsaw clone blog club"), holding(admin.account, ("club",), "", Quiet()):
         pass
-    assert manager.told == []
+    assert manager.calls == []
     assert operations.stopped(admin.paths) == {"blog": (APP,)}
 
 
@@ -355,7 +355,7 @@ def test_what_is_to_be_stopped_by_now_is_not_started(admin, wordpress, manager):
     admin.arrange(wordpress.model_copy(update={"serving": "stopped"}))
     with holding(admin.account, (), "", Quiet()):
         pass
-    assert manager.told == []
+    assert manager.calls == []
     assert operations.stopped(admin.paths) == {}
 
 

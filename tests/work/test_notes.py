@@ -8,11 +8,11 @@ import pytest
 from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.work.history import history as past
+from chainsaw.work.history import history as module
 from chainsaw.work.history import notes
 from chainsaw.work.result import Quiet
 
-notes_of, history = acting(notes.notes_of), acting(past.history)
+notes_of, history = acting(notes.notes_of), acting(module.history)
 
 
 def note(name, text):

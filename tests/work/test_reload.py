@@ -17,7 +17,7 @@ MASTER, OLD, NEW = 1, 2, 3
 
 def row(name, active, sub, job=0):
     """What systemd lists of a unit."""
-    return (name.encode(), b"", b"loaded", active.encode(), sub.encode(), b"", b"/unit", job, b"", b"/")
+    return (name.encode(), b"", b"loaded", active.encode(), sub.encode(), b"", name.encode(), job, b"", b"/")
 
 
 class Server:
@@ -124,12 +124,16 @@ def test_what_a_unit_that_is_not_there_runs_is_nothing():
     assert Server({OLD, NEW}).manager.processes(FRONT) == {OLD, NEW}
 
 
+REQUIRES = {APP.encode(): [DB.encode(), b"app@blog.socket"]}
+
+
 def settled(*listings, groups=((APP, DB),), timeout=5.0):
     """Wait for groups of units, of which systemd lists one thing after the other; return their states."""
     left = list(listings)
     calls = SimpleNamespace(ListUnitsByPatterns=lambda states, names: left.pop(0) if len(left) > 1 else left[0])
     manager = UserManager()
     manager.manager = SimpleNamespace(Manager=calls)
+    manager.bus = SimpleNamespace(get_property=lambda bus, path, *_: REQUIRES.get(path, []))
     found = manager.settle(groups, timeout)
     assert len(left) == 1
     return found
@@ -150,6 +154,12 @@ def test_units_are_waited_for_until_none_has_a_job():
 
 def test_who_waits_for_a_unit_that_has_crashed_is_not_waited_for():
     assert settled([STARTING, DB_RUNS], [STARTING, DB_CRASHED]) == {APP: "activating", DB: CRASHED}
+
+
+def test_who_does_not_require_what_has_crashed_is_waited_for():
+    crashed = row(OTHER, "activating", "auto-restart")
+    states = settled([STARTING, DB_RUNS, crashed], [RUNS, DB_RUNS, crashed], groups=((APP, DB, OTHER),))
+    assert states == {APP: "active", DB: "active", OTHER: CRASHED}
 
 
 def test_a_crash_in_one_group_does_not_end_the_wait_for_another():

@@ -113,13 +113,13 @@ def test_a_removed_instance_is_reported_with_the_command_that_restores_it(admin)
 
 def test_with_timings_each_step_is_shown_with_its_seconds_and_the_rest_is_not_hidden():
     steps = Steps("")
-    with steps.step("activate 7"), steps.timed("look at the host"):
+    with steps.step("activate 7"), steps.timed("read the state of the host"):
         pass
     began = time.monotonic() - 2.0
     assert with_timings(Result({}), Request(), steps, began) == Result({})
     result = with_timings(Result({}, ("done",)), Request(timings=True), steps, began)
     assert [item["step"] for item in result.data["timings"]] == [
-        "look at the host",
+        "read the state of the host",
         "activate 7",
         "everything else",
         "in all",

@@ -73,7 +73,7 @@ class Session:
         paths = self.account.paths
         with self.steps.timed("compile the site"):
             manifest, tree = self.compiled.site(instances)
-        with self.steps.timed("look at the host"):
+        with self.steps.timed("read the state of the host"):
             observed = observe(paths, manifest, self.manager)
         recorded = records.read_blocks(paths)
         used = {FRONT, *(name for name, instance in instances.items() if instance.deployment.block is not None)}

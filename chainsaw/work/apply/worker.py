@@ -27,7 +27,7 @@ from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.result import Reporter
 
-RELOAD_TIMEOUT = 10.0
+RELOAD_TIMEOUT = 30.0
 WORKER = "nginx: worker process"
 """The title of a worker that accepts connections; one that ends changes it first."""
 
@@ -199,7 +199,7 @@ def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: U
     assert front.block is not None
     prefix = f"/srv/conf/{manifest.number}/nginx/"
     argv = ["nginx", "-t", "-q", "-p", prefix, "-c", "nginx.conf", "-g", "pid /tmp/test.pid;"]
-    running = manager.states(["chainsaw-front.service"]).get("chainsaw-front.service") == "active"
+    running = manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) == "active"
     reference = front.images[0].reference
     if running and f"Image={reference}\n" in (
         files.read_text(f"{paths.current}/quadlets/chainsaw-front.container") or ""

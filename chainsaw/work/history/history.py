@@ -128,7 +128,7 @@ def history(account: Account, name: str | None, limit: int, with_diff: bool) -> 
         commits = _commits_about(tree, name)[:limit] if name else tree.log([], limit)
         entries = [_entry(item, tree.diff(item.id, paths) if with_diff else None) for item in commits]
     except ChainsawError as error:
-        message = f"{tree.path} cannot be read, and this is what the generations tell: {error.diagnostics[0].message}"
+        message = f"{tree.path} cannot be read, so this is from the generations alone: {error.diagnostics[0].message}"
         damaged = _warning("git-damaged", message, "the next change that is applied repairs it")
         return replace(_without_git(account, name, limit), diagnostics=(damaged,))
     lines = [line for entry in entries for line in _lines(entry)] or [_nothing(name)]

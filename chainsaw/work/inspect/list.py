@@ -20,7 +20,7 @@ from chainsaw.work.result import Result, Table
 HEADING = ("name", "recipe", "state", "since", "memory", "disk", "block", "backup", "url")
 
 
-def overview(account: Account) -> Result:
+def list_instances(account: Account) -> Result:
     """Return all instances, declared or applied, sorted by name."""
     return report_on(account, take_snapshot(account))
 

@@ -71,13 +71,13 @@ def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]
     """Remove what a crash left behind; the next apply would write it again."""
     paths = account.paths
     left = readings.leftovers(paths)
-    owners = {owner for path in left.rubbish if (owner := owner_of(paths, path))}
+    owners = {owner for path in left.unfinished_files if (owner := owner_of(paths, path))}
     busy = take_free(locks, account, owners, COMMAND, report)
     for number in left.newer:
         with account.steps.step(f"discard generation {number}"):
             generations.discard_generation(paths, number)
         yield f"removed generation {number}, which never became current"
-    for path in left.rubbish:
+    for path in left.unfinished_files:
         if owner_of(paths, path) in busy:
             continue
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainsaw.compile.images import shared_build
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, usage
 from chainsaw.host.store import records
 from chainsaw.work.recipes.shipped import shared_files
@@ -10,8 +11,12 @@ from chainsaw.work.trial.scene import Scene
 
 
 def memory_of(scene: Scene, name: str) -> float:
-    """Return the proportional set size of all processes of an instance, in MB."""
-    return round(usage.memory_of(scene.processes(name)) / 1e6, 1)
+    """Return the proportional set size of an instance's processes, in MB; raise ChainsawError when it is unknown."""
+    processes = scene.processes(name)
+    found = usage.memory_of(processes)
+    if processes and not found:
+        raise ChainsawError(Diagnostic("unreadable", f"the memory of {name}'s processes cannot be read", "/proc"))
+    return round(found / 1e6, 1)
 
 
 def image_sizes(scene: Scene) -> dict[str, float]:
