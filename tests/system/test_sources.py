@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from identity import identity
 
+from .kills import Fault, check, kills, steps_of
 from .machine import DATA, HOME, Machine
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
@@ -128,3 +129,52 @@ def test_only_signed_commits_are_taken_when_a_key_is_given(
     assert "not signed" in machine.chainsaw("source", "update", "signed", code=5).err
     machine.chainsaw("source", "remove", "signed")
     machine.admin("rm", "-rf", f"{HOME}/signer", f"{HOME}/signer.pub", f"{HOME}/.gnupg")
+
+
+# interrupted commands
+
+URL = f"file://{REPOSITORY}"
+
+
+def sources(machine: Machine) -> set[str]:
+    """Return the names of the sources that were added."""
+    return {item["name"] for item in machine.json("source", "list")["data"]["sources"]} - {"chainsaw"}
+
+
+def leave(machine: Machine, name: str) -> None:
+    """Remove a source, after which nothing of it is left."""
+    machine.chainsaw("source", "remove", name)
+    assert name not in machine.admin("find", DATA, "-name", f"{name}*")
+
+
+def test_the_steps_of_adding_updating_and_removing_a_source(machine: Machine, club: str, update: bool) -> None:
+    for verb, words in (("add", ("other", URL)), ("update", ("other",)), ("remove", ("other",))):
+        check(f"source-{verb}", steps_of(machine, "source", verb, *words), update=update)
+
+
+@pytest.mark.parametrize("fault", kills("source-add"))
+def test_an_interrupted_source_add_can_be_repeated(machine: Machine, club: str, fault: Fault) -> None:
+    fault.strike(machine, "source", "add", "other", URL)
+    machine.chainsaw("source", "add", "other", URL, code=5 if "other" in sources(machine) else 0)
+    assert "Pages of the club" in machine.chainsaw("info", "other/pages").out
+    leave(machine, "other")
+
+
+@pytest.mark.parametrize("fault", kills("source-update"))
+def test_an_interrupted_source_update_can_be_repeated(machine: Machine, club: str, fault: Fault) -> None:
+    machine.chainsaw("source", "add", "other", URL)
+    commit(machine, "Go on", "--allow-empty")
+    fault.strike(machine, "source", "update", "other")
+    machine.chainsaw("source", "update", "other")
+    head = machine.admin("git", "-C", REPOSITORY, "rev-parse", "HEAD").strip()
+    assert head in {item["commit"] for item in machine.json("source", "list")["data"]["sources"]}
+    leave(machine, "other")
+
+
+@pytest.mark.parametrize("fault", kills("source-remove"))
+def test_an_interrupted_source_remove_can_be_repeated(machine: Machine, club: str, fault: Fault) -> None:
+    machine.chainsaw("source", "add", "other", URL)
+    fault.strike(machine, "source", "remove", "other")
+    if "other" not in sources(machine):
+        machine.chainsaw("source", "add", "other", URL)
+    leave(machine, "other")

@@ -37,8 +37,8 @@ class Program:
     def enter(self) -> list[str]:
         """Return the words before a program that run it as root of a user namespace with the ids of Podman's own.
 
-        unshare(1) takes 5 ms for it; podman-unshare(1), which sets storage up as well, takes more than 50. Where AppArmor
-        restricts user namespaces to known programs, as on Ubuntu, Podman is one and unshare is not.
+        unshare(1) takes 5 ms for it; podman-unshare(1), which sets storage up as well, takes more than 50. But where
+        AppArmor restricts user namespaces to known programs, as on Ubuntu, Podman is one and unshare is not.
         """
         if (files.read_text(RESTRICTED) or "0").strip() != "0":
             return [*PODMAN, "unshare"]

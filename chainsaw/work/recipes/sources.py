@@ -80,19 +80,22 @@ def add_source(account: Account, name: str, url: str, key: str | None, report: R
     """Fetch a repository and record it under a name, at its current head commit."""
     paths = account.paths
     with preparing(account, "chainsaw source add", report):
-        records.prepare(paths)
+        with account.steps.step("make the state directory"):
+            records.prepare(paths)
         report.doing(f"fetching {url}")
-        return _add(paths, name, url, key)
+        return _add(account, name, url, key)
 
 
-def _add(paths: Paths, name: str, url: str, key: str | None) -> Result:
+def _add(account: Account, name: str, url: str, key: str | None) -> Result:
+    paths, steps = account.paths, account.steps
     known = read_sources(paths)
     _check_new(name, url, known)
     repository = Repository(paths.source(name))
-    files.remove_tree(repository.path)
-    repository.create()
     try:
-        commit = repository.fetch(url)
+        with steps.step(f"fetch {name}"):
+            files.remove_tree(repository.path)
+            repository.create()
+            commit = repository.fetch(url)
         _demand_signature(repository, commit, key, name)
         recipes = sorted(Offer(name, repository, commit).recipes())
         if not recipes:
@@ -101,8 +104,9 @@ def _add(paths: Paths, name: str, url: str, key: str | None) -> Result:
         files.remove_tree(repository.path)
         raise
     if key is not None:
-        files.write_atomic(paths.source_key(name), key.encode())
-    _write(paths, {**known, name: SourceEntry(url=url, commit=commit, signed=key is not None)})
+        with steps.step(f"write the key of {name}"):
+            files.write_atomic(paths.source_key(name), key.encode())
+    _write(account, {**known, name: SourceEntry(url=url, commit=commit, signed=key is not None)})
     line = f"{name} offers {', '.join(recipes)}, at commit {commit[:12]}"
     return Result({"source": name, "commit": commit, "recipes": recipes}, (line,))
 
@@ -141,8 +145,8 @@ def update_sources(account: Account, names: tuple[str, ...], report: Reporter) -
         moved = {}
         for name in chosen:
             report.doing(f"fetching {known[name].url}")
-            moved[name] = known[name].model_copy(update={"commit": _newest(paths, name, known[name])})
-        _write(paths, {**known, **moved})
+            moved[name] = known[name].model_copy(update={"commit": _newest(account, name, known[name])})
+        _write(account, {**known, **moved})
     lines = []
     for name, entry in moved.items():
         news = "has no new commit" if entry == known[name] else f"is at commit {entry.commit[:12]} now"
@@ -150,12 +154,14 @@ def update_sources(account: Account, names: tuple[str, ...], report: Reporter) -
     return Result({"sources": {name: entry.commit for name, entry in moved.items()}}, tuple(lines))
 
 
-def _newest(paths: Paths, name: str, entry: SourceEntry) -> str:
+def _newest(account: Account, name: str, entry: SourceEntry) -> str:
     """Return the newest commit of a source; raise ChainsawError when it is unsigned or not a descendant."""
+    paths = account.paths
     repository = Repository(paths.source(name))
-    if not files.exists(repository.path):
-        repository.create()
-    commit = repository.fetch(entry.url)
+    with account.steps.step(f"fetch {name}"):
+        if not files.exists(repository.path):
+            repository.create()
+        commit = repository.fetch(entry.url)
     key = files.read_text(paths.source_key(name)) if entry.signed else None
     if entry.signed and key is None:
         message, hint = "the key that its commits must be signed with is missing", "restore it from a backup"
@@ -184,9 +190,10 @@ def remove_source(account: Account, name: str, report: Reporter) -> Result:
     with preparing(account, "chainsaw source remove", report):
         known = read_sources(paths)
         _find(known, name)
-        _write(paths, {other: entry for other, entry in known.items() if other != name})
-        files.remove(paths.source_key(name))
-        files.remove_tree(paths.source(name))
+        _write(account, {other: entry for other, entry in known.items() if other != name})
+        with account.steps.step(f"delete what was fetched of {name}"):
+            files.remove(paths.source_key(name))
+            files.remove_tree(paths.source(name))
     stays = [link for link in files.list_directory(f"{paths.recipes}/{name}") if "@" not in link]
     more = [f"still installed: {', '.join(stays)}"] if stays else []
     return Result({"source": name, "installed": stays}, (f"{name} is removed", *more))
@@ -198,9 +205,10 @@ def _find(known: Mapping[str, SourceEntry], name: str) -> None:
         raise ChainsawError(Diagnostic("no-source", message, hint="chainsaw source list"), Exit.MISSING)
 
 
-def _write(paths: Paths, sources: Mapping[str, SourceEntry]) -> None:
+def _write(account: Account, sources: Mapping[str, SourceEntry]) -> None:
     lines = ["# Written by chainsaw source.", "format: 1", "sources:" if sources else "sources: {}"]
     for name, entry in sorted(sources.items()):
         lines += [f"  {name}:", f"    url: {json.dumps(entry.url)}", f"    commit: {json.dumps(entry.commit)}"]
         lines += ["    signed: true"] if entry.signed else []
-    files.write_atomic(paths.sources_file, ("\n".join(lines) + "\n").encode())
+    with account.steps.step("record the sources"):
+        files.write_atomic(account.paths.sources_file, ("\n".join(lines) + "\n").encode())
