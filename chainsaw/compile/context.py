@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from chainsaw.compile.template import render
+from chainsaw.compile.unitfile import SEPARATOR
 from chainsaw.errors import ChainsawError, invalid
 from chainsaw.load.recipe import Bundle
 from chainsaw.load.settings import InstanceFile, effective_settings
@@ -122,13 +123,15 @@ class Job:
 
     def value(self, path: KeyPath, text: str) -> str:
         """Return a template value of recipe.yaml, rendered; `path` is its key path."""
-        if "{" not in text:
-            return text
         source = self.bundle.source
         try:
-            return render(source.name, text, self.context)
+            value = render(source.name, text, self.context) if "{" in text else text
         except ChainsawError as error:
             raise invalid([source.problem(path, item.message, code=item.code) for item in error.diagnostics]) from error
+        if value == SEPARATOR:
+            message = "a value that is only a semicolon: in a unit, it would end the command"
+            raise invalid(source.problem(path, message, code="unit-value"))
+        return value
 
     def unit(self, component: str) -> str:
         """Return the service of a component."""

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from chainsaw.errors import Diagnostic, invalid
-from chainsaw.model.keys import Version, find, keys_of
+from chainsaw.model.keys import Encoding, Version, find, keys_of
 from chainsaw.model.unit import Section, Unit
+
+SEPARATOR = ";"
+"""Ends a command in ExecStart= where it stands alone (systemd.service(5)). Quadlet takes the quotes off around it."""
 
 
 def parse_unit(filename: str, template: str, text: str) -> Unit:
@@ -56,11 +59,19 @@ def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic
             yield Diagnostic("unit-version", f"needs Podman {needed}, and this is {present}", template, key=where)
         elif (section, name) in seen and not key.repeatable:
             yield Diagnostic("unit-repeated", "duplicate key", template, key=where)
+        elif SEPARATOR in _arguments(key.encoding, value):
+            message = "an argument that is only a semicolon: systemd would run what follows it as a command of its own"
+            yield Diagnostic("unit-value", message, template, key=where)
         elif key.encoding in ("setting", "plain") and value.endswith("\\"):
             yield Diagnostic(
                 "unit-value", "ends with a backslash, which would join the next line to it", template, key=where
             )
         seen.add((section, name))
+
+
+def _arguments(encoding: Encoding, value: str) -> list[str]:
+    """Return the arguments that become words of their own in a command line."""
+    return [str(item) for item in json.loads(value)] if encoding == "words" else [value]
 
 
 def write_unit(unit: Unit) -> str:

@@ -21,6 +21,7 @@ _PLAIN = {
 }
 
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -83,11 +84,20 @@ class _Reader:
         assert isinstance(node, ScalarNode)
         return self.read_scalar(node, path)
 
+    def is_text(self, node: ScalarNode, path: KeyPath) -> bool:
+        """Return whether a scalar can be written as UTF-8: an escape may stand for half a character (RFC 3629, 3)."""
+        if SURROGATE.search(str(node.value)):
+            self.refuse(node, path, "half a character cannot be written: a surrogate code point", "yaml-character")
+            return False
+        return True
+
     def read_mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode) or key_node.anchor or key_node.value == "<<":
                 self.refuse(key_node, path, "a key must be a plain word", "yaml-key")
+                continue
+            if not self.is_text(key_node, path):
                 continue
             key = str(key_node.value)
             if key in found:
@@ -108,6 +118,8 @@ class _Reader:
             return None
         if tag == "tag:yaml.org,2002:bool":
             return node.value in ("true", "True", "TRUE")
+        if not self.is_text(node, path):
+            return None
         convert = _PLAIN.get(tag)
         if convert is None:
             self.refuse(node, path, f"tags are not allowed: {tag}", "yaml-tag")

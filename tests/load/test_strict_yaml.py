@@ -100,6 +100,8 @@ def test_words_that_yaml_1_1_would_convert_are_text(word):
         ("---\na: 1\n---\nb: 2\n", "yaml-syntax"),
         ("a: *x\n", "yaml-syntax"),
         ("a: b\0\n", "yaml-character"),
+        ('a: "\\ud83d"\n', "yaml-character"),
+        ('"\\ud83d": 1\n', "yaml-character"),
         ("a: " + "[" * 700, "yaml-depth"),
     ],
 )

@@ -1,0 +1,117 @@
+"""What systemd executes is what the recipe says, word for word, after Podman's generator has rewritten it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import random
+import re
+import tarfile
+from dataclasses import dataclass
+
+import pytest
+from identity import IDENTITY
+
+from chainsaw.compile.component import component_quadlet
+from chainsaw.compile.context import Host, Job
+from chainsaw.errors import ChainsawError
+from chainsaw.load.recipe import load_recipe
+from chainsaw.load.site import load_instance
+from chainsaw.model.block import Block
+from chainsaw.model.paths import Paths
+from chainsaw.model.site import Site
+from chainsaw.work.recipes.shipped import shared_files, shared_parts
+
+from .machine import HOME, Machine
+
+pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
+
+GENERATOR = "/usr/lib/systemd/user-generators/podman-user-generator"
+PIECES = [
+    *"%$\\\"' ;#=[]{}@-+!:,|&<>()*?~`^aä²\u00a0\u3000😀", "\\x41", "%h", "$HOME", "${HOME}", "\\;", ";;", "--rm", "-",
+    "a b", " ; ", "\\n", "\\s", "%%", "$$", "';'", '";"', "\\", "\u00ad", "\ufeff",
+]  # fmt: skip
+HAND_PICKED = [
+    ["true", "\\;", "/bin/sh"], ["", "", ""], ["-c", "a; b"], ["'", '"', "\\"], ["%t", "%%t", "$USER"], ["a\\", "b"],
+    ["@x", "+x", "!x", "-x", ":x"], ["\u3000", "\u00a0", " "], ["#", "[Service]", "ExecStart=/bin/sh"],
+]  # fmt: skip
+LOAD = """
+set -e
+rm -rf ~/argv ~/.config/systemd/user/argv-*; mkdir -p ~/argv/out ~/.config/systemd/user
+cd ~/argv && base64 -d | tar -x
+QUADLET_UNIT_DIRS=$PWD/quadlets GENERATOR out out out
+mv out/argv-*.service ~/.config/systemd/user/
+systemctl --user daemon-reload
+for unit in ~/.config/systemd/user/argv-*.service; do
+    name=$(basename "$unit")
+    path=$(busctl --user call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+        org.freedesktop.systemd1.Manager LoadUnit s "$name" | cut -d '"' -f 2)
+    printf '%s ' "$name"
+    busctl --user --json=short get-property org.freedesktop.systemd1 "$path" org.freedesktop.systemd1.Service ExecStart
+done
+""".replace("GENERATOR", GENERATOR)
+
+
+@dataclass(frozen=True)
+class Case:
+    """The words of a recipe's command, variable, check and entry point."""
+
+    words: list[str]
+    once: bool
+
+    def quadlet(self) -> str:
+        """Return the compiled quadlet."""
+        check = {"command": self.words}
+        component = {
+            "image": "app", "memory": "64M", "command": self.words, "environment": {"A": self.words[0]},
+            **({"once": True} if self.once else {"health": check}),
+        }  # fmt: skip
+        recipe = f"{IDENTITY}images: {{app: {{shared: base}}}}\nserve: {{http: {{}}}}\n"
+        recipe += f"components: {json.dumps({'app': component}, ensure_ascii=False)}\n"
+        bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": recipe.encode()}, shared_parts())
+        file = load_instance("instances/one.yaml", "recipe: demo\nroute: https://one.example.org/\n")
+        job = Job(file, bundle, Site(), Block(524288), Host(Paths.of(HOME, {})), shared_files())
+        return component_quadlet(job, "app", []).content.decode()
+
+
+def cases(seed: int) -> list[Case]:
+    """Return the cases that were thought of, and others at random."""
+    chance = random.Random(seed)
+    made = [["".join(chance.choices(PIECES, k=chance.randint(1, 5))) for _ in range(4)] for _ in range(60)]
+    every = [words for words in [*HAND_PICKED, *made] if not any(re.search("[{][{%#]", word) for word in words)]
+    return [Case(words, once) for words in every for once in (True, False)]
+
+
+def loaded(machine: Machine, quadlets: list[str]) -> list[list[list[str]]]:
+    """Return the command lines that systemd has of quadlets, each as arguments, after Podman's generator made units."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for number, text in enumerate(quadlets):
+            member = tarfile.TarInfo(f"quadlets/argv-{number:03}.container")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+    encoded = base64.b64encode(packed.getvalue()).decode()
+    printed = machine.admin("sh", "-c", LOAD, stdin=encoded)
+    machine.admin("sh", "-c", "rm -rf ~/argv ~/.config/systemd/user/argv-*; systemctl --user daemon-reload")
+    lines = [line.partition(" ")[2] for line in printed.splitlines()]
+    return [[command[1] for command in json.loads(line)["data"]] for line in lines]
+
+
+def test_systemd_executes_the_words_of_the_recipe_and_nothing_else(machine: Machine) -> None:
+    tried = cases(1)
+    found = loaded(machine, [case.quadlet() for case in tried])
+    assert len(found) == len(tried) > 100
+    for case, commands in zip(tried, found, strict=True):
+        (argv,) = commands
+        assert argv[-4:] == case.words[-4:] if len(case.words) > 3 else argv[-len(case.words) :] == case.words
+        assert argv[argv.index("--env") + 1] == f"A={case.words[0]}"
+        if not case.once:
+            assert json.loads(argv[argv.index("--health-cmd") + 1]) == case.words
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_word_that_would_end_the_command_is_refused(once: bool) -> None:
+    """The generator writes it without quotes, and systemd would run the rest as the admin."""
+    with pytest.raises(ChainsawError, match="only a semicolon"):
+        Case(["true", ";", "/bin/sh", "-c", "id > ~/x"], once).quadlet()
