@@ -1,4 +1,4 @@
-"""Steps: every effect of a command runs as one, so that a test can interrupt the command at each of them."""
+"""Steps: the effects of a command on instances, sources and recipes, so that a test can interrupt it at each."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def kills(command: str, without: str = "", only: tuple[str, ...] = ("",)) -> lis
     passed_over = set(_written(without)) if without else set()
     struck = [Fault("kill", 0, "before all")]
     names = [pair for pair in enumerate(_written(command), 1) if not pair[1].startswith(READ_ONLY)]
-    for beginning in only:
+    for beginning in only if names else ():
         assert any(name.startswith(beginning) for _, name in names), f"{command} has no step {beginning}"
     names = [(number, name) for number, name in names if name.startswith(only)]
     struck += [Fault("kill", number, name) for number, name in names if name not in passed_over]

@@ -42,6 +42,7 @@ class Scene:
     report: Reporter
     account: Account
     measured: dict[str, Any] = field(default_factory=dict)
+    idle_since: float = field(default_factory=time.monotonic)
     marker: str = field(default_factory=lambda: f"mark{secrets.token_hex(6)}")
 
     @property
