@@ -94,7 +94,7 @@ class _Reader:
     def read_mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, ScalarNode) or key_node.anchor or key_node.value == "<<":
+            if not isinstance(key_node, ScalarNode) or key_node.anchor or not _is_word(key_node):
                 self.refuse(key_node, path, "a key must be a plain word", "yaml-key")
                 continue
             if not self.is_text(key_node, path):
@@ -134,6 +134,11 @@ class _Reader:
         key = ".".join(str(part) for part in path)
         shown = self.source.line(line)
         self.problems.append(Diagnostic(code, message, self.source.name, line, column, key, shown, hint))
+
+
+def _is_word(key: ScalarNode) -> bool:
+    """Return whether a key has no tag, and does not merge another mapping into this one."""
+    return key.value != "<<" and str(key.tag).startswith("tag:yaml.org,2002:")
 
 
 def _place(node: Node) -> tuple[int, int]:
