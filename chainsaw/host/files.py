@@ -14,6 +14,7 @@ from pathlib import Path
 from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.host import disk
 from chainsaw.model.artifact import Tree
+from chainsaw.model.names import check_inner
 
 ALPHABET = string.ascii_letters + string.digits
 PARTIAL = ".partial"
@@ -218,10 +219,10 @@ def remove_whatever(path: str) -> None:
 def write_tree(root: str, tree: Tree, private: Iterable[str] = ()) -> None:
     """Write a whole tree; top-level directories in `private` are for the admin alone.
 
-    It is not on the disk before `publish` or `disk.sync_file_system`.
+    It is not on the disk before `publish` or `disk.sync_file_system`. Raise ValueError for a path that leaves the root.
     """
     for artifact in tree.values():
-        path = Path(root, artifact.path)
+        path = Path(root, check_inner(artifact.path))
         path.parent.mkdir(parents=True, exist_ok=True)
         if artifact.link:
             os.symlink(artifact.content.decode(), path)

@@ -10,7 +10,9 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import process
 
 LATEST = "refs/chainsaw/latest"
-SETTINGS = ("core.hooksPath=/dev/null", "protocol.ext.allow=never", "gc.auto=0", "core.fsync=all")
+SETTINGS = (
+    "core.hooksPath=/dev/null", "protocol.ext.allow=never", "gc.auto=0", "core.fsync=all", "transfer.fsckObjects=true",
+)  # fmt: skip
 SAFE = ["git", *(word for setting in SETTINGS for word in ("-c", setting))]
 OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 """Variables that git sets for a hook; they may refer to another repository (git-rev-parse(1))."""

@@ -14,6 +14,7 @@ from chainsaw.load.overlay import on_parts, overlay
 from chainsaw.load.settings import Value, effective_settings, value_problem
 from chainsaw.load.source import KeyPath, Source
 from chainsaw.load.yaml import read_yaml
+from chainsaw.model.names import check_inner
 from chainsaw.model.recipe import Part, Recipe
 from chainsaw.model.site import Instance
 
@@ -62,6 +63,8 @@ def files_digest(files: Mapping[str, bytes]) -> str:
 
 def load_recipe(file: str, directory: str, files: Mapping[str, bytes], parts: Parts, origin: str = "") -> Bundle:
     """Return the bundle of a recipe; `directory` is its directory's name. Raise ChainsawError with its problems."""
+    if strange := list(_strange_paths(file.removesuffix("recipe.yaml"), files)):
+        raise invalid(strange)
     try:
         text = files["recipe.yaml"].decode("utf-8")
     except KeyError:
@@ -75,6 +78,15 @@ def load_recipe(file: str, directory: str, files: Mapping[str, bytes], parts: Pa
     if problems:
         raise invalid(in_file_order(problems))
     return bundle
+
+
+def _strange_paths(directory: str, files: Mapping[str, bytes]) -> Iterator[Diagnostic]:
+    """Yield paths that could leave the recipe's directory where they are written, and other names of no plain file."""
+    for path in files:
+        try:
+            check_inner(path)
+        except ValueError as error:
+            yield Diagnostic("recipe-path", f"not a name for a file of a recipe: {error}", repr(f"{directory}{path}"))
 
 
 def load_part(name: str, files: Mapping[str, bytes]) -> Part:

@@ -26,6 +26,8 @@ FRONT = "front"
 """The name of the front, used in place of an instance's name."""
 RESERVED = frozenset({FRONT, "chainsaw", "all", "combined"})
 """combined is a log format of nginx; chainsaw-NAME-root is the host user for root in the containers of NAME."""
+LONGEST = 255
+"""Bytes of a file's name on Linux (limits.h, NAME_MAX)."""
 SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 SPAN_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -177,6 +179,20 @@ def check_text(value: str) -> str:
     """Return one line of text; raise ValueError for control characters."""
     if any(ord(character) < 32 or 127 <= ord(character) < 160 or character in "\u2028\u2029" for character in value):
         raise ValueError("a value is one line without control characters")
+    return value
+
+
+def check_inner(value: str) -> str:
+    """Return the path of a file inside a directory; raise ValueError when it could leave it, or would be git's own."""
+    check_text(value)
+    for part in value.split("/"):
+        if part in ("", ".", ".."):
+            raise ValueError("a path inside a directory has no empty part, no '.' and no '..'")
+        if part.casefold() == ".git":
+            raise ValueError(".git is git's own, and no part of a recipe")
+        # Raises a ValueError, too, for a name that is no UTF-8.
+        if len(part.encode()) > LONGEST:
+            raise ValueError(f"a file's name has at most {LONGEST} bytes")
     return value
 
 

@@ -77,6 +77,7 @@ ELSEWHERE = {
     "rolled-back": "work/test_report.py::test_a_failure_is_reported_with_the_state_of_the_instance",
     "recipe-changed": "work/test_catalog.py::test_an_installed_recipe_that_was_changed_is_refused",
     "version-missing": "work/test_catalog.py::test_a_version_is_found_wherever_it_is",
+    "recipe-path": "load/test_recipe.py::test_a_file_that_could_leave_the_directory_is_refused",
     "recipe-twice": "work/test_catalog.py::test_a_source_with_two_recipes_of_one_name_is_refused",
     "recipe-link": "work/test_catalog.py::test_a_link_in_a_recipe_is_refused",
     "root-user": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",

@@ -29,6 +29,15 @@ def test_a_directory_without_recipe_yaml_is_refused():
     assert refused({"README": b""}) == ["no-recipe-file"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["../x", "images/../../x", "/etc/x", "a//b", "./a", "a/.", ".git/config", "a/.GIT/hooks/x", "a\nb", "\x1b[2J", "",
+     "a/", "\udcff", "x" * 256],
+)  # fmt: skip
+def test_a_file_that_could_leave_the_directory_is_refused(path):
+    assert refused({"recipe.yaml": IDENTITY.encode(), path: b""}) == ["recipe-path"]
+
+
 def test_a_recipe_that_is_not_utf_8_is_refused():
     assert refused({"recipe.yaml": b"title: Caf\xe9\n"}) == ["yaml-character"]
 

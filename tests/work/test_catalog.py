@@ -14,10 +14,12 @@ from identity import identity
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.git import Repository
+from chainsaw.load.recipe import load_recipe
 from chainsaw.model.paths import Paths
 from chainsaw.work.recipes import sources
 from chainsaw.work.recipes.catalog import Catalog, read_recipe
 from chainsaw.work.recipes.installed import store_recipe
+from chainsaw.work.recipes.shipped import shared_parts
 from chainsaw.work.result import Reporter
 
 add_source, update_sources = acting(sources.add_source), acting(sources.update_sources)
@@ -153,6 +155,56 @@ def test_a_link_in_a_recipe_is_refused(shipped, club, paths):
     git(club, "commit", "-q", "-m", "A way out")
     add(paths, club)
     assert refused(Catalog(str(shipped), paths=paths).bundle, "wiki") == ["recipe-link"]
+
+
+def commit_tree(directory: Path, *entries: tuple[str, str, str]) -> None:
+    """Commit a tree with entries (mode, name, object) that git itself would not make."""
+    raw = b"".join(f"{mode} {name}\0".encode() + bytes.fromhex(item) for mode, name, item in entries)
+    tree = hashed(directory, "tree", raw)
+    commit = (
+        f"tree {tree}\nauthor Kim <kim@example.org> 1 +0000\ncommitter Kim <kim@example.org> 1 +0000\n\nA way out\n"
+    )
+    git(directory, "update-ref", "refs/heads/main", hashed(directory, "commit", commit.encode()))
+
+
+def hashed(directory: Path, kind: str, content: bytes) -> str:
+    argv = ["git", "-C", str(directory), "hash-object", "-t", kind, "-w", "--literally", "--stdin"]
+    return subprocess.run(argv, input=content, check=True, capture_output=True).stdout.decode().strip()
+
+
+@pytest.mark.parametrize("name", ["..", ".", ".git", ".GIT"])
+def test_a_tree_that_leaves_itself_is_not_fetched(paths, club, name):
+    file = hashed(club, "blob", (identity("pages") + SERVED).encode())
+    inner = hashed(club, "tree", b"100644 recipe.yaml\0" + bytes.fromhex(file))
+    commit_tree(club, ("40000", name, inner), ("100644", "recipe.yaml", file))
+    assert refused(add_source, "club", f"file://{club}", None, Silent()) == ["source-unreachable"]
+    assert not files.exists(paths.source("club"))
+
+
+@pytest.mark.parametrize("name", ["..", ".git"])
+def test_a_tree_that_leaves_itself_is_not_read(paths, club, shipped, name):
+    """Also where it came from a fetch without checks."""
+    add(paths, club)
+    repository = Path(paths.source("club"))
+    file = hashed(repository, "blob", (identity("wiki") + SERVED).encode())
+    inner = hashed(repository, "tree", f"100644 {name}\0".encode() + bytes.fromhex(file))
+    wiki = hashed(
+        repository,
+        "tree",
+        f"40000 {name}\0".encode() + bytes.fromhex(inner) + b"100644 recipe.yaml\0" + bytes.fromhex(file),
+    )
+    tree = hashed(repository, "tree", b"40000 wiki\0" + bytes.fromhex(wiki))
+    offer = sources.Offer("club", Repository(str(repository)), tree)
+    with pytest.raises(ChainsawError) as caught:
+        load_recipe("club:wiki/recipe.yaml", "wiki", offer.read("wiki"), shared_parts())
+    assert {item.code for item in caught.value.diagnostics} == {"recipe-path"}
+
+
+def test_a_directory_whose_name_is_none_of_a_recipe_is_refused(paths, club):
+    write(club, "Pages\x1b[2J")
+    git(club, "add", "-A")
+    git(club, "commit", "-q", "-m", "More")
+    assert refused(add_source, "club", f"file://{club}", None, Silent()) == ["recipe-path"]
 
 
 def test_a_source_moves_on_only_to_what_follows(paths, club):

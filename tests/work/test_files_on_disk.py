@@ -14,7 +14,7 @@ from chainsaw.host import certificates, files
 from chainsaw.host.lock import locked
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
-from chainsaw.model.artifact import Artifact
+from chainsaw.model.artifact import Artifact, as_tree
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 
@@ -314,3 +314,10 @@ def test_the_digest_of_a_directory_depends_on_content_alone(tmp_path):
     assert files.content_digests(str(tmp_path)) == before
     (tmp_path / "a/b").write_bytes(b"2")
     assert files.content_digests(str(tmp_path)) != before
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/x", ".git/hooks/x"])
+def test_no_tree_is_written_outside_its_directory(tmp_path, path):
+    with pytest.raises(ValueError, match=r"directory|\.git"):
+        files.write_tree(str(tmp_path / "tree"), as_tree([Artifact(path, b"x")]))
+    assert os.listdir(tmp_path) == []

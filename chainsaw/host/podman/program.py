@@ -16,6 +16,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import disk, files, process
 from chainsaw.host.podman.placement import Placement, pack
 from chainsaw.model.block import SIZE, Range
+from chainsaw.model.names import check_inner
 from chainsaw.model.volume import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
@@ -60,7 +61,7 @@ class Program:
         """Build an image from a context and the reference for its ARG BASE; report each step's line."""
         with tempfile.TemporaryDirectory(prefix="chainsaw-build-") as directory:
             for path, content in context.items():
-                target = Path(directory, path)
+                target = Path(directory, check_inner(path))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
                 target.chmod(0o755 if content.startswith(b"#!") else 0o644)

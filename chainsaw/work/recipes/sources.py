@@ -13,7 +13,7 @@ from chainsaw.host.git import Entry, Repository
 from chainsaw.host.store import records
 from chainsaw.load.check import check, nearest
 from chainsaw.load.yaml import read_yaml
-from chainsaw.model.names import check_word
+from chainsaw.model.names import check_word, is_word
 from chainsaw.model.paths import Paths
 from chainsaw.model.sources import SHIPPED, TRIED, SourceEntry, SourceList, check_url
 from chainsaw.work.locks import preparing
@@ -50,6 +50,9 @@ class Offer:
         for home in sorted(homes):
             if home.removeprefix("recipes/").count("/") == 0:
                 recipe = home.rsplit("/", 1)[-1]
+                if not is_word(recipe):
+                    message = "a directory with a recipe.yaml, whose name is not one of a recipe"
+                    raise invalid(Diagnostic("recipe-path", message, f"{self.name}:{home!r}"))
                 if recipe in found:
                     message = f"{self.name} has two directories of this recipe: {recipe} and recipes/{recipe}"
                     raise invalid(Diagnostic("recipe-twice", message, key=recipe))
