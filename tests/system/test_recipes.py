@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from .machine import Machine
+from .machine import HOME, Machine
 from .prove import RECIPES
 from .stage import runnable
 
@@ -51,3 +51,30 @@ def test_a_recipe_with_an_open_port_and_an_exposed_secret_fails_level_7(machine:
     record = json.loads(machine.admin("cat", "leaky/tested.json"))
     assert record["measured"]["memory_idle_mb"] > 5
     machine.admin("rm", "-rf", "leaky")
+
+
+PUT = """
+import sys
+from chainsaw.host.account import this_account
+from chainsaw.host.podman.placement import InVolume
+
+account = this_account()
+manifest = account.current()
+widget = manifest.instances["widget"]
+(volume,) = (item for item in widget.volumes if item.name == "data")
+place = InVolume(volume.path, sys.argv[1], volume.ids, widget.block)
+account.podman.put_file(manifest.front.images[0].reference, place, b"walks")
+"""
+
+
+def test_a_file_that_a_test_puts_into_a_volume_follows_no_link_of_the_application(machine: Machine, www: str) -> None:
+    machine.declare("widget", "widget")
+    machine.chainsaw("apply", "widget")
+    machine.inside("widget.app", "sh", "-c", f"ln -s {HOME} /srv/data/out; ln -s {HOME}/taken /srv/data/file")
+    for path in ("out/taken", "file"):
+        assert machine.try_admin("python3", "-I", "-c", PUT, path).code
+    assert machine.try_admin("test", "-e", f"{HOME}/taken").code == 1
+    machine.admin("python3", "-I", "-c", PUT, "deep/er/kept")
+    assert machine.inside("widget.app", "cat", "/srv/data/deep/er/kept") == "walks"
+    assert machine.inside("widget.app", "stat", "-c", "%u", "/srv/data/deep/er/kept") == "1000\n"
+    machine.purge("widget")

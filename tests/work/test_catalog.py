@@ -161,9 +161,8 @@ def commit_tree(directory: Path, *entries: tuple[str, str, str]) -> None:
     """Commit a tree with entries (mode, name, object) that git itself would not make."""
     raw = b"".join(f"{mode} {name}\0".encode() + bytes.fromhex(item) for mode, name, item in entries)
     tree = hashed(directory, "tree", raw)
-    commit = (
-        f"tree {tree}\nauthor Kim <kim@example.org> 1 +0000\ncommitter Kim <kim@example.org> 1 +0000\n\nA way out\n"
-    )
+    kim = "Kim <kim@example.org> 1 +0000"
+    commit = f"tree {tree}\nauthor {kim}\ncommitter {kim}\n\nA way out\n"
     git(directory, "update-ref", "refs/heads/main", hashed(directory, "commit", commit.encode()))
 
 

@@ -18,6 +18,7 @@ from fake import replaces
 from chainsaw.errors import ChainsawError
 from chainsaw.host import certificates, files
 from chainsaw.host.podman import Podman
+from chainsaw.host.podman.placement import InVolume
 from chainsaw.host.process import Outcome
 from chainsaw.host.web import Front
 from chainsaw.model.deployment import Deployment, ProbeRequest, SecretFile
@@ -96,8 +97,8 @@ class Containers:
         self.asked.append((container, argv))
         return self.outcome
 
-    def put_file(self, path, content, ids):
-        self.asked.append((path, content, ids))
+    def put_file(self, reference, place, content):
+        self.asked.append((reference, place, content))
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def scene(tmp_path):
     with serving(str(tmp_path)) as (port, handler):
         podman: Any = Containers()
         front = Front(port, str(tmp_path / "ca.pem"))
-        yield Player(deployment, {"name": "notes"}, front, podman, secrets.__getitem__), handler, podman
+        yield Player(deployment, {"name": "notes"}, front, podman, secrets.__getitem__, "tools"), handler, podman
 
 
 def step(**fields):
@@ -215,9 +216,8 @@ def test_a_file_is_put_as_the_owner_of_the_volume_would(scene, tmp_path):
     player, _, podman = scene
     put = Step(put=Put(volume="data", path="a/b.txt", content="{{ marker }}"))
     player.play((put,), "mark1")
-    assert podman.asked == [
-        (f"{tmp_path}/instances/notes/volumes/data/a/b.txt", b"mark1", player.deployment.volumes[0].ids)
-    ]
+    volume = player.deployment.volumes[0]
+    assert podman.asked == [("tools", InVolume(volume.path, "a/b.txt", volume.ids, 524288), b"mark1")]
     player.play((Step(put=Put(volume="site", path="b.txt", content="{{ marker }}")),), "mark2")
     assert Path(tmp_path, "public/notes/site/b.txt").read_text() == "mark2"
 

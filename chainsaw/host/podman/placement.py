@@ -24,6 +24,16 @@ class Placement:
     seed: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class InVolume:
+    """A file in a volume: the volume's path, the file's path below it, the ids of its owner, and the block."""
+
+    volume: str
+    path: str
+    ids: Ids
+    block: int
+
+
 def pack(items: Sequence[Placement], uids: Sequence[Range], gids: Sequence[Range], suffix: str) -> bytes:
     """Return a tar archive of all items, their names relative to / and with a suffix, their ids as Podman sees them.
 

@@ -14,10 +14,9 @@ from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import disk, files, process
-from chainsaw.host.podman.placement import Placement, pack
+from chainsaw.host.podman.placement import InVolume, Placement, pack
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.names import check_inner
-from chainsaw.model.volume import Ids
 
 PODMAN = ["podman", "--events-backend=none"]
 UNPACK = ["tar", "-x", "-p", "--same-owner", "--numeric-owner"]
@@ -84,10 +83,20 @@ class Program:
         made = [item for item in items if item.content is not None or not files.exists(item.path)]
         files.publish(*((f"{item.path}{PARTIAL}", item.path) for item in made))
 
-    def put_file(self, path: str, content: bytes, ids: Ids) -> None:
-        """Write a file into a directory that belongs to a block, as its owner would."""
-        archive = pack([Placement(path, 0o644, ids, content)], self.uids, self.gids, "")
-        process.run([*self.enter(), *UNPACK, "-C", "/", "-f", "-"], stdin=archive)
+    def put_file(self, reference: str, place: InVolume, content: bytes) -> None:
+        """Write a file into a volume, as the application would, in a fresh container of an image that has a shell.
+
+        Nothing but the volume is mounted there, so a link that the application has made leads nowhere.
+        """
+        user = f"--user={place.ids.uid - place.block}:{place.ids.gid - place.block}"
+        argv = ["-c", 'mkdir -p "$(dirname "$0")" && cat > "$0"', f"/volume/{check_inner(place.path)}"]
+        outcome = self.run_once(
+            reference, argv, mounts=[f"{place.volume}:/volume"], block=place.block,
+            options=["--entrypoint=/bin/sh", user], stdin=content,
+        )  # fmt: skip
+        if outcome.code:
+            message = f"cannot be written by the application: {outcome.complaint}"
+            raise ChainsawError(Diagnostic("unwritable", message, f"{place.volume}/{place.path}"))
 
     def remove_trees(self, paths: Sequence[str]) -> None:
         """Remove directories with everything in them, whichever block of the admin owns it."""
@@ -132,9 +141,17 @@ class Program:
         return process.run([*PODMAN, "exec", *options, container, *argv], stdin=stdin or b"", check=False)
 
     def run_once(
-        self, reference: str, argv: Sequence[str], *, mounts: Sequence[str], block: int, options: Sequence[str] = ()
+        self,
+        reference: str,
+        argv: Sequence[str],
+        *,
+        mounts: Sequence[str],
+        block: int,
+        options: Sequence[str] = (),
+        stdin: bytes | None = None,
     ) -> process.Outcome:
         """Run a program in a fresh container of an image, under a block's ids and without a network."""
+        options = [*options, "--interactive"] if stdin is not None else options
         volumes = [item for mount in mounts for item in ("--volume", mount)]
         return process.run(
             [
@@ -142,7 +159,7 @@ class Program:
                 "--log-driver=none", f"--uidmap=0:@{block}:{SIZE}", f"--gidmap=0:@{block}:{SIZE}",
                 *options, *volumes, reference, *argv,
             ],
-            check=False,
+            stdin=stdin or b"", check=False,
         )  # fmt: skip
 
 

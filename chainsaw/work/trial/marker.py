@@ -12,6 +12,7 @@ from chainsaw.compile.template import render
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.podman import Podman
+from chainsaw.host.podman.placement import InVolume
 from chainsaw.host.web import Answer, Asked, Front, request
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.serve import Put, Request, Run, Step
@@ -21,13 +22,17 @@ TIMEOUT = 60.0
 
 @dataclass
 class Player:
-    """Runs steps against one instance; `context` are the names that its recipe's templates can use."""
+    """Runs steps against one instance.
+
+    `context` are the names that its recipe's templates can use, `tools` is an image with a shell.
+    """
 
     deployment: Deployment
     context: Mapping[str, Any]
     front: Front
     podman: Podman
     secret: Callable[[str], str]
+    tools: str
     kept: dict[str, Any] = field(default_factory=dict)
 
     def play(self, steps: Sequence[Step], marker: str, kind: str = "write") -> None:
@@ -77,7 +82,9 @@ class Player:
         if volume.ids is None:
             files.write_atomic(f"{volume.path}/{step.path}", content)
         else:
-            self.podman.put_file(f"{volume.path}/{step.path}", content, volume.ids)
+            assert self.deployment.block is not None
+            place = InVolume(volume.path, step.path, volume.ids, self.deployment.block)
+            self.podman.put_file(self.tools, place, content)
 
     def _demand(self, wanted: str | None, text: str, names: Mapping[str, Any], where: str, what: str) -> None:
         if wanted is not None and self._text(wanted, names) not in text:

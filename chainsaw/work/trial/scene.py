@@ -145,7 +145,12 @@ class Scene:
     def player(self, name: str) -> Player:
         """Return a player of the recipe's marker against an instance."""
         return Player(
-            self.deployment(name), self._context(name), self.front, self.podman, lambda key: self.secret(name, key)
+            self.deployment(name),
+            self._context(name),
+            self.front,
+            self.podman,
+            lambda key: self.secret(name, key),
+            self.front_image,
         )
 
     def _context(self, name: str) -> Mapping[str, Any]:
