@@ -1,4 +1,7 @@
-"""What setup changes as root for one account: subordinate ids, lingering, its session and its files."""
+"""What setup does as root for one account: subordinate ids, lingering, its session, its files and their file system.
+
+Below the user's home everything is done as the user: root would follow a link that the user placed there.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def start_session_bus(user: Account) -> None:
 
 
 def write_file_as(user: Account, path: str, content: bytes) -> None:
-    """Write a file below a user's home, as the user: root would follow a link that the user placed there."""
+    """Write a file below a user's home."""
     directory, partial = path.rpartition("/")[0], f"{path}{files.PARTIAL}"
     _run_as(user, ["mkdir", "-p", directory])
     _run_as(user, ["tee", partial], content)
@@ -41,7 +44,24 @@ def write_file_as(user: Account, path: str, content: bytes) -> None:
     _run_as(user, ["sync", directory])
 
 
-def _run_as(user: Account, argv: Sequence[str], stdin: bytes = b"") -> None:
+def file_system_of(path: str) -> str:
+    """Return the type of the file system that a path is on, as mount(8) calls it; nothing when it is not known."""
+    return process.run(["findmnt", "-n", "-o", "FSTYPE", "-T", path], check=False).text.strip()
+
+
+def copies_by_reference(user: Account) -> bool:
+    """Return whether a copy of a file in a user's home takes no space of its own, by copying one (cp(1), --reflink)."""
+    directory = _run_as(user, ["mktemp", "-d", f"{user.paths.home}/.chainsaw-XXXXXXXXXX"]).text
+    try:
+        _run_as(user, ["tee", f"{directory}/file"], b"x" * 8192)
+        outcome = _run_as(user, ["cp", "--reflink=always", f"{directory}/file", f"{directory}/copy"], check=False)
+    finally:
+        _run_as(user, ["rm", "-rf", "--", directory])
+    return outcome.code == 0
+
+
+def _run_as(user: Account, argv: Sequence[str], stdin: bytes = b"", *, check: bool = True) -> process.Outcome:
     bus = f"DBUS_SESSION_BUS_ADDRESS=unix:path={user.runtime}/bus"
     environment = [f"XDG_RUNTIME_DIR={user.runtime}", bus, f"HOME={user.paths.home}"]
-    process.run(["runuser", "-u", user.name, "--", "env", "-C", user.paths.home, *environment, *argv], stdin=stdin)
+    words = ["runuser", "-u", user.name, "--", "env", "-C", user.paths.home, *environment, *argv]
+    return process.run(words, stdin=stdin, check=check)

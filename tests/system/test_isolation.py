@@ -206,3 +206,25 @@ def test_removing_one_leaves_the_other(machine: Machine, pair: tuple[str, str]) 
     machine.chainsaw("apply")
     assert "<title>Buckets and spades</title>" in machine.get(pair[1]).body
     assert {unit: machine.invocations()[unit] for unit in before} == before
+
+
+PROBE = """
+from chainsaw.host import users
+from chainsaw.host.account import Account
+from chainsaw.model.paths import Paths
+
+print(users.copies_by_reference(Account("admin", 1000, Paths.of("/home/admin", {}), "/run/user/1000")))
+"""
+
+
+def test_setup_follows_no_link_of_the_admins(machine: Machine) -> None:
+    """Root tries the file system of the home as the admin, below a name that nobody can guess."""
+    machine.root("sh", "-c", "echo of root > /root/kept; chmod 711 /root")
+    for name in (".chainsaw-reflink", ".chainsaw-reflink.copy", ".chainsaw-reflink.partial"):
+        machine.admin("ln", "-sfn", "/root/kept", f"{HOME}/{name}")
+    assert machine.root("python3", "-I", "-c", PROBE) in ("True\n", "False\n")
+    assert machine.root("cat", "/root/kept") == "of root\n"
+    left = machine.admin("find", HOME, "-maxdepth", "1", "-name", ".chainsaw-*").split()
+    assert all("reflink" in name for name in left)
+    machine.admin("sh", "-c", "rm -f ~/.chainsaw-reflink*")
+    machine.root("chmod", "700", "/root")

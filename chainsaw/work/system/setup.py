@@ -10,7 +10,7 @@ from functools import partial
 
 from chainsaw.compile.blocks import free_blocks, parse_ranges
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts, files, filesystem, journal, users
+from chainsaw.host import facts, files, journal, users
 from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.model.block import SIZE
@@ -155,8 +155,7 @@ def _storage_changes(account: Account, driver: str | None) -> Iterator[Change]:
 
 def _fitting_driver(account: Account) -> str:
     """Return native overlay where a copy of an image costs nothing, fuse-overlayfs elsewhere."""
-    home = account.paths.home
-    fitting = filesystem.type_of(home) in REFLINKING and filesystem.copies_by_reference(home)
+    fitting = users.file_system_of(account.paths.home) in REFLINKING and users.copies_by_reference(account)
     return "overlay" if fitting else "fuse-overlayfs"
 
 
