@@ -11,11 +11,14 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from chainsaw.compile.bounds import bounded
 from chainsaw.errors import Diagnostic, invalid
 from chainsaw.load.check import nearest
 from chainsaw.model.names import check_text, size_in_bytes
 
 Context = Mapping[str, Any]
+LONGEST = 64
+"""Bits of a number that may be multiplied with another."""
 
 
 class Missing(StrictUndefined):
@@ -62,8 +65,22 @@ def php(value: Any) -> str:
     return f"'{escaped}'"
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """A sandbox without calculations that nothing could interrupt: powers, and products of long numbers."""
+
+    intercepted_binops = frozenset(["**", "*"])
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Return a product; refuse what may take for ever."""
+        if operator == "**":
+            raise ValueError("** cannot be used")
+        if all(isinstance(item, int) and item.bit_length() > LONGEST for item in (left, right)):
+            raise ValueError("a product of numbers that are too long")
+        return super().call_binop(context, operator, left, right)
+
+
 def _environment(finalize: Any) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Environment(
         undefined=Missing,
         finalize=finalize,
         trim_blocks=True,
@@ -86,7 +103,10 @@ def _compiled(name: str, text: str, strict_lines: bool) -> Any:
 def render(name: str, text: str, context: Context, *, one_line_values: bool = True) -> str:
     """Return a rendered template; raise ChainsawError naming the template's line for whatever is wrong in it."""
     try:
-        return str(_compiled(name, text, one_line_values).render(context))
+        with bounded():
+            return str(_compiled(name, text, one_line_values).render(context))
+    except MemoryError:
+        raise invalid(_problem(name, text, 0, "it takes more memory than any template may")) from None
     except TemplateSyntaxError as error:
         raise invalid(_problem(name, text, error.lineno, f"not a valid template: {error.message}")) from error
     except Exception as error:

@@ -9,6 +9,7 @@ import shutil
 import string
 from collections.abc import Iterable
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 
 from chainsaw.errors import ChainsawError, Diagnostic, invalid
@@ -19,6 +20,8 @@ from chainsaw.model.names import check_inner
 ALPHABET = string.ascii_letters + string.digits
 PARTIAL = ".partial"
 """The suffix of what is being created or removed; it is never used as complete, and doctor removes it."""
+LARGEST_TREE = 32 * 1024**2
+MOST_FILES = 2000
 
 
 def read_text(path: str) -> str | None:
@@ -33,9 +36,12 @@ def read_text(path: str) -> str | None:
 
 
 def read_directory(path: str) -> dict[str, bytes]:
-    """Return every file below a directory by relative path; raise ChainsawError for links: they could leave it."""
+    """Return every file below a directory by relative path.
+
+    Raise ChainsawError for links, which could leave it, and for more than LARGEST_TREE bytes in all.
+    """
     root = Path(path)
-    found = sorted(root.rglob("*"))
+    found = sorted(islice(root.rglob("*"), MOST_FILES + 1))
     links = [file for file in found if file.is_symlink()]
     if links:
         message = "a symbolic link: a recipe has files only"
@@ -45,7 +51,17 @@ def read_directory(path: str) -> dict[str, bytes]:
                 for link in links
             ]
         )
-    return {str(file.relative_to(root)): file.read_bytes() for file in found if file.is_file()}
+    every = [file for file in found if file.is_file()]
+    check_size(path, len(found), sum(file.stat().st_size for file in every))
+    return {str(file.relative_to(root)): file.read_bytes() for file in every}
+
+
+def check_size(path: str, count: int, size: int) -> None:
+    """Raise ChainsawError for a recipe with too many files, or too many bytes in all."""
+    if count > MOST_FILES or size > LARGEST_TREE:
+        message = f"a recipe has at most {MOST_FILES} files and {LARGEST_TREE // 1024**2} MB in all"
+        hint = "its Containerfile can fetch what is large, at a fixed version"
+        raise invalid(Diagnostic("recipe-size", message, path, hint=hint))
 
 
 def directory_digest(path: str) -> str:

@@ -28,10 +28,11 @@ LARGEST = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a commit's tree: its mode, as git writes it, its object and its path."""
+    """One entry of a commit's tree: its mode, as git writes it, its object, its size in bytes and its path."""
 
     mode: str
     blob: str
+    size: int
     path: str
 
 
@@ -80,18 +81,19 @@ class Repository:
 
     def entries(self, commit: str) -> list[Entry]:
         """Return all files of a commit."""
-        listed = self._ask("ls-tree", "-r", "-z", "--full-tree", commit)
+        listed = self._ask("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
         found = []
         for line in listed.split("\0"):
             if line:
                 fields, path = line.split("\t", 1)
-                mode, _, blob = fields.split(" ")
-                found.append(Entry(mode, blob, path))
+                mode, _, blob, size = fields.split()
+                # A submodule has no size.
+                found.append(Entry(mode, blob, int(size) if size.isdigit() else 0, path))
         return found
 
     def read(self, entry: Entry) -> bytes:
         """Return the content of a file; raise ChainsawError when it is larger than any file of a recipe."""
-        if int(self._ask("cat-file", "-s", entry.blob)) > LARGEST:
+        if entry.size > LARGEST:
             message = f"{entry.path} is larger than {LARGEST // 1024 // 1024} MB"
             raise ChainsawError(Diagnostic("file-too-large", message, entry.path))
         return process.run([*SAFE, "-C", self.path, "cat-file", "blob", entry.blob], extra_env=QUIET).out

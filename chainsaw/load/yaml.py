@@ -21,12 +21,17 @@ _PLAIN = {
 }
 
 
+LARGEST = 64 * 1024
+"""Characters of a file. Reading so many takes up to two seconds."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 def read_yaml(name: str, text: str) -> Source:
     """Return the source of a YAML text; sequences become tuples. Raise ChainsawError with every problem of syntax."""
+    if len(text) > LARGEST:
+        message = f"{len(text) // 1024} kB, and a file may have {LARGEST // 1024} kB"
+        raise invalid(Diagnostic("yaml-size", message, name))
     if directive := re.search(r"^%.*", text, re.MULTILINE):
         # `%YAML 1.1` would make `no` a boolean again.
         raise invalid(_at(name, text, directive.start(), "yaml-directive", "YAML directives are not allowed"))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
+import time
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chainsaw.compile import bounds
 from chainsaw.compile.template import php, render
 from chainsaw.errors import ChainsawError, Exit
 
@@ -105,3 +109,34 @@ def test_a_mistyped_key_is_reported_with_a_suggestion(template):
 def test_a_secret_cannot_be_used_as_a_value():
     with pytest.raises(ChainsawError, match="a secret is the file /run/secrets/<name>, never a value"):
         render("page.j2", "{{ secret.admin_password }}", {})
+
+
+ENDLESS = {
+    "loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "calls": "{% macro a() %}{{ a() }}{{ a() }}{% endmacro %}{{ a() }}",
+    "doubling": "{% set x = 'x' %}" + "{% set x = x ~ x %}" * 40 + "{{ x }}",
+    "product": "{{ 'x' * 1000000000 }}",
+    "width": "{{ '%1000000000d' % 1 }}{{ '{:1000000000}'.format(1) }}",
+    "filter": "{{ 'a' | center(1000000000) }}",
+    "power": "{{ 9 ** 9 ** 9 }}",
+    "numbers": "{% set x = 99 %}" + "{% set x = x * x %}" * 40 + "{{ x }}",
+    "range": "{{ range(1000000000) | list }}",
+    "brackets": "{{" + "(" * 5000 + "1" + ")" * 5000 + "}}",
+}
+
+
+@pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_template_that_would_take_for_ever_or_all_memory_is_an_error(text, monkeypatch):
+    monkeypatch.setattr(bounds, "SECONDS", 0.5)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    began = time.monotonic()
+    with pytest.raises(ChainsawError) as caught:
+        render("a.j2", text, {})
+    assert time.monotonic() - began < 5
+    assert [item.code for item in caught.value.diagnostics] == ["template"]
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_product_of_ordinary_numbers_is_calculated():
+    assert render("a.j2", "{{ megabytes * 1048576 }}{{ '-' * 3 }}", {"megabytes": 64}) == "67108864---"

@@ -78,6 +78,7 @@ ELSEWHERE = {
     "recipe-changed": "work/test_catalog.py::test_an_installed_recipe_that_was_changed_is_refused",
     "version-missing": "work/test_catalog.py::test_a_version_is_found_wherever_it_is",
     "recipe-path": "load/test_recipe.py::test_a_file_that_could_leave_the_directory_is_refused",
+    "recipe-size": "work/test_catalog.py::test_a_recipe_has_a_largest_size",
     "recipe-twice": "work/test_catalog.py::test_a_source_with_two_recipes_of_one_name_is_refused",
     "recipe-link": "work/test_catalog.py::test_a_link_in_a_recipe_is_refused",
     "root-user": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
@@ -96,6 +97,7 @@ ELSEWHERE = {
     "unreadable": "work/test_files_on_disk.py::test_what_is_not_there_is_no_error_and_what_cannot_be_read_is",
     "usage": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
     "yaml-depth": "load/test_strict_yaml.py::test_yaml_features_that_are_not_allowed_are_refused",
+    "yaml-size": "load/test_strict_yaml.py::test_yaml_features_that_are_not_allowed_are_refused",
 }
 """Codes to which no faulty text leads, each with the test that does."""
 

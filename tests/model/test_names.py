@@ -17,6 +17,7 @@ from chainsaw.model.names import (
     check_header,
     check_header_value,
     check_host,
+    check_inner,
     check_instance,
     check_language,
     check_login,
@@ -60,6 +61,7 @@ GOOD = {
     check_host: ["localhost", "blog.example.org", "xn--bcher-kva.example", "1.example", "a" * 63 + ".example"],
     check_path: ["/", "/srv/data", "/srv/data/", "/.well-known/a~b"],
     check_relative: ["my.cnf", "images/app", "a.b/c-d_e"],
+    check_inner: ["recipe.yaml", "files/Größe 2.txt", ".gitignore", "a/..b", "x" * 255],
     check_prefix: ["/", "/wp-content/", "/2024/summer/"],
     check_reference: [
         "docker.io/library/nginx:1.30",
@@ -88,6 +90,7 @@ BAD = {
     check_host: ["", ".", "a..b", "Blog.example.org", "-a.example", "a-.example", "a" * 64, "a_b.example", "a.b."],
     check_path: ["", "srv", "/srv/../etc", "/srv//data", "/./a", "/a b", "/a%20b", "/a:b", "/ü"],
     check_relative: ["", "/etc/passwd", "../up", "a/../b", "a/", "a//b"],
+    check_inner: ["", "/etc/passwd", "../up", "a/../b", "a/", "a//b", ".", ".git/x", "a/.GIT", "a\n", "x" * 256],
     check_prefix: ["", "/wp-content", "wp-content/", "/a/../b/"],
     check_reference: ["nginx", "docker.io/nginx:", "-docker.io/nginx", "docker.io/a@sha256:12", "Docker.io/a"],
     check_email: ["", "admin", "@example.org", "a@b@c", "a b@example.org", "a@example..org"],

@@ -228,3 +228,35 @@ def test_setup_follows_no_link_of_the_admins(machine: Machine) -> None:
     assert all("reflink" in name for name in left)
     machine.admin("sh", "-c", "rm -f ~/.chainsaw-reflink*")
     machine.root("chmod", "700", "/root")
+
+
+BUILD = """
+import sys
+from chainsaw.host.account import this_account
+
+this_account().podman.build("localhost/attack:1", {"Containerfile": sys.stdin.buffer.read()}, sys.argv[1], print)
+"""
+KNOCK = r"""ARG BASE
+FROM ${BASE}
+RUN perl -MIO::Socket::INET -e 'for (@ARGV) { \
+    my $socket = IO::Socket::INET->new(PeerAddr => "$_:18080", Timeout => 2) or next; \
+    print $socket "GET / HTTP/1.0\\r\\n\\r\\n"; local $/; print "$_ says ", <$socket> }' ADDRESSES > /etc/heard
+"""
+
+
+def test_an_image_build_reaches_nothing_that_listens_on_this_host(machine: Machine, pair: tuple[str, str]) -> None:
+    """Not on its loopback, not on its addresses, and not on those that stand for it in Podman's networks."""
+    machine.write(f"{HOME}/kept/index.html", "of the host alone")
+    server = machine.begin("python3", "-m", "http.server", "18080", "--directory", f"{HOME}/kept")
+    try:
+        own = machine.admin("hostname", "-I").split()
+        addresses = ["127.0.0.1", "169.254.1.1", "169.254.1.2", "10.0.2.2", *(item for item in own if "." in item)]
+        assert machine.admin("curl", "-s", "--retry", "5", "--retry-connrefused", f"http://{own[0]}:18080/")
+        base = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", "chainsaw/base").split()[0]
+        machine.admin("python3", "-I", "-c", BUILD, base, stdin=KNOCK.replace("ADDRESSES", " ".join(addresses)))
+        heard = machine.admin("podman", "run", "--rm", "--network=none", "localhost/attack:1", "cat", "/etc/heard")
+    finally:
+        server.kill()
+        machine.try_admin("pkill", "-f", "http.server 18080")
+    assert "of the host alone" not in heard
+    machine.admin("podman", "image", "rm", "localhost/attack:1")

@@ -206,6 +206,22 @@ def test_a_directory_whose_name_is_none_of_a_recipe_is_refused(paths, club):
     assert refused(add_source, "club", f"file://{club}", None, Silent()) == ["recipe-path"]
 
 
+def test_a_recipe_has_a_largest_size(paths, shipped, club, monkeypatch):
+    with (shipped / "pages/large").open("wb") as file:
+        file.truncate(3 * 1024**3)
+    assert refused(read_recipe, str(shipped / "pages"), "pages") == ["recipe-size"]
+    monkeypatch.setattr(files, "LARGEST_TREE", 4000)
+    for number in range(5):
+        (club / f"recipes/wiki/{number}").write_bytes(b"x" * 1000)
+    git(club, "add", "-A")
+    git(club, "commit", "-q", "-m", "More")
+    add(paths, club)
+    assert refused(Catalog(str(shipped), paths=paths).bundle, "wiki") == ["recipe-size"]
+    monkeypatch.setattr(files, "LARGEST_TREE", 10**6)
+    monkeypatch.setattr(files, "MOST_FILES", 4)
+    assert refused(Catalog(str(shipped), paths=paths).bundle, "wiki") == ["recipe-size"]
+
+
 def test_a_source_moves_on_only_to_what_follows(paths, club):
     add(paths, club)
     first = sources.read_sources(paths)["club"].commit

@@ -20,6 +20,8 @@ from chainsaw.model.names import check_inner
 
 PODMAN = ["podman", "--events-backend=none"]
 UNPACK = ["tar", "-x", "-p", "--same-owner", "--numeric-owner"]
+BUILD_NETWORK = "--network=pasta:--map-guest-addr,none"
+"""A network of its own, without the address that stands for this host (podman-build(1), pasta(1))."""
 PARTIAL = ".partial"
 RESTRICTED = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 
@@ -57,7 +59,10 @@ class Program:
             process.run([*PODMAN, "image", "rm", "--ignore", *references], check=False)
 
     def build(self, reference: str, context: Mapping[str, bytes], base: str, report: Callable[[str], None]) -> None:
-        """Build an image from a context and the reference for its ARG BASE; report each step's line."""
+        """Build an image from a context and the reference for its ARG BASE; report each step's line.
+
+        A build reaches the internet, and nothing that listens on this host: by default it would be in its network.
+        """
         with tempfile.TemporaryDirectory(prefix="chainsaw-build-") as directory:
             for path, content in context.items():
                 target = Path(directory, check_inner(path))
@@ -65,7 +70,17 @@ class Program:
                 target.write_bytes(content)
                 target.chmod(0o755 if content.startswith(b"#!") else 0o644)
             process.follow(
-                [*PODMAN, "build", "--squash", "--build-arg", f"BASE={base}", "--tag", reference, directory],
+                [
+                    *PODMAN,
+                    "build",
+                    "--squash",
+                    BUILD_NETWORK,
+                    "--build-arg",
+                    f"BASE={base}",
+                    "--tag",
+                    reference,
+                    directory,
+                ],
                 lambda line: report(line) if line.startswith("STEP") else None,
             )
 

@@ -65,6 +65,7 @@ class Offer:
         problems = [self._strange(entry) for entry in entries if entry.mode not in REGULAR]
         if problems:
             raise invalid(problems)
+        files.check_size(f"{self.name}:{recipe}", len(entries), sum(entry.size for entry in entries))
         inner = f"{recipe}/"
         return {entry.path.split(inner, 1)[1]: self.repository.read(entry) for entry in entries}
 

@@ -1,0 +1,49 @@
+"""A limit of time and memory for what a stranger's template may take."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SECONDS = 5.0
+BYTES = 256 * 1024**2
+PAGE = resource.getpagesize()
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Run something that may take five seconds and 256 MB beyond what this process has.
+
+    Raise TimeoutError or MemoryError for more. The time counts in the main thread alone: others get no signal.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm", encoding="ascii") as file:
+        wanted = int(file.read().split()[0]) * PAGE + BYTES
+    limit = min([wanted, *(item for item in (soft, hard) if item != resource.RLIM_INFINITY)])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        with _timed():
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise TimeoutError(f"it takes more than {SECONDS:g} seconds")
