@@ -89,7 +89,7 @@ def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
             (key, job.value((*where, "environment", key), value)) for key, value in sorted(declared.environment.items())
         ],
         "entrypoint": declared.entrypoint,
-        "command": [job.value((*where, "command", index), item) for index, item in enumerate(declared.command)],
+        "command": [job.word((*where, "command", index), item) for index, item in enumerate(declared.command)],
         "health": declared.health,
         "ready": declared.ready,
         "awaited": job.bundle.recipe.is_awaited(component),

@@ -133,6 +133,14 @@ class Job:
             raise invalid(source.problem(path, message, code="unit-value"))
         return value
 
+    def word(self, path: KeyPath, text: str) -> str:
+        """Return a word of a component's command, rendered; Podman's generator would leave an empty one out."""
+        value = self.value(path, text)
+        if not value:
+            message = "an empty word cannot be passed to a command"
+            raise invalid(self.bundle.source.problem(path, message, code="unit-value"))
+        return value
+
     def unit(self, component: str) -> str:
         """Return the service of a component."""
         return f"{self.stem(component)}.service"

@@ -62,6 +62,9 @@ def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic
         elif SEPARATOR in _arguments(key.encoding, value):
             message = "an argument that is only a semicolon: systemd would run what follows it as a command of its own"
             yield Diagnostic("unit-value", message, template, key=where)
+        elif unit.filename.endswith(".container") and "" in _arguments(key.encoding, value):
+            message = "an empty argument, which Podman's generator leaves out"
+            yield Diagnostic("unit-value", message, template, key=where)
         elif key.encoding in ("setting", "plain") and value.endswith("\\"):
             yield Diagnostic(
                 "unit-value", "ends with a backslash, which would join the next line to it", template, key=where
@@ -71,7 +74,9 @@ def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic
 
 def _arguments(encoding: Encoding, value: str) -> list[str]:
     """Return the arguments that become words of their own in a command line."""
-    return [str(item) for item in json.loads(value)] if encoding == "words" else [value]
+    if encoding == "words":
+        return [str(item) for item in json.loads(value)]
+    return [value] if encoding in ("plain", "word") else []
 
 
 def write_unit(unit: Unit) -> str:

@@ -46,8 +46,8 @@ def test_an_environment_variable_is_read_back_unchanged(value):
     assert arguments(entry[2]) == [f"TITLE={value}"]
 
 
-@given(st.lists(texts.filter(lambda value: value != ";"), min_size=1))
-@example(["/bin/sh", "-c", "echo $HOME; date +%s", ""])
+@given(st.lists(texts.filter(lambda value: value not in ("", ";")), min_size=1))
+@example(["/bin/sh", "-c", "echo $HOME; date +%s", " "])
 @example([";;", "\\;", " ;"])
 def test_the_arguments_of_a_command_are_read_back_unchanged(argv):
     entries = written(
@@ -64,7 +64,7 @@ def test_a_health_command_is_read_back_as_one_json_list(argv):
     assert json.loads(argument(entry[2])) == argv
 
 
-@given(texts.filter(lambda value: not value.endswith("\\") and value.strip(" ") != ";"))
+@given(texts.filter(lambda value: not value.endswith("\\") and value.strip(" ") not in ("", ";")))
 @example("100% of $HOME")
 def test_a_plain_value_is_read_back_without_spaces_around_it(value):
     text = "[Container]\nEntrypoint={{ value }}\nReadOnly=true\n[Unit]\nDescription={{ value }}\nStartLimitBurst=5\n"
@@ -85,6 +85,14 @@ def test_an_argument_that_would_begin_a_command_of_its_own_is_refused(entry):
     unit = parse_unit("a.container", "a.container.j2", f"[Container]\n{entry}\n")
     (problem,) = check_unit(unit, "a.container.j2", (5, 4))
     assert (problem.code, problem.message[:36]) == ("unit-value", "an argument that is only a semicolon")
+
+
+@pytest.mark.parametrize("entry", ['Exec=["true", "", "x"]', "Entrypoint="])
+def test_an_empty_argument_is_refused_because_it_would_be_left_out(entry):
+    unit = parse_unit("a.container", "a.container.j2", f"[Container]\n{entry}\n")
+    assert [item.message[:17] for item in check_unit(unit, "a.container.j2", (5, 4))] == ["an empty argument"]
+    timer = parse_unit("a.service", "a.service.j2", '[Service]\nExecStart=["true", ""]\n')
+    assert check_unit(timer, "a.service.j2", (5, 4)) == []
 
 
 @pytest.mark.parametrize("separator", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\x00", "\x7f"])
