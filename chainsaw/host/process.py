@@ -117,26 +117,6 @@ def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: 
     return result
 
 
-def pump(source: Sequence[str], target: Sequence[str], change: Callable[[IO[bytes], IO[bytes]], None]) -> None:
-    """Pass the output of one program, changed by a function, to another; raise ChainsawError when one of them fails."""
-
-    def consume(incoming: IO[bytes]) -> None:
-        with tempfile.TemporaryFile() as errors:
-            with subprocess.Popen(
-                list(target), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
-            ) as process:
-                assert process.stdin is not None
-                try:
-                    change(incoming, process.stdin)
-                    process.stdin.close()
-                except BrokenPipeError:
-                    pass
-            if process.returncode:
-                raise ChainsawError(_failed(target, Outcome(process.returncode, b"", _read_again(errors))))
-
-    pipe(source, consume)
-
-
 def _read_again(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tarfile
-from typing import IO
+import sys
 
-from chainsaw.host import files, process
+from chainsaw.host import copier, files, process
 from chainsaw.host.podman import Podman
-from chainsaw.host.podman.program import UNPACK
 from chainsaw.model.block import SIZE, intermediate
 
 
@@ -21,25 +19,10 @@ def copy_tree(podman: Podman, source: str, target: str, start: int | None, new_s
     if start is not None and new_start is not None:
         first = intermediate(podman.uids, start)
         shift = intermediate(podman.uids, new_start) - first
-
-    def renumbered(number: int) -> int:
-        return number + shift if first <= number < first + SIZE else number
-
-    def renumber(incoming: IO[bytes], outgoing: IO[bytes]) -> None:
-        with (
-            tarfile.open(fileobj=incoming, mode="r|") as reader,
-            tarfile.open(fileobj=outgoing, mode="w|", format=tarfile.PAX_FORMAT) as writer,
-        ):
-            for member in reader:
-                member.uid, member.gid = renumbered(member.uid), renumbered(member.gid)
-                member.uname = member.gname = ""
-                writer.addfile(member, reader.extractfile(member) if member.isreg() else None)
-
-    partial = f"{target}.partial"
+    partial = f"{target}{files.PARTIAL}"
     podman.remove_trees([partial])
     process.run([*podman.enter(), "mkdir", "-p", partial])
-    # Only this format has fractions of seconds, and attributes of files.
-    pack = [*podman.enter(), "tar", "-C", source, "--format=pax", "--xattrs", "--numeric-owner", "-cf", "-", "."]
-    process.pump(pack, [*podman.enter(), *UNPACK, "--xattrs", "-C", partial, "-f", "-"], renumber)
+    program = [sys.executable, "-I", copier.__file__]
+    process.run([*podman.enter(), *program, source, partial, str(first), str(SIZE), str(shift)])
     podman.remove_trees([target])
     files.publish((partial, target))

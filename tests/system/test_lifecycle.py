@@ -275,6 +275,41 @@ def test_a_copy_has_the_data_and_ids_of_its_own(machine: Machine, widget: str) -
     assert machine.plan() == []
 
 
+HOSTILE = f"""
+import os
+os.chdir("/srv/data")
+with open("hole", "wb") as file:
+    file.truncate(2 << 30)
+os.symlink("{HOME}", "way")
+for _ in range(300):
+    os.mkdir("d" * 20)
+    os.chdir("d" * 20)
+open("kept", "w").close()
+"""
+
+
+def test_a_copy_of_what_an_attacker_has_made_takes_no_more_and_goes_nowhere(machine: Machine, widget: str) -> None:
+    """Two gigabytes of nothing, a link out, and a tree that is deeper than any path may be long."""
+    block = machine.block("widget")
+    data = f"{DATA}/instances/widget/volumes/data"
+    as_application = ["setpriv", f"--reuid={block + 1000}", f"--regid={block + 1000}", "--clear-groups"]
+    machine.root("mount", "--bind", "--mkdir", data, "/srv/data")
+    try:
+        machine.root(*as_application, "python3", "-c", HOSTILE)
+    finally:
+        machine.root("umount", "/srv/data")
+    machine.chainsaw("clone", "widget", "gizmo")
+    copied = f"{DATA}/instances/gizmo/volumes/data"
+    size, blocks = machine.root("stat", "-c", "%s %b", f"{copied}/hole").split()
+    assert int(size) == 2 << 30
+    assert int(blocks) < 100
+    assert machine.root("readlink", f"{copied}/way") == f"{HOME}\n"
+    assert machine.root("find", copied, "-name", "kept", "-depth", "-printf", "%d\n").split()[-1] != "0"
+    assert set(machine.root("find", copied, "-printf", "%U\n").split()) == {str(machine.block("gizmo") + 1000)}
+    machine.chainsaw("remove", "gizmo", "--purge", "--yes")
+    machine.inside("widget.app", "sh", "-c", "rm -rf /srv/data/hole /srv/data/way /srv/data/ddd*")
+
+
 def test_a_copy_has_secrets_of_its_own_where_the_recipe_knows_how(machine: Machine, widget: str) -> None:
     machine.chainsaw("secret", "rotate", "widget", "token")
     before = {key: secret(machine, "widget", key) for key in ("key", "session", "token")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -102,16 +101,64 @@ def test_the_old_content_is_kept_until_the_copy_is_complete(keeper, volume, tmp_
 
 def test_a_copy_that_does_not_fit_is_a_failure(keeper, volume, tmp_path, podman):
     program = podman.parent / "programs/unshare"
-    full = '[ "$2" = -x ] && { echo "No space left on device" >&2; exit 2; }'
+    full = '[ "$2" = -I ] && { echo "No space left on device" >&2; exit 2; }'
     program.write_text(program.read_text().replace('exec "$@"', f'{full}\nexec "$@"'))
     with pytest.raises(ChainsawError, match="No space left on device"):
         copy_tree(keeper, str(volume), str(tmp_path / "copy"), None, None)
     assert not (tmp_path / "copy").exists()
 
 
-def test_a_sparse_file_is_read_as_what_it_is(keeper, tmp_path):
+def test_the_holes_of_a_file_stay_holes(keeper, tmp_path):
     root = tmp_path / "volume"
     root.mkdir()
-    subprocess.run(["truncate", "--size=5M", str(root / "sparse")], check=True)
+    for name, at in (("end", 0), ("beginning", 1 << 31), ("all", None)):
+        with (root / name).open("wb") as file:
+            if at is not None:
+                file.seek(at)
+                file.write(b"x" * 10_000)
+            file.truncate(2 << 30 if at != 1 << 31 else at + 10_000)
     copy_tree(keeper, str(root), str(tmp_path / "copy"), None, None)
-    assert Path(tmp_path / "copy/sparse").read_bytes() == bytes(5 << 20)
+    for name in ("end", "beginning", "all"):
+        known, before = (tmp_path / "copy" / name).stat(), (root / name).stat()
+        assert known.st_size == before.st_size
+        assert known.st_blocks * 512 < 100_000
+    with (tmp_path / "copy/beginning").open("rb") as file:
+        file.seek((1 << 31) - 5)
+        assert file.read() == bytes(5) + b"x" * 10_000
+    assert (tmp_path / "copy/end").open("rb").read(10_005) == b"x" * 10_000 + bytes(5)
+
+
+def test_a_tree_is_deeper_than_any_path(keeper, tmp_path):
+    """An application can make one, step by step."""
+    (tmp_path / "volume").mkdir()
+    here = os.open(tmp_path / "volume", os.O_DIRECTORY)
+    for _ in range(600):
+        os.mkdir("d" * 20, dir_fd=here)
+        below = os.open("d" * 20, os.O_DIRECTORY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("kept", os.O_CREAT | os.O_WRONLY, 0o600, dir_fd=here))
+    os.close(here)
+    copy_tree(keeper, str(tmp_path / "volume"), str(tmp_path / "copy"), None, None)
+    here, depth = os.open(tmp_path / "copy", os.O_DIRECTORY), 0
+    while (names := os.listdir(here)) == ["d" * 20]:
+        below, depth = os.open("d" * 20, os.O_DIRECTORY, dir_fd=here), depth + 1
+        os.close(here)
+        here = below
+    os.close(here)
+    assert (names, depth) == (["kept"], 600)
+    subprocess.run(["rm", "-rf", str(tmp_path / "volume"), str(tmp_path / "copy")], check=True)
+
+
+def test_no_link_is_followed(keeper, volume, tmp_path):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/key").write_text("secret")
+    (volume / "way").symlink_to(tmp_path / "secret")
+    (volume / "key").symlink_to(tmp_path / "secret/key")
+    copy_tree(keeper, str(volume), str(tmp_path / "copy"), None, None)
+    assert os.readlink(tmp_path / "copy/way") == str(tmp_path / "secret")
+    assert (tmp_path / "copy/key").is_symlink()
+    os.rename(volume, tmp_path / "real")
+    os.symlink(tmp_path / "secret", volume)
+    with pytest.raises(ChainsawError, match=r"Not a directory|Too many levels"):
+        copy_tree(keeper, str(volume), str(tmp_path / "other"), None, None)

@@ -1,0 +1,169 @@
+"""A program that copies a tree that a stranger has made: `python3 -I copier.py SOURCE TARGET FIRST SIZE SHIFT`.
+
+It runs as root of the admin's user namespace. No path is used but SOURCE and TARGET: everything below is opened in its
+directory, by a name alone and without following a link (openat(2), O_NOFOLLOW), so it may be of any depth. Holes of
+sparse files stay holes. Ids from FIRST on, SIZE many, are changed by SHIFT. TARGET is an empty directory.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+CHUNK = 1 << 24
+Renumber = Callable[[int], int]
+
+
+@dataclass
+class Level:
+    """A directory that is being copied: both descriptors, what the source's is, and its entries that are left."""
+
+    source: int
+    target: int
+    known: os.stat_result
+    left: Iterator[str]
+
+
+@dataclass
+class Copier:
+    """Copies trees; `links` are descriptors of copies whose sources have more names that were not seen yet."""
+
+    renumber: Renumber
+    links: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy what is in one directory into another; raise OSError for what cannot be read or written."""
+        levels = [self._level(os.open(source, DIRECTORY), os.open(target, DIRECTORY))]
+        while levels:
+            level = levels[-1]
+            name = next(level.left, None)
+            if name is None:
+                self._finish(levels.pop())
+                continue
+            below = self._entry(level, name)
+            if below is not None:
+                levels.append(below)
+
+    def _level(self, source: int, target: int) -> Level:
+        # A listing that stays open would see changes of the directory; names are few beside files.
+        return Level(source, target, os.fstat(source), iter(sorted(os.listdir(source))))
+
+    def _entry(self, level: Level, name: str) -> Level | None:
+        """Copy an entry; return the level below where it is a directory."""
+        known = os.stat(name, dir_fd=level.source, follow_symlinks=False)
+        if stat.S_ISDIR(known.st_mode):
+            source = os.open(name, DIRECTORY, dir_fd=level.source)
+            os.mkdir(name, 0o700, dir_fd=level.target)
+            return self._level(source, os.open(name, DIRECTORY, dir_fd=level.target))
+        if self._is_linked(level, name, known):
+            return None
+        if stat.S_ISREG(known.st_mode):
+            self._file(level, name)
+        elif stat.S_ISLNK(known.st_mode):
+            os.symlink(os.readlink(name, dir_fd=level.source), name, dir_fd=level.target)
+            self._own(level, name, known)
+        elif stat.S_ISFIFO(known.st_mode):
+            os.mkfifo(name, 0o600, dir_fd=level.target)
+            self._own(level, name, known)
+            os.chmod(name, stat.S_IMODE(known.st_mode), dir_fd=level.target)
+            os.utime(name, ns=(known.st_atime_ns, known.st_mtime_ns), dir_fd=level.target, follow_symlinks=False)
+        # A socket belongs to the process that made it, and a device cannot be made here.
+        if known.st_nlink > 1:
+            self._remember(level, name, known)
+        return None
+
+    def _file(self, level: Level, name: str) -> None:
+        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=level.source)
+        try:
+            known = os.fstat(source)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            target = os.open(name, flags, 0o600, dir_fd=level.target)
+            try:
+                copy_content(source, target, known.st_size)
+                self._finish_descriptor(source, target, known)
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+
+    def _is_linked(self, level: Level, name: str, known: os.stat_result) -> bool:
+        """Make a further name of a file that was copied; return whether it was."""
+        key = (known.st_dev, known.st_ino)
+        if key not in self.links:
+            return False
+        copied, left = self.links[key]
+        os.link(f"/proc/self/fd/{copied}", name, dst_dir_fd=level.target, follow_symlinks=True)
+        if left > 1:
+            self.links[key] = (copied, left - 1)
+        else:
+            os.close(copied)
+            del self.links[key]
+        return True
+
+    def _remember(self, level: Level, name: str, known: os.stat_result) -> None:
+        if stat.S_ISREG(known.st_mode):
+            copied = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=level.target)
+            self.links[(known.st_dev, known.st_ino)] = (copied, known.st_nlink - 1)
+
+    def _own(self, level: Level, name: str, known: os.stat_result) -> None:
+        uid, gid = self.renumber(known.st_uid), self.renumber(known.st_gid)
+        os.chown(name, uid, gid, dir_fd=level.target, follow_symlinks=False)
+        if stat.S_ISLNK(known.st_mode):
+            times = (known.st_atime_ns, known.st_mtime_ns)
+            os.utime(name, ns=times, dir_fd=level.target, follow_symlinks=False)
+
+    def _finish(self, level: Level) -> None:
+        self._finish_descriptor(level.source, level.target, level.known)
+        os.close(level.source)
+        os.close(level.target)
+
+    def _finish_descriptor(self, source: int, target: int, known: os.stat_result) -> None:
+        for key in os.listxattr(source):
+            if key.startswith("user."):
+                os.setxattr(target, key, os.getxattr(source, key))
+        # A change of owner takes bits of the mode away (chown(2)).
+        os.fchown(target, self.renumber(known.st_uid), self.renumber(known.st_gid))
+        os.fchmod(target, stat.S_IMODE(known.st_mode))
+        os.utime(target, ns=(known.st_atime_ns, known.st_mtime_ns))
+
+
+def copy_content(source: int, target: int, size: int) -> None:
+    """Copy a file's content, its holes left out (lseek(2), SEEK_DATA; copy_file_range(2))."""
+    os.ftruncate(target, size)
+    position = 0
+    while position < size:
+        try:
+            position = os.lseek(source, position, os.SEEK_DATA)
+        except OSError:
+            # ENXIO: there is nothing but a hole from here on.
+            return
+        end = os.lseek(source, position, os.SEEK_HOLE)
+        while position < end:
+            copied = os.copy_file_range(source, target, min(CHUNK, end - position), position, position)
+            if not copied:
+                return
+            position += copied
+
+
+def main(argv: list[str]) -> int:
+    """Copy a tree; print what went wrong."""
+    source, target, *numbers = argv
+    first, size, shift = map(int, numbers)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Each level of the tree takes two descriptors.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        Copier(lambda number: number + shift if first <= number < first + size else number).copy(source, target)
+    except OSError as error:
+        sys.stderr.write(f"{error.strerror}: {error.filename or target}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
