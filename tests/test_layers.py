@@ -206,7 +206,8 @@ def test_only_the_output_module_prints_and_nobody_uses_a_shell(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)
 def test_only_the_command_line_ends_the_process(path):
-    if package(path) != "cli":
+    # The copier is a program of its own, which runs in another user namespace.
+    if package(path) != "cli" and path != ROOT / "chainsaw/host/copier.py":
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in ("sys.exit", "exit", "quit", "os._exit"), f"line {node.lineno}"

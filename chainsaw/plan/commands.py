@@ -76,7 +76,8 @@ def _provide_image(action: act.ProvideImage, paths: Paths) -> str:
     need = action.need
     if not need.base:
         return f"podman pull {need.reference}"
-    return f"podman build --squash --build-arg BASE=localhost/chainsaw/{need.base} --tag {need.reference} CONTEXT"
+    options = f"--squash --network=pasta --build-arg BASE=localhost/chainsaw/{need.base}"
+    return f"podman build {options} --tag {need.reference} CONTEXT"
 
 
 def _create_directory(action: act.CreateDirectory, paths: Paths) -> str:

@@ -241,10 +241,13 @@ FROM ${BASE}
 RUN perl -MIO::Socket::INET -e 'for (@ARGV) { \
     my $socket = IO::Socket::INET->new(PeerAddr => "$_:18080", Timeout => 2) or next; \
     print $socket "GET / HTTP/1.0\\r\\n\\r\\n"; local $/; print "$_ says ", <$socket> }' ADDRESSES > /etc/heard
+RUN cat /proc/self/uid_map > /etc/maps; cat /proc/self/gid_map >> /etc/maps
 """
 
 
-def test_an_image_build_reaches_nothing_that_listens_on_this_host(machine: Machine, pair: tuple[str, str]) -> None:
+def test_an_image_build_reaches_nothing_on_this_host_and_has_no_id_of_an_instance(
+    machine: Machine, pair: tuple[str, str]
+) -> None:
     """Not on its loopback, not on its addresses, and not on those that stand for it in Podman's networks."""
     machine.write(f"{HOME}/kept/index.html", "of the host alone")
     server = machine.begin("python3", "-m", "http.server", "18080", "--directory", f"{HOME}/kept")
@@ -254,9 +257,16 @@ def test_an_image_build_reaches_nothing_that_listens_on_this_host(machine: Machi
         assert machine.admin("curl", "-s", "--retry", "5", "--retry-connrefused", f"http://{own[0]}:18080/")
         base = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", "chainsaw/base").split()[0]
         machine.admin("python3", "-I", "-c", BUILD, base, stdin=KNOCK.replace("ADDRESSES", " ".join(addresses)))
-        heard = machine.admin("podman", "run", "--rm", "--network=none", "localhost/attack:1", "cat", "/etc/heard")
+        heard, maps = (
+            machine.admin("podman", "run", "--rm", "--network=none", "localhost/attack:1", "cat", f"/etc/{name}")
+            for name in ("heard", "maps")
+        )
     finally:
         server.kill()
         machine.try_admin("pkill", "-f", "http.server 18080")
     assert "of the host alone" not in heard
+    ranges = [tuple(map(int, line.split())) for line in maps.splitlines()]
+    assert len(ranges) == 4
+    for block in map(machine.block, ("front", "blog", "shop")):
+        assert all(block >= outside + count or outside >= block + 65536 for _, outside, count in ranges)
     machine.admin("podman", "image", "rm", "localhost/attack:1")

@@ -42,16 +42,21 @@ class Program:
         unshare(1) takes 5 ms for it; podman-unshare(1), which sets storage up as well, takes more than 50. But where
         AppArmor restricts user namespaces to known programs, as on Ubuntu, Podman is one and unshare is not.
         """
-        if (files.read_text(RESTRICTED) or "0").strip() != "0":
-            return [*PODMAN, "unshare"]
-        words = ["unshare", "--user", "--setuid=0", "--setgid=0"]
-        for kind, own, ranges in (("users", os.getuid(), self.uids), ("groups", os.getgid(), self.gids)):
-            words.append(f"--map-{kind}=0:{own}:1")
-            inside = 1
-            for item in ranges:
-                words.append(f"--map-{kind}={inside}:{item.start}:{item.count}")
-                inside += item.count
-        return words
+        return [*PODMAN, "unshare"] if _is_restricted() else _namespace(self.uids, self.gids)
+
+    def _apart(self) -> list[str]:
+        """Return the words before Podman that run it in a user namespace without the ids of any instance.
+
+        It has the first 65,536 ids of the admin, which are never an instance's. Where there is no such range, or
+        AppArmor restricts user namespaces, Podman's own is used.
+        """
+        first = [next((item for item in ranges if item.count == SIZE), None) for ranges in (self.uids, self.gids)]
+        if _is_restricted() or first[0] is None or first[1] is None:
+            return []
+        # Podman tells by these that the namespace is made already (podman-unshare(1) sets them).
+        made = ["_CONTAINERS_USERNS_CONFIGURED=done", f"_CONTAINERS_ROOTLESS_UID={os.getuid()}"]
+        made.append(f"_CONTAINERS_ROOTLESS_GID={os.getgid()}")
+        return [*_namespace([first[0]], [first[1]], "--mount"), "env", *made]
 
     def remove_images(self, references: Sequence[str]) -> None:
         """Remove images; one that a container still uses stays."""
@@ -61,7 +66,8 @@ class Program:
     def build(self, reference: str, context: Mapping[str, bytes], base: str, report: Callable[[str], None]) -> None:
         """Build an image from a context and the reference for its ARG BASE; report each step's line.
 
-        A build reaches the internet, and nothing that listens on this host: by default it would be in its network.
+        A build reaches the internet, and nothing that listens on this host: by default it would be in its network. It
+        can become nobody whose ids are an instance's.
         """
         with tempfile.TemporaryDirectory(prefix="chainsaw-build-") as directory:
             for path, content in context.items():
@@ -69,18 +75,9 @@ class Program:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
                 target.chmod(0o755 if content.startswith(b"#!") else 0o644)
+            options = ["--squash", BUILD_NETWORK, "--build-arg", f"BASE={base}", "--tag", reference]
             process.follow(
-                [
-                    *PODMAN,
-                    "build",
-                    "--squash",
-                    BUILD_NETWORK,
-                    "--build-arg",
-                    f"BASE={base}",
-                    "--tag",
-                    reference,
-                    directory,
-                ],
+                [*self._apart(), *PODMAN, "build", *options, directory],
                 lambda line: report(line) if line.startswith("STEP") else None,
             )
 
@@ -176,6 +173,23 @@ class Program:
             ],
             stdin=stdin or b"", check=False,
         )  # fmt: skip
+
+
+def _is_restricted() -> bool:
+    """Return whether AppArmor keeps unknown programs from making a user namespace."""
+    return (files.read_text(RESTRICTED) or "0").strip() != "0"
+
+
+def _namespace(uids: Sequence[Range], gids: Sequence[Range], *options: str) -> list[str]:
+    """Return the words before a program that run it as root of a user namespace: the admin is 0, and ids follow."""
+    words = ["unshare", "--user", *options, "--setuid=0", "--setgid=0"]
+    for kind, own, ranges in (("users", os.getuid(), uids), ("groups", os.getgid(), gids)):
+        words.append(f"--map-{kind}=0:{own}:1")
+        inside = 1
+        for item in ranges:
+            words.append(f"--map-{kind}={inside}:{item.start}:{item.count}")
+            inside += item.count
+    return words
 
 
 def _unpack(stream: IO[bytes], target: str, scripts: tuple[str, ...]) -> None:

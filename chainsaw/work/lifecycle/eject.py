@@ -103,7 +103,8 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield "## Its images\n"
     yield "They are in the store already. To build them again, in this order:\n"
     for reference, base in builds:
-        yield f"    podman build --build-arg BASE={base} --tag {reference} {out}/images/{_short(reference)}"
+        options = f"--network=pasta --build-arg BASE={base} --tag {reference}"
+        yield f"    podman build {options} {out}/images/{_short(reference)}"
     yield "\n## See what it does\n"
     yield f"    systemctl --user status 'app@{name}*' chainsaw-front"
     yield f"    journalctl --user -u 'app@{name}*'"
