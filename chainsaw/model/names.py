@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -151,7 +152,22 @@ def check_timezone(value: str) -> str:
     """Return the name of a time zone as the IANA database writes it; raise ValueError otherwise."""
     if not _TIMEZONE.fullmatch(value):
         raise ValueError("a time zone is written UTC or Europe/Vienna")
+    if not (_is_zone(value) or not _is_zone("UTC")):
+        raise ValueError("there is no such time zone; timedatectl list-timezones shows all")
     return value
+
+
+@lru_cache(maxsize=64)
+def _is_zone(value: str) -> bool:
+    """Return whether this host's copy of the IANA database has a time zone."""
+    # Reading it takes 3 ms, and few files name a zone.
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def check_header(value: str) -> str:

@@ -22,3 +22,8 @@ def span_for_people(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return "0 s"
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number with a word: 1 warning, 2 warnings."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

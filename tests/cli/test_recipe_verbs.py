@@ -80,11 +80,11 @@ def test_lint_has_warnings_and_errors(chainsaw, wiki):
     text = (wiki / "recipe.yaml").read_text()
     (wiki / "recipe.yaml").write_text(text.replace("in a few words", "in a few words."))
     done = chainsaw("recipe", "lint", str(wiki))
-    assert (done.code, done.out) == (0, "wiki: 0 errors, 1 warnings\n")
+    assert (done.code, done.out) == (0, "wiki: 0 errors, 1 warning\n")
     assert done.err.startswith("warning: recipes/wiki/recipe.yaml:4:10: summary: ")
     (wiki / "recipe.yaml").write_text(text.replace("license: MIT", "license: see there"))
     done = chainsaw("recipe", "lint", str(wiki))
-    assert (done.code, done.out) == (Exit.INVALID, "wiki: 1 errors, 0 warnings\n")
+    assert (done.code, done.out) == (Exit.INVALID, "wiki: 1 error, 0 warnings\n")
     assert done.err.startswith("error: recipes/wiki/recipe.yaml:7:10: license: ")
 
 

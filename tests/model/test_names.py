@@ -102,7 +102,17 @@ BAD = {
     check_header_value: ['"', "$host", "a\\b", "a\nb"],
     check_capability: ["CAP_CHOWN", "chown", "all", ""],
     check_language: ["", "de-AT", "DE", "german", "de_at"],
-    check_timezone: ["", "Vienna", "CEST", "europe/vienna", "Europe/", "../etc/passwd", "Europe/../UTC"],
+    check_timezone: [
+        "",
+        "Vienna",
+        "CEST",
+        "Europe/Wien",
+        "Foo/Bar",
+        "europe/vienna",
+        "Europe/",
+        "../etc/passwd",
+        "Europe/../UTC",
+    ],
     check_text: ["a\nb", "a\tb", "\x7f", "\x85", "\u2028", "\u2029", "\0"],
     check_route: [
         "http://blog.example.org/",

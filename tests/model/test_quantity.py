@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainsaw.model.quantity import SPANS, UNITS, bytes_for_people, span_for_people
+from chainsaw.model.quantity import SPANS, UNITS, bytes_for_people, counted, span_for_people
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,7 @@ def test_the_shown_span_is_never_longer_than_the_exact_one(seconds):
     number, unit = span_for_people(seconds).split()
     size = {name: size for size, name in SPANS}[unit]
     assert int(number) * size <= seconds < (int(number) + 1) * size
+
+
+def test_one_has_no_s():
+    assert [counted(count, "warning") for count in (0, 1, 2)] == ["0 warnings", "1 warning", "2 warnings"]

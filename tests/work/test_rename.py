@@ -75,7 +75,7 @@ def test_a_name_that_something_has_is_refused(blog, why, function):
     problem, code = refused(function, "blog", "club")
     assert (problem.code, code) == ("exists", Exit.FAILED)
     assert place.startswith(problem.file)
-    assert problem.hint == "chainsaw remove club --purge deletes it"
+    assert problem.hint == "choose another name than club, or see what is left of it: chainsaw inventory club"
     assert everything(blog) == before
 
 

@@ -33,6 +33,8 @@ def show_secret(account: Account, name: str, key: str) -> Result:
     except ValueError as error:
         raise invalid(Diagnostic("name", str(error), key=f"{name} {key}")) from None
     directory = f"{account.paths.instance(name)}/secrets"
+    if not files.exists(directory):
+        applied_instance(account.paths, account.current(), name)
     known = [item for item in files.list_directory(directory) if not item.endswith((".partial", NEXT))]
     if key not in known:
         raise _no_secret(name, key, known)
@@ -109,7 +111,7 @@ def set_site_secret(account: Account, key: str, value: str, report: Reporter) ->
     except ValueError as error:
         raise invalid(Diagnostic("name", str(error), key=key)) from None
     if not value:
-        raise invalid(Diagnostic("name", "a secret is not empty", key=key))
+        raise invalid(Diagnostic("name", "a secret must not be empty", key=key))
     command, users = f"chainsaw secret set {key}", _users_of(account, key)
     # An instance that starts to use it later gets the value from its own apply.
     with holding(account, users, command, report):

@@ -41,7 +41,7 @@ def _check_new(paths: Paths, name: str) -> None:
 
 
 def _taken(name: str, place: str) -> ChainsawError:
-    hint = f"chainsaw remove {name} --purge deletes it"
+    hint = f"choose another name than {name}, or see what is left of it: chainsaw inventory {name}"
     return ChainsawError(Diagnostic("exists", f"{name} exists already", place, hint=hint))
 
 

@@ -6,6 +6,7 @@ from chainsaw.compile.lint import lint
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.model.names import check_word
+from chainsaw.model.quantity import counted
 from chainsaw.work.recipes.catalog import read_recipe
 from chainsaw.work.recipes.page import markdown
 from chainsaw.work.recipes.shipped import shared_files, shipped
@@ -18,7 +19,7 @@ def lint_recipe(directory: str) -> Result:
     bundle = read_recipe(place, place.rsplit("/", 1)[-1])
     found = lint(bundle, shared_files())
     wrong = sum(item.severity == "error" for item in found)
-    line = f"{bundle.recipe.name}: {wrong} errors, {len(found) - wrong} warnings"
+    line = f"{bundle.recipe.name}: {counted(wrong, 'error')}, {counted(len(found) - wrong, 'warning')}"
     data = {"recipe": bundle.recipe.name, "errors": wrong, "warnings": len(found) - wrong}
     return Result(data, (line,), tuple(found), Exit.INVALID if wrong else Exit.OK)
 
