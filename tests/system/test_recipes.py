@@ -30,6 +30,7 @@ def test_a_recipe_of_an_upstream_image_is_accepted_by_the_real_generator(machine
     )
     assert f"{name} " in done.out
     assert "1  ok" in done.out, str(done)
+    assert f"try-{name}" not in machine.chainsaw("inventory", "--orphans").out
     machine.admin("rm", "-rf", name)
 
 

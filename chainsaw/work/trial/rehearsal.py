@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from chainsaw.errors import ChainsawError
+from chainsaw.host import files
 from chainsaw.host.store import generations
+from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
+from chainsaw.plan.resources import certificates_of
 from chainsaw.work.apply.apply import Session, applied, worker_for
 from chainsaw.work.apply.instances import former_instances, select
 from chainsaw.work.apply.worker import Worker
@@ -35,6 +38,9 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
             worker.write_generation(act.WriteGeneration(None, number, (), (), ()))
         finally:
             generations.discard_generation(paths, number)
+            for action in plan.actions:
+                if isinstance(action, act.IssueCertificate):
+                    _discard_certificate(paths, action.host)
         seen["files"] = sorted(path for path, artifact in plan.tree.items() if artifact.owner == name)
         return Result({})
 
@@ -52,3 +58,8 @@ def _prepare(worker: Worker, action: act.Action) -> None:
         worker.create_directory(action)
     elif isinstance(action, act.IssueCertificate):
         worker.issue_certificate(action)
+
+
+def _discard_certificate(paths: Paths, host: str) -> None:
+    for item in certificates_of(host, paths):
+        files.remove_whatever(item.place)
