@@ -13,6 +13,12 @@ from chainsaw.plan.observed import TARGET, Observed
 PATTERNS = ("app@*", "chainsaw-*", "chainsaw.target")
 
 
+def files_of_instances(paths: Paths) -> list[str]:
+    """Return the names of the files that declare instances, and of those that were meant to: *.yml, *.YAML."""
+    names = files.list_directory(paths.instance_files)
+    return [name for name in names if name.lower().endswith((".yaml", ".yml")) and not name.startswith(".")]
+
+
 def issued_record(paths: Paths, host: str) -> str:
     """Return the file that records until when a host's certificate is valid."""
     return f"{paths.front}/issued/{host}.json"

@@ -55,6 +55,11 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
         problems += error.diagnostics
     instances: dict[str, InstanceFile] = {}
     for file, text in sorted(files.items()):
+        if not file.endswith(".yaml"):
+            message, stem = "an instance is declared by a file that ends with .yaml", file.rpartition(".")[0]
+            hint = f"cd ~/.config/chainsaw; mv {file} {stem}.yaml"
+            problems.append(Diagnostic("misnamed", message, file, hint=hint))
+            continue
         try:
             loaded = load_instance(file, text)
         except ChainsawError as error:

@@ -138,6 +138,8 @@ def check_capability(value: str) -> str:
     """Return a Linux capability without its CAP_ prefix; raise ValueError otherwise."""
     if not _CAPABILITY.fullmatch(value) or value.startswith("CAP_"):
         raise ValueError("a capability is written without its prefix: CHOWN")
+    if value == "ALL":
+        raise ValueError("ALL is no capability; name those that are needed, each with its reason")
     return value
 
 

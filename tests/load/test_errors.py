@@ -37,6 +37,7 @@ ELSEWHERE = {
     "locked": "work/test_files_on_disk.py::test_a_lock_is_waited_for_and_its_holder_is_named",
     "low-ports": "work/test_host.py::test_everything_missing_on_a_host_is_reported_with_the_command_that_fixes_it",
     "marker": "work/test_marker.py::test_a_wrong_answer_is_reported_with_the_step_and_the_answer",
+    "misnamed": "load/test_recipe.py::test_a_file_of_an_instance_with_another_ending_is_not_left_out",
     "name": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
     "no-component": "work/test_logs.py::test_a_component_that_there_is_not_is_refused_with_those_that_there_are",
     "not-applied": "work/test_logs.py::test_an_instance_that_is_only_declared_says_nothing_yet",

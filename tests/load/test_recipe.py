@@ -89,6 +89,15 @@ def test_a_catalog_reads_each_recipe_when_it_is_asked_for():
         catalog.bundle("no-such-recipe")
 
 
+@pytest.mark.parametrize("name", ["blog.yml", "blog.YAML", "blog.Yml"])
+def test_a_file_of_an_instance_with_another_ending_is_not_left_out(name):
+    with pytest.raises(ChainsawError) as caught:
+        load_intent(("site.yaml", None), {f"instances/{name}": "recipe: demo\nroute: https://a.example.org/\n"}, {})
+    (problem,) = caught.value.diagnostics
+    assert (problem.code, problem.file) == ("misnamed", f"instances/{name}")
+    assert problem.hint == f"cd ~/.config/chainsaw; mv instances/{name} instances/blog.yaml"
+
+
 def test_a_broken_recipe_is_reported_once_for_all_its_instances(tmp_path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo/recipe.yaml").write_text("format: 2\n")

@@ -225,7 +225,7 @@ def test_a_recipe_that_was_installed_by_name_is_kept(machine: Machine) -> None:
 def test_a_renamed_instance_keeps_everything_but_its_name(machine: Machine, widget: str) -> None:
     block, key = machine.block("widget"), secret(machine, "widget", "key")
     done = machine.chainsaw("rename", "widget", "gizmo", "-m", "it is no widget")
-    assert "widget is called gizmo now\n" in done.out
+    assert "widget is renamed to gizmo\n" in done.out
     machine.serves(widget, "It is a widget")
     assert machine.inside("gizmo.app", "cat", "/srv/data/kept") == "walks\n"
     assert (machine.block("gizmo"), secret(machine, "gizmo", "key")) == (block, key)

@@ -156,7 +156,7 @@ def test_every_permission_is_shown_with_its_reason():
         ("app", "the capability CHOWN", "It gives files away."),
     ]
     assert asked[2][:2] == ("app", "to be root in its container")
-    assert asked[3] == ("jobs", "the internet, if you allow it", "It looks for updates.")
+    assert asked[3] == ("jobs", "the internet, only if you allow it", "It looks for updates.")
     for component, what, reason in asked:
         assert f"- `{component}` asks for {what}: {reason}" in page(bundle)
 

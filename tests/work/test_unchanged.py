@@ -52,6 +52,7 @@ def test_what_did_not_change_has_the_digest_that_it_had(snapshot):
         "config/chainsaw/site.yaml",
         "config/chainsaw/instances/blog.yaml",
         "config/chainsaw/instances/new.yaml",
+        "config/chainsaw/instances/new.yml",
         "package/recipes/wiki/recipe.yaml",
         "package/recipes/wiki/images/app/Containerfile",
         "package/quadlets/front.socket.j2",

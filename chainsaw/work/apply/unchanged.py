@@ -13,7 +13,7 @@ from hashlib import sha256
 from chainsaw import __version__
 from chainsaw.host import facts, files
 from chainsaw.host.account import Account
-from chainsaw.host.observe import foreign_files, observe
+from chainsaw.host.observe import files_of_instances, foreign_files, observe
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
@@ -26,7 +26,7 @@ from chainsaw.work.result import Reporter, Request, Result
 def inputs_digest(account: Account) -> str:
     """Return a digest of all that a compilation reads, but for blocks, installed recipes and Podman."""
     paths = account.paths
-    names = [name for name in files.list_directory(paths.instance_files) if name.endswith(".yaml")]
+    names = files_of_instances(paths)
     parts = {
         "version": __version__,
         "site": files.read_text(paths.site_file),

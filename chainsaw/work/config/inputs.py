@@ -6,6 +6,7 @@ from chainsaw.compile.context import Host
 from chainsaw.compile.intent import Inputs, admin_directories, bundles_of
 from chainsaw.host import facts, files
 from chainsaw.host.account import Account
+from chainsaw.host.observe import files_of_instances
 from chainsaw.host.store import records
 from chainsaw.load.site import Intent, load_intent
 from chainsaw.model.keys import Version
@@ -17,10 +18,8 @@ def read_intent(account: Account, catalog: Catalog) -> Intent:
     """Return what the admin declared; raise ChainsawError with every problem of every file."""
     paths = account.paths
     base = f"{paths.config}/chainsaw/"
-    texts = {}
-    for name in files.list_directory(paths.instance_files):
-        if name.endswith(".yaml") and not name.startswith("."):
-            texts[f"instances/{name}"] = files.read_text(f"{base}instances/{name}") or ""
+    names = files_of_instances(paths)
+    texts = {f"instances/{name}": files.read_text(f"{base}instances/{name}") or "" for name in names}
     return load_intent(("site.yaml", files.read_text(paths.site_file)), texts, catalog)
 
 

@@ -54,7 +54,7 @@ def rename(account: Account, name: str, new: str, request: Request, report: Repo
     command = f"chainsaw rename {name} {new}"
     with holding(account, (name, new), command, report, wait=request.wait):
         result = _rename(account, name, new, request, report)
-    lines = (f"{name} is called {new} now", *result.lines) if result.exit is Exit.OK else result.lines
+    lines = (f"{name} is renamed to {new}", *result.lines) if result.exit is Exit.OK else result.lines
     return Result({"instance": new, "former": name, **result.data}, lines, result.diagnostics, result.exit)
 
 

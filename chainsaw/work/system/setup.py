@@ -130,7 +130,7 @@ def _journal_changes() -> Iterator[Change]:
             files.write_atomic(JOURNALD, text.encode())
             journal.restart()
 
-        yield Change(f"write {JOURNALD}: the journal is kept on disk, 500 MB at most", effect)
+        yield Change(f"write {JOURNALD}: the journal is kept on disk, 524 MB at most", effect)
 
 
 def _storage_changes(account: Account, driver: str | None) -> Iterator[Change]:
