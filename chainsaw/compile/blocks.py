@@ -47,14 +47,18 @@ def allocate(
         else:
             blocks[name] = block
     if missing:
-        more = -(-len(missing) // 64) * 64
-        message = f"{user} has no block of {SIZE} subordinate ids left for {', '.join(missing)}"
-        problems.append(
-            Diagnostic("blocks-exhausted", message, "/etc/subuid", hint=f"{SETUP} --user {user} --blocks +{more}")
-        )
+        problems.append(_exhausted(missing, user, bool(free_blocks(uids, gids, ()))))
     if problems:
         raise host_lacks(problems)
     return blocks
+
+
+def _exhausted(missing: Sequence[str], user: str, is_prepared: bool) -> Diagnostic:
+    """Return the problem of instances without a block; a host that is not prepared has no block at all."""
+    left = " left" if is_prepared else ""
+    message = f"{user} has no block of {SIZE} subordinate ids{left} for {', '.join(missing)}"
+    more = f" --blocks +{-(-len(missing) // 64) * 64}" if is_prepared else ""
+    return Diagnostic("blocks-exhausted", message, "/etc/subuid", hint=f"{SETUP} --user {user}{more}")
 
 
 def _lost(recorded: Mapping[str, int], uids: Sequence[Range], gids: Sequence[Range], user: str) -> Iterable[Diagnostic]:

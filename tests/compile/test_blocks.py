@@ -113,3 +113,15 @@ def test_ranges_are_read_as_subuid_writes_them():
         Range("kim", 165536, 65536),
         Range("1000", 231072, 65536),
     ]
+
+
+@pytest.mark.parametrize(
+    ("more", "left", "option"), [([], "", ""), ([Range("admin", 524288, 2 * SIZE)], " left", " --blocks +64")]
+)
+def test_on_a_host_that_is_not_prepared_setup_is_what_helps(more, left, option):
+    own = [ADDUSER, *more]
+    with pytest.raises(ChainsawError) as caught:
+        allocate(["blog", "club", "new"], {}, own, own, "admin")
+    (problem,) = caught.value.diagnostics
+    assert f"admin has no block of 65536 subordinate ids{left} for " in problem.message
+    assert problem.hint == f"sudo chainsaw setup --user admin{option}"

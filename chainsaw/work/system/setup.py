@@ -48,9 +48,9 @@ def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, repo
     verb = "would: " if dry_run else ""
     lines = [f"{verb}{change.what}" for change in changes] or [f"nothing to change: {account.name} is prepared"]
     if changes and not dry_run:
-        lines.append(
-            f"{account.name} is prepared. Next, as {account.name}: chainsaw new wordpress blog; chainsaw apply"
-        )
+        is_new = not records.read_blocks(account.paths)
+        more = f" Next, as {account.name}: chainsaw new wordpress blog; chainsaw apply" if is_new else ""
+        lines.append(f"{account.name} is prepared.{more}")
     return Result(
         {"user": account.name, "changes": [change.what for change in changes], "dry_run": dry_run}, tuple(lines)
     )
