@@ -76,7 +76,7 @@ WIDE = f"admin:100000:65536\nadmin:{8 * SIZE}:{64 * SIZE}\n"
             "2 of 4 blocks are in use, of 65536 ids each: few are left",
             "sudo chainsaw setup --user admin --blocks +64",
         ),
-        ("", {}, "fail", "admin has no block of 65536 subordinate ids left for front", "sudo chainsaw setup"),
+        ("", {}, "fail", "admin has no block of 65536 subordinate ids for front", "sudo chainsaw setup"),
         ("1000:524288:4194304", {}, "ok", "0 of 64", ""),
         (WIDE, {"blog": 4 * SIZE}, "fail", "of blog are no longer admin's", "sudo usermod --add-subuids 262144-"),
         (WIDE, {"a": 8 * SIZE, "b": 8 * SIZE}, "fail", "a and b are recorded with the same ids", "restore one"),
