@@ -1,4 +1,4 @@
-"""Modules and functions stay small, and everything public says what it is for."""
+"""Modules and functions stay small, and what a linter may overlook has a reason."""
 
 from __future__ import annotations
 
@@ -25,21 +25,6 @@ def relative(path):
     return str(path.relative_to(ROOT))
 
 
-def definitions(path):
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node
-
-
-def public(nodes):
-    """Yield the public classes, their public methods and the public functions of a module; not what is inside them."""
-    for node in nodes:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-            yield node
-            if isinstance(node, ast.ClassDef):
-                yield from public(node.body)
-
-
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_a_module_stays_below_its_budget(path):
     assert len(path.read_text().splitlines()) <= MODULE_LINES
@@ -47,25 +32,10 @@ def test_a_module_stays_below_its_budget(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_a_function_stays_below_its_budget(path):
-    for node in definitions(path):
-        if not isinstance(node, ast.ClassDef):
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             size = (node.end_lineno or node.lineno) - node.lineno + 1
             assert size <= FUNCTION_LINES, f"{node.name} has {size} lines"
-
-
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_public_names_have_a_docstring(path):
-    module = ast.parse(path.read_text(), str(path))
-    assert ast.get_docstring(module)
-    for node in public(module.body):
-        assert ast.get_docstring(node), node.name
-
-
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_every_function_has_a_return_annotation(path):
-    for node in definitions(path):
-        if not isinstance(node, ast.ClassDef):
-            assert node.returns is not None, node.name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
@@ -73,11 +43,6 @@ def test_an_exception_for_a_linter_has_a_code_and_a_reason(path):
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if re.search(r"# (noqa|type: ignore)(?!\[\^)", line):
             assert re.search(r"# (noqa: [A-Z]+[0-9]+|type: ignore\[[a-z-]+\])  # \S", line), f"{number}: {line.strip()}"
-
-
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_there_are_no_todo_comments(path):
-    assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", path.read_text())
 
 
 def models():
