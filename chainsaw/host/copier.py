@@ -7,6 +7,7 @@ sparse files stay holes. Ids from FIRST on, SIZE many, are changed by SHIFT. TAR
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-CHUNK = 1 << 24
+CHUNK = 1 << 23
 Renumber = Callable[[int], int]
 
 
@@ -123,31 +124,52 @@ class Copier:
         os.close(level.target)
 
     def _finish_descriptor(self, source: int, target: int, known: os.stat_result) -> None:
-        for key in os.listxattr(source):
-            if key.startswith("user."):
-                os.setxattr(target, key, os.getxattr(source, key))
+        for key in _attributes(source):
+            os.setxattr(target, key, os.getxattr(source, key))
         # A change of owner takes bits of the mode away (chown(2)).
         os.fchown(target, self.renumber(known.st_uid), self.renumber(known.st_gid))
         os.fchmod(target, stat.S_IMODE(known.st_mode))
         os.utime(target, ns=(known.st_atime_ns, known.st_mtime_ns))
 
 
+def _attributes(descriptor: int) -> list[str]:
+    """Return the attributes that an application has given a file; none where the file system has none."""
+    try:
+        return [key for key in os.listxattr(descriptor) if key.startswith("user.")]
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return []
+
+
 def copy_content(source: int, target: int, size: int) -> None:
-    """Copy a file's content, its holes left out (lseek(2), SEEK_DATA; copy_file_range(2))."""
+    """Copy a file's content, its holes left out (lseek(2), SEEK_DATA)."""
     os.ftruncate(target, size)
     position = 0
     while position < size:
         try:
             position = os.lseek(source, position, os.SEEK_DATA)
-        except OSError:
-            # ENXIO: there is nothing but a hole from here on.
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            # There is nothing but a hole from here on.
             return
         end = os.lseek(source, position, os.SEEK_HOLE)
         while position < end:
-            copied = os.copy_file_range(source, target, min(CHUNK, end - position), position, position)
+            copied = _copy_range(source, target, position, min(CHUNK, end - position))
             if not copied:
-                return
+                raise OSError(errno.EIO, "the file became shorter while it was copied")
             position += copied
+
+
+def _copy_range(source: int, target: int, position: int, count: int) -> int:
+    """Copy some bytes, by reference where the file system can (copy_file_range(2)); return how many."""
+    try:
+        return os.copy_file_range(source, target, count, position, position)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+    return os.pwrite(target, os.pread(source, count, position), position)
 
 
 def main(argv: list[str]) -> int:

@@ -1,8 +1,8 @@
 """The locks: one for each instance, one for preparing images, and one for the site.
 
 A command holds the locks of the instances that it changes from its first read to its last effect. To switch to another
-generation it also holds the site's lock: from compiling until what it starts has started and answers. Locks are taken in
-this order. A command that already holds the site's lock tries an instance's lock once and does not wait, so that two
+generation it also holds the site's lock: from compiling until what it starts has started and answers. Locks are taken
+in this order. A command that already holds the site's lock tries an instance's lock once and does not wait, so that two
 commands cannot block each other.
 
 A command that takes its first lock starts what an interrupted one left stopped.

@@ -29,17 +29,19 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
         fronts = [item for item in plan.actions if item.owner is None and isinstance(item, act.ProvideImage)]
         session.manager.start_api()
         worker.images.obtain([item.need for item in fronts])
-        for action in plan.actions:
-            if action.owner is None:
-                _prepare(worker, action)
-        worker.place()
         number = generations.current_number(paths) + 1
+        # Those of sites that run are renewed by apply; the others are new, and nobody's when the rehearsal is over.
+        fresh = plan.manifest.hosts - plan.observed.manifest.hosts
         try:
+            for action in plan.actions:
+                if action.owner is None:
+                    _prepare(worker, action, fresh)
+            worker.place()
             worker.write_generation(act.WriteGeneration(None, number, (), (), ()))
         finally:
             generations.discard_generation(paths, number)
             for action in plan.actions:
-                if isinstance(action, act.IssueCertificate):
+                if isinstance(action, act.IssueCertificate) and action.host in fresh:
                     _discard_certificate(paths, action.host)
         seen["files"] = sorted(path for path, artifact in plan.tree.items() if artifact.owner == name)
         return Result({})
@@ -50,13 +52,13 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
     return seen
 
 
-def _prepare(worker: Worker, action: act.Action) -> None:
-    """Prepare what nginx needs before it accepts a file."""
+def _prepare(worker: Worker, action: act.Action, fresh: frozenset[str]) -> None:
+    """Prepare what nginx needs before it accepts a file; `fresh` are the hosts of no instance that runs."""
     if isinstance(action, act.RecordBlock):
         worker.record_block(action)
     elif isinstance(action, act.CreateDirectory):
         worker.create_directory(action)
-    elif isinstance(action, act.IssueCertificate):
+    elif isinstance(action, act.IssueCertificate) and action.host in fresh:
         worker.issue_certificate(action)
 
 
