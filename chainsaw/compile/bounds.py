@@ -37,7 +37,8 @@ def _timed() -> Iterator[None]:
         yield
         return
     former = signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    # Again and again: an error that is raised inside a destructor is lost.
+    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1.0)
     try:
         yield
     finally:

@@ -125,19 +125,19 @@ class Job:
         """Return a template value of recipe.yaml, rendered; `path` is its key path."""
         source = self.bundle.source
         try:
-            value = render(source.name, text, self.context) if "{" in text else text
+            return render(source.name, text, self.context) if "{" in text else text
         except ChainsawError as error:
             raise invalid([source.problem(path, item.message, code=item.code) for item in error.diagnostics]) from error
-        if value == SEPARATOR:
-            message = "a value that is only a semicolon: in a unit, it would end the command"
-            raise invalid(source.problem(path, message, code="unit-value"))
-        return value
 
     def word(self, path: KeyPath, text: str) -> str:
-        """Return a word of a component's command, rendered; Podman's generator would leave an empty one out."""
+        """Return a word of a component's command, rendered; raise ChainsawError for what would not arrive as it is.
+
+        Podman's generator leaves an empty word out, and writes a semicolon so that it ends the command.
+        """
         value = self.value(path, text)
-        if not value:
-            message = "an empty word cannot be passed to a command"
+        if value in ("", SEPARATOR):
+            what = "a word that is only a semicolon" if value else "an empty word"
+            message = f"{what} cannot be passed to a command"
             raise invalid(self.bundle.source.problem(path, message, code="unit-value"))
         return value
 

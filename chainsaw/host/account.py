@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Account:
-    """The user that one command runs as; `runtime` is XDG_RUNTIME_DIR, `steps` are the effects of this command."""
+    """The user that one command runs as.
+
+    `runtime` is XDG_RUNTIME_DIR, `steps` are the effects of this command, `restarted` the instances that an earlier one
+    left stopped and that this one has tried to start.
+    """
 
     name: str
     uid: int
     paths: Paths
     runtime: str
     steps: Steps = field(default_factory=Steps, compare=False, repr=False)
+    restarted: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def home(self) -> str:

@@ -116,7 +116,9 @@ class UserManager:
         before = self.processes(name)
         deadline = time.monotonic() + timeout
         self._call(self.manager.Manager.ReloadUnit, name.encode(), b"replace")
-        while (state := self.settle([[name]], timeout)[name]) == CRASHED and time.monotonic() < deadline:
+        while (
+            state := self.settle([[name]], deadline - time.monotonic())[name]
+        ) == CRASHED and time.monotonic() < deadline:
             time.sleep(JOB_POLL)
         if state != "active":
             raise _not_reloaded(name, f"it is {state}")

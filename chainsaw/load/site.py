@@ -57,7 +57,10 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
     for file, text in sorted(files.items()):
         if not file.endswith(".yaml"):
             message, stem = "an instance is declared by a file that ends with .yaml", file.rpartition(".")[0]
-            hint = f"cd ~/.config/chainsaw; mv {file} {stem}.yaml"
+            twice = f"{stem}.yaml" in files
+            hint = (
+                f"{stem}.yaml is there, too: delete one" if twice else f"mv -n '{file}' '{stem}.yaml', beside site.yaml"
+            )
             problems.append(Diagnostic("misnamed", message, file, hint=hint))
             continue
         try:

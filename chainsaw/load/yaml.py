@@ -22,7 +22,7 @@ _PLAIN = {
 
 
 LARGEST = 64 * 1024
-"""Characters of a file. Reading so many takes up to two seconds."""
+"""Characters of a file. Reading so many takes a few seconds at most."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
@@ -143,7 +143,7 @@ class _Reader:
 
 def _is_word(key: ScalarNode) -> bool:
     """Return whether a key has no tag, and does not merge another mapping into this one."""
-    return key.value != "<<" and str(key.tag).startswith("tag:yaml.org,2002:")
+    return key.value != "<<" and key.tag in (*_PLAIN, "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool")
 
 
 def _place(node: Node) -> tuple[int, int]:

@@ -158,10 +158,10 @@ class Recipe(Model):
         return not self.components[name].once and bool(waiting) and all(waiting) and not asked_by_a_timer
 
     def start_timeout(self, name: str) -> int:
-        """Return how many seconds a component may take to become ready, with those that it waits for itself."""
+        """Return how many seconds a component may take to become ready, with the slowest that it waits for itself."""
         component = self.components[name]
         along = [other for other in component.after if component.waits and self.is_awaited(other)]
-        return span_in_seconds(component.start_timeout) + sum(map(self.start_timeout, along))
+        return span_in_seconds(component.start_timeout) + max(map(self.start_timeout, along), default=0)
 
     def missing_names(self) -> list[tuple[tuple[Any, ...], str]]:
         """Return (key path, message) for every name used that the recipe does not declare."""

@@ -45,8 +45,11 @@ def while_stopped(account: Account, deployment: Deployment, work: Callable[[], N
 
 
 def start_interrupted(account: Account, report: Reporter, command: str) -> None:
-    """Start what an interrupted command left stopped, unless it is locked or declared stopped."""
+    """Start what an interrupted command left stopped, once, unless it is locked or declared stopped."""
     for name, units in operations.stopped(account.paths).items():
+        if name in account.restarted:
+            continue
+        account.restarted.add(name)
         lock = account.paths.instance_lock(name)
         try:
             with locked(lock, command, wait=False, waiting=report.note, kept=False):

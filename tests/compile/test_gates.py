@@ -244,3 +244,24 @@ def test_who_waits_for_a_component_itself_starts_beside_it(goldens, waiting, rea
     assert values(units["jobs"], "Notify") == ["healthy"]
     assert values(units["jobs"], "After") == values(units["jobs"], "Requires") == ["app@one.db.service"]
     assert bool(values(units["db"], "HealthCmd")) == (ready == "healthy")
+
+
+def test_who_waits_has_the_time_of_the_slowest_that_it_waits_for_beside_its_own(goldens):
+    check = 'image: app, memory: 64M, health: {command: ["true"]}'
+    recipe = IDENTITY + "images: {app: {shared: base}}\nserve: {http: {}}\ncomponents:\n"
+    recipe += f"  db: {{{check}, start_timeout: 10m}}\n  cache: {{{check}, start_timeout: 1m}}\n"
+    recipe += f"  app: {{{check}, start_timeout: 2m, after: [cache, db], waits: true}}\n"
+    job = job_of(goldens, recipe)
+    units = {name: component_quadlet(job, name, []).content.decode() for name in ("app", "db", "cache")}
+    assert {name: values(text, "TimeoutStartSec") for name, text in units.items()} == {
+        "app": ["720"], "db": ["600"], "cache": ["60"]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("word", [";", ""])
+def test_what_no_command_may_have_as_a_word_may_be_a_variable(goldens, word):
+    check = 'image: app, memory: 64M, health: {command: ["true"]}'
+    recipe = IDENTITY + "images: {app: {shared: base}}\nserve: {http: {}}\ncomponents:\n"
+    text = f'  app: {{{check}, environment: {{A: "{word}"}}}}\n'
+    unit = component_quadlet(job_of(goldens, recipe + text), "app", []).content.decode()
+    assert values(unit, "Environment") in (['"A=;"'], ["A="], ["A=;"])

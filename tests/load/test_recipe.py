@@ -95,7 +95,15 @@ def test_a_file_of_an_instance_with_another_ending_is_not_left_out(name):
         load_intent(("site.yaml", None), {f"instances/{name}": "recipe: demo\nroute: https://a.example.org/\n"}, {})
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.file) == ("misnamed", f"instances/{name}")
-    assert problem.hint == f"cd ~/.config/chainsaw; mv instances/{name} instances/blog.yaml"
+    assert problem.hint == f"mv -n 'instances/{name}' 'instances/blog.yaml', beside site.yaml"
+
+
+def test_of_two_files_of_one_name_none_is_overwritten():
+    text = "recipe: demo\nroute: https://a.example.org/\n"
+    with pytest.raises(ChainsawError) as caught:
+        load_intent(("site.yaml", None), {"instances/a.yml": text, "instances/a.yaml": text}, {})
+    hints = [item.hint for item in caught.value.diagnostics if item.code == "misnamed"]
+    assert hints == ["instances/a.yaml is there, too: delete one"]
 
 
 def test_a_broken_recipe_is_reported_once_for_all_its_instances(tmp_path):

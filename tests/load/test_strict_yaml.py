@@ -103,6 +103,7 @@ def test_words_that_yaml_1_1_would_convert_are_text(word):
         ('a: "\\ud83d"\n', "yaml-character"),
         ('"\\ud83d": 1\n', "yaml-character"),
         ("? !0\n: 1\n", "yaml-key"),
+        ("!!binary a: 1\n", "yaml-key"),
         ("a: [" + "1," * 40000 + "]", "yaml-size"),
         ("a: " + "[" * 700, "yaml-depth"),
     ],

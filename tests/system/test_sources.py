@@ -175,6 +175,5 @@ def test_an_interrupted_source_update_can_be_repeated(machine: Machine, club: st
 def test_an_interrupted_source_remove_can_be_repeated(machine: Machine, club: str, fault: Fault) -> None:
     machine.chainsaw("source", "add", "other", URL)
     fault.strike(machine, "source", "remove", "other")
-    if "other" not in sources(machine):
-        machine.chainsaw("source", "add", "other", URL)
-    leave(machine, "other")
+    machine.chainsaw("source", "remove", "other", code=0 if "other" in sources(machine) else 4)
+    assert machine.admin("find", DATA, "-name", "other*") == ""

@@ -324,6 +324,15 @@ def test_a_command_that_changes_no_instance_starts_it_too(admin, wordpress, mana
     assert operations.stopped(admin.paths) == {}
 
 
+def test_one_command_tries_once(admin, wordpress, manager):
+    operations.write_stopped(admin.paths, "blog", [APP])
+    manager.broken = {APP}
+    for lock in (preparing, site, preparing):
+        with lock(admin.account, "chainsaw apply", Quiet()):
+            pass
+    assert [names for _, names in manager.calls] == [(APP,)]
+
+
 def test_what_does_not_start_again_is_reported_and_tried_by_the_next_command(admin, wordpress, manager):
     manager.broken, report = {APP}, Quiet()
     interrupted.while_stopped(admin.account, wordpress, lambda: None, report)

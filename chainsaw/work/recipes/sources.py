@@ -175,6 +175,8 @@ def _newest(account: Account, name: str, entry: SourceEntry) -> str:
         message = f"{name} was rewritten: {commit[:12]} does not follow {entry.commit[:12]}"
         hint = f"if you trust that: chainsaw source remove {name}; chainsaw source add {name} {entry.url}"
         raise invalid(Diagnostic("source-rewritten", message, hint=hint))
+    # What cannot be listed would keep every other source from being searched.
+    Offer(name, repository, commit).recipes()
     return commit
 
 
@@ -194,10 +196,11 @@ def remove_source(account: Account, name: str, report: Reporter) -> Result:
     with preparing(account, "chainsaw source remove", report):
         known = read_sources(paths)
         _find(known, name)
-        _write(account, {other: entry for other, entry in known.items() if other != name})
+        # Only then it is forgotten: an interrupted removal can be repeated.
         with account.steps.step(f"delete what was fetched of {name}"):
-            files.remove(paths.source_key(name))
             files.remove_tree(paths.source(name))
+            files.remove(paths.source_key(name))
+        _write(account, {other: entry for other, entry in known.items() if other != name})
     stays = [link for link in files.list_directory(f"{paths.recipes}/{name}") if "@" not in link]
     more = [f"still installed: {', '.join(stays)}"] if stays else []
     return Result({"source": name, "installed": stays}, (f"{name} is removed", *more))
