@@ -122,7 +122,7 @@ def _instance(deployment: Deployment, units: Units) -> Check:
 
 
 def failed_units(units: Units | None) -> Check:
-    """Check whether any unit of chainsaw, or Podman's API_SOCKET, has failed."""
+    """Check whether any unit of chainsaw, or Podman's API, has failed."""
     if units is None:
         return Check("units", "unknown", UNKNOWN_UNITS, "systemctl --user --failed")
     failed = sorted(unit for unit, item in units.items() if item.active == "failed")

@@ -92,13 +92,20 @@ def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "command": [job.word((*where, "command", index), item) for index, item in enumerate(declared.command)],
         "health": declared.health,
         "ready": declared.ready,
-        "awaited": job.bundle.recipe.is_awaited(component),
+        "notify": _notify(job, component, declared),
         "stop_signal": declared.stop.signal,
         "stop_seconds": span_in_seconds(declared.stop.timeout),
         "start_timeout": job.bundle.recipe.start_timeout(component),
         "memory": size_in_bytes(memory_limit(job, component)),
         "tasks": declared.tasks,
     }
+
+
+def _notify(job: Job, component: str, declared: Component) -> str:
+    """Return when systemd hears that a component is up, in quadlet's word; nothing for when its container runs."""
+    if declared.once or job.bundle.recipe.is_awaited(component):
+        return ""
+    return {"notify": "true", "healthy": "healthy"}.get(declared.ready, "")
 
 
 def memory_limit(job: Job, component: str) -> str:

@@ -8,6 +8,7 @@ sparse files stay holes. Ids from FIRST on, SIZE many, are changed by SHIFT. TAR
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import resource
 import stat
@@ -32,18 +33,25 @@ class Level:
 
 @dataclass
 class Copier:
-    """Copies trees; `links` are descriptors of copies whose sources have more names that were not seen yet."""
+    """Copies trees; a file that has more names is kept under its inode's number in `links` until all are copied."""
 
     renumber: Renumber
-    links: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    links: int = -1
+    linked: set[str] = field(default_factory=set)
 
     def copy(self, source: str, target: str) -> None:
         """Copy what is in one directory into another; raise OSError for what cannot be read or written."""
-        levels = [self._level(os.open(source, DIRECTORY), os.open(target, DIRECTORY))]
+        top = self._level(os.open(source, DIRECTORY), os.open(target, DIRECTORY))
+        place = _free_name(os.listdir(top.source))
+        os.mkdir(place, 0o700, dir_fd=top.target)
+        self.links = os.open(place, DIRECTORY, dir_fd=top.target)
+        levels = [top]
         while levels:
             level = levels[-1]
             name = next(level.left, None)
             if name is None:
+                if level is top:
+                    self._forget_links(top, place)
                 self._finish(levels.pop())
                 continue
             below = self._entry(level, name)
@@ -94,22 +102,23 @@ class Copier:
 
     def _is_linked(self, level: Level, name: str, known: os.stat_result) -> bool:
         """Make a further name of a file that was copied; return whether it was."""
-        key = (known.st_dev, known.st_ino)
-        if key not in self.links:
+        key = f"{known.st_dev}-{known.st_ino}"
+        if key not in self.linked:
             return False
-        copied, left = self.links[key]
-        os.link(f"/proc/self/fd/{copied}", name, dst_dir_fd=level.target, follow_symlinks=True)
-        if left > 1:
-            self.links[key] = (copied, left - 1)
-        else:
-            os.close(copied)
-            del self.links[key]
+        os.link(key, name, src_dir_fd=self.links, dst_dir_fd=level.target, follow_symlinks=False)
         return True
 
     def _remember(self, level: Level, name: str, known: os.stat_result) -> None:
         if stat.S_ISREG(known.st_mode):
-            copied = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=level.target)
-            self.links[(known.st_dev, known.st_ino)] = (copied, known.st_nlink - 1)
+            key = f"{known.st_dev}-{known.st_ino}"
+            os.link(name, key, src_dir_fd=level.target, dst_dir_fd=self.links, follow_symlinks=False)
+            self.linked.add(key)
+
+    def _forget_links(self, top: Level, place: str) -> None:
+        for key in self.linked:
+            os.unlink(key, dir_fd=self.links)
+        os.close(self.links)
+        os.rmdir(place, dir_fd=top.target)
 
     def _own(self, level: Level, name: str, known: os.stat_result) -> None:
         uid, gid = self.renumber(known.st_uid), self.renumber(known.st_gid)
@@ -130,6 +139,11 @@ class Copier:
         os.fchown(target, self.renumber(known.st_uid), self.renumber(known.st_gid))
         os.fchmod(target, stat.S_IMODE(known.st_mode))
         os.utime(target, ns=(known.st_atime_ns, known.st_mtime_ns))
+
+
+def _free_name(taken: list[str]) -> str:
+    """Return a name that is not taken."""
+    return next(name for number in itertools.count() if (name := f".links-{number}") not in taken)
 
 
 def _attributes(descriptor: int) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.host import disk
 from chainsaw.model.artifact import Tree
-from chainsaw.model.names import check_inner
+from chainsaw.model.names import check_file_path
 
 ALPHABET = string.ascii_letters + string.digits
 PARTIAL = ".partial"
@@ -238,7 +238,7 @@ def write_tree(root: str, tree: Tree, private: Iterable[str] = ()) -> None:
     It is not on the disk before `publish` or `disk.sync_file_system`. Raise ValueError for a path that leaves the root.
     """
     for artifact in tree.values():
-        path = Path(root, check_inner(artifact.path))
+        path = Path(root, check_file_path(artifact.path))
         path.parent.mkdir(parents=True, exist_ok=True)
         if artifact.link:
             os.symlink(artifact.content.decode(), path)

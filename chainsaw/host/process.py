@@ -35,17 +35,23 @@ class Outcome:
 
 
 def run(
-    argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, extra_env: Mapping[str, str | None] | None = None
+    argv: Sequence[str],
+    *,
+    within: Sequence[str] = (),
+    stdin: bytes = b"",
+    check: bool = True,
+    extra_env: Mapping[str, str | None] | None = None,
 ) -> Outcome:
     """Return the outcome of a program; raise ChainsawError when it fails and `check` is set, or is not installed.
 
-    A variable of `extra_env` that is None is removed from the environment.
+    `within` are the words before it, of a program that runs it in another user namespace. A variable of `extra_env`
+    that is None is removed from the environment.
     """
     environment = {name: value for name, value in {**os.environ, **(extra_env or {})}.items() if value is not None}
     try:
-        done = subprocess.run(list(argv), input=stdin, capture_output=True, check=False, env=environment)
+        done = subprocess.run([*within, *argv], input=stdin, capture_output=True, check=False, env=environment)
     except FileNotFoundError:
-        raise ChainsawError(_missing(argv[0])) from None
+        raise ChainsawError(_missing([*within, *argv][0])) from None
     outcome = Outcome(done.returncode, done.stdout, done.stderr)
     if check and outcome.code:
         raise ChainsawError(_failed(argv, outcome))
@@ -68,14 +74,14 @@ def run_briefly(argv: Sequence[str], patience: float) -> str:
     return out.decode(errors="replace")
 
 
-def follow(argv: Sequence[str], line: Callable[[str], None]) -> Outcome:
+def follow(argv: Sequence[str], line: Callable[[str], None], within: Sequence[str] = ()) -> Outcome:
     """Run a program, pass on each line that it prints, and return its outcome; raise ChainsawError if it fails."""
     try:
         process = subprocess.Popen(
-            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [*within, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except FileNotFoundError:
-        raise ChainsawError(_missing(argv[0])) from None
+        raise ChainsawError(_missing([*within, *argv][0])) from None
     lines: list[bytes] = []
     assert process.stdout is not None
     with process:

@@ -152,11 +152,11 @@ class UserManager:
         deadline = time.monotonic() + timeout
         while True:
             rows = self._rows(names)
-            if time.monotonic() >= deadline or not any(self._has_hope(group, rows) for group in wanted):
+            if time.monotonic() >= deadline or not any(self._is_still_starting(group, rows) for group in wanted):
                 return {name: _state(rows[name]) if name in rows else "inactive" for name in names}
             time.sleep(JOB_POLL)
 
-    def _has_hope(self, group: Collection[str], rows: Mapping[str, Sequence[Any]]) -> bool:
+    def _is_still_starting(self, group: Collection[str], rows: Mapping[str, Sequence[Any]]) -> bool:
         """Return whether a unit of a group has a job, and requires no unit of it that has crashed."""
         busy = [row for name, row in rows.items() if name in group and row[7]]
         crashed = {name for name, row in rows.items() if name in group and _state(row) == CRASHED}

@@ -21,8 +21,8 @@ def copy_tree(podman: Podman, source: str, target: str, start: int | None, new_s
         shift = intermediate(podman.uids, new_start) - first
     partial = f"{target}{files.PARTIAL}"
     podman.remove_trees([partial])
-    process.run([*podman.enter(), "mkdir", "-p", partial])
+    process.run(["mkdir", "-p", partial], within=podman.enter())
     program = [sys.executable, "-I", copier.__file__]
-    process.run([*podman.enter(), *program, source, partial, str(first), str(SIZE), str(shift)])
+    process.run([*program, source, partial, str(first), str(SIZE), str(shift)], within=podman.enter())
     podman.remove_trees([target])
     files.publish((partial, target))

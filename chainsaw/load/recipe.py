@@ -14,7 +14,7 @@ from chainsaw.load.overlay import on_parts, overlay
 from chainsaw.load.settings import Value, effective_settings, value_problem
 from chainsaw.load.source import KeyPath, Source
 from chainsaw.load.yaml import read_yaml
-from chainsaw.model.names import check_inner
+from chainsaw.model.names import check_file_path
 from chainsaw.model.recipe import Part, Recipe
 from chainsaw.model.site import Instance
 
@@ -84,7 +84,7 @@ def _strange_paths(directory: str, files: Mapping[str, bytes]) -> Iterator[Diagn
     """Yield paths that could leave the recipe's directory where they are written, and other names of no plain file."""
     for path in files:
         try:
-            check_inner(path)
+            check_file_path(path)
         except ValueError as error:
             yield Diagnostic("recipe-path", f"not a name for a file of a recipe: {error}", repr(f"{directory}{path}"))
 

@@ -200,7 +200,7 @@ def check_text(value: str) -> str:
     return value
 
 
-def check_inner(value: str) -> str:
+def check_file_path(value: str) -> str:
     """Return the path of a file inside a directory; raise ValueError when it could leave it, or would be git's own."""
     check_text(value)
     for part in value.split("/"):

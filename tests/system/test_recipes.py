@@ -57,13 +57,13 @@ def test_a_recipe_with_an_open_port_and_an_exposed_secret_fails_level_7(machine:
 PUT = """
 import sys
 from chainsaw.host.account import this_account
-from chainsaw.host.podman.placement import InVolume
+from chainsaw.host.podman.placement import VolumeFile
 
 account = this_account()
 manifest = account.current()
 widget = manifest.instances["widget"]
 (volume,) = (item for item in widget.volumes if item.name == "data")
-place = InVolume(volume.path, sys.argv[1], volume.ids, widget.block)
+place = VolumeFile(volume.path, sys.argv[1], volume.ids, widget.block)
 account.podman.put_file(manifest.front.images[0].reference, place, b"walks")
 """
 

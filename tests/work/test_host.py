@@ -18,7 +18,7 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files
 from chainsaw.host.podman import Podman, program
-from chainsaw.host.podman.placement import InVolume, Placement
+from chainsaw.host.podman.placement import Placement, VolumeFile
 from chainsaw.host.probe import probe
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Front
@@ -245,7 +245,7 @@ def test_what_belongs_to_blocks_travels_by_standard_input(tmp_path, programs):
 def test_a_file_that_the_application_could_not_write_is_an_error(programs):
     programs("podman", "echo 'cannot create /volume/out/x: Permission denied' >&2; exit 2")
     own = Ids(uid=RANGES[0].start + 1000, gid=RANGES[0].start + 1000)
-    place = InVolume("/v/data", "out/x", own, RANGES[0].start)
+    place = VolumeFile("/v/data", "out/x", own, RANGES[0].start)
     with pytest.raises(ChainsawError, match="cannot be written by the application: cannot create") as caught:
         Podman("", RANGES, RANGES).put_file("localhost/tools:1", place, b"x")
     assert [(item.code, item.file) for item in caught.value.diagnostics] == [("unwritable", "/v/data/out/x")]

@@ -18,7 +18,7 @@ from fake import replaces
 from chainsaw.errors import ChainsawError
 from chainsaw.host import certificates, files
 from chainsaw.host.podman import Podman
-from chainsaw.host.podman.placement import InVolume
+from chainsaw.host.podman.placement import VolumeFile
 from chainsaw.host.process import Outcome
 from chainsaw.host.web import Front
 from chainsaw.model.deployment import Deployment, ProbeRequest, SecretFile
@@ -217,7 +217,7 @@ def test_a_file_is_put_as_the_owner_of_the_volume_would(scene, tmp_path):
     put = Step(put=Put(volume="data", path="a/b.txt", content="{{ marker }}"))
     player.play((put,), "mark1")
     volume = player.deployment.volumes[0]
-    assert podman.asked == [("tools", InVolume(volume.path, "a/b.txt", volume.ids, 524288), b"mark1")]
+    assert podman.asked == [("tools", VolumeFile(volume.path, "a/b.txt", volume.ids, 524288), b"mark1")]
     player.play((Step(put=Put(volume="site", path="b.txt", content="{{ marker }}")),), "mark2")
     assert Path(tmp_path, "public/notes/site/b.txt").read_text() == "mark2"
 

@@ -167,7 +167,7 @@ def test_what_belongs_to_blocks_is_placed_after_one_sync(tmp_path, written, monk
     from chainsaw.host.podman.placement import Placement
     from chainsaw.model.block import Range
 
-    def unpack(argv, stdin):
+    def unpack(argv, within, stdin):
         for name in ("one", "two"):
             (tmp_path / f"{name}.partial").write_text("secret")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import subprocess
 
 import pytest
 
 from chainsaw.errors import ChainsawError
+from chainsaw.host.copier import Copier
 from chainsaw.host.podman import Podman
 from chainsaw.host.transfer import copy_tree
 from chainsaw.model.block import SIZE, Range
@@ -162,3 +165,45 @@ def test_no_link_is_followed(keeper, volume, tmp_path):
     os.symlink(tmp_path / "secret", volume)
     with pytest.raises(ChainsawError, match=r"Not a directory|Too many levels"):
         copy_tree(keeper, str(volume), str(tmp_path / "other"), None, None)
+
+
+def test_files_with_many_names_need_no_descriptor_each(tmp_path):
+    for name in ("volume/sub", "copy"):
+        (tmp_path / name).mkdir(parents=True)
+    for number in range(200):
+        (tmp_path / f"volume/{number}").write_text(str(number))
+        os.link(tmp_path / f"volume/{number}", tmp_path / f"volume/sub/{number}")
+    (tmp_path / "volume/.links-0").write_text("mine")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, hard))
+    try:
+        Copier(lambda number: number).copy(str(tmp_path / "volume"), str(tmp_path / "copy"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert shown(tmp_path / "copy") == shown(tmp_path / "volume")
+    assert all(os.path.samefile(tmp_path / f"copy/{n}", tmp_path / f"copy/sub/{n}") for n in range(200))
+
+
+def test_what_cannot_be_read_is_a_failure_and_not_a_hole(keeper, volume, tmp_path, monkeypatch):
+    def broken(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "lseek", broken)
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(OSError, match="Input/output error"):
+        Copier(lambda number: number).copy(str(volume), str(tmp_path / "copy"))
+
+
+def test_a_copy_crosses_file_systems(volume, tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "copy_file_range", refused)
+    (tmp_path / "copy").mkdir()
+    Copier(lambda number: number).copy(str(volume), str(tmp_path / "copy"))
+    assert shown(tmp_path / "copy") == shown(volume)
+
+
+def test_a_failure_names_the_program_and_not_how_its_namespace_is_entered(keeper, tmp_path):
+    with pytest.raises(ChainsawError, match=r"^(?!.*unshare).*copier\.py"):
+        copy_tree(keeper, str(tmp_path / "gone"), str(tmp_path / "copy"), None, None)

@@ -25,7 +25,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class InVolume:
+class VolumeFile:
     """A file in a volume: the volume's path, the file's path below it, the ids of its owner, and the block."""
 
     volume: str

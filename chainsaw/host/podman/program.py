@@ -14,15 +14,14 @@ from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import disk, files, process
-from chainsaw.host.podman.placement import InVolume, Placement, pack
+from chainsaw.host.podman.placement import Placement, VolumeFile, pack
 from chainsaw.model.block import SIZE, Range
-from chainsaw.model.names import check_inner
+from chainsaw.model.names import check_file_path
 
 PODMAN = ["podman", "--events-backend=none"]
 UNPACK = ["tar", "-x", "-p", "--same-owner", "--numeric-owner"]
 BUILD_NETWORK = "--network=pasta:--map-guest-addr,none"
 """A network of its own, without the address that stands for this host (podman-build(1), pasta(1))."""
-PARTIAL = ".partial"
 RESTRICTED = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 
 
@@ -44,7 +43,7 @@ class Program:
         """
         return [*PODMAN, "unshare"] if _is_restricted() else _namespace(self.uids, self.gids)
 
-    def _apart(self) -> list[str]:
+    def _without_instance_ids(self) -> list[str]:
         """Return the words before Podman that run it in a user namespace without the ids of any instance.
 
         It has the first 65,536 ids of the admin, which are never an instance's. Where there is no such range, or
@@ -67,18 +66,19 @@ class Program:
         """Build an image from a context and the reference for its ARG BASE; report each step's line.
 
         A build reaches the internet, and nothing that listens on this host: by default it would be in its network. It
-        can become nobody whose ids are an instance's.
+        can become nobody whose ids are an instance's, where the admin has the 65,536 ids that adduser gives.
         """
         with tempfile.TemporaryDirectory(prefix="chainsaw-build-") as directory:
             for path, content in context.items():
-                target = Path(directory, check_inner(path))
+                target = Path(directory, check_file_path(path))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
                 target.chmod(0o755 if content.startswith(b"#!") else 0o644)
             options = ["--squash", BUILD_NETWORK, "--build-arg", f"BASE={base}", "--tag", reference]
             process.follow(
-                [*self._apart(), *PODMAN, "build", *options, directory],
+                [*PODMAN, "build", *options, directory],
                 lambda line: report(line) if line.startswith("STEP") else None,
+                self._without_instance_ids(),
             )
 
     def pull(self, reference: str) -> None:
@@ -91,17 +91,19 @@ class Program:
         Content is passed on standard input as a tar archive, never in argv. Everything is first written under another
         name and then renamed, so the directories above must be owned by the admin.
         """
-        process.run([*self.enter(), *UNPACK, "-C", "/", "-f", "-"], stdin=pack(items, self.uids, self.gids, PARTIAL))
+        process.run(
+            [*UNPACK, "-C", "/", "-f", "-"], within=self.enter(), stdin=pack(items, self.uids, self.gids, files.PARTIAL)
+        )
         made = [item for item in items if item.content is not None or not files.exists(item.path)]
-        files.publish(*((f"{item.path}{PARTIAL}", item.path) for item in made))
+        files.publish(*((f"{item.path}{files.PARTIAL}", item.path) for item in made))
 
-    def put_file(self, reference: str, place: InVolume, content: bytes) -> None:
+    def put_file(self, reference: str, place: VolumeFile, content: bytes) -> None:
         """Write a file into a volume, as the application would, in a fresh container of an image that has a shell.
 
         Nothing but the volume is mounted there, so a link that the application has made leads nowhere.
         """
         user = f"--user={place.ids.uid - place.block}:{place.ids.gid - place.block}"
-        argv = ["-c", 'mkdir -p "$(dirname "$0")" && cat > "$0"', f"/volume/{check_inner(place.path)}"]
+        argv = ["-c", 'mkdir -p "$(dirname "$0")" && cat > "$0"', f"/volume/{check_file_path(place.path)}"]
         outcome = self.run_once(
             reference, argv, mounts=[f"{place.volume}:/volume"], block=place.block,
             options=["--entrypoint=/bin/sh", user], stdin=content,
@@ -114,7 +116,7 @@ class Program:
         """Remove directories with everything in them, whichever block of the admin owns it."""
         present = [path for path in paths if files.exists(path)]
         if present:
-            process.run([*self.enter(), "rm", "-rf", "--", *present])
+            process.run(["rm", "-rf", "--", *present], within=self.enter())
             # The removal must be on the disk before their ids are given to another instance.
             disk.sync_file_system(os.path.dirname(present[0]))
 
@@ -125,7 +127,7 @@ class Program:
 
     def read_file(self, path: str) -> bytes:
         """Return a file that belongs to a block."""
-        return process.run([*self.enter(), "cat", "--", path]).out
+        return process.run(["cat", "--", path], within=self.enter()).out
 
     def export_static(self, reference: str, root: str, scripts: Sequence[str], target: str, block: int) -> None:
         """Export a document root from an image, links resolved inside the image, scripts as empty files.

@@ -12,7 +12,7 @@ from chainsaw.compile.template import render
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.podman import Podman
-from chainsaw.host.podman.placement import InVolume
+from chainsaw.host.podman.placement import VolumeFile
 from chainsaw.host.web import Answer, Asked, Front, request
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.serve import Put, Request, Run, Step
@@ -24,7 +24,7 @@ TIMEOUT = 60.0
 class Player:
     """Runs steps against one instance.
 
-    `context` are the names that its recipe's templates can use, `tools` is an image with a shell.
+    `context` are the names that its recipe's templates can use, `shell_image` is an image with a shell.
     """
 
     deployment: Deployment
@@ -32,7 +32,7 @@ class Player:
     front: Front
     podman: Podman
     secret: Callable[[str], str]
-    tools: str
+    shell_image: str
     kept: dict[str, Any] = field(default_factory=dict)
 
     def play(self, steps: Sequence[Step], marker: str, kind: str = "write") -> None:
@@ -83,8 +83,8 @@ class Player:
             files.write_atomic(f"{volume.path}/{step.path}", content)
         else:
             assert self.deployment.block is not None
-            place = InVolume(volume.path, step.path, volume.ids, self.deployment.block)
-            self.podman.put_file(self.tools, place, content)
+            place = VolumeFile(volume.path, step.path, volume.ids, self.deployment.block)
+            self.podman.put_file(self.shell_image, place, content)
 
     def _demand(self, wanted: str | None, text: str, names: Mapping[str, Any], where: str, what: str) -> None:
         if wanted is not None and self._text(wanted, names) not in text:
