@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
@@ -16,13 +17,22 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit
 _HELD = threading.local()
 
 
+@dataclass
+class _Hold:
+    """A lock that this thread holds: the open file, for which command, and how often it was taken."""
+
+    descriptor: int
+    reason: str
+    taken: int = 1
+
+
 def held_paths() -> frozenset[str]:
     """Return the lock files that this thread holds."""
     return frozenset(_held())
 
 
-def _held() -> set[str]:
-    held: set[str] = _HELD.__dict__.setdefault("paths", set())
+def _held() -> dict[str, _Hold]:
+    held: dict[str, _Hold] = _HELD.__dict__.setdefault("locks", {})
     return held
 
 
@@ -36,22 +46,51 @@ def locked(path: str, reason: str, *, wait: bool, waiting: Callable[[str], None]
     """
     held = _held()
     if path in held:
-        yield
+        held[path].taken += 1
+        try:
+            yield
+        finally:
+            held[path].taken -= 1
         return
     later = [other for other in held if other > path]
     assert not wait or not later, f"{path} is taken after {later}"
-    descriptor = _acquire(path, wait, waiting)
+    hold = _Hold(_acquire(path, wait, waiting), reason)
     try:
-        note = {"pid": os.getpid(), "command": reason, "since": time.strftime("%H:%M:%S")}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(note).encode(), 0)
-        held.add(path)
+        _name_holder(hold)
+        held[path] = hold
         yield
     finally:
-        held.discard(path)
+        held.pop(path, None)
         if not kept:
             os.unlink(path)
-        os.close(descriptor)
+        os.close(hold.descriptor)
+
+
+@contextmanager
+def released(path: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Let others take a lock that this thread holds, and then wait until it can be held again.
+
+    A lock that was taken twice is not released: the outer command counts on it. The file of the lock must be `kept`.
+    """
+    held = _held()
+    hold = held.get(path)
+    if hold is None or hold.taken > 1:
+        yield
+        return
+    del held[path]
+    fcntl.flock(hold.descriptor, fcntl.LOCK_UN)
+    try:
+        yield
+    finally:
+        _lock(hold.descriptor, True, waiting)
+        _name_holder(hold)
+        held[path] = hold
+
+
+def _name_holder(hold: _Hold) -> None:
+    note = {"pid": os.getpid(), "command": hold.reason, "since": time.strftime("%H:%M:%S")}
+    os.ftruncate(hold.descriptor, 0)
+    os.pwrite(hold.descriptor, json.dumps(note).encode(), 0)
 
 
 def _acquire(path: str, wait: bool, waiting: Callable[[str], None]) -> int:

@@ -26,7 +26,7 @@ def issued_record(paths: Paths, host: str) -> str:
 
 def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
     """Return the state of the host, as far as a plan for the wanted manifest needs it."""
-    number = generations.current_number(paths)
+    number, unfinished = generations.current_number(paths), operations.unfinished(paths)
     manifest = generations.read_manifest(paths, number)
     return Observed(
         manifest=manifest,
@@ -38,7 +38,8 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
         certificates=frozenset(host for host in wanted.hosts if certificates.is_current(issued_record(paths, host))),
         images=records.read_images(paths),
         drift=tuple(generations.find_drift(paths, manifest)),
-        unfinished=operations.is_unfinished(paths),
+        unfinished=unfinished.switch,
+        unproven=unfinished.instances,
         recorded=0 if number else Worktree(paths.own_files).last_mark(),
     )
 

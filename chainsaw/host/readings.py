@@ -225,12 +225,12 @@ def front_ports(paths: Paths) -> tuple[int, int] | None:
 
 def leftovers(paths: Paths) -> Leftovers:
     """Return what a crash left behind, such as *.partial: files that are not complete have this suffix."""
-    current = generations.current_number(paths)
+    current, unfinished = generations.current_number(paths), operations.unfinished(paths)
     instances = [paths.instance(name) for name in _names(f"{paths.root}/instances")]
     kept = [f"{place}/{part}" for place in instances for part in ("volumes", "secrets")]
     kept += [f"{paths.public}/{name}" for name in _names(paths.public)]
     return Leftovers(
-        unfinished=operations.is_unfinished(paths),
+        unfinished=unfinished.switch or bool(unfinished.instances),
         newer=tuple(number for number in generations.numbers(paths) if number > current),
         unfinished_files=tuple(_partial([*_generated_places(paths), f"{paths.root}/instances", *instances])),
         others=tuple(_partial([*kept, f"{paths.root}/backups", f"{paths.root}/secrets"])),

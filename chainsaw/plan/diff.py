@@ -132,7 +132,7 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
         started = list(_starts(deployment, observed))
         yield from started
         moved = observed.manifest.instances.get(name) != deployment or changes.touch(f"nginx/locations/{name}.")
-        if deployment.serving == "normal" and (started or moved or observed.unfinished):
+        if deployment.serving == "normal" and (started or moved or name in observed.unproven):
             yield act.ProbeInstance(name)
     front = list(_starts(manifest.front, observed)) if manifest.front else []
     yield from front

@@ -39,8 +39,9 @@ class Observed:
     `paths` are the absolute paths, of those that a plan may need, that exist; `units` are the active states of units by
     name; `applied` are the digests from which running units were started; `links` are chainsaw's existing unit links;
     `certificates` are the hosts whose certificate is valid and not due for renewal; `images` are those known to be
-    in the store, with the VOLUME paths that they declare; `recorded` is the last generation in the history, for when
-    there is none on disk.
+    in the store, with the VOLUME paths that they declare; `unfinished` is whether a switch was interrupted, and
+    `unproven` are the instances that were changed and did not answer since; `recorded` is the last generation in the
+    history, for when there is none on disk.
     """
 
     manifest: Manifest = EMPTY
@@ -53,6 +54,7 @@ class Observed:
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
     unfinished: bool = False
+    unproven: frozenset[str] = frozenset()
     recorded: int = 0
 
     @property

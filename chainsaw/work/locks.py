@@ -1,9 +1,10 @@
 """The locks: one for each instance, one for preparing images, and one for the site.
 
 A command holds the locks of the instances that it changes from its first read to its last effect. To switch to another
-generation it also holds the site's lock: from compiling until what it starts has started and answers. Locks are taken
-in this order. A command that already holds the site's lock tries an instance's lock once and does not wait, so that two
-commands cannot block each other.
+generation it also holds the site's lock, for seconds: from compiling until the front serves the new generation. While
+it waits for its instances to start and to answer, others may switch. Locks are taken in this order. A command that
+already holds the site's lock tries an instance's lock once and does not wait, so that two commands cannot block each
+other.
 
 A command that takes its first lock starts what an interrupted one left stopped.
 """
@@ -12,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.account import Account
-from chainsaw.host.lock import held_paths, locked
+from chainsaw.host.lock import held_paths, locked, released
 from chainsaw.model.names import check_instance
 from chainsaw.work.interrupted import start_interrupted
 from chainsaw.work.result import Reporter
@@ -37,6 +39,23 @@ def holding(
         if outermost:
             start_interrupted(account, report, command)
         yield
+
+
+@dataclass(frozen=True)
+class Locks:
+    """The locks of one attempt to switch: the site's, for preparing, and those of instances, until they are closed."""
+
+    account: Account
+    report: Reporter
+    instances: ExitStack
+    preparing: ExitStack
+
+    @contextmanager
+    def unlocked(self) -> Iterator[None]:
+        """Let others switch, and prepare images, for these are part of the current generation now."""
+        self.preparing.close()
+        with released(self.account.paths.site_lock, self.report.note):
+            yield
 
 
 def take_free(stack: ExitStack, account: Account, names: Iterable[str], command: str, report: Reporter) -> set[str]:

@@ -259,9 +259,11 @@ def test_units_of_others_are_left_alone(goldens):
 
 
 def test_an_interrupted_apply_is_finished(goldens):
-    observed = replace(reached(goldens["wordpress"]), unfinished=True)
+    observed = replace(reached(goldens["wordpress"]), unfinished=True, unproven=frozenset({"blog"}))
     plan = make_plan(target(goldens["wordpress"], observed), observed)
     assert [type(action) for action in plan] == [act.ReloadSystemd, act.ReloadFront, act.ProbeInstance]
+    observed = replace(observed, unfinished=False)
+    assert make_plan(target(goldens["wordpress"], observed), observed) == [act.ProbeInstance("blog")]
 
 
 def every_action():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from subprocess import Popen
 
 import pytest
 
@@ -150,21 +151,73 @@ def test_a_full_disk_is_named_and_survived(machine: Machine, place: str) -> None
     assert machine.get("https://gadget.localhost/").status == 200
 
 
-def test_two_applies_take_turns(machine: Machine) -> None:
-    machine.declare("widget", "widget", behaviour="slow")
+@contextmanager
+def starting(machine: Machine) -> Iterator[Popen[str]]:
+    """Apply, and come back as soon as systemd starts the widget and the site is not locked any more."""
     first = machine.begin("chainsaw", "apply")
     try:
         assert wait(lambda: machine.try_root("test", "-s", f"{STATE}/locks/site").code == 0, 10)
-        assert wait(lambda: "app@widget.service" in machine.units("app@widget*"), 60)
-        refused = machine.chainsaw("apply", "--no-wait", code=7)
+        asked = ("systemctl", "--user", "is-active", "app@widget.service")
+        assert wait(lambda: machine.try_admin(*asked).out.strip() == "activating", 60)
+        assert wait(lambda: machine.try_root("flock", "-n", f"{STATE}/locks/site", "true").code == 0, 10)
+        yield first
+    finally:
+        if first.poll() is None:
+            first.kill()
+        first.communicate(timeout=120)
+
+
+def test_two_applies_of_one_instance_take_turns(machine: Machine) -> None:
+    machine.declare("widget", "widget", behaviour="slow")
+    with starting(machine) as first:
+        refused = machine.chainsaw("apply", "widget", "--no-wait", code=7)
         assert "another chainsaw is running: chainsaw apply (process " in refused.err
+        others = machine.chainsaw("apply", "--no-wait")
+        assert "widget is left as it is: another command is changing it" in others.err
+        assert first.poll() is None, "nobody waited for it so far"
         second = machine.chainsaw("apply", "widget")
         assert "waiting for another chainsaw: chainsaw apply (process " in second.err
         assert second.out == "nothing to do\n"
-    finally:
         out, err = first.communicate(timeout=120)
     assert first.returncode == 0, out + err
     assert machine.get(WIDGET).body == "It works\n"
+
+
+def test_nobody_waits_for_an_instance_that_starts(machine: Machine) -> None:
+    machine.declare("widget", "widget", behaviour="slow")
+    with starting(machine) as first:
+        machine.declare("gadget", "static")
+        other = machine.chainsaw("apply", "gadget")
+        assert "waiting" not in other.err
+        assert first.poll() is None
+        assert machine.get("https://gadget.localhost/").status == 200
+        out, err = first.communicate(timeout=120)
+    assert first.returncode == 0, out + err
+    assert machine.get(WIDGET).body == "It works\n"
+    assert machine.get("https://gadget.localhost/").status == 200
+    assert machine.plan() == []
+
+
+def test_a_rollback_keeps_what_others_changed_meanwhile(machine: Machine) -> None:
+    machine.declare("widget", "widget", text="The old text")
+    machine.declare("gadget", "static")
+    machine.chainsaw("apply")
+    machine.declare("widget", "widget", text="The new text", behaviour="sick")
+    with starting(machine) as first:
+        machine.retract("gadget")
+        machine.chainsaw("apply", "gadget")
+        assert first.poll() is None
+        out, err = first.communicate(timeout=120)
+    assert first.returncode == 3, out + err
+    assert "widget was rolled back: it runs as before" in err
+    assert "gadget" not in out + err
+    assert machine.get(WIDGET).body == "The old text\n"
+    machine.refuses("https://gadget.localhost/")
+    recorded = [entry["what"] for entry in machine.json("history", "-n", "2")["data"]["entries"]]
+    assert recorded == ["apply: widget", "apply: gadget"]
+    machine.declare("widget", "widget", text="The new text")
+    machine.chainsaw("apply")
+    assert machine.get(WIDGET).body == "The new text\n"
 
 
 def test_an_interrupted_apply_is_reported_and_repaired(machine: Machine) -> None:

@@ -25,6 +25,7 @@ from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.paths import Paths
 from chainsaw.plan.diff import FRONT_SOCKET
+from chainsaw.work.locks import Locks
 from chainsaw.work.result import Quiet
 from chainsaw.work.system import doctor, repair
 
@@ -42,8 +43,9 @@ def applied(paths, goldens):
     records.prepare(paths)
     generations.write_generation(paths, manifest, site.tree)
     files.replace_link(paths.current, "3")
-    operations.write_journal(paths, "begin", generation=3)
-    operations.write_journal(paths, "done", generation=3)
+    operations.write_begin(paths, 3, 2, manifest.instances)
+    operations.write_switched(paths, 3)
+    operations.write_done(paths, 3, manifest.instances)
     return manifest
 
 
@@ -84,7 +86,7 @@ def test_where_nothing_was_cut_off_nothing_is_left(paths, applied):
 
 
 def test_what_a_crash_leaves_is_found(paths, applied):
-    operations.write_journal(paths, "begin", generation=4)
+    operations.write_begin(paths, 4, 2, ["blog"])
     files.make_directory(f"{paths.generations}/4")
     unfinished_files = [
         f"{paths.root}/recipes/chainsaw/wiki@1.partial",
@@ -362,7 +364,7 @@ def test_a_failed_read_is_none(account, applied, paths, monkeypatch):
 
     monkeypatch.setattr(facts, "podman_version", full)
     monkeypatch.setattr(generations, "find_drift", full)
-    monkeypatch.setattr(operations, "is_unfinished", full)
+    monkeypatch.setattr(operations, "unfinished", full)
     found = states(doctor.examine(account))
     assert found["Podman"] == found["generated files"] == found["last apply"] == found["leftovers"] == "unknown"
 
@@ -457,12 +459,18 @@ def at_home(settled, paths):
 
 
 @pytest.fixture
-def carried(monkeypatch):
+def locks(account):
+    return Locks(account, Quiet(), ExitStack(), ExitStack())
+
+
+@pytest.fixture
+def carried(monkeypatch, paths):
     """The actions that were carried out, and which of them fail."""
     done = SimpleNamespace(plan=[], failures={})
 
     def carry_out(plan, worker):
         done.plan += plan
+        operations.write_switched(paths, 3)
         return done.failures
 
     monkeypatch.setattr(repair, "carry_out", carry_out)
@@ -478,49 +486,49 @@ def everything_up(manifest):
     return units
 
 
-def test_only_what_is_applied_is_restored(account, at_home, paths, carried):
-    operations.write_journal(paths, "begin", generation=3)
+def test_only_what_is_applied_is_restored(account, at_home, paths, carried, locks):
+    operations.write_begin(paths, 3, 2, ["blog"])
     reported = list(
-        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
+        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), locks)
     )
     verbs = {action.verb for action in carried.plan}
     assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
     assert "finished generation 3" in reported
     assert "started app@blog.socket" in reported
-    assert not operations.is_unfinished(paths)
+    assert operations.unfinished(paths) == operations.Unfinished()
 
 
-def test_an_edited_file_is_kept_and_does_not_block_the_repair(account, at_home, paths, carried):
+def test_an_edited_file_is_kept_and_does_not_block_the_repair(account, at_home, paths, carried, locks):
     place = f"{paths.current}/quadlets/app@blog.container"
     files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
-    list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet(), ExitStack()))
+    list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet(), locks))
     assert "write-generation" not in {action.verb for action in carried.plan}
     assert "start" in {action.verb for action in carried.plan}
     assert files.read_text(place).endswith("# mine\n")
 
 
-def test_an_instance_without_its_data_is_skipped(account, at_home, paths, carried):
+def test_an_instance_without_its_data_is_skipped(account, at_home, paths, carried, locks):
     lost = at_home.instances["blog"].volumes[0].path
     files.remove_tree(lost)
     reported = list(
-        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
+        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), locks)
     )
     assert f"skipped blog: {lost} is missing" in reported
     assert "blog" not in {action.owner for action in carried.plan}
 
 
-def test_an_instance_that_does_not_start_is_reported(account, at_home, paths, carried):
+def test_an_instance_that_does_not_start_is_reported(account, at_home, paths, carried, locks):
     from chainsaw.errors import Diagnostic
 
-    operations.write_journal(paths, "begin", generation=3)
+    operations.write_begin(paths, 3, 2, ["blog"])
     carried.failures = {"blog": [Diagnostic("not-started", "it did not start", hint="look")]}
     reported = list(
-        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), ExitStack())
+        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), locks)
     )
     assert reported[-1] == "could not fix blog: it did not start; look"
     assert "started app@blog.socket" not in reported
-    assert operations.is_unfinished(paths)
+    assert operations.unfinished(paths).instances == {"blog"}
 
 
-def test_where_nothing_is_applied_nothing_is_restored(account):
-    assert list(repair.finish(account, Manager(), Quiet(), ExitStack())) == []
+def test_where_nothing_is_applied_nothing_is_restored(account, locks):
+    assert list(repair.finish(account, Manager(), Quiet(), locks)) == []

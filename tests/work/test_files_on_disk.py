@@ -11,9 +11,10 @@ import pytest
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, files
-from chainsaw.host.lock import locked
+from chainsaw.host.lock import held_paths, locked, released
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
+from chainsaw.host.store.operations import Unfinished
 from chainsaw.model.artifact import Artifact, as_tree
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
@@ -193,13 +194,30 @@ def test_an_image_is_known_only_as_long_as_the_store_lists_it(paths):
 
 
 def test_the_journal_shows_whether_an_apply_is_unfinished(paths):
-    assert not operations.is_unfinished(paths)
-    operations.write_journal(paths, "begin", generation=1)
-    assert operations.is_unfinished(paths)
+    assert operations.unfinished(paths) == Unfinished()
+    operations.write_begin(paths, 1, 0, ["wiki", "blog"])
+    assert operations.unfinished(paths) == Unfinished(switch=True, instances=frozenset({"blog", "wiki"}))
     files.append_line(paths.journal, '{"event": "do')
-    assert operations.is_unfinished(paths)
+    operations.write_switched(paths, 1)
+    assert operations.unfinished(paths) == Unfinished(instances=frozenset({"blog", "wiki"}))
+    operations.write_done(paths, 1, ["blog", "wiki"])
+    assert operations.unfinished(paths) == Unfinished()
+
+
+def test_a_command_that_ends_does_not_finish_what_another_began(paths):
+    """An instance is started while another command switches, and that one is killed."""
+    operations.write_begin(paths, 1, 0, ["blog"])
+    operations.write_switched(paths, 1)
+    operations.write_begin(paths, 2, 1, ["wiki"])
+    operations.write_done(paths, 1, ["blog"])
+    assert operations.unfinished(paths) == Unfinished(switch=True, instances=frozenset({"wiki"}))
+
+
+def test_a_journal_of_an_earlier_chainsaw_is_understood(paths):
+    operations.write_journal(paths, "begin", generation=1, former=0)
+    assert operations.unfinished(paths) == Unfinished(switch=True)
     operations.write_journal(paths, "done", generation=1)
-    assert not operations.is_unfinished(paths)
+    assert operations.unfinished(paths) == Unfinished()
 
 
 def test_the_journal_does_not_grow_for_ever(paths):
@@ -237,6 +255,45 @@ def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):
     assert order == ["first", "second"]
     assert len(reported) == 1
     assert reported[0].startswith(f"waiting for another chainsaw: chainsaw apply blog (process {os.getpid()}, since ")
+
+
+def test_a_lock_is_given_to_others_for_a_while(tmp_path):
+    path, order = str(tmp_path / "lock"), list[str]()
+    held, go = threading.Event(), threading.Event()
+
+    def other():
+        with locked(path, "chainsaw apply wiki", wait=True, waiting=pytest.fail):
+            held.set()
+            go.wait(10)
+            order.append("wiki")
+
+    def waiting(text):
+        order.append(text.partition(" (process")[0])
+        go.set()
+
+    thread = threading.Thread(target=other)
+    with locked(path, "chainsaw apply blog", wait=True, waiting=pytest.fail):
+        with released(path, waiting):
+            assert held_paths() == frozenset()
+            thread.start()
+            held.wait(10)
+        assert held_paths() == {path}
+        assert '"chainsaw apply blog"' in (files.read_text(path) or "")
+        order.append("blog")
+    thread.join()
+    assert order == ["waiting for another chainsaw: chainsaw apply wiki", "wiki", "blog"]
+
+
+def test_a_lock_that_an_outer_command_holds_is_not_given_away(tmp_path):
+    path = str(tmp_path / "lock")
+    with (
+        locked(path, "chainsaw rename", wait=True, waiting=pytest.fail),
+        locked(path, "chainsaw apply", wait=True, waiting=pytest.fail),
+        released(path, pytest.fail),
+    ):
+        assert held_paths() == {path}
+    with released(path, pytest.fail):
+        assert held_paths() == frozenset()
 
 
 def test_a_lock_of_a_dead_process_does_not_block(tmp_path):

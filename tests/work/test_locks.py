@@ -1,4 +1,4 @@
-"""Locks: an instance's is held from the first read to the last effect, the site's for seconds."""
+"""Locks: an instance's is held from the first read to the last effect, the site's only while it is switched."""
 
 from __future__ import annotations
 
@@ -305,9 +305,9 @@ def test_what_is_stopped_is_written_to_the_journal_first(admin, wordpress, manag
 
 
 def test_what_was_not_started_again_is_started_by_the_next_command(admin, wordpress, manager):
-    operations.write_journal(admin.paths, "begin", generation=1)
+    operations.write_begin(admin.paths, 1, 0, ["blog"])
     operations.write_stopped(admin.paths, "blog", [TIMER, APP, SOCKET])
-    assert operations.is_unfinished(admin.paths), "another matter"
+    assert operations.unfinished(admin.paths).switch, "another matter"
     report = Quiet()
     with holding(admin.account, ("club",), "chainsaw stop club", report):
         pass

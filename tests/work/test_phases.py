@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -44,10 +45,11 @@ class Manager:
 
     def settle(self, groups, timeout):
         assert timeout > 0
+        self.log.extend(f"wait for {name}" for group in groups for name in group)
         return {name: "failed" if name in self.broken else "active" for group in groups for name in group}
 
 
-@replaces(Worker, own=("note",))
+@replaces(Worker, own=("note", "unlocked"))
 @dataclass
 class Host:
     """A worker that records each effect, and fails at given ones."""
@@ -60,6 +62,7 @@ class Host:
     faults: dict[tuple[str, str | None], Exception] = field(default_factory=dict)
     report: Quiet = field(default_factory=Quiet)
     pending: tuple[str, ...] = ("a secret",)
+    is_switching: bool = True
 
     def note(self, action):
         self.log.append(f"{action.verb} {action.subject()}".strip())
@@ -84,6 +87,16 @@ class Host:
     def last_words(self, unit, since):
         assert since > 0
         return [f"{unit} cannot open its file"]
+
+    @contextmanager
+    def unlocked(self):
+        self.log.append("unlock")
+        yield
+        self.log.append("lock")
+
+    def record_switched(self):
+        self.log.append("switched")
+        self.is_switching = False
 
     def record_stopped(self, names):
         self.log.append(f"record stopped {' '.join(names)}")
@@ -118,7 +131,7 @@ def wrote(host):
 def test_effects_come_in_the_order_of_the_plan(host, plan):
     machine = host()
     assert carry_out(plan, machine) == {}
-    order = [line.split()[0] for line in machine.log]
+    order = [line.split()[0] for line in machine.log if not line.startswith(("wait", "unlock", "lock", "switched"))]
     kinds = [kind for index, kind in enumerate(order) if index == 0 or order[index - 1] != kind]
     assert kinds[0] == "obtain"
     assert [
@@ -140,6 +153,30 @@ def test_sockets_are_up_before_the_services_that_use_them(host, plan):
     kinds = [name.endswith(".socket") for name in started]
     assert kinds == sorted(kinds, reverse=True)
     assert len(set(started)) == len(started)
+
+
+def test_others_may_switch_while_instances_start_and_while_they_are_asked(host, plan):
+    machine = host()
+    carry_out(plan, machine)
+    unlocked, inside = list[str](), False
+    for line in machine.log:
+        if line in ("unlock", "lock"):
+            inside = line == "unlock"
+        elif inside:
+            unlocked.append(line)
+    first = unlocked[0]
+    assert first.startswith("wait for app@")
+    assert {line.split()[0] for line in unlocked} == {"wait", "probe"}
+    assert {line for line in machine.log if line.startswith("wait for") and "front" in line} - {*unlocked}
+    assert not [line for line in unlocked if "chainsaw-front" in line]
+    assert machine.log.index("switched") < machine.log.index("unlock")
+
+
+def test_a_switch_is_not_finished_when_the_front_does_not_start(host, plan):
+    machine = host(broken={"chainsaw-front.service"})
+    with pytest.raises(ChainsawError):
+        carry_out(plan, machine)
+    assert "switched" not in machine.log
 
 
 def test_the_digest_of_a_started_unit_is_recorded(host, plan, goldens):

@@ -121,12 +121,13 @@ def test_a_disk_error_is_reported(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("torn", ['{"event": "do', '{"event": "begin"', "\0\0\0\0", '{"format": 1}'])
 def test_a_torn_line_of_the_journal_is_passed_over_and_the_next_stands_alone(paths, torn):
-    operations.write_journal(paths, "begin", generation=1)
+    operations.write_begin(paths, 1, 0, ["blog"])
     with open(paths.journal, "a") as journal:
         journal.write(torn)
-    assert operations.is_unfinished(paths)
-    operations.write_journal(paths, "done", generation=1)
-    assert not operations.is_unfinished(paths)
+    assert operations.unfinished(paths) == operations.Unfinished(switch=True, instances=frozenset({"blog"}))
+    operations.write_switched(paths, 1)
+    operations.write_done(paths, 1, ["blog"])
+    assert operations.unfinished(paths) == operations.Unfinished()
     last = (files.read_text(paths.journal) or "").splitlines()[-1]
     assert json.loads(last)["event"] == "done"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -17,20 +17,20 @@ from chainsaw.host.observe import observe
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
-from chainsaw.model.artifact import Tree
-from chainsaw.model.deployment import ImageNeed, Manifest
+from chainsaw.model.deployment import ImageNeed
 from chainsaw.model.names import FRONT
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.work.apply.instances import former_instances, select
-from chainsaw.work.apply.phases import Failures, carry_out, hint_of
+from chainsaw.work.apply.phases import carry_out, hint_of
 from chainsaw.work.apply.planned import NotReadyError, Plan, refuse
 from chainsaw.work.apply.record import Outcome, record, record_inputs
 from chainsaw.work.apply.report import report_applied, report_plan, with_timings
+from chainsaw.work.apply.start import Failures
 from chainsaw.work.apply.unchanged import inputs_digest
 from chainsaw.work.apply.worker import Worker
 from chainsaw.work.config.inputs import read_inputs
-from chainsaw.work.locks import holding, preparing, site, take_free
+from chainsaw.work.locks import Locks, holding, preparing, site, take_free
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Reporter, Request, Result
@@ -38,7 +38,11 @@ from chainsaw.work.result import Reporter, Request, Result
 
 @dataclass
 class Session:
-    """What one apply holds while it runs."""
+    """What one apply holds while it runs.
+
+    `done` are the actions so far, `touched` the instances that they were for, all of them locked, and `number` is the
+    generation that it made current.
+    """
 
     account: Account
     catalog: Catalog
@@ -47,10 +51,12 @@ class Session:
     compiled: CompiledIntent
     digest: str
     request: Request
-    locks: ExitStack
+    locks: Locks
     store: Images | None = None
     provided: tuple[act.ProvideImage, ...] = ()
     done: list[act.Step] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    number: int = 0
 
     @cached_property
     def images(self) -> Images:
@@ -91,7 +97,8 @@ def apply(account: Account, request: Request, report: Reporter, catalog: Catalog
         result = settle(
             session, select(session.account.paths, session.compiled.instances, former, request.names), former
         )
-        if result.exit is Exit.OK and not request.names and not request.dry_run:
+        current = generations.current_number(session.account.paths)
+        if result.exit is Exit.OK and not (request.names or request.dry_run) and session.number == current:
             with session.steps.step("record what was compiled"):
                 record_inputs(session.account.paths, session.compiled.inputs, session.digest)
         return result
@@ -113,7 +120,7 @@ def applied(
     steps, begin = account.steps, partial(_in_session, account, request, report, work, catalog)
     began = time.monotonic()
     if request.dry_run:
-        return with_timings(begin(ExitStack(), None), request, steps, began)
+        return with_timings(begin(Locks(account, report, ExitStack(), ExitStack()), None), request, steps, began)
     command = command_line(request)
     unready: NotReadyError | None = None
     with holding(account, request.names, command, report, wait=request.wait):
@@ -123,12 +130,13 @@ def applied(
             with ExitStack() as locks:
                 if unready:
                     locks.enter_context(holding(account, unready.names, command, report, wait=request.wait))
+                images = locks.enter_context(ExitStack())
                 if unready and unready.missing:
-                    locks.enter_context(preparing(account, command, report, wait=request.wait))
+                    images.enter_context(preparing(account, command, report, wait=request.wait))
                     _obtain(account, unready.store, [action.need for action in unready.missing])
                 locks.enter_context(site(account, command, report, wait=request.wait))
                 try:
-                    return with_timings(begin(locks, unready), request, steps, began)
+                    return with_timings(begin(Locks(account, report, locks, images), unready), request, steps, began)
                 except NotReadyError as problem:
                     unready = problem
 
@@ -155,7 +163,7 @@ def _in_session(
     report: Reporter,
     work: Callable[[Session], Result],
     given: Catalog | None,
-    locks: ExitStack,
+    locks: Locks,
     earlier: NotReadyError | None,
 ) -> Result:
     catalog = given or catalog_of(account.paths)
@@ -188,11 +196,14 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
         plan = _ready(session, plan)
         failed = _carry_out(session, plan, failures)
         session.done += plan.actions
+        session.number = plan.number
         again = {name: problems for name, problems in failed.items() if name not in failures}
         for name, problems in failed.items():
             failures.setdefault(name, []).extend(problems)
         if not again:
             break
+        if generations.current_number(session.account.paths) not in (plan.number, plan.observed.manifest.number):
+            instances, former = _as_others_left_it(session, former)
         for name in again:
             session.report.note(f"{name} does not work, and is rolled back")
             instances.pop(name)
@@ -200,9 +211,24 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
                 instances[name] = former[name]
     deployments = {name: instance.deployment for name, instance in former.items()}
     report = report_applied(session.done, failures, plan.manifest, deployments, session.account.paths)
-    outcome = Outcome(plan.manifest, deployments, failures)
-    problems = record(session.account, session.request, outcome, session.steps) if session.done else []
+    outcome = Outcome(plan.manifest, plan.number, frozenset(session.touched), deployments, failures)
+    unrecorded = session.done or session.touched & plan.observed.unproven
+    problems = record(session.account, session.request, outcome, session.steps) if unrecorded else []
     return replace(report, diagnostics=(*report.diagnostics, *problems))
+
+
+def _as_others_left_it(
+    session: Session, former: Mapping[str, CompiledInstance]
+) -> tuple[dict[str, CompiledInstance], dict[str, CompiledInstance]]:
+    """Return what is current, and what was before this command, after others have switched while it waited.
+
+    The site is compiled from the files as they are; one that cannot be read now was not applied by the others either.
+    """
+    now = former_instances(session.account.paths)
+    with suppress(ChainsawError):
+        session.compiled = compile_intent(read_inputs(session.account, session.catalog))
+    before = {name: item for name, item in now.items() if name not in session.touched}
+    return now, before | {name: item for name, item in former.items() if name in session.touched}
 
 
 def _ready(session: Session, plan: Plan) -> Plan:
@@ -210,7 +236,9 @@ def _ready(session: Session, plan: Plan) -> Plan:
 
     An instance that another command is changing, and that this plan need not change, is left to that command.
     """
-    busy = take_free(session.locks, session.account, plan.touched, command_line(session.request), session.report)
+    busy = take_free(
+        session.locks.instances, session.account, plan.touched, command_line(session.request), session.report
+    )
     mine = plan.without(busy)
     missing = [action for action in mine.images if not session.images.is_known(action.need)]
     # With names given, their locks are held already, and no other instance is waited for.
@@ -219,6 +247,7 @@ def _ready(session: Session, plan: Plan) -> Plan:
         raise NotReadyError(waited, (*session.provided, *missing), session.images)
     for name in sorted(busy):
         session.report.note(f"{name} is left as it is: another command is changing it")
+    session.touched |= plan.touched - busy
     provided, session.provided = session.provided, ()
     return mine.after(action for action in provided if action.owner not in busy)
 
@@ -230,14 +259,14 @@ def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
         with session.steps.timed("start Podman's API"):
             session.manager.start_api()
     try:
-        return carry_out(plan.actions, worker_for(session, plan.manifest, plan.tree))
+        return carry_out(plan.actions, worker_for(session, plan))
     except ChainsawError as error:
         before = [problem for problems in earlier.values() for problem in problems]
         raise ChainsawError([*before, *error.diagnostics], error.exit) from error
 
 
-def worker_for(session: Session, manifest: Manifest, tree: Tree) -> Worker:
-    """Return who carries out the plan for a manifest and its tree."""
+def worker_for(session: Session, plan: Plan) -> Worker:
+    """Return who carries out a plan."""
     account, paths = session.account, session.account.paths
     return Worker(
         account=account,
@@ -249,6 +278,8 @@ def worker_for(session: Session, manifest: Manifest, tree: Tree) -> Worker:
         report=session.report,
         https=session.compiled.inputs.intent.site.ports.https,
         node=facts.node(),
-        manifest=manifest.model_copy(update={"number": generations.current_number(paths)}),
-        tree=tree,
+        manifest=plan.manifest.model_copy(update={"number": generations.current_number(paths)}),
+        tree=plan.tree,
+        changed=frozenset(plan.touched),
+        unlocked=session.locks.unlocked,
     )

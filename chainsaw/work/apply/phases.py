@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from typing import assert_never
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host.store import records
-from chainsaw.host.systemd import CRASHED
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
+from chainsaw.work.apply.start import Failures, start
 from chainsaw.work.apply.worker import Worker
 
 STOP_TIMEOUT = 120.0
 NETWORK = "-network.service"
-Failures = dict[str, list[Diagnostic]]
-"""What went wrong, by instance."""
 
 
 def carry_out(plan: Sequence[act.Step], worker: Worker) -> Failures:
@@ -59,7 +55,7 @@ def switch(plan: Sequence[act.Switching], worker: Worker) -> Failures:
         elif phase < act.StartUnit.phase:
             _each(together, worker, failures)
     # The front reads its files while services start: their sockets are there, and hold the first requests.
-    _for_site(partial(_start, starts, worker, failures, partial(_each, reloads, worker, failures)))
+    _for_site(partial(start, starts, worker, failures, partial(_each, reloads, worker, failures)))
     return failures
 
 
@@ -69,9 +65,12 @@ def _each(actions: Sequence[act.Switching], worker: Worker, failures: Failures) 
 
 
 def prove(plan: Sequence[act.ProbeInstance], worker: Worker, failures: Failures) -> None:
-    """Ask each changed instance for its page, through the front."""
-    for action in plan:
-        _guarded(action, failures, partial(_do, action, worker, partial(worker.probe_instance, action)))
+    """Ask each changed instance for its page, through the front; others may switch meanwhile."""
+    if not plan:
+        return
+    with worker.unlocked():
+        for action in plan:
+            _guarded(action, failures, partial(_do, action, worker, partial(worker.probe_instance, action)))
 
 
 def _prepare(action: act.Preparing, worker: Worker) -> None:
@@ -172,65 +171,3 @@ def _stop(actions: Sequence[act.StopUnit], worker: Worker) -> None:
     # Only now: a unit that runs and is no longer in the record would never be stopped.
     with worker.steps.step("record what was stopped"):
         worker.record_stopped(names)
-
-
-def _start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, meanwhile: Callable[[], None]) -> None:
-    """Start all sockets, then all services, each kind at once; do something else while the services start."""
-    sockets = [action for action in starts if action.name.endswith(".socket")]
-    services = [action for action in starts if action not in sockets]
-    if sockets:
-        _start_together(sockets, worker, failures, lambda: None)
-    if services:
-        _start_together(services, worker, failures, meanwhile)
-    else:
-        meanwhile()
-
-
-def _start_together(
-    starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, meanwhile: Callable[[], None]
-) -> None:
-    """Start units, and record what they were started from; those that do not start are failures of their instances."""
-    deployments = worker.manifest.instances
-    timeout = max(deployments[item.owner].start_timeout if item.owner in deployments else 90 for item in starts)
-    names = [item.name for item in starts]
-    worker.report.doing(f"starting {', '.join(names)}")
-    began = time.time()
-    with worker.steps.step(f"start {' '.join(names)}"):
-        refused = worker.manager.begin([(item.name, item.again) for item in starts])
-    failed = _outcome(meanwhile)
-    groups = [{item.name, *dict(item.digests)} - refused.keys() for item in starts]
-    with worker.steps.timed(f"wait for {' '.join(names)}"):
-        states = worker.manager.settle(groups, timeout + 30.0) | refused
-    applied = records.read_applied(worker.account.paths)
-    for item in starts:
-        down = sorted(
-            (unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"),
-            key=lambda unit: states[unit] != CRASHED,
-        )
-        if not down:
-            applied |= dict(item.digests)
-            continue
-        problem = _not_started(down[0], states[down[0]], worker.last_words(down[0], began))
-        if item.owner is None:
-            failed = failed or ChainsawError(problem)
-        else:
-            failures.setdefault(item.owner, []).append(problem)
-    with worker.steps.step("record what runs"):
-        records.write_applied(worker.account.paths, applied)
-    if failed:
-        raise failed
-
-
-def _outcome(effect: Callable[[], None]) -> Exception | None:
-    """Run an effect; return its failure, which is raised once what was started is recorded."""
-    try:
-        effect()
-    except (ChainsawError, OSError) as error:
-        return error
-    return None
-
-
-def _not_started(name: str, state: str, words: Sequence[str]) -> Diagnostic:
-    log = "".join(f"\n  {line}" for line in words)
-    message = f"{name} did not start: it is {state}{'; its log:' if log else ''}{log}"
-    return Diagnostic("not-started", message, hint=f"journalctl --user -u '{name.removesuffix('.service')}*' -n 30")

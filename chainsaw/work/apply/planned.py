@@ -42,7 +42,13 @@ class Plan:
     @property
     def touched(self) -> set[str]:
         """The instances for which something is to be done: those that change, and those that are not as they should."""
-        return self.changed | {action.owner for action in self.actions if action.owner}
+        return self.changed | self.observed.unproven | {action.owner for action in self.actions if action.owner}
+
+    @property
+    def number(self) -> int:
+        """The generation that is current once the plan is carried out."""
+        made = [action.number for action in self.actions if isinstance(action, act.Activate)]
+        return made[-1] if made else self.observed.manifest.number
 
     @property
     def images(self) -> list[act.ProvideImage]:

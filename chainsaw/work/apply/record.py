@@ -20,9 +20,14 @@ from chainsaw.work.result import Request
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an apply: what is current, what was before, and what failed, by instance."""
+    """What became of an apply: its generation, what was before, and what failed, by instance.
+
+    `finished` are the instances whose locks it holds, and which now run as they should or were rolled back.
+    """
 
     manifest: Manifest
+    number: int
+    finished: frozenset[str]
     former: Mapping[str, Deployment]
     failures: Mapping[str, Sequence[Diagnostic]]
 
@@ -35,13 +40,13 @@ class Outcome:
 
 def record(account: Account, request: Request, outcome: Outcome, steps: Steps) -> list[Diagnostic]:
     """Record what was done, and prune what is unused; return what could not be written."""
-    paths, number = account.paths, generations.current_number(account.paths)
+    paths = account.paths
     problems: list[Diagnostic] = []
     if request.recorded:
         with steps.step("commit the change"):
-            problems = commit_change(account, _change(request, outcome), number)
+            problems = commit_change(account, _change(request, outcome), outcome.number)
     with steps.step("record that it is done"):
-        operations.write_journal(paths, "done", generation=number)
+        operations.write_done(paths, outcome.number, outcome.finished)
     with steps.step("prune generations"):
         generations.prune_generations(paths)
         generations.prune_static(paths)

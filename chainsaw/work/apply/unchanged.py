@@ -92,5 +92,6 @@ def _unchanged_manifest(account: Account) -> Manifest | None:
         if known.podman != podman or facts.missing_from_host(account.name, paths, known.ports, podman, manager.version):
             return None
         observed = observe(paths, manifest, manager)
-    idle = not (observed.drift or foreign_files(paths, manifest) or make_plan(Wanted(manifest, {}, paths), observed))
-    return manifest if idle else None
+    if observed.drift or observed.unproven or foreign_files(paths, manifest):
+        return None
+    return None if make_plan(Wanted(manifest, {}, paths), observed) else manifest

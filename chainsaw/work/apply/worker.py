@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -34,7 +35,11 @@ WORKER = "nginx: worker process"
 
 @dataclass
 class Worker:
-    """Carries out the actions of one plan; `manifest` and `tree` are what is to be current afterwards."""
+    """Carries out the actions of one plan; `manifest` and `tree` are what is to be current afterwards.
+
+    `changed` are the instances for which it does something. While something waits in `unlocked`, other commands may
+    switch to generations of their own.
+    """
 
     account: Account
     manager: UserManager
@@ -47,6 +52,8 @@ class Worker:
     node: str
     manifest: Manifest
     tree: Tree
+    changed: frozenset[str] = frozenset()
+    unlocked: Callable[[], AbstractContextManager[None]] = nullcontext
     pending: list[Placement] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
 
@@ -133,8 +140,17 @@ class Worker:
     def activate(self, action: act.Activate) -> None:
         """Make the generation current."""
         paths = self.account.paths
-        operations.write_journal(paths, "begin", generation=action.number, former=generations.current_number(paths))
+        operations.write_begin(paths, action.number, generations.current_number(paths), self.changed)
         files.replace_link(paths.current, str(action.number))
+
+    @property
+    def is_switching(self) -> bool:
+        """Whether a switch has begun, by this command or by an interrupted one, that is not recorded as finished."""
+        return operations.unfinished(self.account.paths).switch
+
+    def record_switched(self) -> None:
+        """Record that all is done that concerns the site."""
+        operations.write_switched(self.account.paths, self.manifest.number)
 
     def link_quadlets(self, action: act.LinkQuadlets) -> None:
         """Link the directory of the current quadlets."""

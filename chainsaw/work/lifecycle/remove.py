@@ -50,7 +50,7 @@ def _remove(account: Account, name: str, request: Request, report: Reporter, cat
     try:
         if name in account.current().instances:
             return apply(account, request, report, catalog)
-        if operations.is_unfinished(paths):
+        if operations.unfinished(paths).switch:
             return applied(account, request, report, _finish, catalog)
     except ChainsawError:
         if declared:

@@ -19,7 +19,7 @@ from chainsaw.plan.observed import API_SOCKET
 from chainsaw.work.apply.phases import carry_out
 from chainsaw.work.apply.worker import Worker
 from chainsaw.work.config.on_disk import owner_of
-from chainsaw.work.locks import holding, site, take_free
+from chainsaw.work.locks import Locks, holding, site, take_free
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.shipped import shared_files
@@ -47,12 +47,13 @@ DONE = {
 
 
 def repair(account: Account, report: Reporter) -> list[str]:
-    """Repair what is safe to repair, under the lock of apply; return one line for each repair or failure.
+    """Repair what is safe to repair, under the locks of apply; return one line for each repair or failure.
 
     An instance whose lock another command holds is skipped.
     """
-    with holding(account, (), COMMAND, report), site(account, COMMAND, report), ExitStack() as locks:
-        report_lines = list(clear(account, locks, report))
+    with holding(account, (), COMMAND, report), site(account, COMMAND, report), ExitStack() as stack:
+        locks = Locks(account, report, stack, ExitStack())
+        report_lines = list(clear(account, stack, report))
         try:
             with UserManager() as manager:
                 with account.steps.step("reset failed units"):
@@ -101,7 +102,7 @@ def reset_failed(manager: UserManager) -> Iterator[str]:
     yield from (f"reset the failed state of {unit}" for unit in rest)
 
 
-def finish(account: Account, manager: UserManager, report: Reporter, locks: ExitStack) -> Iterator[str]:
+def finish(account: Account, manager: UserManager, report: Reporter, locks: Locks) -> Iterator[str]:
     """Restore the units, links and certificates of the current generation, with the same steps as apply."""
     paths = account.paths
     manifest = account.current()
@@ -112,13 +113,15 @@ def finish(account: Account, manager: UserManager, report: Reporter, locks: Exit
     plan = make_plan(Wanted(manifest, {}, paths), observed)
     missing = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
     yield from (f"skipped {name}: {place} is missing" for name, place in missing.items())
-    busy = take_free(locks, account, {item.owner for item in plan if item.owner} - missing.keys(), COMMAND, report)
+    owners = {item.owner for item in plan if item.owner} | observed.unproven
+    busy = take_free(locks.instances, account, owners - missing.keys(), COMMAND, report)
     yield from (f"skipped {name}: another command holds its lock" for name in sorted(busy))
     chosen = [item for item in plan if item.owner not in {*missing, *busy} and not isinstance(item, act.InstallRecipe)]
-    failures = carry_out(chosen, _worker(account, manager, report, manifest)) if chosen else {}
-    if observed.unfinished and not failures:
+    failures = carry_out(chosen, _worker(account, manager, locks, manifest)) if chosen else {}
+    finished = observed.unproven - missing.keys() - busy
+    if (observed.unfinished or finished) and not failures:
         with account.steps.step("record that it is done"):
-            operations.write_journal(paths, "done", generation=manifest.number)
+            operations.write_done(paths, manifest.number, finished)
         yield f"finished generation {manifest.number}"
     for action in chosen:
         described = action.as_dict()
@@ -128,7 +131,8 @@ def finish(account: Account, manager: UserManager, report: Reporter, locks: Exit
         yield f"could not fix {name}: {problems[0].message}; {problems[0].hint}".rstrip("; ")
 
 
-def _worker(account: Account, manager: UserManager, report: Reporter, manifest: Manifest) -> Worker:
+def _worker(account: Account, manager: UserManager, locks: Locks, manifest: Manifest) -> Worker:
+    report = locks.report
     paths, shared, catalog = account.paths, shared_files(), catalog_of(account.paths)
     ports = readings.front_ports(paths) or (80, 443)
     return Worker(
@@ -143,4 +147,5 @@ def _worker(account: Account, manager: UserManager, report: Reporter, manifest: 
         node=facts.node(),
         manifest=manifest,
         tree={},
+        unlocked=locks.unlocked,
     )

@@ -25,7 +25,7 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
         paths = session.account.paths
         instances = select(paths, session.compiled.instances, former_instances(paths), (name,))
         plan = session.plan_for(instances)
-        worker = worker_for(session, plan.manifest, plan.tree)
+        worker = worker_for(session, plan)
         fronts = [item for item in plan.actions if item.owner is None and isinstance(item, act.ProvideImage)]
         session.manager.start_api()
         worker.images.obtain([item.need for item in fronts])
