@@ -172,7 +172,7 @@ def test_the_skeletons_are_those_that_are_shipped():
 
 def test_the_listed_header_fields_are_set():
     (shown,) = re.findall(r"behind a proxy: (.*?)\. With", PROSE)
-    template = shared_files().templates["nginx/http.conf.j2"]
+    template = shared_files().templates["nginx/http-params.conf.j2"]
     for field in re.findall("`([A-Za-z-]+)`", shown):
         assert f"proxy_set_header {field} " in template, field
 

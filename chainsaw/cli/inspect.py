@@ -8,7 +8,7 @@ import click
 
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument
 from chainsaw.cli.command import command
-from chainsaw.cli.output import say, show, watch
+from chainsaw.cli.output import say, say_raw, show, watch
 
 if TYPE_CHECKING:
     from chainsaw.host.account import Account
@@ -75,21 +75,32 @@ def top(account: Account, watched: bool, as_json: bool) -> None:
 @click.option("--since", metavar="TIME", help="As journalctl takes it: -1h, today, '2026-07-01 12:00'.")
 @click.option("--grep", metavar="PATTERN", help="Only lines in which this regular expression (of Python) is found.")
 @click.option("-n", "--lines", type=click.IntRange(1), default=100, show_default=True, help="How many lines at most.")
+@click.option("--raw", is_flag=True, help="Print colours and other control characters as they are.")
 @click.option("--explain", is_flag=True, help="Print the equivalent journalctl command.")
 @json_option
 def logs(
-    account: Account, name: str, component: str | None, followed: bool, explain: bool, as_json: bool, **wanted: object
+    account: Account,
+    name: str,
+    component: str | None,
+    followed: bool,
+    raw: bool,
+    explain: bool,
+    as_json: bool,
+    **wanted: object,
 ) -> None:
-    """Without a COMPONENT all of them are shown. The newest line is the last."""
+    """Without a COMPONENT all of them are shown. The newest line is the last.
+
+    Control characters are made visible, because an application or a visitor could otherwise write to your terminal.
+    """
     from chainsaw.work.inspect import logs
 
     request = logs.LogRequest(name, component, **wanted)  # type: ignore[arg-type]  # click has checked the types
     if explain:
         say(logs.log_query(account, request).command)
     elif followed:
-        logs.follow(account, request, say)
+        logs.follow(account, request, say_raw if raw else say)
     else:
-        show("logs", logs.recent(account, request), as_json)
+        show("logs", logs.recent(account, request), as_json, raw)
 
 
 @command("inventory", "chainsaw inventory blog", "chainsaw inventory --orphans --json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,19 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.work.result import Result, Table
 
 FORMAT = 1
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys or shows in another order, except for the end of a line and a tab."""
+
+
+def plain(text: str) -> str:
+    """Return a text that no terminal takes for a command: without colours, and with other controls made visible."""
+    return _CONTROLS.sub(lambda found: _visible(found[0]), _COLOURS.sub("", text))
+
+
+def _visible(control: str) -> str:
+    code = ord(control)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def envelope(command: str, data: Any, diagnostics: Sequence[Diagnostic], code: int) -> str:
@@ -26,13 +40,18 @@ def envelope(command: str, data: Any, diagnostics: Sequence[Diagnostic], code: i
         "diagnostics": [item.as_dict() for item in diagnostics],
         "exit": code,
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def show(command: str, result: Result, as_json: bool) -> NoReturn:
-    """Print a result and exit with its code."""
+def show(command: str, result: Result, as_json: bool, raw: bool = False) -> NoReturn:
+    """Print a result and exit with its code; lines that are `raw` may hold what a terminal obeys."""
     if as_json:
         print(envelope(command, result.data, result.diagnostics, int(result.exit)))
+    elif raw:
+        for line in result.lines:
+            say_raw(line)
+        _print_problems(result.diagnostics)
     else:
         _print(result)
     sys.stdout.flush()
@@ -60,13 +79,13 @@ def _print(result: Result) -> None:
     if result.table and result.table.rows:
         _print_table(result.table)
     for line in result.lines:
-        print(line)
+        print(plain(line))
     _print_problems(result.diagnostics)
 
 
 def _print_table(table: Table) -> None:
     """Print a table, aligned; the heading is bold on a terminal."""
-    rows = [table.heading, *table.rows]
+    rows = [table.heading, *(tuple(map(plain, row)) for row in table.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(table.heading))]
     for number, row in enumerate(rows):
         line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
@@ -83,7 +102,7 @@ def show_error(error: ChainsawError, command: str, as_json: bool) -> None:
 
 def _print_problems(diagnostics: Sequence[Diagnostic]) -> None:
     for item in diagnostics:
-        first, *rest = item.render().splitlines()
+        first, *rest = plain(item.render()).splitlines()
         mark = click.style(f"{item.severity}: ", fg="red" if item.severity == "error" else "yellow", bold=True)
         click.echo("\n".join([mark + first, *rest]), err=True, color=_colour())
 
@@ -96,12 +115,17 @@ def _colour() -> bool | None:
 
 def say(text: str) -> None:
     """Print a line of a result that is followed."""
+    print(plain(text), flush=True)
+
+
+def say_raw(text: str) -> None:
+    """Print lines as they are."""
     print(text, flush=True)
 
 
 def note(text: str) -> None:
     """Print a note on stderr."""
-    click.echo(text, err=True)
+    click.echo(plain(text), err=True)
 
 
 class Progress:
@@ -116,11 +140,11 @@ class Progress:
         if self.status is not None:
             from rich.markup import escape
 
-            self.status.update(escape(text))
+            self.status.update(escape(plain(text)))
 
     def note(self, text: str) -> None:
         """Print a line that stays."""
-        click.echo(text, err=True)
+        note(text)
 
 
 @contextmanager

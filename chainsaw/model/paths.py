@@ -130,6 +130,11 @@ class Paths:
         return f"{self.front}/certificates"
 
     @property
+    def buffers(self) -> str:
+        """Where the front keeps requests and answers that do not fit into memory."""
+        return f"{self.front}/buffers"
+
+    @property
     def authority(self) -> str:
         """The local authority."""
         return f"{self.front}/authority"

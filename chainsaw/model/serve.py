@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from chainsaw.model.base import Model
 from chainsaw.model.component import Command
-from chainsaw.model.names import AbsolutePath, Ending, HeaderName, HeaderValue, RelativePath, Text, Word
+from chainsaw.model.names import AbsolutePath, Ending, HeaderName, HeaderValue, RelativePath, Span, Text, Word
 
 Status = Annotated[int, Field(ge=200, le=499)]
 
@@ -43,11 +43,15 @@ class Files(Model):
 
 
 class Serve(Model):
-    """How the front reaches an application: exactly one of the three."""
+    """How the front reaches an application: exactly one of fastcgi, http and files."""
 
     fastcgi: FastCgi | None = Field(None, description="A FastCGI application.")
     http: Http | None = Field(None, description="An HTTP application.")
     files: Files | None = Field(None, description="Files alone.")
+    trusts: tuple[HeaderName, ...] = Field(
+        (), description="Request headers that it believes about a visitor; the usual ones never arrive anyway."
+    )
+    timeout: Span = Field("5m", description="How long a request may be worked on before the front gives up.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Serve:

@@ -186,7 +186,7 @@ def test_denied_paths_are_never_served_and_the_app_answers_instead(goldens):
 
 
 def test_a_header_field_of_a_recipe_is_set_for_each_request_in_quotes(goldens):
-    text = goldens["gate"].text("nginx/locations/dav.conf")
+    text = goldens["gate"].text("nginx/locations/dav.params")
     assert 'proxy_set_header X-Script-Name "/dav";' in text
     assert 'proxy_set_header X-Realm "Kim\'s, dav";' in text
 

@@ -115,11 +115,12 @@ def test_a_container_mounts_only_files_of_its_instance(goldens, files):
         data, state = "/home/admin/.local/share/chainsaw", "/home/admin/.local/state/chainsaw/generations"
         own = (f"{data}/instances/{name}/", f"{data}/public/{name}/", f"{state}/current/config/{name}/")
         shared = (state, *(f"{data}/{place}" for place in ("front/certificates", "sockets", "static", "public")))
+        buffers = f"{data}/front/buffers"
         for mount in values(text, "Volume"):
             source, _, options = mount.split(":")[0], mount.split(":")[1], mount.split(":")[2:]
             if name == "chainsaw-front":
-                assert source in shared, path
-                assert options == ["ro"], path
+                assert source in shared or source == buffers, path
+                assert options == ["noexec" if source == buffers else "ro"], path
             else:
                 assert source.startswith(own), (path, mount)
                 assert options == ["ro"] or "/config/" not in source + "/", path
@@ -186,7 +187,11 @@ def test_the_front_listens_on_every_socket_passed_to_it(goldens):
 def test_nginx_files_have_no_value_that_could_be_misread(files):
     for path, text in files(NGINX):
         directives = {line.split()[0].rstrip(";") for line in text.splitlines() if line.strip()}
-        assert not directives & {"rewrite", "if", "alias", "auth_basic"}, path
+        assert not directives & {"rewrite", "alias", "auth_basic"}, path
+        # Only a return is safe in an if of a location.
+        assert text.count("if (") == len(re.findall(r"^ +if \(\$\w+\) \{\n +return \d+;\n +\}$", text, re.MULTILINE)), (
+            path
+        )
         assert not re.search(r"proxy_pass http://unix:[^;]*\.sock:", text), path
         assert "$1" not in text, path
 
@@ -208,11 +213,17 @@ def test_an_unknown_host_name_gets_no_answer(goldens):
 
 
 def test_headers_about_the_client_are_never_passed_on_from_the_client(files):
-    parameters = files(re.compile(r"nginx/locations/.*\.params"))
-    assert parameters
-    for path, text in parameters:
-        for name in ("PROXY", "X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_REAL_IP", "X_REMOTE_USER", "FORWARDED"):
-            assert f'fastcgi_param HTTP_{name} "" if_not_empty;' in text, path
+    claims = files(re.compile(r"nginx/claims\.conf"))
+    assert claims
+    for path, text in claims:
+        for name in ("Proxy", "X-Forwarded-*", "X-Real-IP", "X-Remote-*", "Remote-*", "Forwarded", "CF-Connecting-*"):
+            assert f'"{name}"' in text, path
+    # A list of a location's own would replace that of all: nothing clears headers without both.
+    for path, text in files(NGINX):
+        if "more_clear_input_headers" in text and not path.endswith("claims.conf"):
+            assert "include claims.conf;\nmore_clear_input_headers" in text, path
+    for path, text in files(re.compile(r"nginx/locations/.*\.params")):
+        assert re.search(r"(fastcgi_param HTTP_HOST|proxy_set_header Host) [a-z0-9.-]+(:8443)?;", text), path
 
 
 def test_a_document_root_is_a_link_below_roots_to_a_mount_of_the_front(goldens):

@@ -59,15 +59,28 @@ def test_a_component_alone_can_be_asked_for_and_a_time(paths):
 
 def test_what_visitors_asked_for_is_that_of_this_instance_alone(paths):
     wanted = log_query(LogRequest("club", access=True))
-    assert wanted.command == "journalctl --user '--grep=^club ' CONTAINER_NAME=chainsaw-front"
+    assert wanted.command == "journalctl --user '--grep=^club ' CONTAINER_NAME=chainsaw-front PRIORITY=6"
     assert wanted.accept(entry('club 192.0.2.1 - "GET /"', "chainsaw-front"))
     assert not wanted.accept(entry('club2 192.0.2.1 - "GET /"', "chainsaw-front"))
     assert not wanted.accept(entry('blog 192.0.2.1 - "GET /club"', "chainsaw-front"))
 
 
+def test_what_an_application_makes_the_front_say_is_no_request(paths):
+    """The front repeats on stderr, line by line, what a FastCGI application writes there."""
+    forged = Entry(1750000000.0, "chainsaw-front", "", 3, 'club 192.0.2.1 - "GET /admin"')
+    for wanted in (LogRequest("club", access=True), LogRequest("club", every=True)):
+        assert not log_query(wanted).accept(forged)
+
+
+def test_further_lines_of_an_entry_are_indented(paths):
+    shown = line(entry("first\n01-01 00:00:00 visitor forged", "blog.app"), "blog").splitlines()
+    assert shown[1].lstrip() == "01-01 00:00:00 visitor forged"
+    assert shown[1].startswith(" " * 20)
+
+
 def test_both_logs_can_be_read_together_with_their_sources(paths):
     wanted = log_query(LogRequest("blog", every=True, grep="GET|ready"))
-    assert "CONTAINER_NAME=chainsaw-front" in wanted.options
+    assert wanted.options[-2:] == ("CONTAINER_NAME=chainsaw-front", "PRIORITY=6")
     visit, word = entry('blog 192.0.2.1 - "GET /"', "chainsaw-front"), entry("ready for connections", "blog.db")
     assert wanted.accept(visit)
     assert wanted.accept(word)

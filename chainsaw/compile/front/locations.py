@@ -13,10 +13,10 @@ from chainsaw.compile.images import image_reference
 from chainsaw.compile.template import render
 from chainsaw.errors import invalid
 from chainsaw.model.artifact import Artifact
-from chainsaw.model.names import check_header_value
+from chainsaw.model.names import check_header_value, size_in_bytes, span_in_seconds
 
-PATIENCE = 60
-"""Seconds that the front waits for an app, also while it starts, before it shows its own 503 page."""
+BUFFERED = 128 * 2**20
+"""Bytes of an upload that the front takes in before the application is asked; larger ones pass through."""
 
 
 def static_key(job: Job) -> tuple[str, str]:
@@ -64,7 +64,9 @@ def location_files(job: Job) -> Iterator[Artifact]:
         yield _file(job, f"{job.name}.conf", "files.conf.j2", index=served.files.index)
         yield _root(job, job.name, job.file.instance.path, f"/srv/public/{job.name}/{served.files.volume}")
     elif served.http:
-        yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets, headers=_headers(job))
+        buffering = size_in_bytes(job.context["upload_limit"]) <= BUFFERED
+        yield _file(job, f"{job.name}.params", "http-params.conf.j2", headers=_headers(job), buffering=buffering)
+        yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets)
 
 
 def _upstream(job: Job) -> Iterator[Artifact]:
@@ -108,7 +110,8 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "https": job.site.ports.https,
         "port_suffix": job.site.ports.suffix,
         "upload_limit": job.context["upload_limit"],
-        "patience": PATIENCE,
+        "trusts": job.bundle.recipe.serve.trusts,
+        "timeout": span_in_seconds(job.bundle.recipe.serve.timeout),
         **extra,
     }
     text = render(where, job.shared.templates[f"nginx/{template}"], context)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chainsaw.compile.context import Host, Shared
+from chainsaw.compile.front.claims import CLAIMS
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.instance import CompiledInstance
@@ -17,7 +18,7 @@ from chainsaw.model.deployment import ComponentService, Deployment, ImageNeed, M
 from chainsaw.model.names import FRONT
 from chainsaw.model.route import Route
 from chainsaw.model.site import Site
-from chainsaw.model.volume import Directory
+from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
 
@@ -65,6 +66,7 @@ def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterat
             "sockets": paths.sockets,
             "static": paths.static,
             "public": paths.public,
+            "buffers": paths.buffers,
         },
     }
     for path, context in contexts.items():
@@ -107,6 +109,7 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     }
     workers = min(host.processors, 2)
     yield _nginx_file("nginx.conf", "nginx.conf.j2", {"workers": workers, **listen}, shared)
+    yield _nginx_file("claims.conf", "claims.conf.j2", {"claims": CLAIMS}, shared)
     for page in ("503", "maintenance"):
         yield Artifact(f"nginx/pages/.chainsaw/{page}.html", shared.templates[f"nginx/{page}.html"].encode())
     for name, routes in sorted(hosts.items()):
@@ -139,6 +142,7 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
             Directory(path=paths.front, mode=0o711),
             Directory(path=paths.authority, mode=0o700),
             Directory(path=paths.certificates, mode=0o711),
+            Directory(path=paths.buffers, mode=0o711, ids=Ids(uid=block.start, gid=block.start)),
         ),
         services=(
             ComponentService(

@@ -225,6 +225,7 @@ def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: U
         places = {"conf": paths.generations, "certificates": paths.certificates, "sockets": paths.sockets}
         places |= {"static": paths.static, "public": paths.public}
         mounts = [f"{source}:/srv/{name}:ro" for name, source in places.items()]
+        mounts.append(f"{paths.buffers}:/srv/buffers:noexec")
         options = [
             "--cap-add=CHOWN",
             "--cap-add=SETUID",

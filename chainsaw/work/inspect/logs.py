@@ -19,6 +19,8 @@ from chainsaw.work.config.names import applied_instance
 from chainsaw.work.result import Result
 
 FRONT_CONTAINER = "chainsaw-front"
+ACCESS_PRIORITY = 6
+"""What the front prints on stdout, and that is its access log alone. On stderr it repeats what applications write."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def log_query(account: Account, request: LogRequest) -> LogQuery:
     deployment = applied_instance(account.paths, account.current(), request.name)
     matches = [] if request.access else _own_matches(deployment, request.component)
     if request.access or request.every:
-        matches = journal.either([*([matches] if matches else []), [f"CONTAINER_NAME={FRONT_CONTAINER}"]])
+        visitors = [f"CONTAINER_NAME={FRONT_CONTAINER}", f"PRIORITY={ACCESS_PRIORITY}"]
+        matches = journal.either([*([matches] if matches else []), visitors])
     options = [f"--since={request.since}"] if request.since else []
     if request.access:
         # All sites share the front's identifier in the journal; each line begins with the instance's name.
@@ -78,7 +81,9 @@ def _accepting(request: LogRequest) -> Callable[[Entry], bool]:
         raise invalid(Diagnostic("pattern", f"not a regular expression: {error}", key=request.grep or "")) from None
 
     def accept(entry: Entry) -> bool:
-        if entry.container == FRONT_CONTAINER and not entry.text.startswith(f"{request.name} "):
+        if entry.container == FRONT_CONTAINER and not (
+            entry.priority == ACCESS_PRIORITY and entry.text.startswith(f"{request.name} ")
+        ):
             return False
         return bool(pattern.search(text_of(entry, request.name)))
 
@@ -114,9 +119,10 @@ def _as_data(entry: Entry, name: str) -> dict[str, object]:
 
 
 def line(entry: Entry, name: str) -> str:
-    """Return an entry as a line of text."""
+    """Return an entry as a line of text; further lines of the same entry are indented."""
     stamp = time.strftime("%m-%d %H:%M:%S", time.localtime(entry.at))
-    return f"{stamp} {source_of(entry, name):8} {text_of(entry, name)}"
+    first = f"{stamp} {source_of(entry, name):8} "
+    return first + text_of(entry, name).replace("\n", "\n" + " " * len(first))
 
 
 def follow(account: Account, request: LogRequest, show: Callable[[str], None]) -> None:

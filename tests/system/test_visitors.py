@@ -1,0 +1,211 @@
+"""What a visitor sends, or an application answers, harms neither the front nor another site."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from .machine import Machine, wait
+from .web import raw, trusting
+
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
+
+GADGET, MIRROR = "https://gadget.localhost/", "https://mirror.localhost/"
+CLAIMS = {
+    "Remote-User": "",
+    "REMOTE-EMAIL": "",
+    "X-Remote-Groups": "",
+    "X-Webauth-User": "",
+    "X-Auth-Request-Email": "",
+    "X-Forwarded-User": "",
+    "X-Forwarded-Access-Token": "",
+    "X-Forwarded": "",
+    "Forwarded": "",
+    "SSL-Client-S-DN": "",
+    "X-Client-IP": "",
+    "True-Client-IP": "",
+    "CF-Connecting-IP": "",
+    "X-Original-URL": "",
+    "X-Rewrite-URL": "",
+    "Proxy": "",
+    "X_Remote_User": "",
+    "X-Club-Member": "",
+}
+"""What nobody may say about himself; the last one is what a recipe adds."""
+OTHERS = {"X-WP-Nonce": "n", "Depth": "1", "X-Hub-Signature-256": "s", "X-Auth-Token": "t", "X-Requested-With": "r"}
+EVIL = "evil.example"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sites(machine: Machine, www: str) -> Iterator[None]:
+    """One site over HTTP, one over FastCGI."""
+    machine.declare("gadget", "gadget")
+    machine.declare("mirror", "mirror")
+    machine.chainsaw("apply")
+    yield
+    machine.purge("gadget", "mirror")
+
+
+@pytest.fixture(autouse=True)
+def unharmed(machine: Machine, www: str) -> Iterator[None]:
+    """After each test the front is the same process, and answers."""
+    before = machine.invocations()["chainsaw-front.service"]
+    yield
+    assert machine.get(www).status == 200
+    assert machine.invocations()["chainsaw-front.service"] == before
+
+
+def variables(machine: Machine, **headers: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(machine.get(MIRROR, headers=headers).body)
+    return found
+
+
+def test_nobody_says_who_he_is_and_where_from(machine: Machine) -> None:
+    sent = {**dict.fromkeys(CLAIMS, EVIL), **OTHERS}
+    seen = machine.get(GADGET, headers=sent).body
+    assert EVIL not in seen
+    for name, value in OTHERS.items():
+        assert f"{name.lower()}: {value}\n" in seen
+    inside = variables(machine, **sent)
+    assert EVIL not in json.dumps(inside)
+    for name, value in OTHERS.items():
+        assert inside["HTTP_" + name.upper().replace("-", "_")] == value
+
+
+@pytest.mark.parametrize("target", ["/", "https://evil.example/", "http://mirror.localhost:1@evil.example/"])
+def test_the_host_is_that_of_the_route(machine: Machine, target: str) -> None:
+    request = f"GET {target} HTTP/1.1\r\nHost: mirror.localhost:1\r\nConnection: close\r\n\r\n"
+    answer = tls(machine, "mirror.localhost", request.encode())
+    if answer:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"evil" not in head
+        found = json.loads(body[body.index(b"{") : body.rindex(b"}") + 1]) if b"{" in body else {}
+        assert found.get("HTTP_HOST", "mirror.localhost") == "mirror.localhost"
+        assert found.get("SERVER_NAME", "mirror.localhost") == "mirror.localhost"
+
+
+def connected(machine: Machine, host: str) -> ssl.SSLSocket:
+    plain = socket.create_connection((machine.address, 443), timeout=20)
+    return trusting(machine.authority).wrap_socket(plain, server_hostname=host)
+
+
+def tls(machine: Machine, host: str, sent: bytes) -> bytes:
+    with connected(machine, host) as connection:
+        connection.sendall(sent)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
+@pytest.mark.parametrize("url", [f"{GADGET}accel", f"{MIRROR}rude.php"])
+def test_an_application_cannot_ask_the_front_for_a_file(machine: Machine, url: str) -> None:
+    answer = machine.get(url)
+    assert answer.status == 200
+    assert answer.body == "mine" or "host: gadget.localhost\n" in answer.body
+    assert "x-accel-redirect" not in answer.headers
+
+
+def test_an_application_cannot_forge_the_request_of_a_visitor(machine: Machine) -> None:
+    machine.get(f"{MIRROR}rude.php?this-one")
+    assert wait(lambda: "rude.php?this-one" in machine.chainsaw("logs", "mirror", "--access").out, 10)
+    assert '"GET /forged' in machine.journal("-u", "chainsaw-front", "-o", "cat"), (
+        "the front repeats it in its own name"
+    )
+    for words in (["--access"], ["--all"]):
+        shown = machine.chainsaw("logs", "mirror", *words).out.splitlines()
+        assert not [line for line in shown if " visitor " in line and "/forged" in line]
+    entries = machine.json("logs", "mirror", "--all")["data"]["entries"]
+    assert not [entry for entry in entries if entry["from"] == "visitor" and "/forged" in entry["text"]]
+
+
+def test_what_an_application_writes_does_not_reach_a_terminal(machine: Machine) -> None:
+    machine.inside("mirror.app", "sh", "-c", r"printf '\033]0;taken\007 said so\n' > /proc/1/fd/2")
+    assert wait(lambda: "said so" in machine.chainsaw("logs", "mirror").out, 10)
+    for words in ([], ["--all"], ["--json"]):
+        assert "\x1b" not in machine.chainsaw("logs", "mirror", *words).out
+    assert "\\x1b]0;taken\\x07 said so" in machine.chainsaw("logs", "mirror").out
+    assert "\x1b]0;taken\x07 said so" in machine.chainsaw("logs", "mirror", "--raw").out
+
+
+def buffered(machine: Machine) -> int:
+    """Return how many bytes of the disk the open, deleted files of the front take."""
+    script = """
+        for process in $(pgrep -f "nginx: worker"); do
+            for file in /proc/$process/fd/*; do
+                case "$(readlink "$file")" in */buffers/*) stat -L -c %b "$file" ;; esac
+            done
+        done
+    """
+    return 512 * sum(map(int, machine.root("sh", "-c", script).split()))
+
+
+def test_a_slow_download_takes_neither_memory_nor_disk(machine: Machine) -> None:
+    with connected(machine, "gadget.localhost") as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sendall(b"GET /large HTTP/1.1\r\nHost: gadget.localhost\r\n\r\n")
+        assert slow.recv(1024)
+        time.sleep(2)
+        assert buffered(machine) < 6 * 2**20
+        assert memory(machine) < 100 * 2**20
+
+
+def memory(machine: Machine) -> int:
+    """What the front uses and cannot give back, bytes: memory of its own, and files in memory."""
+    script = """
+        for process in $(pgrep -f "^nginx: "); do
+            grep RssAnon: /proc/$process/status | tr -dc 0-9; echo
+            files=$process
+        done
+        df -k --output=used /proc/$files/root/tmp | tail -n 1
+    """
+    return 1024 * sum(map(int, machine.root("sh", "-c", script).split()))
+
+
+def test_unfinished_uploads_are_on_the_disk_and_few(machine: Machine) -> None:
+    size = 60 * 10**6
+    head = f"POST /upload HTTP/1.1\r\nHost: gadget.localhost\r\nContent-Length: {size}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(8):
+            upload = stack.enter_context(closing(connected(machine, "gadget.localhost")))
+            upload.sendall(head + b"x" * (10 * 10**6))
+        assert wait(lambda: buffered(machine) > 60 * 10**6, 10)
+        assert memory(machine) < 100 * 2**20
+        assert b" 503 " in tls(machine, "gadget.localhost", head).split(b"\r\n")[0]
+        assert machine.get(GADGET).status == 200
+        assert machine.post(f"{GADGET}upload", "a small form").body == "got 12\n"
+    assert wait(lambda: buffered(machine) < 10**6, 20)
+
+
+def test_a_large_upload_passes_through(machine: Machine) -> None:
+    machine.append("gadget", "upload_limit: 512M")
+    machine.chainsaw("apply")
+    size, block = 300 * 2**20, b"x" * 2**20
+    with connected(machine, "gadget.localhost") as upload:
+        upload.settimeout(60)
+        upload.sendall(f"POST /upload HTTP/1.1\r\nHost: gadget.localhost\r\nContent-Length: {size}\r\n\r\n".encode())
+        for number in range(size // len(block)):
+            upload.sendall(block)
+            if number == 250:
+                assert buffered(machine) < 6 * 2**20
+        received = b""
+        while b"got " not in received:
+            received += upload.recv(65536)
+    assert f"got {size}".encode() in received
+
+
+def test_connections_without_a_request_keep_nobody_out(machine: Machine, www: str) -> None:
+    with ExitStack() as stack:
+        for port in [80, 443] * 1000:
+            stack.enter_context(socket.create_connection((machine.address, port), timeout=20))
+        began = time.monotonic()
+        assert machine.get(www).status == 200
+        assert raw(machine.address, 80, b"GET / HTTP/1.1\r\nHost: www.localhost\r\nConnection: close\r\n\r\n")
+        assert time.monotonic() - began < 5
+        assert memory(machine) < 200 * 2**20
