@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+from contextlib import ExitStack
+
 import pytest
 
 from .box import Box
@@ -20,9 +24,9 @@ FORKING = """
 GROUP = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service"
 
 
-def events(box: Box, resource: str) -> dict[str, int]:
-    """Return how often the instance `one` came to a limit, by what happened then."""
-    path = f"$(find {GROUP} -type d -name 'app@one.service')/{resource}.events"
+def events(box: Box, resource: str, unit: str = "app@one.service") -> dict[str, int]:
+    """Return how often a unit, by default that of the instance `one`, came to a limit, by what happened then."""
+    path = f"$(find {GROUP} -type d -name '{unit}')/{resource}.events"
     lines = box.root("sh", "-c", f"cat {path}").splitlines()
     return {name: int(count) for name, count in (line.split() for line in lines)}
 
@@ -50,3 +54,19 @@ def test_what_starts_more_processes_than_its_instance_may_gets_none(box: Box) ->
     assert 0 < int(ended.out or 0) < 32, str(ended)
     assert events(box, "pids")["max"] > 0
     assert pages(box)
+
+
+def test_uploads_that_never_end_leave_the_front_its_memory(box: Box) -> None:
+    """Five of them are more than the front may use: what it has of them is on the disk."""
+    size = 60 * 10**6
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with ExitStack() as stack:
+        for _ in range(5):
+            plain = socket.create_connection(("127.0.0.1", box.guest.port("https")), timeout=60)
+            upload = stack.enter_context(context.wrap_socket(plain, server_hostname="one.localhost"))
+            upload.sendall(f"POST /x.php HTTP/1.1\r\nHost: one.localhost\r\nContent-Length: {size}\r\n\r\n".encode())
+            upload.sendall(b"x" * (size - 1))
+        assert pages(box)
+    assert events(box, "memory", "chainsaw-front.service")["oom_kill"] == 0
+    assert box.admin("systemctl", "--user", "show", "-P", "NRestarts", "chainsaw-front.service").strip() == "0"
