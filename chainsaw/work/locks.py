@@ -1,10 +1,10 @@
 """The locks: one for each instance, one for preparing images, and one for the site.
 
 A command holds the locks of the instances that it changes from its first read to its last effect. To switch to another
-generation it also holds the site's lock, for seconds: from compiling until the front serves the new generation. While
-it waits for its instances to start and to answer, others may switch. Locks are taken in this order. A command that
-already holds the site's lock tries an instance's lock once and does not wait, so that two commands cannot block each
-other.
+generation it also holds the site's lock: from compiling until what has to stop is down and the front serves the new
+generation. While it waits for its instances to start and to answer, others may switch. Locks are taken in this order. A
+command that already holds the site's lock tries an instance's lock once and does not wait, so that two commands cannot
+block each other.
 
 A command that takes its first lock starts what an interrupted one left stopped.
 """

@@ -430,9 +430,12 @@ def test_a_file_that_cannot_be_removed_is_reported(account, paths, applied, monk
     ]
 
 
-def test_failed_units_are_reset_and_the_api_is_restarted():
+def test_failed_units_are_reset_and_the_api_is_restarted(account, locks, paths):
     manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
-    assert list(repair.reset_failed(manager)) == [
+    with another_chainsaw(paths.instance_lock("blog"), "chainsaw apply blog"):
+        assert list(repair.reset_failed(account, manager, locks)) == ["restarted podman.socket"]
+    manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
+    assert list(repair.reset_failed(account, manager, locks)) == [
         "restarted podman.socket",
         "reset the failed state of app@blog.cron.service",
     ]

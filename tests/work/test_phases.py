@@ -63,6 +63,7 @@ class Host:
     report: Quiet = field(default_factory=Quiet)
     pending: tuple[str, ...] = ("a secret",)
     is_switching: bool = True
+    overtaken: bool = False
 
     def note(self, action):
         self.log.append(f"{action.verb} {action.subject()}".strip())
@@ -93,6 +94,9 @@ class Host:
         self.log.append("unlock")
         yield
         self.log.append("lock")
+
+    def is_overtaken(self):
+        return self.overtaken
 
     def record_switched(self):
         self.log.append("switched")
@@ -170,6 +174,32 @@ def test_others_may_switch_while_instances_start_and_while_they_are_asked(host, 
     assert {line for line in machine.log if line.startswith("wait for") and "front" in line} - {*unlocked}
     assert not [line for line in unlocked if "chainsaw-front" in line]
     assert machine.log.index("switched") < machine.log.index("unlock")
+
+
+def test_nobody_is_let_in_when_there_is_nothing_to_wait_for(host, plan):
+    machine = host()
+    carry_out([act.ReloadFront(None)], machine)
+    assert "unlock" not in machine.log
+
+
+def test_a_page_is_requested_again_when_another_command_switched_meanwhile(host, plan):
+    """It may have restarted the front, or given it other ports."""
+    machine = host({("probe", "blog"): REFUSED})
+    machine.overtaken = True
+    asked = machine.probe_instance
+
+    def recovers(action):
+        try:
+            asked(action)
+        finally:
+            if action.owner == "blog":
+                machine.faults = {}
+
+    machine.probe_instance = recovers
+    assert carry_out(plan, machine) == {}
+    assert machine.log.count("probe blog") == 2
+    assert machine.log.count("probe club") == 1
+    assert machine.log[-1] == "probe blog"
 
 
 def test_a_switch_is_not_finished_when_the_front_does_not_start(host, plan):

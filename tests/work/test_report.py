@@ -12,7 +12,7 @@ from chainsaw.host.step import Steps
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
 from chainsaw.work.apply.instances import select
-from chainsaw.work.apply.report import report_applied, report_plan, with_timings
+from chainsaw.work.apply.report import ending_of, report_applied, report_plan, with_timings
 from chainsaw.work.config.names import no_instance
 from chainsaw.work.result import Request, Result
 
@@ -67,7 +67,12 @@ def test_a_removed_instance_is_reported_with_the_place_of_its_data(site, instanc
 def test_a_failure_is_reported_with_the_state_of_the_instance(site, instances, plan):
     problem = Diagnostic("probe", "it answers 500")
     reported = report_applied(
-        plan, {"blog": [problem], "club": [problem]}, site.manifest, {"blog": instances["blog"].deployment}, site.paths
+        plan,
+        {"blog": [problem], "club": [problem]},
+        site.manifest,
+        {"blog": instances["blog"].deployment},
+        site.paths,
+        {"blog": ending_of("blog", True, True, False), "club": ending_of("club", False, True, False)},
     )
     assert reported.exit is Exit.DEGRADED
     assert reported.data["failed"] == ["blog", "club"]

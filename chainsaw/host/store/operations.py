@@ -22,8 +22,12 @@ JOURNAL_LINES = 500
 
 def write_journal(paths: Paths, event: str, **details: Any) -> None:
     """Append an event to the journal."""
+    files.append_line(paths.journal, _line(event, **details))
+
+
+def _line(event: str, **details: Any) -> str:
     line = {"format": FORMAT, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **details}
-    files.append_line(paths.journal, json.dumps(line))
+    return json.dumps(line)
 
 
 def write_begin(paths: Paths, generation: int, former: int, instances: Collection[str]) -> None:
@@ -106,7 +110,12 @@ def stopped(paths: Paths) -> dict[str, tuple[str, ...]]:
 
 
 def trim_journal(paths: Paths) -> None:
-    """Keep the journal's last lines."""
+    """Keep the journal's last lines, after what is still open from earlier ones."""
     lines = (files.read_text(paths.journal) or "").splitlines()
-    if len(lines) > 2 * JOURNAL_LINES:
-        files.write_atomic(paths.journal, ("\n".join(lines[-JOURNAL_LINES:]) + "\n").encode())
+    if len(lines) <= 2 * JOURNAL_LINES:
+        return
+    open_now, down = unfinished(paths), stopped(paths)
+    first = [_line("begin", instances=sorted(open_now.instances))] if open_now.instances else []
+    first += [_line("switched")] if open_now.instances and not open_now.switch else []
+    first += [_line("stopped", instance=name, units=list(units)) for name, units in down.items()]
+    files.write_atomic(paths.journal, ("\n".join([*first, *lines[-JOURNAL_LINES:]]) + "\n").encode())

@@ -4,89 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 
 from chainsaw.compile.instance import CompiledInstance
-from chainsaw.compile.intent import CompiledIntent, compile_intent
+from chainsaw.compile.intent import compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts
 from chainsaw.host.account import Account
-from chainsaw.host.observe import observe
-from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import ImageNeed
-from chainsaw.model.names import FRONT
 from chainsaw.plan import actions as act
-from chainsaw.plan.diff import Wanted, make_plan
-from chainsaw.work.apply.instances import former_instances, select
+from chainsaw.work.apply.instances import former_instances, is_same, select
 from chainsaw.work.apply.phases import carry_out, hint_of
 from chainsaw.work.apply.planned import NotReadyError, Plan, refuse
-from chainsaw.work.apply.record import Outcome, record, record_inputs
-from chainsaw.work.apply.report import report_applied, report_plan, with_timings
+from chainsaw.work.apply.record import Outcome, recipes_and_blocks, record, record_inputs
+from chainsaw.work.apply.report import ending_of, report_applied, report_plan, with_timings
+from chainsaw.work.apply.session import Session, as_others_left_it, worker_for
 from chainsaw.work.apply.start import Failures
 from chainsaw.work.apply.unchanged import inputs_digest
-from chainsaw.work.apply.worker import Worker
 from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.locks import Locks, holding, preparing, site, take_free
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Reporter, Request, Result
-
-
-@dataclass
-class Session:
-    """What one apply holds while it runs.
-
-    `done` are the actions so far, `touched` the instances that they were for, all of them locked, and `number` is the
-    generation that it made current.
-    """
-
-    account: Account
-    catalog: Catalog
-    manager: UserManager
-    report: Reporter
-    compiled: CompiledIntent
-    digest: str
-    request: Request
-    locks: Locks
-    store: Images | None = None
-    provided: tuple[act.ProvideImage, ...] = ()
-    done: list[act.Step] = field(default_factory=list)
-    touched: set[str] = field(default_factory=set)
-    number: int = 0
-
-    @cached_property
-    def images(self) -> Images:
-        """The image store, and what an earlier attempt of this command found of it."""
-        shared = self.compiled.inputs.shared
-        return self.store or Images(self.account.paths, self.account.podman, self.catalog, shared, self.report)
-
-    @property
-    def steps(self) -> Steps:
-        """The steps of the command."""
-        return self.account.steps
-
-    @property
-    def overwrites(self) -> bool:
-        """Whether edited files are overwritten: when that was asked for, and once this apply has written some."""
-        return self.request.force or bool(self.done)
-
-    def plan_for(self, instances: Mapping[str, CompiledInstance]) -> Plan:
-        """Return the plan from the host as it is to some compiled instances."""
-        paths = self.account.paths
-        with self.steps.timed("compile the site"):
-            manifest, tree = self.compiled.site(instances)
-        with self.steps.timed("read the state of the host"):
-            observed = observe(paths, manifest, self.manager)
-        recorded = records.read_blocks(paths)
-        used = {FRONT, *(name for name, instance in instances.items() if instance.deployment.block is not None)}
-        fresh = {
-            name: item.start for name, item in self.compiled.blocks.items() if name in used and name not in recorded
-        }
-        return Plan(manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed))
 
 
 def apply(account: Account, request: Request, report: Reporter, catalog: Catalog | None = None) -> Result:
@@ -100,7 +43,8 @@ def apply(account: Account, request: Request, report: Reporter, catalog: Catalog
         current = generations.current_number(session.account.paths)
         if result.exit is Exit.OK and not (request.names or request.dry_run) and session.number == current:
             with session.steps.step("record what was compiled"):
-                record_inputs(session.account.paths, session.compiled.inputs, session.digest)
+                known = session.recorded or recipes_and_blocks(session.account.paths)
+                record_inputs(session.account.paths, session.compiled.inputs, session.digest, known)
         return result
 
     return applied(account, request, report, declared, catalog)
@@ -186,6 +130,7 @@ def _in_session(
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
     """Bring the host to some compiled instances; one that fails is rolled back, and the others go on."""
     failures: Failures = {}
+    rolled_back = set[str]()
     while True:
         plan = session.plan_for(instances)
         ports = session.compiled.inputs.intent.site.ports
@@ -197,38 +142,27 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
         failed = _carry_out(session, plan, failures)
         session.done += plan.actions
         session.number = plan.number
-        again = {name: problems for name, problems in failed.items() if name not in failures}
+        again = {name for name in failed.keys() - failures if not is_same(former.get(name), instances.get(name))}
         for name, problems in failed.items():
             failures.setdefault(name, []).extend(problems)
         if not again:
             break
+        rolled_back |= again
         if generations.current_number(session.account.paths) not in (plan.number, plan.observed.manifest.number):
-            instances, former = _as_others_left_it(session, former)
+            instances, former = as_others_left_it(session, former)
         for name in again:
             session.report.note(f"{name} does not work, and is rolled back")
-            instances.pop(name)
+            instances.pop(name, None)
             if name in former:
                 instances[name] = former[name]
     deployments = {name: instance.deployment for name, instance in former.items()}
-    report = report_applied(session.done, failures, plan.manifest, deployments, session.account.paths)
-    outcome = Outcome(plan.manifest, plan.number, frozenset(session.touched), deployments, failures)
+    finished = frozenset(session.touched - failed.keys())
+    endings = {name: ending_of(name, name in former, name in rolled_back, name in failed) for name in failures}
+    report = report_applied(session.done, failures, plan.manifest, deployments, session.account.paths, endings)
+    outcome = Outcome(plan.manifest, plan.number, frozenset(session.touched), finished, deployments, failures)
     unrecorded = session.done or session.touched & plan.observed.unproven
     problems = record(session.account, session.request, outcome, session.steps) if unrecorded else []
     return replace(report, diagnostics=(*report.diagnostics, *problems))
-
-
-def _as_others_left_it(
-    session: Session, former: Mapping[str, CompiledInstance]
-) -> tuple[dict[str, CompiledInstance], dict[str, CompiledInstance]]:
-    """Return what is current, and what was before this command, after others have switched while it waited.
-
-    The site is compiled from the files as they are; one that cannot be read now was not applied by the others either.
-    """
-    now = former_instances(session.account.paths)
-    with suppress(ChainsawError):
-        session.compiled = compile_intent(read_inputs(session.account, session.catalog))
-    before = {name: item for name, item in now.items() if name not in session.touched}
-    return now, before | {name: item for name, item in former.items() if name in session.touched}
 
 
 def _ready(session: Session, plan: Plan) -> Plan:
@@ -263,23 +197,3 @@ def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
     except ChainsawError as error:
         before = [problem for problems in earlier.values() for problem in problems]
         raise ChainsawError([*before, *error.diagnostics], error.exit) from error
-
-
-def worker_for(session: Session, plan: Plan) -> Worker:
-    """Return who carries out a plan."""
-    account, paths = session.account, session.account.paths
-    return Worker(
-        account=account,
-        manager=session.manager,
-        podman=account.podman,
-        catalog=session.catalog,
-        images=session.images,
-        steps=session.steps,
-        report=session.report,
-        https=session.compiled.inputs.intent.site.ports.https,
-        node=facts.node(),
-        manifest=plan.manifest.model_copy(update={"number": generations.current_number(paths)}),
-        tree=plan.tree,
-        changed=frozenset(plan.touched),
-        unlocked=session.locks.unlocked,
-    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.store import generations
+from chainsaw.model.artifact import as_tree
 from chainsaw.model.paths import Paths
 from chainsaw.work.config.names import no_instance
 
@@ -19,6 +20,13 @@ def former_instances(paths: Paths, number: int | None = None) -> dict[str, Compi
         name: CompiledInstance(deployment, tuple(artifact for artifact in tree.values() if artifact.owner == name))
         for name, deployment in manifest.instances.items()
     }
+
+
+def is_same(one: CompiledInstance | None, other: CompiledInstance | None) -> bool:
+    """Return whether two compiled instances are the same, in whatever order their files are."""
+    if one is None or other is None:
+        return one is other
+    return one.deployment == other.deployment and as_tree(one.artifacts) == as_tree(other.artifacts)
 
 
 def select(

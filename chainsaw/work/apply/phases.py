@@ -68,9 +68,21 @@ def prove(plan: Sequence[act.ProbeInstance], worker: Worker, failures: Failures)
     """Ask each changed instance for its page, through the front; others may switch meanwhile."""
     if not plan:
         return
+    failed: Failures = {name: [] for name in failures}
     with worker.unlocked():
-        for action in plan:
-            _guarded(action, failures, partial(_do, action, worker, partial(worker.probe_instance, action)))
+        _ask(plan, worker, failed)
+    failed = {name: problems for name, problems in failed.items() if name not in failures}
+    if failed and worker.is_overtaken():
+        # The front may have been restarted meanwhile, or have other ports.
+        again: Failures = {}
+        _ask([action for action in plan if action.owner in failed], worker, again)
+        failed = again
+    failures |= failed
+
+
+def _ask(plan: Sequence[act.ProbeInstance], worker: Worker, failures: Failures) -> None:
+    for action in plan:
+        _guarded(action, failures, partial(_do, action, worker, partial(worker.probe_instance, action)))
 
 
 def _prepare(action: act.Preparing, worker: Worker) -> None:

@@ -22,11 +22,12 @@ from chainsaw.work.result import Request
 class Outcome:
     """What became of an apply: its generation, what was before, and what failed, by instance.
 
-    `finished` are the instances whose locks it holds, and which now run as they should or were rolled back.
+    `touched` are the instances whose locks it holds, `finished` those of them that now run as they should.
     """
 
     manifest: Manifest
     number: int
+    touched: frozenset[str]
     finished: frozenset[str]
     former: Mapping[str, Deployment]
     failures: Mapping[str, Sequence[Diagnostic]]
@@ -44,7 +45,7 @@ def record(account: Account, request: Request, outcome: Outcome, steps: Steps) -
     problems: list[Diagnostic] = []
     if request.recorded:
         with steps.step("commit the change"):
-            problems = commit_change(account, _change(request, outcome), outcome.number)
+            problems = commit_change(account, _change(paths, request, outcome), outcome.number)
     with steps.step("record that it is done"):
         operations.write_done(paths, outcome.number, outcome.finished)
     with steps.step("prune generations"):
@@ -54,9 +55,17 @@ def record(account: Account, request: Request, outcome: Outcome, steps: Steps) -
     return problems
 
 
-def _change(request: Request, outcome: Outcome) -> ChangeRecord:
+def _change(paths: Paths, request: Request, outcome: Outcome) -> ChangeRecord:
+    """Return the change, with the files to commit: all, or when it or another command changes a part, those of both.
+
+    A generation that is made while another command waits for its instances has their files, too.
+    """
     names = outcome.changed
-    own = ("site.yaml", *(path for name in request.names for path in paths_about(name))) if request.names else OWN
+    others = operations.unfinished(paths).instances - outcome.touched
+    overtaken = generations.current_number(paths) != outcome.number
+    about = sorted({*(request.names or outcome.touched), *others})
+    alone = not (others or overtaken or request.names)
+    own = OWN if alone else ("site.yaml", *(path for name in about for path in paths_about(name)))
     return ChangeRecord(
         request.command,
         tuple(sorted(names)),
@@ -64,15 +73,21 @@ def _change(request: Request, outcome: Outcome) -> ChangeRecord:
         request.why,
         "in part" if outcome.failures else "done",
         own,
+        overtaken,
     )
 
 
-def record_inputs(paths: Paths, inputs: Inputs, digest: str) -> None:
+def recipes_and_blocks(paths: Paths) -> tuple[str, Mapping[str, int]]:
+    """Return a digest of the installed recipes, and the recorded blocks."""
+    return files.directory_digest(paths.recipes), records.read_blocks(paths)
+
+
+def record_inputs(paths: Paths, inputs: Inputs, digest: str, known: tuple[str, Mapping[str, int]]) -> None:
     """Write down from what the current generation was compiled, so that the next apply sees at once if it is idle."""
     ports = inputs.intent.site.ports
-    recipes = files.directory_digest(paths.recipes)
-    number, blocks = generations.current_number(paths), records.read_blocks(paths)
-    known = records.Compiled(
+    recipes, blocks = known
+    number = generations.current_number(paths)
+    compiled = records.Compiled(
         number, digest, blocks, recipes, inputs.watched, inputs.host.podman, (ports.http, ports.https)
     )
-    records.write_compiled(paths, known)
+    records.write_compiled(paths, compiled)

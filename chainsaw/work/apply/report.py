@@ -42,8 +42,9 @@ def report_applied(
     manifest: Manifest,
     former: Mapping[str, Deployment],
     paths: Paths,
+    endings: Mapping[str, str] | None = None,
 ) -> Result:
-    """Return what apply did, and for each instance that is new how to get in."""
+    """Return what apply did: how to get into each instance that is new, and what became of each that failed."""
     lines: list[str] = []
     for name, deployment in sorted(manifest.instances.items()):
         if name not in former:
@@ -67,16 +68,30 @@ def report_applied(
         "failed": sorted(failures),
         "removed": gone,
     }
-    problems = tuple(problem for name in sorted(failures) for problem in _named(name, failures[name], former))
+    known = endings or {}
+    problems = tuple(problem for name in sorted(failures) for problem in _named(name, failures[name], known[name]))
     return Result(data, tuple(lines), problems, Exit.DEGRADED if failures else Exit.OK)
 
 
-def _named(name: str, problems: Sequence[Diagnostic], former: Mapping[str, Deployment]) -> list[Diagnostic]:
+def ending_of(name: str, is_known: bool, rolled_back: bool, fails: bool) -> str:
+    """Return what became of an instance that failed.
+
+    `is_known` is whether there was an earlier one, `fails` whether it failed again after it was rolled back.
+    """
+    if not rolled_back:
+        return f"{name} does not work, and it is what was there before: there is nothing to roll back to"
+    if not is_known:
+        return f"{name} was rolled back: it was not installed; its data, if any, is kept"
+    if fails:
+        return f"{name} was rolled back, and does not work as it was before either"
+    return f"{name} was rolled back: it runs as before"
+
+
+def _named(name: str, problems: Sequence[Diagnostic], ending: str) -> list[Diagnostic]:
     """Say of an instance's problems whose they are, and what became of it."""
-    outcome = "it runs as before" if name in former else "it was not installed; its data, if any, is kept"
     summary = Diagnostic(
         "rolled-back",
-        f"{name} was rolled back: {outcome}",
+        ending,
         f"instances/{name}.yaml",
         hint="fix it, then: chainsaw apply",
         severity="note",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -48,7 +49,8 @@ def start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, m
         with worker.steps.step("record the switch"):
             worker.record_switched()
     own = begun.of(site=False)
-    with worker.unlocked():
+    # Nobody is let in when there is nothing to wait for, or when the switch is not finished.
+    with worker.unlocked() if own.starts and problem is None else nullcontext():
         states = _wait(own, worker)
     _judge(own, states, worker, failures)
     if problem:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import certificates, files, journal
+from chainsaw.host import certificates, files, journal, readings
 from chainsaw.host.account import Account
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
@@ -184,6 +184,15 @@ class Worker:
         problem = probe(deployment.route.host, front, deployment.probe, patience)
         if problem:
             raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
+
+    def is_overtaken(self) -> bool:
+        """Return whether another command has switched since; the front is asked at its present port from then on."""
+        paths = self.account.paths
+        if generations.current_number(paths) == self.manifest.number:
+            return False
+        ports = readings.front_ports(paths)
+        self.https = ports[1] if ports else self.https
+        return True
 
     def last_words(self, unit: str, since: float) -> list[str]:
         """Return what a unit's container said last, since a time."""

@@ -30,7 +30,8 @@ NO_GIT = Diagnostic(
 class ChangeRecord:
     """A change to commit: the command, its instances, the result for each, and why.
 
-    `files` are the files that it changed; by default all of the admin's files.
+    `files` are the files that it changed; by default all of the admin's files. Of a change that was `overtaken` the
+    generation is not current any more, and the files may be those of a later one: its commit is not marked with it.
     """
 
     command: str
@@ -39,6 +40,7 @@ class ChangeRecord:
     why: str = ""
     result: str = "done"
     files: tuple[str, ...] = OWN
+    overtaken: bool = False
 
 
 def commit_change(account: Account, change: ChangeRecord, generation: int | None = None) -> list[Diagnostic]:
@@ -79,11 +81,11 @@ def _commit(tree: Worktree, account: Account, change: ChangeRecord, generation: 
         message = f"{busy} is under way in {tree.path}, so the change is not committed"
         return [_warning("git-busy", message, "finish it; it will be part of the next commit")]
     # With another version of a recipe, the same files make another generation.
-    is_news = generation is not None and tree.marked(generation) is None
+    is_news = generation is not None and (change.overtaken or tree.marked(generation) is None)
     commit = tree.commit(_message(change, generation), author_of(account), change.files, is_news)
     if commit is None:
         return []
-    if generation is not None:
+    if generation is not None and not change.overtaken:
         tree.mark(commit, generation)
     if tree.is_detached():
         message = f"{tree.path} is on no branch; the change is commit {commit[:12]}"

@@ -57,7 +57,7 @@ def repair(account: Account, report: Reporter) -> list[str]:
         try:
             with UserManager() as manager:
                 with account.steps.step("reset failed units"):
-                    report_lines += reset_failed(manager)
+                    report_lines += reset_failed(account, manager, locks)
                 report_lines += finish(account, manager, report, locks)
         except (ChainsawError, OSError) as error:
             report_lines.append(f"stopped: {_reason(error)}")
@@ -90,14 +90,16 @@ def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]
             yield f"removed {path}"
 
 
-def reset_failed(manager: UserManager) -> Iterator[str]:
-    """Reset failed units, so that they can start again; restart Podman's API."""
+def reset_failed(account: Account, manager: UserManager, locks: Locks) -> Iterator[str]:
+    """Reset failed units, so that they can start again, except those of a locked instance; restart Podman's API."""
     states = manager.states((*PATTERNS, API_SOCKET, "podman.service"))
     failed = sorted(unit for unit, state in states.items() if state == "failed")
     again = [unit for unit in failed if unit == API_SOCKET]
     manager.start([(unit, True) for unit in again], TIMEOUT)
     yield from (f"restarted {unit}" for unit in again)
-    rest = [unit for unit in failed if unit not in again]
+    owners = {unit: unit.removeprefix("app@").partition(".")[0] for unit in failed if unit.startswith("app@")}
+    busy = take_free(locks.instances, account, set(owners.values()), COMMAND, locks.report)
+    rest = [unit for unit in failed if unit not in again and owners.get(unit) not in busy]
     manager.stop(rest, TIMEOUT)
     yield from (f"reset the failed state of {unit}" for unit in rest)
 

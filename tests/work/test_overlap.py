@@ -1,0 +1,273 @@
+"""Two commands at once: one switches while the other waits for its instances, and nothing of either is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from another import another_chainsaw
+
+from chainsaw.compile.intent import compile_intent
+from chainsaw.errors import Diagnostic, Exit
+from chainsaw.host import account, files
+from chainsaw.host.lock import held_paths
+from chainsaw.host.store import generations, operations, records
+from chainsaw.host.store.operations import Unfinished
+from chainsaw.model.block import Range, Ranges
+from chainsaw.plan import actions as act
+from chainsaw.plan.diff import FRONT_SOCKET
+from chainsaw.work.apply import apply as applying
+from chainsaw.work.apply.session import Session
+from chainsaw.work.config.inputs import read_inputs
+from chainsaw.work.history.diff import intent_of
+from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.result import Quiet, Request, Result
+
+DOES_NOT_WORK = Diagnostic("probe", "it answers 500")
+
+
+@dataclass
+class Site:
+    """A site whose units exist in the records alone; `broken` are the titles with which an instance does not work."""
+
+    admin: Any
+    broken: set[str] = field(default_factory=set)
+    waits: dict[str, Callable[[], object]] = field(default_factory=dict)
+    rounds: list[list[str]] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=lambda: {FRONT_SOCKET: "active"})
+
+    def apply(self, *names: str, why: str = "") -> Result:
+        """Apply; what is to happen while it waits for an instance happens once, in another thread."""
+        return applying.apply(self.admin.account, Request(names, why=why), Quiet())
+
+    def session(
+        self, account: Any, request: Any, report: Any, work: Any, given: Any, locks: Any, earlier: Any
+    ) -> Result:
+        inputs = read_inputs(account, catalog_of(account.paths), (5, 4))
+        manager: Any = SimpleNamespace(states=lambda patterns: dict(self.units), start_api=lambda: None)
+        store: Any = SimpleNamespace(is_known=lambda need: True)
+        catalog, compiled = catalog_of(account.paths), compile_intent(inputs)
+        result: Result = work(Session(account, catalog, manager, report, compiled, "digest", request, locks, store))
+        return result
+
+    def carry_out(self, plan: list[act.Step], worker: Any) -> dict[str, list[Diagnostic]]:
+        """Do what concerns the files, and wait without the lock of the site."""
+        self.rounds.append([f"{action.verb} {action.subject()}" for action in plan])
+        for action in plan:
+            self.do(action, worker)
+        if worker.is_switching:
+            worker.record_switched()
+        asked = {action.owner for action in plan if isinstance(action, act.ProbeInstance) and action.owner}
+        with worker.unlocked():
+            assert self.admin.paths.site_lock not in held_paths()
+            for name in sorted(asked & self.waits.keys()):
+                thread = threading.Thread(target=self.waits.pop(name))
+                thread.start()
+                thread.join()
+        texts = {name: worker.tree[f"intent/instances/{name}.yaml"].content.decode() for name in asked}
+        return {name: [DOES_NOT_WORK] for name, text in texts.items() if any(title in text for title in self.broken)}
+
+    def do(self, action: act.Step, worker: Any) -> None:
+        paths = self.admin.paths
+        match action:
+            case act.RecordBlock():
+                worker.record_block(action)
+            case act.InstallRecipe():
+                worker.install_recipe(action)
+            case act.CreateDirectory():
+                files.make_directory(action.directory.path)
+            case act.CreateSecret():
+                files.write_atomic(action.secret.path, b"x")
+            case act.ExportStatic():
+                files.make_directory(f"{paths.static}/{action.export.key}")
+            case act.WriteGeneration():
+                worker.manifest = worker.manifest.model_copy(update={"number": action.number})
+                generations.write_generation(paths, worker.manifest, worker.tree)
+            case act.Activate():
+                worker.activate(action)
+            case act.Link():
+                worker.link(action)
+            case act.StartUnit():
+                self.units |= dict.fromkeys([action.name, *dict(action.digests)], "active")
+                records.write_applied(paths, records.read_applied(paths) | dict(action.digests))
+            case act.StopUnit():
+                self.units.pop(action.name)
+
+    @property
+    def unfinished(self) -> Unfinished:
+        return operations.unfinished(self.admin.paths)
+
+    def titles(self) -> dict[str, str]:
+        """Return the title of each instance of the current generation."""
+        found = intent_of(self.admin.paths, generations.current_number(self.admin.paths))
+        return {path: text.partition("title: ")[2].strip() for path, text in found.items() if "title: " in text}
+
+    def marked(self, number: int) -> dict[str, str]:
+        """Return the files of the commit of a generation."""
+        names = self.admin.git("ls-tree", "-r", "--name-only", f"refs/chainsaw/{number}", "instances").split()
+        return {name: self.admin.git("show", f"refs/chainsaw/{number}:{name}") for name in names}
+
+
+@pytest.fixture
+def site(admin, monkeypatch) -> Site:
+    found = Site(admin)
+    range_ = [Range("admin", 524288, 64 * 65536)]
+    monkeypatch.setattr(account, "ranges_of", lambda name, uid: Ranges(range_, range_))
+    monkeypatch.setattr(applying, "_in_session", found.session)
+    monkeypatch.setattr(applying, "carry_out", found.carry_out)
+    admin.declare("blog", "old walks")
+    found.apply()
+    return found
+
+
+BLOG, CLUB = "instances/blog.yaml", "instances/club.yaml"
+
+
+def test_a_rollback_keeps_what_another_command_applied_meanwhile(site):
+    site.admin.declare("blog", "new walks")
+    site.broken = {"new walks"}
+
+    def another():
+        site.admin.declare("club", "chess")
+        assert site.apply("club").exit is Exit.OK
+
+    site.waits = {"blog": another}
+    result = site.apply("blog")
+    assert result.exit is Exit.DEGRADED
+    assert [item.message for item in result.diagnostics] == [
+        "it answers 500",
+        "blog was rolled back: it runs as before",
+    ]
+    assert "club" not in "".join(result.lines)
+    assert site.titles() == {BLOG: "old walks", CLUB: "chess"}
+    assert site.unfinished == Unfinished()
+
+
+def test_a_rollback_keeps_the_site_that_another_command_applied(site):
+    site.admin.declare("blog", "new walks")
+    site.broken = {"new walks"}
+
+    def another():
+        site.admin.write("site.yaml", "ports:\n  http: 8080\n  https: 8443\n")
+        site.apply("club")
+        site.admin.write("site.yaml", "nonsense, not yet applied\n")
+
+    site.admin.declare("club", "chess")
+    site.waits = {"blog": another}
+    site.apply("blog")
+    paths = site.admin.paths
+    assert intent_of(paths, generations.current_number(paths))["site.yaml"].startswith("ports:\n  http: 8080\n")
+    assert ":8443" in (files.read_text(f"{paths.current}/units/chainsaw-front.socket") or "")
+
+
+def test_the_commit_of_each_generation_has_the_files_of_both(site):
+    site.admin.declare("blog", "new walks")
+    site.admin.declare("club", "chess")
+
+    def another():
+        site.admin.declare("wiki", "knots")
+        site.apply("wiki", why="for the sailors")
+
+    site.waits = {"club": another}
+    site.apply(why="spring")
+    later = generations.current_number(site.admin.paths)
+    assert set(site.marked(later)) == {BLOG, CLUB, "instances/wiki.yaml"}
+    assert "new walks" in site.marked(later)[BLOG]
+    # The generation that was overtaken is in the history; no commit claims to have exactly its files.
+    assert site.admin.subjects()[:2] == ["apply: blog, club", "apply: wiki"]
+    assert "spring" in site.admin.git("log", "-1", "--format=%b")
+    assert (
+        str(later - 1) not in site.admin.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/chainsaw/").split()
+    )
+
+
+def test_a_command_that_ends_first_leaves_the_files_of_the_other_to_both(site):
+    """Another command has made a generation with its instance, and still waits for it."""
+    site.admin.declare("club", "chess")
+
+    def another():
+        site.admin.declare("blog", "new walks")
+        site.admin.declare("later", "not yet applied")
+        assert site.apply("blog").exit is Exit.OK
+        number = generations.current_number(site.admin.paths)
+        assert set(site.marked(number)) == {BLOG, CLUB}
+
+    site.waits = {"club": another}
+    assert site.apply("club").exit is Exit.OK
+    assert site.unfinished == Unfinished()
+
+
+def test_what_was_installed_meanwhile_is_not_taken_for_compiled(site):
+    site.admin.declare("club", "chess")
+    recipe = f"{site.admin.paths.recipes}/sailors/wiki@1/recipe.yaml"
+    site.waits = {"club": lambda: files.write_atomic(recipe, b"name: wiki\n")}
+    assert site.apply().exit is Exit.OK
+    known = records.read_compiled(site.admin.paths)
+    assert known is not None
+    assert known.recipes != files.directory_digest(site.admin.paths.recipes)
+
+
+def test_what_another_command_has_made_current_is_not_taken_for_compiled(site):
+    before = records.read_compiled(site.admin.paths)
+    site.admin.declare("club", "chess")
+
+    def another():
+        site.admin.declare("wiki", "knots")
+        site.apply("wiki")
+
+    site.waits = {"club": another}
+    site.apply()
+    assert records.read_compiled(site.admin.paths) == before
+
+
+def test_what_does_not_work_is_not_proven_and_there_may_be_nothing_to_roll_back_to(site):
+    """The command that brought it was killed before it could see that."""
+    operations.write_begin(site.admin.paths, 1, 0, ["blog"])
+    operations.write_switched(site.admin.paths, 1)
+    site.broken, site.rounds = {"old walks"}, []
+    for _ in range(2):
+        result = site.apply()
+        assert result.exit is Exit.DEGRADED
+        assert result.diagnostics[-1].message.startswith("blog does not work, and it is what was there before")
+        assert site.unfinished == Unfinished(instances=frozenset({"blog"}))
+    assert len(site.rounds) == 2, "what runs already is not tried twice"
+    site.broken = set()
+    assert site.apply().exit is Exit.OK
+    assert site.unfinished == Unfinished()
+
+
+def test_what_worked_before_and_does_not_now_is_called_so(site):
+    site.admin.declare("blog", "new walks")
+    site.broken = {"new walks", "old walks"}
+    result = site.apply()
+    assert result.diagnostics[-1].message == "blog was rolled back, and does not work as it was before either"
+    assert site.unfinished == Unfinished(instances=frozenset({"blog"}))
+
+
+def test_an_instance_of_another_command_is_neither_begun_nor_finished(site):
+    paths = site.admin.paths
+    operations.write_begin(paths, 1, 0, ["blog"])
+    operations.write_switched(paths, 1)
+    site.admin.declare("club", "chess")
+    with another_chainsaw(paths.instance_lock("blog"), "chainsaw apply blog"):
+        assert site.apply("club").exit is Exit.OK
+    assert site.unfinished == Unfinished(instances=frozenset({"blog"}))
+    lines = (files.read_text(paths.journal) or "").splitlines()
+    assert not [line for line in lines if '"blog", "club"' in line]
+
+
+def test_an_open_entry_outlives_the_trimming_of_the_journal(site):
+    paths = site.admin.paths
+    operations.write_begin(paths, 1, 0, ["blog"])
+    operations.write_switched(paths, 1)
+    operations.write_stopped(paths, "club", ["app@club.service"])
+    for number in range(2 * operations.JOURNAL_LINES):
+        operations.write_done(paths, number, ["wiki"])
+    operations.trim_journal(paths)
+    assert len((files.read_text(paths.journal) or "").splitlines()) < operations.JOURNAL_LINES + 10
+    assert site.unfinished == Unfinished(instances=frozenset({"blog"}))
+    assert operations.stopped(paths) == {"club": ("app@club.service",)}
