@@ -106,10 +106,16 @@ def instances(manifest: Manifest, units: Units | None, gone: Mapping[str, Collec
 
 def _instance(deployment: Deployment, units: Units) -> Check:
     name = deployment.name
-    state = instance_state(deployment, {unit: item.active for unit, item in units.items()})
+    state = instance_state(
+        deployment, {unit: item.active for unit, item in units.items()}, restarted(deployment, units)
+    )
     if state == "stopped" and deployment.serving != "stopped":
         return Check(
             "instance", "fail", "stopped, although its file does not say so", f"{FIX}, or chainsaw apply", name
+        )
+    if state == "failing":
+        return Check(
+            "instance", "fail", "failing: it is started again, later and later", f"chainsaw status {name}", name
         )
     if state == "failed":
         return Check("instance", "fail", "failed", f"chainsaw logs {name}", name)

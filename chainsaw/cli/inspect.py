@@ -20,7 +20,10 @@ watch_option = click.option("--watch", "watched", is_flag=True, help="Show it ag
 @watch_option
 @json_option
 def list_command(account: Account, watched: bool, as_json: bool) -> None:
-    """The states: running, asleep, starting, stopping, failed, stopped, not applied, no longer declared.
+    """The states: running, asleep, maintenance, starting, stopping, failing, failed, stopped, not applied.
+
+    One that is failing crashed several times in a row, and is started again later and later. One that is no longer
+    declared is stopped by the next apply.
 
     Memory is what its processes use now, disk what its data uses.
     """

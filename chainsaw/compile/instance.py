@@ -110,12 +110,31 @@ def _network(job: Job) -> Iterator[Artifact]:
         yield _unit(job, f"quadlets/{network}.network", "component.network.j2", name=job.name, network=network)
 
 
+MINUTES, HOURS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), (1, 2, 3, 4, 6, 8, 12)
+DAY, WEEK = 86400, 7 * 86400
+
+
+def calendar_of(seconds: int) -> tuple[str, int]:
+    """Return an expression of systemd.time(7) for at least every so many seconds, and the seconds that it stands for.
+
+    The clock can be divided evenly only by some spans; the next shorter one is taken, and never less than a minute.
+    """
+    if seconds >= DAY:
+        return ("weekly", WEEK) if seconds >= WEEK else ("daily", DAY)
+    if seconds >= 3600:
+        hours = max(item for item in HOURS if item * 3600 <= seconds)
+        return f"0/{hours}:00", hours * 3600
+    minutes = max((item for item in MINUTES if item * 60 <= seconds), default=1)
+    return f"*:0/{minutes}", minutes * 60
+
+
 def _timers(job: Job) -> Iterator[Artifact]:
     for name, timer in sorted(job.bundle.recipe.timers.items()):
         stem = f"app@{job.name}.{name}"
         words = {"title": job.title, "help": timer.help}
-        every = span_in_seconds(timer.every)
-        yield _unit(job, f"units/{stem}.timer", "component.timer.j2", every=every, service=f"{stem}.service", **words)
+        calendar, period = calendar_of(span_in_seconds(timer.every))
+        when = {"calendar": calendar, "period": period}
+        yield _unit(job, f"units/{stem}.timer", "component.timer.j2", service=f"{stem}.service", **when, **words)
         yield _unit(
             job,
             f"units/{stem}.service",

@@ -81,13 +81,18 @@ class UserManager:
         are returned, too: units that systemd starts because a started unit wants them.
         """
         wanted = list(units)
-        refused = self.begin(wanted)
+        refused = self.begin(wanted, others)
         names = {name for name, _ in wanted}.union(others) - refused.keys()
         return self.settle([sorted(names)], timeout) | refused
 
-    def begin(self, units: Iterable[tuple[str, bool]]) -> dict[str, str]:
-        """Start or restart units without waiting for them; return those that systemd refused."""
+    def begin(self, units: Iterable[tuple[str, bool]], others: Iterable[str] = ()) -> dict[str, str]:
+        """Start or restart units without waiting for them; return those that systemd refused.
+
+        That they failed before is forgotten, also of `others`, which systemd starts with them.
+        """
         refused: dict[str, str] = {}
+        for name in others:
+            self._reset_failed(name)
         for name, again in units:
             self._reset_failed(name)
             verb = self.manager.Manager.RestartUnit if again else self.manager.Manager.StartUnit

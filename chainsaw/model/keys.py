@@ -88,6 +88,7 @@ SYSTEMD = {
             "BindsTo",
             "Description",
             "Documentation",
+            "OnFailure",
             "PartOf",
             "Requires",
             "Requisite",
@@ -112,6 +113,7 @@ SYSTEMD = {
                 "RestartSec",
                 "RestartSteps",
                 "Slice",
+                "StandardError",
                 "StandardOutput",
                 "SuccessExitStatus",
                 "SyslogIdentifier",
@@ -140,7 +142,9 @@ SYSTEMD = {
         ),
         _SETTING,
     ),
-    "Timer": dict.fromkeys(("OnActiveSec", "OnUnitActiveSec", "RandomizedDelaySec", "Unit", "AccuracySec"), _SETTING),
+    "Timer": dict.fromkeys(
+        ("OnActiveSec", "OnCalendar", "FixedRandomDelay", "RandomizedDelaySec", "Unit", "AccuracySec"), _SETTING
+    ),
     "Install": dict.fromkeys(("WantedBy",), _SETTING),
 }
 

@@ -10,7 +10,7 @@ from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET, Observed
-from chainsaw.plan.state import processes_of
+from chainsaw.plan.state import RETRY, processes_of, retry_unit
 
 FRONT_SOCKET = "chainsaw-front.socket"
 
@@ -144,8 +144,10 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
 def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Step]:
     """Yield the stop of each unit of chainsaw that is not wanted and not inactive, whoever started it."""
     kept, former = _units(wanted.manifest), _units(observed.manifest, also_stopped=True)
+    retried = {retry_unit(name) for name, item in wanted.manifest.instances.items() if item.serving != "stopped"}
     for unit, state in sorted(observed.units.items()):
-        ours = unit in former or unit in observed.applied
+        left_over = unit.startswith(RETRY) and unit not in retried
+        ours = unit in former or unit in observed.applied or left_over
         if ours and unit not in kept and state != "inactive":
             yield act.StopUnit(former.get(unit), unit)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from chainsaw.model.deployment import Deployment, Service
@@ -14,6 +14,7 @@ State = Literal[
     "maintenance",
     "starting",
     "stopping",
+    "failing",
     "failed",
     "stopped",
     "not applied",
@@ -23,15 +24,28 @@ Health = Literal["healthy", "starting", "unhealthy"]
 FRONT_SERVICE = "chainsaw-front.service"
 MANY = 3
 """The number of automatic restarts of a unit that is worth a warning."""
+RETRY = "chainsaw-retry@"
+"""The template of the unit that starts an instance again that failed several times."""
 
 
-def instance_state(deployment: Deployment, units: Mapping[str, str]) -> State:
-    """Return the state of an applied instance; `units` are active states by unit, as systemd names them."""
+def retry_unit(name: str) -> str:
+    """Return the unit that starts an instance again, later and later, as long as it fails."""
+    return f"{RETRY}{name}.service"
+
+
+def instance_state(deployment: Deployment, units: Mapping[str, str], crashing: Collection[str] = ()) -> State:
+    """Return the state of an applied instance.
+
+    `units` are active states by unit, as systemd names them; `crashing` are the units that restarted MANY times.
+    """
     own = [service.unit for service in processes_of(deployment)]
     needed = own if deployment.socket else [*own, FRONT_SERVICE]
     states = {units.get(unit, "inactive") for unit in needed}
     if deployment.serving == "stopped" and {units.get(unit, "inactive") for unit in own} <= {"inactive", "failed"}:
         return "stopped"
+    trying = units.get(retry_unit(deployment.name), "inactive") not in ("inactive", "failed")
+    if trying or any(units.get(unit) == "activating" for unit in crashing):
+        return "failing"
     if "failed" in states or (deployment.socket and units.get(deployment.socket.unit) == "failed"):
         return "failed"
     if deployment.socket and units.get(deployment.socket.unit) != "active":

@@ -69,5 +69,10 @@ def test_an_app_that_is_down_is_a_503_for_itself_alone(machine: Machine, blog: s
 
 def test_the_timer_of_the_recipe_runs(machine: Machine, blog: str) -> None:
     assert "app@blog.cron.timer" in machine.admin("systemctl", "--user", "list-timers", "--no-pager", "--all")
+    shown = ("systemctl", "--user", "show", "-P", "NextElapseUSecRealtime", "app@blog.cron.timer")
+    due = machine.admin(*shown)
+    assert due.strip()
+    machine.admin("systemctl", "--user", "daemon-reload")
+    assert machine.admin(*shown) == due, "it does not start over"
     machine.admin("systemctl", "--user", "start", "app@blog.cron.service")
     assert "Result=success" in machine.admin("systemctl", "--user", "show", "-p", "Result", "app@blog.cron.service")

@@ -39,7 +39,7 @@ class Manager:
     def stop(self, names, timeout):
         self.log.extend(f"stop {name}" for name in names)
 
-    def begin(self, units):
+    def begin(self, units, others=()):
         self.log.extend(f"{'restart' if again else 'start'} {name}" for name, again in units)
         return {}
 

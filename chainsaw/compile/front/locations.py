@@ -110,6 +110,7 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "https": job.site.ports.https,
         "port_suffix": job.site.ports.suffix,
         "upload_limit": job.context["upload_limit"],
+        "gated": job.gated,
         "trusts": job.bundle.recipe.serve.trusts,
         "timeout": span_in_seconds(job.bundle.recipe.serve.timeout),
         **extra,

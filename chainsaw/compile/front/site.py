@@ -36,7 +36,7 @@ def compile_site(
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
     front = list(_front_units(site, block, host, shared))
-    artifacts += [*front, _target(instances, host, shared), _stop(shared)]
+    artifacts += [*front, _target(instances, host, shared), *_common(shared)]
     tree = as_tree(artifacts)
     manifest = Manifest(
         number=0,
@@ -89,10 +89,14 @@ def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Share
     )
 
 
-def _stop(shared: Shared) -> Artifact:
-    """Return what all services of instances have in common, as a drop-in of their template (systemd.unit(5))."""
+def _common(shared: Shared) -> Iterator[Artifact]:
+    """Yield what all instances have in common.
+
+    It is a drop-in of the template of their services (systemd.unit(5)), and the unit that starts again what fails.
+    """
     text = shared.templates["component.service.conf.j2"]
-    return Artifact("units/app@.service.d/chainsaw.conf", marked(ORIGIN, text).encode())
+    yield Artifact("units/app@.service.d/chainsaw.conf", marked(ORIGIN, text).encode())
+    yield Artifact("units/chainsaw-retry@.service", marked(ORIGIN, shared.templates["retry.service.j2"]).encode())
 
 
 def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:

@@ -64,7 +64,9 @@ def _begin(starts: Sequence[act.StartUnit], worker: Worker) -> Begun:
     names = [item.name for item in starts]
     worker.report.doing(f"starting {', '.join(names)}")
     with worker.steps.step(f"start {' '.join(names)}"):
-        return Begun(starts, worker.manager.begin([(item.name, item.again) for item in starts]), since)
+        others = {unit for item in starts for unit, _ in item.digests} - {*names}
+        refused = worker.manager.begin([(item.name, item.again) for item in starts], sorted(others))
+        return Begun(starts, refused, since)
 
 
 def _finish(begun: Begun, worker: Worker, failures: Failures) -> Exception | None:

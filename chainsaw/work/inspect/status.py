@@ -67,13 +67,15 @@ def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[
     name = deployment.name
     units = {unit: item.active for unit, item in seen.units.items()}
     found = {part["health"] for part in parts} - {None}
+    again = restarted(deployment, seen.units)
+    state = instance_state(deployment, units, again)
     return {
         "instance": name,
         "recipe": deployment.recipe,
         "version": deployment.version,
         "generation": seen.manifest.number,
         "url": deployment.url,
-        "state": instance_state(deployment, units) if name in seen.pending.declared else "no longer declared",
+        "state": state if name in seen.pending.declared else "no longer declared",
         "since": state_since(deployment, seen.units) or None,
         "health": "unhealthy" if "unhealthy" in found else "healthy" if found else None,
         "memory": sum(part["memory"] for part in parts),
@@ -85,7 +87,7 @@ def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[
         "edited": seen.edited(name),
         "changed": name in seen.pending.changed,
         "problems": [item.as_dict() for item in seen.pending.problems],
-        "restarted": restarted(deployment, seen.units),
+        "restarted": again,
         "missing": missing_directories(deployment),
         "last_backup": None,
         "notes": notes_of(account, name),
@@ -169,7 +171,9 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
 
 
 def _has_problems(data: dict[str, Any]) -> bool:
-    return data["state"] in ("failed", "starting") or data["health"] == "unhealthy" or bool(data["restarted"])
+    return (
+        data["state"] in ("failed", "failing", "starting") or data["health"] == "unhealthy" or bool(data["restarted"])
+    )
 
 
 def _lines(data: dict[str, Any]) -> Iterator[str]:
