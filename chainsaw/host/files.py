@@ -31,7 +31,13 @@ def read_text(path: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
         # A file of /proc gives ESRCH when its process has ended.
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1
+        message = f"cannot be read: the byte {error.object[error.start]:#04x} is not UTF-8"
+        hint = f"if it is in Latin-1: iconv -f latin1 -t utf-8 {path} > {path}.new"
+        raise ChainsawError(Diagnostic("unreadable", message, path, line, column, hint=hint)) from error
+    except OSError as error:
         raise ChainsawError(Diagnostic("unreadable", f"cannot be read: {error}", path)) from error
 
 

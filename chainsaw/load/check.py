@@ -58,8 +58,11 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
     path = _in_source(source, error["loc"])
     if kind == "extra_forbidden":
         known = known_keys(model, path[:-1])
-        message = f"unknown key{nearest(str(path[-1]), known)}"
-        return source.problem(path, message, code="unknown-key", at_key=True)
+        meant = nearest(str(path[-1]), known)
+        message = f"unknown key{meant}"
+        outside = len(path) == 1 and "settings" in known and not meant
+        hint = f"is {path[0]} a setting of the recipe? It stands below settings:" if outside else ""
+        return source.problem(path, message, code="unknown-key", hint=hint, at_key=True)
     message, hint = _message(error), ""
     if kind == "string_type" and isinstance(error["input"], bool | int | float):
         fault = _fault_of_text(model, source, path, error["loc"])

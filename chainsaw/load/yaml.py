@@ -51,16 +51,31 @@ def read_yaml(name: str, text: str) -> Source:
     return Source(name, text, value, reader.keys, reader.values)
 
 
-def _at(name: str, text: str, position: int, code: str, message: str) -> Diagnostic:
+def _at(name: str, text: str, position: int, code: str, message: str, hint: str = "") -> Diagnostic:
     before = text[:position].split("\n")
     shown = text.split("\n")[len(before) - 1]
-    return Diagnostic(code, message, name, len(before), len(before[-1]) + 1, source=shown)
+    return Diagnostic(code, message, name, len(before), len(before[-1]) + 1, source=shown, hint=hint)
 
 
 def _syntax(name: str, text: str, error: MarkedYAMLError) -> Diagnostic:
     marks = [mark for mark in (error.problem_mark, error.context_mark) if mark and text[mark.index :].strip()]
     position = marks[0].index if marks else len(text.rstrip())
-    return _at(name, text, position, "yaml-syntax", f"not valid YAML: {error.problem or error.context}")
+    problem = str(error.problem or error.context)
+    if "'\\t'" in problem:
+        return _at(name, text, position, "yaml-syntax", "a tab cannot indent", "YAML indents with spaces")
+    if problem.startswith("mapping values are not allowed") and (glued := _glued_key(text[:position])):
+        place, key, value = glued
+        return _at(name, text, place, "yaml-syntax", "a space is missing after the colon", f"{key}: {value}")
+    return _at(name, text, position, "yaml-syntax", f"not valid YAML: {problem}")
+
+
+def _glued_key(before: str) -> tuple[int, str, str] | None:
+    """Return the place, the key and the value of the last line before a fault, if nothing stands between the two.
+
+    For YAML such a line is a text that goes on in the next line, so the fault is reported there.
+    """
+    lines = [found for found in re.finditer(r"^[ -]*([\w-]+):(\S.*)$", before, re.MULTILINE) if found[2][:2] != "//"]
+    return (lines[-1].start(2), lines[-1][1], lines[-1][2]) if lines else None
 
 
 class _Reader:

@@ -64,8 +64,18 @@ def is_word(value: str) -> bool:
 def check_host(value: str) -> str:
     """Return a host name of RFC 1123 in lower case; raise ValueError if it is not one."""
     if len(value) > 253 or not all(_LABEL.fullmatch(label) for label in value.split(".")):
-        raise ValueError(f"{value!r} is not a host name in lower case")
+        raise ValueError(f"{value!r} is not a host name in lower case{_in_ascii(value)}")
     return value
+
+
+def _in_ascii(host: str) -> str:
+    """Return how a host name with other letters is written, if that can be read back (RFC 5891)."""
+    try:
+        encoded = host.encode("idna")
+        is_same = not host.isascii() and encoded.decode("idna") == host
+    except UnicodeError:
+        return ""
+    return f"; write it as {encoded.decode()}" if is_same else ""
 
 
 def check_path(value: str) -> str:

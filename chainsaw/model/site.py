@@ -58,6 +58,12 @@ class Ports(Model):
     http: Port = Field(80, description="Answers with a redirect to https only.")
     https: Port = Field(443, description="Everything else.")
 
+    @model_validator(mode="after")
+    def _two(self) -> Ports:
+        if self.http == self.https:
+            raise ValueError("http and https need a port each")
+        return self
+
     @property
     def suffix(self) -> str:
         """What a URL needs after its host."""
@@ -68,6 +74,13 @@ class SecretName(Model):
     """A value that is not written into this file but set with chainsaw secret set NAME."""
 
     secret: Word = Field(description="Its name.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_and_no_value(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError("a secret does not stand in this file: write {secret: NAME}; chainsaw secret set NAME")
+        return value
 
 
 class Mail(Model):

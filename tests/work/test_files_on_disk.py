@@ -193,6 +193,17 @@ def test_an_image_is_known_only_as_long_as_the_store_lists_it(paths):
     assert records.read_images(paths) == {}
 
 
+def test_a_file_in_another_encoding_is_refused_with_the_place_and_the_way_out(tmp_path):
+    file = tmp_path / "blog.yaml"
+    file.write_bytes(b"recipe: wordpress\nsettings:\n  title: M\xfcller\n")
+    with pytest.raises(ChainsawError) as caught:
+        files.read_text(str(file))
+    (problem,) = caught.value.diagnostics
+    assert problem.location() == f"{file}:3:11"
+    assert problem.message == "cannot be read: the byte 0xfc is not UTF-8"
+    assert problem.hint.endswith(f"iconv -f latin1 -t utf-8 {file} > {file}.new")
+
+
 def test_the_journal_shows_whether_an_apply_is_unfinished(paths):
     assert operations.unfinished(paths) == Unfinished()
     operations.write_begin(paths, 1, 0, ["wiki", "blog"])
