@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from chainsaw.errors import ChainsawError
 from chainsaw.load.yaml import read_yaml
 
 Scalar = str | int | bool | None
@@ -17,18 +19,67 @@ STEP = "  "
 def with_key(text: str, path: tuple[str, ...], value: Scalar) -> str:
     """Return a text in which a key path has a value; missing mappings on the path are created.
 
+    A key that stands there as a comment becomes real, so that the comments around it can still be made real, too.
     Raise ChainsawError when the text is not valid YAML, and ValueError when something on the path is not a mapping.
     """
-    read_yaml("text", text)
+    present = read_yaml("text", text).value
     if text and not text.endswith("\n"):
         text += "\n"
-    root = YAML(typ="safe", pure=True).compose(text)
+    if not _has(present, path) and (real := _from_comment(text, present, path, value)) is not None:
+        return real
+    root = _node(text)
     if root is None:
         return text + _nested(path, value, "")
     return _set_in(text, root, path, value)
 
 
-def _set_in(text: str, mapping: Node, path: tuple[str, ...], value: Scalar) -> str:
+def _node(text: str) -> Node | None:
+    node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    return node
+
+
+def _has(present: object, path: tuple[str, ...]) -> bool:
+    """Return whether there is a key, or on the way to it something that is no mapping."""
+    if not path:
+        return True
+    if not isinstance(present, dict):
+        return present is not None
+    return path[0] in present and _has(present[path[0]], path[1:])
+
+
+def _from_comment(text: str, present: dict[str, Any], path: tuple[str, ...], value: Scalar) -> str | None:
+    """Return the text with the commented lines of a key path made real; None if that is not all that changes then."""
+    lines, last, is_new = text.split("\n"), 0, False
+    for depth, name in enumerate(path):
+        indent = STEP * depth
+        written = re.compile(rf"(# )?{indent}(# )?{re.escape(name)}:(?P<value> .*?)?(?P<comment> +#.*)?")
+        found = next((number for number in range(last, len(lines)) if written.fullmatch(lines[number])), None)
+        if found is None and not is_new:
+            return None
+        if found is None:
+            lines[last:last] = _nested(path[depth:], value, indent).rstrip("\n").split("\n")
+            break
+        match, is_new = written.fullmatch(lines[found]), lines[found].lstrip().startswith("#")
+        former, comment = (match["value"] or "", match["comment"] or "") if match else ("", "")
+        if former.startswith(" {") and depth < len(path) - 1:
+            lines[found] = f"{indent}{name}:{former}{comment}"
+            lines = _set_in("\n".join(lines), _node("\n".join(lines)), path, value).split("\n")
+            break
+        lines[found] = f"{indent}{name}:{former if depth < len(path) - 1 else f' {_scalar(value)}'}{comment}"
+        last = found + 1
+    changed = "\n".join(lines)
+    try:
+        return changed if read_yaml("text", changed).value == _with_value(present, path, value) else None
+    except ChainsawError:
+        return None
+
+
+def _with_value(present: dict[str, Any], path: tuple[str, ...], value: Scalar) -> dict[str, Any]:
+    inner = _with_value(present.get(path[0]) or {}, path[1:], value) if len(path) > 1 else value
+    return {**present, path[0]: inner}
+
+
+def _set_in(text: str, mapping: Node | None, path: tuple[str, ...], value: Scalar) -> str:
     if not isinstance(mapping, MappingNode):
         raise ValueError(f"the parent of {path[0]} is not a mapping")
     pair = _find(mapping, path[0])
@@ -95,7 +146,7 @@ def without_key(text: str, path: tuple[str, ...]) -> str:
     Raise ChainsawError when the text is not valid YAML.
     """
     read_yaml("text", text)
-    root = YAML(typ="safe", pure=True).compose(text)
+    root = _node(text)
     trail: list[tuple[MappingNode, Node, Node]] = []
     node: Node | None = root
     for name in path:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainsaw.load.edit import with_key
 from chainsaw.load.settings import effective_settings
 from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_text
@@ -52,3 +53,35 @@ def test_what_stands_in_comments_is_valid_once_it_is_uncommented(name):
     assert set(file.instance.settings) == set(recipe.settings)
     honoured = {item for item in recipe.honours if getattr(file.instance, item, None) is not None}
     assert honoured == set(recipe.honours)
+
+
+WORDPRESS = CATALOG["wordpress"].recipe
+EDITS = {
+    **{("settings", name): values for name, values in (("title", texts), ("tagline", texts), ("debug", st.booleans()))},
+    ("timezone",): st.just("Asia/Kolkata"),
+    ("language",): st.just("pt"),
+    ("upload_limit",): st.just("8M"),
+    ("admin", "email"): st.just("kim@example.org"),
+    ("mail", "host"): st.just("smtp.example.net"),
+}
+
+
+@st.composite
+def edits(draw):
+    paths = draw(st.lists(st.sampled_from(list(EDITS)), unique=True))
+    return [(path, draw(EDITS[path])) for path in paths]
+
+
+@given(edits(), st.fixed_dictionaries({}, optional={"title": texts}))
+def test_after_any_edits_what_stands_in_comments_can_still_be_uncommented(changes, chosen):
+    text = instance_text(WORDPRESS, "https://blog.localhost/", chosen)
+    expected = {**load_instance("instances/blog.yaml", text).source.value}
+    for path, value in changes:
+        text = with_key(text, path, value)
+        inner = {**expected.get(path[0], {}), path[-1]: value} if len(path) > 1 else value
+        expected = {**expected, path[0]: inner}
+    assert load_instance("instances/blog.yaml", text).source.value == expected
+    lines = [re.sub(r"^(# )?( *)(# )?([a-z_]+:)", r"\2\4", line) for line in text.splitlines()]
+    whole = load_instance("instances/blog.yaml", "\n".join(lines) + "\n").instance
+    assert set(whole.settings) == set(WORDPRESS.settings)
+    assert {item for item in WORDPRESS.honours if getattr(whole, item, None) is not None} == set(WORDPRESS.honours)
