@@ -144,7 +144,7 @@ def sources(machine: Machine) -> set[str]:
 def leave(machine: Machine, name: str) -> None:
     """Remove a source, after which nothing of it is left."""
     machine.chainsaw("source", "remove", name)
-    assert name not in machine.admin("find", DATA, "-name", f"{name}*")
+    assert name not in machine.root("find", DATA, "-name", f"{name}*")
 
 
 def test_the_steps_of_adding_updating_and_removing_a_source(machine: Machine, club: str, update: bool) -> None:
@@ -176,4 +176,4 @@ def test_an_interrupted_source_remove_can_be_repeated(machine: Machine, club: st
     machine.chainsaw("source", "add", "other", URL)
     fault.strike(machine, "source", "remove", "other")
     machine.chainsaw("source", "remove", "other", code=0 if "other" in sources(machine) else 4)
-    assert machine.admin("find", DATA, "-name", "other*") == ""
+    assert machine.root("find", DATA, "-name", "other*") == ""
