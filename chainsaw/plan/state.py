@@ -33,6 +33,15 @@ def retry_unit(name: str) -> str:
     return f"{RETRY}{name}.service"
 
 
+def watch_unit(name: str) -> str:
+    """Return the unit that sees after each failure whether an instance is given up for now."""
+    return f"chainsaw-failed@{name}.service"
+
+
+def _is_up(units: Mapping[str, str], unit: str) -> bool:
+    return units.get(unit, "inactive") not in ("inactive", "failed")
+
+
 def instance_state(deployment: Deployment, units: Mapping[str, str], crashing: Collection[str] = ()) -> State:
     """Return the state of an applied instance.
 
@@ -43,11 +52,10 @@ def instance_state(deployment: Deployment, units: Mapping[str, str], crashing: C
     states = {units.get(unit, "inactive") for unit in needed}
     if deployment.serving == "stopped" and {units.get(unit, "inactive") for unit in own} <= {"inactive", "failed"}:
         return "stopped"
-    trying = units.get(retry_unit(deployment.name), "inactive") not in ("inactive", "failed")
-    if trying or any(units.get(unit) == "activating" for unit in crashing):
+    if _is_up(units, retry_unit(deployment.name)) or any(units.get(unit) == "activating" for unit in crashing):
         return "failing"
     if "failed" in states or (deployment.socket and units.get(deployment.socket.unit) == "failed"):
-        return "failed"
+        return "failing" if _is_up(units, watch_unit(deployment.name)) else "failed"
     if deployment.socket and units.get(deployment.socket.unit) != "active":
         return "stopped"
     if states & {"activating", "reloading"}:

@@ -178,3 +178,24 @@ def test_units_with_few_restarts_give_no_warning(feeds):
     }
     assert restarted(feeds, known) == {GATE: 3}
     assert restarted(feeds, {}) == {}
+
+
+def test_what_is_given_up_for_now_is_failing(feeds):
+    """The unit that tries again runs, or the one that is about to start it; or it restarted often and is down again."""
+    assert (
+        instance_state(feeds, {**units("inactive", "inactive", None), "chainsaw-retry@feeds.service": "activating"})
+        == "failing"
+    )
+    assert (
+        instance_state(feeds, {**units("failed", "inactive"), "chainsaw-failed@feeds.service": "activating"})
+        == "failing"
+    )
+    assert (
+        instance_state(feeds, {**units("activating", "inactive"), "chainsaw-failed@feeds.service": "activating"})
+        == "starting"
+    )
+    assert instance_state(feeds, units("activating", "inactive"), {APP}) == "failing"
+    assert instance_state(feeds, units("active", "active"), {APP}) == "running"
+    assert (
+        instance_state(feeds, {**units("active", "active"), "chainsaw-retry@other.service": "activating"}) == "running"
+    )

@@ -92,11 +92,13 @@ def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Share
 def _common(shared: Shared) -> Iterator[Artifact]:
     """Yield what all instances have in common.
 
-    It is a drop-in of the template of their services (systemd.unit(5)), and the unit that starts again what fails.
+    It is a drop-in of the template of their services (systemd.unit(5)), and the units that start again what fails.
     """
     text = shared.templates["component.service.conf.j2"]
     yield Artifact("units/app@.service.d/chainsaw.conf", marked(ORIGIN, text).encode())
-    yield Artifact("units/chainsaw-retry@.service", marked(ORIGIN, shared.templates["retry.service.j2"]).encode())
+    for name in ("failed", "retry"):
+        text = shared.templates[f"{name}.service.j2"]
+        yield Artifact(f"units/chainsaw-{name}@.service", marked(ORIGIN, text).encode())
 
 
 def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:

@@ -25,6 +25,8 @@ from chainsaw.work.result import Result
 WARNING = 4
 """The priority of a warning (syslog(3)); what containers write to standard error has 3."""
 PROBLEM = r"\b(warn|err(or)?\b|fail|fatal|panic|crit|alert|emerg|abort|denied|refus|exception|traceback|cannot|unable)"
+SYSTEMD = ("app@", "Failed to start ", "Dependency failed ")
+"""How lines of systemd about a failed unit begin."""
 DAY = 86400.0
 
 
@@ -147,7 +149,8 @@ def _problem_lines(deployment: Deployment, pattern: str = PROBLEM) -> list[dict[
         return []
     options = [f"--since=@{time.time() - DAY:.0f}", f"--priority={WARNING}", *match]
     options += [f"--grep={pattern}", "--case-sensitive=no"] if pattern else []
-    found = journal.newest(options, 5, lambda entry: bool(entry.text.strip()))
+    # What systemd says of a failure is the same each time; what the application and Podman say is the reason.
+    found = journal.newest(options, 5, lambda entry: bool(entry.text.strip()) and not entry.text.startswith(SYSTEMD))
     return [{"at": item.at, "from": item.container or item.unit, "text": item.text} for item in found]
 
 
