@@ -477,7 +477,7 @@ def carried(monkeypatch, paths):
         return done.failures
 
     monkeypatch.setattr(repair, "carry_out", carry_out)
-    monkeypatch.setattr(repair, "_worker", lambda *_: None)
+    monkeypatch.setattr(repair, "_worker", lambda account, manager, locks, manifest: None)
     return done
 
 

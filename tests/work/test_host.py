@@ -9,14 +9,18 @@ import ssl
 import stat
 import tarfile
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from fake import replaces
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files
+from chainsaw.host.account import Account
 from chainsaw.host.podman import Podman, program
 from chainsaw.host.podman.placement import Placement, VolumeFile
 from chainsaw.host.probe import probe
@@ -30,6 +34,8 @@ from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
 from chainsaw.work.apply.apply import settle
 from chainsaw.work.apply.planned import Plan
+from chainsaw.work.apply.session import Session
+from chainsaw.work.locks import Locks
 from chainsaw.work.recipes.shipped import shipped
 from chainsaw.work.result import Quiet, Request
 
@@ -111,6 +117,17 @@ def test_an_installation_without_its_templates_says_so():
     assert codes(shipped, "no-such-directory") == ["incomplete"]
 
 
+@replaces(Session)
+@dataclass
+class Planned(Session):
+    """A session that knows its plan."""
+
+    plan: Any = None
+
+    def plan_for(self, instances):
+        return self.plan
+
+
 @pytest.fixture
 def session(goldens, paths):
     """Return the function that makes a session in which a golden case is planned for what is observed."""
@@ -119,22 +136,14 @@ def session(goldens, paths):
         site = goldens["wordpress"]
         manifest = site.manifest
 
-        def plan_for(instances):
-            return Plan(manifest, site.tree, observed, make_plan(Wanted(manifest, {}, site.paths), observed))
-
+        plan = Plan(manifest, site.tree, observed, make_plan(Wanted(manifest, {}, site.paths), observed))
         intent = SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2)))
-        compiled = SimpleNamespace(inputs=SimpleNamespace(intent=intent))
+        compiled: Any = SimpleNamespace(inputs=SimpleNamespace(intent=intent))
+        account, report = Account("admin", 1000, paths, "/run/user/1000"), Quiet()
+        locks = Locks(account, report, ExitStack(), ExitStack())
+        nobody: Any = None
         request = Request((), dry_run, force)
-        account = SimpleNamespace(paths=paths)
-        return SimpleNamespace(
-            plan_for=plan_for,
-            request=request,
-            account=account,
-            compiled=compiled,
-            overwrites=force,
-            done=[],
-            report=Quiet(),
-        )
+        return Planned(account, nobody, nobody, report, compiled, "", request, locks, plan=plan)
 
     return make
 

@@ -30,6 +30,7 @@ from chainsaw.work.lifecycle.prune import prune
 from chainsaw.work.lifecycle.remove import purge, remove
 from chainsaw.work.lifecycle.rollback import rollback
 from chainsaw.work.locks import holding, preparing, site, take_free
+from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Quiet, Request, Result
 
 
@@ -198,6 +199,7 @@ def test_an_apply_waits_for_instances_and_images_without_the_lock_of_the_site(bl
     paths, seen, report = blog.paths, [], Quiet()
     goes = threading.Event()
 
+    @replaces(Images)
     class Store:
         def obtain(self, needs):
             seen.append(("obtain", held_paths()))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from another import another_chainsaw
+from fake import replaces
 
 from chainsaw.compile.intent import compile_intent
 from chainsaw.errors import Diagnostic, Exit
@@ -17,6 +17,7 @@ from chainsaw.host import account, files
 from chainsaw.host.lock import held_paths
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.store.operations import Unfinished
+from chainsaw.host.systemd import UserManager
 from chainsaw.model.block import Range, Ranges
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import FRONT_SOCKET
@@ -25,9 +26,32 @@ from chainsaw.work.apply.session import Session
 from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.history.diff import intent_of
 from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Quiet, Request, Result
 
 DOES_NOT_WORK = Diagnostic("probe", "it answers 500")
+
+
+@replaces(UserManager)
+@dataclass
+class Manager:
+    """A user manager whose units are what the site says."""
+
+    units: dict[str, str]
+
+    def states(self, patterns):
+        return dict(self.units)
+
+    def start_api(self):
+        return None
+
+
+@replaces(Images)
+class Store:
+    """A store with every image that is needed."""
+
+    def is_known(self, need):
+        return True
 
 
 @dataclass
@@ -48,8 +72,8 @@ class Site:
         self, account: Any, request: Any, report: Any, work: Any, given: Any, locks: Any, earlier: Any
     ) -> Result:
         inputs = read_inputs(account, catalog_of(account.paths), (5, 4))
-        manager: Any = SimpleNamespace(states=lambda patterns: dict(self.units), start_api=lambda: None)
-        store: Any = SimpleNamespace(is_known=lambda need: True)
+        manager: Any = Manager(self.units)
+        store: Any = Store()
         catalog, compiled = catalog_of(account.paths), compile_intent(inputs)
         result: Result = work(Session(account, catalog, manager, report, compiled, "digest", request, locks, store))
         return result

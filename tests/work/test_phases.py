@@ -19,6 +19,7 @@ from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
 from chainsaw.work.apply.phases import carry_out
 from chainsaw.work.apply.worker import Worker
+from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Quiet
 
 
@@ -47,6 +48,20 @@ class Manager:
         assert timeout > 0
         self.log.extend(f"wait for {name}" for group in groups for name in group)
         return {name: "failed" if name in self.broken else "active" for group in groups for name in group}
+
+
+@replaces(Images)
+@dataclass
+class Store:
+    """A store without any image that is needed."""
+
+    log: list[str]
+
+    def obtain(self, needs):
+        self.log.append(f"obtain {len(needs)}")
+
+    def is_known(self, need):
+        return False
 
 
 @replaces(Worker, own=("note", "unlocked"))
@@ -81,9 +96,7 @@ class Host:
 
     @property
     def images(self):
-        return SimpleNamespace(
-            obtain=lambda needs: self.log.append(f"obtain {len(needs)}"), is_known=lambda need: False
-        )
+        return Store(self.log)
 
     def last_words(self, unit, since):
         assert since > 0
