@@ -105,3 +105,10 @@ def test_the_schemas_that_its_first_line_names_are_there(chainsaw, home):
     chainsaw("new", "static", "www")
     for kind in ("instance", "site"):
         assert (home / f".config/chainsaw/schema/{kind}.json").read_text() == chainsaw("schema", kind).out
+
+
+def test_who_shares_an_origin_is_told_so(chainsaw):
+    assert chainsaw("new", "dokuwiki", "wiki", "--route", "https://example.org/wiki/").err == ""
+    done = chainsaw("new", "static", "www", "--route", "https://example.org/")
+    assert done.code == 0
+    assert "note: wiki, www share the origin https://example.org" in done.err

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "name": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
     "no-component": "work/test_logs.py::test_a_component_that_there_is_not_is_refused_with_those_that_there_are",
     "not-applied": "work/test_logs.py::test_an_instance_that_is_only_declared_says_nothing_yet",
+    "shared-origin": "plan/test_origins.py::test_those_that_share_an_origin_are_named",
     "pattern": "work/test_logs.py::test_a_pattern_that_is_none_is_refused",
     "no-authority": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
     "no-generation": "work/test_files_on_disk.py::test_a_generation_that_is_not_there_is_named_with_those_that_are",

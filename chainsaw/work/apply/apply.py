@@ -17,6 +17,7 @@ from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
+from chainsaw.plan.origins import shared_origins
 from chainsaw.work.apply.instances import former_instances, is_same, select
 from chainsaw.work.apply.phases import carry_out, hint_of
 from chainsaw.work.apply.planned import NotReadyError, Plan, refuse
@@ -137,7 +138,9 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
         refuse(session.account.paths, ports, plan.manifest, plan.observed, session.overwrites)
         if session.request.dry_run:
             explaining = session.account.paths if session.request.explained else None
-            return report_plan(plan.actions, plan.observed.manifest.number, explaining)
+            shown = report_plan(plan.actions, plan.observed.manifest.number, explaining)
+            hosts = {name: item.hosts for name, item in plan.manifest.instances.items()}
+            return replace(shown, diagnostics=shared_origins(hosts, plan.changed))
         plan = _ready(session, plan)
         failed = _carry_out(session, plan, failures)
         session.done += plan.actions

@@ -16,6 +16,7 @@ from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe, Setting
+from chainsaw.plan.origins import shared_origins
 from chainsaw.work.config.inputs import read_intent
 from chainsaw.work.config.on_disk import data_places
 from chainsaw.work.locks import holding, site
@@ -53,7 +54,7 @@ def _new(
     _check_free(account.paths, name)
     text = instance_text(recipe, route or f"https://{name}.localhost/", _values(recipe, assignments), recipe_name)
     file = f"{account.paths.instance_files}/{name}.yaml"
-    check_text(account, catalog, bundle, name, text)
+    hosts = check_text(account, catalog, bundle, name, text)
     with account.steps.step(f"write {file}"):
         created = files.create_file(file, text.encode(), 0o600)
     if not created:
@@ -69,7 +70,8 @@ def _new(
     if recipe.login:
         person = f" of {recipe.login.user}" if recipe.login.user else ""
         lines.append(f"after that, the password{person}: chainsaw secret show {name} {recipe.login.secret}")
-    return Result({"instance": name, "recipe": recipe_name, "path": file}, tuple(lines))
+    data = {"instance": name, "recipe": recipe_name, "path": file}
+    return Result(data, tuple(lines), shared_origins(hosts, (name,)))
 
 
 def _check_name(name: str) -> None:
@@ -162,8 +164,8 @@ def _scalar(value: Value) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> None:
-    """Raise ChainsawError for what apply would refuse, before the file is written."""
+def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, text: str) -> dict[str, list[str]]:
+    """Return the host name of each instance with it; raise ChainsawError for what apply would refuse."""
     file = load_instance(f"instances/{name}.yaml", text)
     problems = problems_in(file, bundle, complete=False)
     try:
@@ -175,6 +177,7 @@ def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, te
             problems.append(file.source.problem(("route",), f"already used by {other}", code="route-taken"))
     if problems:
         raise invalid(problems)
+    return {other: [present.instance.host] for other, present in {**others, name: file}.items()}
 
 
 def _write_schemas(account: Account) -> None:
