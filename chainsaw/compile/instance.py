@@ -112,10 +112,12 @@ def _network(job: Job) -> Iterator[Artifact]:
 
 MINUTES, HOURS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), (1, 2, 3, 4, 6, 8, 12)
 DAY, WEEK = 86400, 7 * 86400
+SPREAD = 3600
+"""Seconds over which timers of the same time are spread, at most."""
 
 
 def calendar_of(seconds: int) -> tuple[str, int]:
-    """Return an expression of systemd.time(7) for at least every so many seconds, and the seconds that it stands for.
+    """Return an expression of systemd.time(7) for about every so many seconds, and the seconds that it stands for.
 
     The clock can be divided evenly only by some spans; the next shorter one is taken, and never less than a minute.
     """
@@ -133,7 +135,7 @@ def _timers(job: Job) -> Iterator[Artifact]:
         stem = f"app@{job.name}.{name}"
         words = {"title": job.title, "help": timer.help}
         calendar, period = calendar_of(span_in_seconds(timer.every))
-        when = {"calendar": calendar, "period": period}
+        when = {"calendar": calendar, "period": min(period, SPREAD)}
         yield _unit(job, f"units/{stem}.timer", "component.timer.j2", service=f"{stem}.service", **when, **words)
         yield _unit(
             job,

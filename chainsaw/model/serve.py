@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from chainsaw.model.base import Model
 from chainsaw.model.component import Command
-from chainsaw.model.names import AbsolutePath, Ending, HeaderName, HeaderValue, RelativePath, Span, Text, Word
+from chainsaw.model.names import (
+    AbsolutePath,
+    Ending,
+    HeaderName,
+    HeaderValue,
+    RelativePath,
+    Span,
+    Text,
+    Word,
+    span_in_seconds,
+)
 
 Status = Annotated[int, Field(ge=200, le=499)]
 
@@ -52,6 +62,13 @@ class Serve(Model):
         (), description="Request headers that it believes about a visitor; the usual ones never arrive anyway."
     )
     timeout: Span = Field("5m", description="How long a request may be worked on before the front gives up.")
+
+    @field_validator("timeout")
+    @classmethod
+    def _at_most_a_day(cls, value: str) -> str:
+        if span_in_seconds(value) > 86400:
+            raise ValueError("a request may take a day at most")
+        return value
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Serve:

@@ -38,6 +38,11 @@ def watch_unit(name: str) -> str:
     return f"chainsaw-failed@{name}.service"
 
 
+def attempts_of(name: str) -> tuple[str, str]:
+    """Return the units that start an instance again by themselves."""
+    return watch_unit(name), retry_unit(name)
+
+
 def _is_up(units: Mapping[str, str], unit: str) -> bool:
     return units.get(unit, "inactive") not in ("inactive", "failed")
 
@@ -52,7 +57,10 @@ def instance_state(deployment: Deployment, units: Mapping[str, str], crashing: C
     states = {units.get(unit, "inactive") for unit in needed}
     if deployment.serving == "stopped" and {units.get(unit, "inactive") for unit in own} <= {"inactive", "failed"}:
         return "stopped"
-    if _is_up(units, retry_unit(deployment.name)) or any(units.get(unit) == "activating" for unit in crashing):
+    closed = deployment.socket is not None and units.get(deployment.socket.unit) != "active"
+    if (closed and _is_up(units, retry_unit(deployment.name))) or any(
+        units.get(unit) == "activating" for unit in crashing
+    ):
         return "failing"
     if "failed" in states or (deployment.socket and units.get(deployment.socket.unit) == "failed"):
         return "failing" if _is_up(units, watch_unit(deployment.name)) else "failed"

@@ -11,7 +11,7 @@ from chainsaw.host.lock import locked
 from chainsaw.host.store import operations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment
-from chainsaw.plan.state import processes_of, retry_unit
+from chainsaw.plan.state import attempts_of, processes_of
 from chainsaw.work.result import Reporter
 
 STOP_TIMEOUT = 120.0
@@ -36,7 +36,8 @@ def while_stopped(account: Account, deployment: Deployment, work: Callable[[], N
         try:
             report.doing(f"stopping {name} for the time of the copy")
             with steps.step(f"stop {name}"):
-                manager.stop([retry_unit(name), *every], STOP_TIMEOUT)
+                manager.stop(every, STOP_TIMEOUT)
+                manager.stop(attempts_of(name), STOP_TIMEOUT)
             work()
         finally:
             with steps.step(f"start {name} again"):

@@ -197,5 +197,5 @@ def test_what_is_given_up_for_now_is_failing(feeds):
     assert instance_state(feeds, units("activating", "inactive"), {APP}) == "failing"
     assert instance_state(feeds, units("active", "active"), {APP}) == "running"
     assert (
-        instance_state(feeds, {**units("active", "active"), "chainsaw-retry@other.service": "activating"}) == "running"
+        instance_state(feeds, {**units("active", "active"), "chainsaw-retry@feeds.service": "activating"}) == "running"
     )

@@ -10,10 +10,9 @@ from typing import assert_never
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
-from chainsaw.work.apply.start import Failures, start
+from chainsaw.work.apply.start import STOP_TIMEOUT, Failures, end_attempts, start
 from chainsaw.work.apply.worker import Worker
 
-STOP_TIMEOUT = 120.0
 NETWORK = "-network.service"
 
 
@@ -179,6 +178,7 @@ def _stop(actions: Sequence[act.StopUnit], worker: Worker) -> None:
     worker.report.doing(f"stopping {', '.join(names)}")
     with worker.steps.step(f"stop {' '.join(names)}"):
         worker.manager.stop(names, STOP_TIMEOUT)
+        end_attempts(actions, worker)
         worker.podman.remove_networks([name.removesuffix(NETWORK) for name in names if name.endswith(NETWORK)])
     # Only now: a unit that runs and is no longer in the record would never be stopped.
     with worker.steps.step("record what was stopped"):

@@ -11,8 +11,10 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host.store import records
 from chainsaw.host.systemd import CRASHED
 from chainsaw.plan import actions as act
+from chainsaw.plan.state import attempts_of
 from chainsaw.work.apply.worker import Worker
 
+STOP_TIMEOUT = 120.0
 SITE_TIMEOUT = 90.0
 """Seconds for the front to start."""
 GRACE = 30.0
@@ -57,6 +59,12 @@ def start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, m
         raise problem
 
 
+def end_attempts(actions: Sequence[act.StartUnit | act.StopUnit], worker: Worker) -> None:
+    """Stop what would start the instances of some actions again by itself, because they failed before."""
+    owners = sorted({action.owner for action in actions if action.owner})
+    worker.manager.stop([unit for owner in owners for unit in attempts_of(owner)], STOP_TIMEOUT)
+
+
 def _begin(starts: Sequence[act.StartUnit], worker: Worker) -> Begun:
     since = time.time()
     if not starts:
@@ -64,6 +72,7 @@ def _begin(starts: Sequence[act.StartUnit], worker: Worker) -> Begun:
     names = [item.name for item in starts]
     worker.report.doing(f"starting {', '.join(names)}")
     with worker.steps.step(f"start {' '.join(names)}"):
+        end_attempts(starts, worker)
         others = {unit for item in starts for unit, _ in item.digests} - {*names}
         refused = worker.manager.begin([(item.name, item.again) for item in starts], sorted(others))
         return Begun(starts, refused, since)
