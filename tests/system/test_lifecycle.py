@@ -84,7 +84,9 @@ def test_everything_is_listed_with_its_size(machine: Machine, widget: str) -> No
             assert row["size"] == int(taken), row
     volume = next(row for row in rows if row["kind"] == "volume")
     assert volume["size"] > 1_000_000
-    assert of_kind(rows, "unit") >= {unit for unit in machine.units("*widget*") if not unit.endswith(".slice")}
+    # systemd still knows a unit that looked after a failure of this one; it has no file of its own.
+    known = {unit for unit in machine.units("*widget*") if not unit.startswith(("chainsaw-failed@", "chainsaw-retry@"))}
+    assert of_kind(rows, "unit") >= {unit for unit in known if not unit.endswith(".slice")}
     assert of_kind(rows, "container") == {"widget.app"}
     assert of_kind(rows, "network") == {"chainsaw-widget"}
     present = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
