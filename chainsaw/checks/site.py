@@ -106,9 +106,7 @@ def instances(manifest: Manifest, units: Units | None, gone: Mapping[str, Collec
 
 def _instance(deployment: Deployment, units: Units) -> Check:
     name = deployment.name
-    state = instance_state(
-        deployment, {unit: item.active for unit, item in units.items()}, restarted(deployment, units)
-    )
+    state = instance_state(deployment, units)
     if state == "stopped" and deployment.serving != "stopped":
         return Check(
             "instance", "fail", "stopped, although its file does not say so", f"{FIX}, or chainsaw apply", name

@@ -71,23 +71,12 @@ def _identity(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "sleeps": primary and job.sleep is not None,
         "wants": [job.unit(name) for name in sorted(others) if primary and name not in ("app", *declared.after)],
         "once": declared.once,
-        "needed": not declared.once and component in _needed(job),
+        "needed": not declared.once and job.bundle.recipe.is_needed(component),
         "pulled": job.bundle.recipe.images[declared.image].reference is not None,
         "after": [job.unit(other) for other in declared.after],
         "container": job.container(component),
         "image": image_reference(job.bundle, declared.image, job.shared.images),
     }
-
-
-def _needed(job: Job) -> set[str]:
-    """Return the components without which the instance does not answer: app, and what it starts after."""
-    components, found, open_ = job.bundle.recipe.components, set[str](), ["app"]
-    while open_:
-        name = open_.pop()
-        if name in components and name not in found:
-            found.add(name)
-            open_ += components[name].after
-    return found
 
 
 def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from chainsaw.compile.mail import mail_units
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.model.artifact import Artifact, intent_path
 from chainsaw.model.deployment import ComponentService, Deployment
-from chainsaw.model.names import span_in_seconds
+from chainsaw.model.names import SPAN_UNITS, span_in_seconds
 
 
 @dataclass(frozen=True)
@@ -110,32 +110,25 @@ def _network(job: Job) -> Iterator[Artifact]:
         yield _unit(job, f"quadlets/{network}.network", "component.network.j2", name=job.name, network=network)
 
 
-MINUTES, HOURS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), (1, 2, 3, 4, 6, 8, 12)
-DAY, WEEK = 86400, 7 * 86400
 SPREAD = 3600
 """Seconds over which timers of the same time are spread, at most."""
 
 
-def calendar_of(seconds: int) -> tuple[str, int]:
-    """Return an expression of systemd.time(7) for about every so many seconds, and the seconds that it stands for.
-
-    The clock can be divided evenly only by some spans; the next shorter one is taken, and never less than a minute.
-    """
-    if seconds >= DAY:
-        return ("weekly", WEEK) if seconds >= WEEK else ("daily", DAY)
-    if seconds >= 3600:
-        hours = max(item for item in HOURS if item * 3600 <= seconds)
-        return f"0/{hours}:00", hours * 3600
-    minutes = max((item for item in MINUTES if item * 60 <= seconds), default=1)
-    return f"*:0/{minutes}", minutes * 60
+def calendar_of(seconds: int) -> str:
+    """Return the expression of systemd.time(7) for a span that check_period accepts."""
+    days, rest = divmod(seconds, SPAN_UNITS["d"])
+    if days:
+        return "weekly" if days > 1 else "daily"
+    hours = rest // SPAN_UNITS["h"]
+    return f"0/{hours}:00" if hours else f"*:0/{rest // SPAN_UNITS['m']}"
 
 
 def _timers(job: Job) -> Iterator[Artifact]:
     for name, timer in sorted(job.bundle.recipe.timers.items()):
         stem = f"app@{job.name}.{name}"
         words = {"title": job.title, "help": timer.help}
-        calendar, period = calendar_of(span_in_seconds(timer.every))
-        when = {"calendar": calendar, "period": min(period, SPREAD)}
+        period = span_in_seconds(timer.every)
+        when = {"calendar": calendar_of(period), "period": min(period, SPREAD)}
         yield _unit(job, f"units/{stem}.timer", "component.timer.j2", service=f"{stem}.service", **when, **words)
         yield _unit(
             job,

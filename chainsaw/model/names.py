@@ -139,6 +139,19 @@ def check_span(value: str) -> str:
     return value
 
 
+def check_period(value: str) -> str:
+    """Return a time span that divides an hour or a day, or a week; raise ValueError otherwise.
+
+    Such a span is at the same times of each day, or of each week.
+    """
+    seconds, hour, day = span_in_seconds(check_span(value)), SPAN_UNITS["h"], SPAN_UNITS["d"]
+    of_hour = seconds >= SPAN_UNITS["m"] and hour % seconds == 0 and seconds % SPAN_UNITS["m"] == 0
+    of_day = seconds >= hour and day % seconds == 0 and seconds % hour == 0
+    if not (of_hour or of_day or seconds == 7 * day):
+        raise ValueError(f"{value} divides neither an hour nor a day, and is no week: such as 15m, 6h, 1d, 7d")
+    return value
+
+
 def check_rest(value: str) -> str:
     """Return never, or a time span such as 15m; raise ValueError otherwise."""
     return value if value == "never" else check_span(value)
@@ -239,6 +252,7 @@ def span_in_seconds(value: str) -> int:
 
 
 InstanceName = Annotated[str, AfterValidator(check_instance)]
+Period = Annotated[str, AfterValidator(check_period)]
 Word = Annotated[str, AfterValidator(check_word)]
 SettingName = Annotated[str, AfterValidator(check_setting)]
 HostName = Annotated[str, AfterValidator(check_host)]

@@ -8,7 +8,16 @@ from pydantic import Field, model_validator
 
 from chainsaw.model.base import Model
 from chainsaw.model.component import Component
-from chainsaw.model.names import ImageReference, RelativePath, SettingName, Span, Text, UrlPath, Word, span_in_seconds
+from chainsaw.model.names import (
+    ImageReference,
+    Period,
+    RelativePath,
+    SettingName,
+    Text,
+    UrlPath,
+    Word,
+    span_in_seconds,
+)
 from chainsaw.model.serve import Marker, Probe, Serve
 
 Directive = Literal["admin", "mail", "timezone", "language", "upload_limit"]
@@ -99,7 +108,7 @@ class Timer(Model):
 
     component: Word = Field(description="Where it runs.")
     command: tuple[Text, ...] = Field(min_length=1, description="Arguments; the first is the program.")
-    every: Span = Field(description="How often.")
+    every: Period = Field(description="How often, by the clock: a part of an hour or of a day, a day or a week.")
     help: Text = Field(description="What it does.")
 
 
@@ -156,6 +165,11 @@ class Recipe(Model):
         waiting = [other.waits for other in self.components.values() if name in other.after]
         asked_by_a_timer = any(timer.component == name for timer in self.timers.values())
         return not self.components[name].once and bool(waiting) and all(waiting) and not asked_by_a_timer
+
+    def is_needed(self, name: str, by: str = "app") -> bool:
+        """Return whether a component does not answer without another: itself, or one that it starts after."""
+        after = self.components[by].after if by in self.components else ()
+        return name == by or any(self.is_needed(name, other) for other in after)
 
     def start_timeout(self, name: str) -> int:
         """Return how many seconds a component may take to become ready, with the slowest that it waits for itself."""

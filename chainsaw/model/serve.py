@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from chainsaw.model.base import Model
 from chainsaw.model.component import Command
 from chainsaw.model.names import (
+    SPAN_UNITS,
     AbsolutePath,
     Ending,
     HeaderName,
@@ -58,15 +59,15 @@ class Serve(Model):
     fastcgi: FastCgi | None = Field(None, description="A FastCGI application.")
     http: Http | None = Field(None, description="An HTTP application.")
     files: Files | None = Field(None, description="Files alone.")
-    trusts: tuple[HeaderName, ...] = Field(
-        (), description="Request headers that it believes about a visitor; the usual ones never arrive anyway."
+    drop_headers: tuple[HeaderName, ...] = Field(
+        (), description="Request headers that never arrive from a visitor, beside the usual ones."
     )
     timeout: Span = Field("5m", description="How long a request may be worked on before the front gives up.")
 
     @field_validator("timeout")
     @classmethod
     def _at_most_a_day(cls, value: str) -> str:
-        if span_in_seconds(value) > 86400:
+        if span_in_seconds(value) > SPAN_UNITS["d"]:
             raise ValueError("a request may take a day at most")
         return value
 

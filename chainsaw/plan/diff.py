@@ -10,7 +10,7 @@ from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET, Observed
-from chainsaw.plan.state import RETRY, processes_of, retry_unit
+from chainsaw.plan.state import attempts_of, processes_of
 
 FRONT_SOCKET = "chainsaw-front.socket"
 
@@ -142,12 +142,13 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
 
 
 def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Step]:
-    """Yield the stop of each unit of chainsaw that is not wanted and not inactive, whoever started it."""
+    """Yield the stop of each unit of chainsaw that is not wanted and not inactive, whoever started it.
+
+    An attempt to start an instance again is never wanted: this apply starts it, or it is not to run.
+    """
     kept, former = _units(wanted.manifest), _units(observed.manifest, also_stopped=True)
-    retried = {retry_unit(name) for name, item in wanted.manifest.instances.items() if item.serving != "stopped"}
     for unit, state in sorted(observed.units.items()):
-        left_over = unit.startswith(RETRY) and unit not in retried
-        ours = unit in former or unit in observed.applied or left_over
+        ours = unit in former or unit in observed.applied
         if ours and unit not in kept and state != "inactive":
             yield act.StopUnit(former.get(unit), unit)
 
@@ -189,7 +190,7 @@ def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Ite
 
 
 def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str | None]:
-    """Return every unit of a manifest that should be up, with its owner; or all that it has."""
+    """Return every unit of a manifest that should be up, with its owner; or all that may be."""
     units: dict[str, str | None] = {TARGET: None}
     for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
         if deployment.serving == "stopped" and not also_stopped:
@@ -205,4 +206,6 @@ def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str | No
         for service in own:
             if service:
                 units[service.unit] = _owner(deployment.name)
+        if also_stopped and deployment.name != FRONT:
+            units |= dict.fromkeys(attempts_of(deployment.name), deployment.name)
     return units

@@ -12,6 +12,9 @@ TARGET = "chainsaw.target"
 API_SOCKET = "podman.socket"
 """The socket of Podman's API."""
 
+UP = frozenset({"active", "activating", "reloading"})
+"""The active states of a unit that runs, or that is on its way to it (systemd(1))."""
+
 
 @dataclass(frozen=True)
 class UnitDetails:
@@ -64,4 +67,4 @@ class Observed:
 
     def runs(self, unit: str) -> bool:
         """Return whether a unit is active or starting."""
-        return self.units.get(unit) in ("active", "activating", "reloading")
+        return self.units.get(unit) in UP

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from chainsaw.model.deployment import Deployment, Service
-from chainsaw.plan.observed import UnitDetails
+from chainsaw.plan.observed import UP, UnitDetails
 
 State = Literal[
     "running",
@@ -21,50 +21,34 @@ State = Literal[
     "no longer declared",
 ]
 Health = Literal["healthy", "starting", "unhealthy"]
+FRONT_CONTAINER = "chainsaw-front"
 FRONT_SERVICE = "chainsaw-front.service"
 MANY = 3
 """The number of automatic restarts of a unit that is worth a warning."""
-RETRY = "chainsaw-retry@"
-"""The template of the unit that starts an instance again that failed several times."""
-
-
-def retry_unit(name: str) -> str:
-    """Return the unit that starts an instance again, later and later, as long as it fails."""
-    return f"{RETRY}{name}.service"
-
-
-def watch_unit(name: str) -> str:
-    """Return the unit that sees after each failure whether an instance is given up for now."""
-    return f"chainsaw-failed@{name}.service"
 
 
 def attempts_of(name: str) -> tuple[str, str]:
-    """Return the units that start an instance again by themselves."""
-    return watch_unit(name), retry_unit(name)
+    """Return the units that see whether an instance is given up for now, and that start it again, later and later."""
+    return f"chainsaw-failed@{name}.service", f"chainsaw-retry@{name}.service"
 
 
-def _is_up(units: Mapping[str, str], unit: str) -> bool:
-    return units.get(unit, "inactive") not in ("inactive", "failed")
-
-
-def instance_state(deployment: Deployment, units: Mapping[str, str], crashing: Collection[str] = ()) -> State:
-    """Return the state of an applied instance.
-
-    `units` are active states by unit, as systemd names them; `crashing` are the units that restarted MANY times.
-    """
+def instance_state(deployment: Deployment, details: Mapping[str, UnitDetails]) -> State:
+    """Return the state of an applied instance, from the details of its units as systemd has them."""
+    units = {unit: item.active for unit, item in details.items()}
     own = [service.unit for service in processes_of(deployment)]
     needed = own if deployment.socket else [*own, FRONT_SERVICE]
     states = {units.get(unit, "inactive") for unit in needed}
+    socket = units.get(deployment.socket.unit, "inactive") if deployment.socket else "active"
     if deployment.serving == "stopped" and {units.get(unit, "inactive") for unit in own} <= {"inactive", "failed"}:
         return "stopped"
-    closed = deployment.socket is not None and units.get(deployment.socket.unit) != "active"
-    if (closed and _is_up(units, retry_unit(deployment.name))) or any(
-        units.get(unit) == "activating" for unit in crashing
-    ):
+    watched, retried = (units.get(unit) in UP for unit in attempts_of(deployment.name))
+    if retried and socket != "active":
         return "failing"
-    if "failed" in states or (deployment.socket and units.get(deployment.socket.unit) == "failed"):
-        return "failing" if _is_up(units, watch_unit(deployment.name)) else "failed"
-    if deployment.socket and units.get(deployment.socket.unit) != "active":
+    if any(units[unit] == "activating" for unit in restarted(deployment, details)):
+        return "failing"
+    if "failed" in states or socket == "failed":
+        return "failing" if watched else "failed"
+    if socket != "active":
         return "stopped"
     if states & {"activating", "reloading"}:
         return "starting"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.account import Account
 from chainsaw.host.lock import locked
 from chainsaw.host.store import operations
-from chainsaw.host.systemd import UserManager
+from chainsaw.host.systemd import GRACE, STOP_TIMEOUT, UserManager
 from chainsaw.model.deployment import Deployment
+from chainsaw.plan.observed import UP
 from chainsaw.plan.state import attempts_of, processes_of
 from chainsaw.work.result import Reporter
-
-STOP_TIMEOUT = 120.0
-UP = ("active", "activating", "reloading")
 
 
 def while_stopped(account: Account, deployment: Deployment, work: Callable[[], None], report: Reporter) -> None:
@@ -37,12 +35,17 @@ def while_stopped(account: Account, deployment: Deployment, work: Callable[[], N
             report.doing(f"stopping {name} for the time of the copy")
             with steps.step(f"stop {name}"):
                 manager.stop(every, STOP_TIMEOUT)
-                manager.stop(attempts_of(name), STOP_TIMEOUT)
+                end_attempts(manager, [name])
             work()
         finally:
             with steps.step(f"start {name} again"):
                 down = _start(manager, deployment, groups, up)
             _record_started(account, name, down, report)
+
+
+def end_attempts(manager: UserManager, names: Iterable[str]) -> None:
+    """Stop what would start instances again by itself, because a unit ended with an error when it was stopped."""
+    manager.stop([unit for name in sorted(names) for unit in attempts_of(name)], STOP_TIMEOUT)
 
 
 def start_interrupted(account: Account, report: Reporter, command: str) -> None:
@@ -102,6 +105,6 @@ def _start(
     """Start units, one group after the other; return those that are down all the same."""
     down: list[str] = []
     for group in groups:
-        states = manager.start([(unit, False) for unit in group if unit in units], deployment.start_timeout + 30.0)
+        states = manager.start([(unit, False) for unit in group if unit in units], deployment.start_timeout + GRACE)
         down += [unit for unit, state in states.items() if state not in UP]
     return down

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.account import Account
@@ -46,9 +46,10 @@ class Locks:
     """The locks of one attempt to switch: the site's, for preparing, and those of instances, until they are closed."""
 
     account: Account
+    command: str
     report: Reporter
     instances: ExitStack
-    preparing: ExitStack
+    preparing: ExitStack = field(default_factory=ExitStack)
 
     @contextmanager
     def unlocked(self) -> Iterator[None]:
@@ -57,18 +58,17 @@ class Locks:
         with released(self.account.paths.site_lock, self.report.note):
             yield
 
-
-def take_free(stack: ExitStack, account: Account, names: Iterable[str], command: str, report: Reporter) -> set[str]:
-    """Take the locks of instances that are free, until the stack is closed; return the names of the others."""
-    busy = set()
-    for name in sorted(names):
-        try:
-            stack.enter_context(_instance(account, name, command, report, wait=False))
-        except ChainsawError as error:
-            if error.exit is not Exit.LOCKED:
-                raise
-            busy.add(name)
-    return busy
+    def take_free(self, names: Iterable[str]) -> set[str]:
+        """Take the locks of instances that are free; return the names of the others."""
+        busy = set()
+        for name in sorted(names):
+            try:
+                self.instances.enter_context(_instance(self.account, name, self.command, self.report, wait=False))
+            except ChainsawError as error:
+                if error.exit is not Exit.LOCKED:
+                    raise
+                busy.add(name)
+        return busy
 
 
 def preparing(account: Account, command: str, report: Reporter, *, wait: bool = True) -> AbstractContextManager[None]:

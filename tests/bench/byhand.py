@@ -102,6 +102,7 @@ class Peers:
             elif path.is_dir():
                 new.mkdir(parents=True, exist_ok=True)
             else:
+                new.parent.mkdir(parents=True, exist_ok=True)
                 new.write_text(_renamed(path.read_text(), name))
         certificates = self.home / "certificates"
         certificates.mkdir(parents=True, exist_ok=True)

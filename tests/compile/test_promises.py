@@ -213,15 +213,15 @@ def test_an_unknown_host_name_gets_no_answer(goldens):
 
 
 def test_headers_about_the_client_are_never_passed_on_from_the_client(files):
-    claims = files(re.compile(r"nginx/claims\.conf"))
-    assert claims
-    for path, text in claims:
+    dropped = files(re.compile(r"nginx/dropped-headers\.conf"))
+    assert dropped
+    for path, text in dropped:
         for name in ("Proxy", "X-Forwarded-*", "X-Real-IP", "X-Remote-*", "Remote-*", "Forwarded", "CF-Connecting-*"):
             assert f'"{name}"' in text, path
     # A list of a location's own would replace that of all: nothing clears headers without both.
     for path, text in files(NGINX):
-        if "more_clear_input_headers" in text and not path.endswith("claims.conf"):
-            assert "include claims.conf;\nmore_clear_input_headers" in text, path
+        if "more_clear_input_headers" in text and not path.endswith("dropped-headers.conf"):
+            assert "include dropped-headers.conf;\nmore_clear_input_headers" in text, path
     for path, text in files(re.compile(r"nginx/locations/.*\.params")):
         assert re.search(r"(fastcgi_param HTTP_HOST|proxy_set_header Host) [a-z0-9.-]+(:8443)?;", text), path
 

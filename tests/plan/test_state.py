@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainsaw.plan.observed import UnitDetails
-from chainsaw.plan.state import FRONT_SERVICE, instance_health, instance_state, restarted, state_since
+from chainsaw.plan.state import FRONT_SERVICE, attempts_of, instance_health, instance_state, restarted, state_since
 
 APP, GATE, SOCKET = "app@feeds.service", "app@feeds.gate.service", "app@feeds.socket"
 STATES = ["active", "reloading", "activating", "deactivating", "inactive", "failed", None]
@@ -22,7 +22,12 @@ def feeds(goldens):
 
 
 def units(app, gate, socket="active"):
-    return {unit: state for unit, state in ((APP, app), (GATE, gate), (SOCKET, socket)) if state is not None}
+    return listed({APP: app, GATE: gate, SOCKET: socket})
+
+
+def listed(states):
+    """Return what systemd lists of units in these states."""
+    return {unit: UnitDetails(state, "") for unit, state in states.items() if state is not None}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,7 @@ def test_asleep_means_that_no_process_runs(feeds):
 def test_an_instance_without_processes_has_the_state_of_the_front(goldens):
     pages = goldens["static"].manifest.instances["www"]
     assert (pages.services, pages.socket) == ((), None)
-    states = {state: instance_state(pages, {FRONT_SERVICE: state}) for state in STATES if state}
+    states = {state: instance_state(pages, listed({FRONT_SERVICE: state})) for state in STATES if state}
     assert states == {
         "active": "running",
         "reloading": "starting",
@@ -83,9 +88,9 @@ def test_an_instance_without_processes_has_the_state_of_the_front(goldens):
 def test_an_instance_with_only_a_once_component_has_the_state_of_the_front(goldens):
     pages = goldens["once"].manifest.instances["www"]
     build = "app@www.build.service"
-    assert instance_state(pages, {FRONT_SERVICE: "active", build: "active"}) == "running"
-    assert instance_state(pages, {FRONT_SERVICE: "active", build: "activating"}) == "starting"
-    assert instance_state(pages, {FRONT_SERVICE: "active", build: "failed"}) == "failed"
+    assert instance_state(pages, listed({FRONT_SERVICE: "active", build: "active"})) == "running"
+    assert instance_state(pages, listed({FRONT_SERVICE: "active", build: "activating"})) == "starting"
+    assert instance_state(pages, listed({FRONT_SERVICE: "active", build: "failed"})) == "failed"
 
 
 @given(
@@ -96,16 +101,16 @@ def test_an_instance_with_only_a_once_component_has_the_state_of_the_front(golde
 def test_the_units_of_others_change_nothing(goldens, others):
     feeds = goldens["asleep"].manifest.instances["feeds"]
     own = units("active", "active")
-    assert instance_state(feeds, {**others, **own}) == "running"
+    assert instance_state(feeds, {**listed(others), **own}) == "running"
 
 
 def test_one_failed_component_is_a_failed_instance(goldens):
     mill = goldens["gate"].manifest.instances["mill"]
     up = dict.fromkeys(("app@mill.service", "app@mill.worker.service", "app@mill.gate.service"), "active")
     up["app@mill.socket"] = "active"
-    assert instance_state(mill, up) == "running"
+    assert instance_state(mill, listed(up)) == "running"
     for unit in up:
-        assert instance_state(mill, {**up, unit: "failed"}) == "failed"
+        assert instance_state(mill, listed({**up, unit: "failed"})) == "failed"
 
 
 def closed(deployment, how):
@@ -138,8 +143,8 @@ def test_the_state_maintenance_replaces_running_and_asleep(feeds):
 
 def test_a_site_of_files_is_in_maintenance_without_a_process(goldens):
     pages = goldens["static"].manifest.instances["www"]
-    assert instance_state(closed(pages, "stopped"), {FRONT_SERVICE: "active"}) == "stopped"
-    assert instance_state(closed(pages, "maintenance"), {FRONT_SERVICE: "active"}) == "maintenance"
+    assert instance_state(closed(pages, "stopped"), listed({FRONT_SERVICE: "active"})) == "stopped"
+    assert instance_state(closed(pages, "maintenance"), listed({FRONT_SERVICE: "active"})) == "maintenance"
 
 
 def details(since=0.0, restarts=0):
@@ -180,22 +185,25 @@ def test_units_with_few_restarts_give_no_warning(feeds):
     assert restarted(feeds, {}) == {}
 
 
-def test_what_is_given_up_for_now_is_failing(feeds):
-    """The unit that tries again runs, or the one that is about to start it; or it restarted often and is down again."""
-    assert (
-        instance_state(feeds, {**units("inactive", "inactive", None), "chainsaw-retry@feeds.service": "activating"})
-        == "failing"
-    )
-    assert (
-        instance_state(feeds, {**units("failed", "inactive"), "chainsaw-failed@feeds.service": "activating"})
-        == "failing"
-    )
-    assert (
-        instance_state(feeds, {**units("activating", "inactive"), "chainsaw-failed@feeds.service": "activating"})
-        == "starting"
-    )
-    assert instance_state(feeds, units("activating", "inactive"), {APP}) == "failing"
-    assert instance_state(feeds, units("active", "active"), {APP}) == "running"
-    assert (
-        instance_state(feeds, {**units("active", "active"), "chainsaw-retry@feeds.service": "activating"}) == "running"
-    )
+WATCH, RETRY = attempts_of("feeds")
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ({APP: "inactive", GATE: "inactive", RETRY: "activating"}, "failing"),
+        ({APP: "failed", GATE: "inactive", SOCKET: "active", WATCH: "activating"}, "failing"),
+        ({APP: "activating", GATE: "inactive", SOCKET: "active", WATCH: "activating"}, "starting"),
+        ({APP: "active", GATE: "active", SOCKET: "active", RETRY: "activating"}, "running"),
+        ({APP: "active", GATE: "active", SOCKET: "active", "chainsaw-retry@other.service": "activating"}, "running"),
+    ],
+)
+def test_what_is_given_up_for_now_is_failing(feeds, states, state):
+    """The unit that tries again runs and the socket is closed, or the unit runs that is about to start it."""
+    assert instance_state(feeds, listed(states)) == state
+
+
+@pytest.mark.parametrize(("app", "state"), [("activating", "failing"), ("active", "running")])
+def test_what_restarted_often_and_is_down_is_failing(feeds, app, state):
+    found = {**units("active", "active"), APP: UnitDetails(app, "", restarts=3)}
+    assert instance_state(feeds, found) == state

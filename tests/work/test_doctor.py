@@ -418,24 +418,22 @@ def test_leftovers_are_deleted_and_possible_data_is_kept(account, applied, paths
     assert files.exists(f"{paths.generations}/3/manifest.json")
 
 
-def test_a_file_that_cannot_be_removed_is_reported(account, paths, applied, monkeypatch):
+def test_a_file_that_cannot_be_removed_is_reported(locks, paths, applied, monkeypatch):
     files.write_atomic(f"{paths.root}/a.partial", b"")
 
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(files, "remove_whatever", refuse)
-    assert list(repair.clear(account, ExitStack(), Quiet())) == [
-        f"could not remove {paths.root}/a.partial: Permission denied"
-    ]
+    assert list(repair.clear(locks)) == [f"could not remove {paths.root}/a.partial: Permission denied"]
 
 
-def test_failed_units_are_reset_and_the_api_is_restarted(account, locks, paths):
+def test_failed_units_are_reset_and_the_api_is_restarted(applied, locks, paths):
     manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
     with another_chainsaw(paths.instance_lock("blog"), "chainsaw apply blog"):
-        assert list(repair.reset_failed(account, manager, locks)) == ["restarted podman.socket"]
+        assert list(repair.reset_failed(manager, locks)) == ["restarted podman.socket"]
     manager = Manager({"podman.socket": "failed", "app@blog.cron.service": "failed", "app@blog.service": "active"})
-    assert list(repair.reset_failed(account, manager, locks)) == [
+    assert list(repair.reset_failed(manager, locks)) == [
         "restarted podman.socket",
         "reset the failed state of app@blog.cron.service",
     ]
@@ -463,7 +461,8 @@ def at_home(settled, paths):
 
 @pytest.fixture
 def locks(account):
-    return Locks(account, Quiet(), ExitStack(), ExitStack())
+    with ExitStack() as stack:
+        yield Locks(account, repair.COMMAND, Quiet(), stack)
 
 
 @pytest.fixture
@@ -474,10 +473,10 @@ def carried(monkeypatch, paths):
     def carry_out(plan, worker):
         done.plan += plan
         operations.write_switched(paths, 3)
-        return done.failures
+        return True, done.failures
 
     monkeypatch.setattr(repair, "carry_out", carry_out)
-    monkeypatch.setattr(repair, "_worker", lambda account, manager, locks, manifest: None)
+    monkeypatch.setattr(repair, "_worker", lambda manager, locks, manifest: None)
     return done
 
 
@@ -491,9 +490,7 @@ def everything_up(manifest):
 
 def test_only_what_is_applied_is_restored(account, at_home, paths, carried, locks):
     operations.write_begin(paths, 3, 2, ["blog"])
-    reported = list(
-        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), locks)
-    )
+    reported = list(repair.finish(Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), locks))
     verbs = {action.verb for action in carried.plan}
     assert not verbs & {"write-generation", "activate", "create-directory", "create-secret", "install-recipe"}
     assert "finished generation 3" in reported
@@ -504,7 +501,7 @@ def test_only_what_is_applied_is_restored(account, at_home, paths, carried, lock
 def test_an_edited_file_is_kept_and_does_not_block_the_repair(account, at_home, paths, carried, locks):
     place = f"{paths.current}/quadlets/app@blog.container"
     files.write_atomic(place, files.read_text(place).encode() + b"# mine\n")
-    list(repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), Quiet(), locks))
+    list(repair.finish(Manager(everything_up(at_home) | {"app@blog.socket": "failed"}), locks))
     assert "write-generation" not in {action.verb for action in carried.plan}
     assert "start" in {action.verb for action in carried.plan}
     assert files.read_text(place).endswith("# mine\n")
@@ -513,9 +510,7 @@ def test_an_edited_file_is_kept_and_does_not_block_the_repair(account, at_home, 
 def test_an_instance_without_its_data_is_skipped(account, at_home, paths, carried, locks):
     lost = at_home.instances["blog"].volumes[0].path
     files.remove_tree(lost)
-    reported = list(
-        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), locks)
-    )
+    reported = list(repair.finish(Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), locks))
     assert f"skipped blog: {lost} is missing" in reported
     assert "blog" not in {action.owner for action in carried.plan}
 
@@ -525,13 +520,11 @@ def test_an_instance_that_does_not_start_is_reported(account, at_home, paths, ca
 
     operations.write_begin(paths, 3, 2, ["blog"])
     carried.failures = {"blog": [Diagnostic("not-started", "it did not start", hint="look")]}
-    reported = list(
-        repair.finish(account, Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), Quiet(), locks)
-    )
+    reported = list(repair.finish(Manager(everything_up(at_home) | {"app@blog.socket": "inactive"}), locks))
     assert reported[-1] == "could not fix blog: it did not start; look"
     assert "started app@blog.socket" not in reported
     assert operations.unfinished(paths).instances == {"blog"}
 
 
 def test_where_nothing_is_applied_nothing_is_restored(account, locks):
-    assert list(repair.finish(account, Manager(), Quiet(), locks)) == []
+    assert list(repair.finish(Manager(), locks)) == []

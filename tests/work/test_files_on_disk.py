@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from another import another_chainsaw
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, files
@@ -240,59 +241,37 @@ def test_the_journal_does_not_grow_for_ever(paths):
 
 
 def test_a_lock_is_waited_for_and_its_holder_is_named(tmp_path):
-    path, reported, order = str(tmp_path / "state/lock"), list[str](), list[str]()
-    held, go = threading.Event(), threading.Event()
+    path, reported = str(tmp_path / "state/lock"), list[str]()
+    with ExitStack() as other:
+        other.enter_context(another_chainsaw(path, "chainsaw apply blog"))
+        with pytest.raises(ChainsawError) as caught, locked(path, "", wait=False, waiting=reported.append):
+            pytest.fail("two at once")
+        assert caught.value.exit is Exit.LOCKED
 
-    def holder():
-        with locked(path, "chainsaw apply blog", wait=True, waiting=reported.append):
-            held.set()
-            go.wait(10)
-            order.append("first")
+        def waiting(text):
+            reported.append(text)
+            other.close()
 
-    thread = threading.Thread(target=holder)
-    thread.start()
-    held.wait(10)
-    with pytest.raises(ChainsawError) as caught, locked(path, "", wait=False, waiting=reported.append):
-        pytest.fail("two at once")
-    assert caught.value.exit is Exit.LOCKED
-
-    def waiting(text):
-        reported.append(text)
-        go.set()
-
-    with locked(path, "chainsaw plan", wait=True, waiting=waiting):
-        order.append("second")
-    thread.join()
-    assert order == ["first", "second"]
+        with locked(path, "chainsaw plan", wait=True, waiting=waiting):
+            assert held_paths() == {path}
     assert len(reported) == 1
     assert reported[0].startswith(f"waiting for another chainsaw: chainsaw apply blog (process {os.getpid()}, since ")
 
 
 def test_a_lock_is_given_to_others_for_a_while(tmp_path):
-    path, order = str(tmp_path / "lock"), list[str]()
-    held, go = threading.Event(), threading.Event()
+    path, reported = str(tmp_path / "lock"), list[str]()
+    with ExitStack() as other, locked(path, "chainsaw apply blog", wait=True, waiting=pytest.fail):
 
-    def other():
-        with locked(path, "chainsaw apply wiki", wait=True, waiting=pytest.fail):
-            held.set()
-            go.wait(10)
-            order.append("wiki")
+        def waiting(text):
+            reported.append(text.partition(" (process")[0])
+            other.close()
 
-    def waiting(text):
-        order.append(text.partition(" (process")[0])
-        go.set()
-
-    thread = threading.Thread(target=other)
-    with locked(path, "chainsaw apply blog", wait=True, waiting=pytest.fail):
         with released(path, waiting):
             assert held_paths() == frozenset()
-            thread.start()
-            held.wait(10)
+            other.enter_context(another_chainsaw(path, "chainsaw apply wiki"))
         assert held_paths() == {path}
         assert '"chainsaw apply blog"' in (files.read_text(path) or "")
-        order.append("blog")
-    thread.join()
-    assert order == ["waiting for another chainsaw: chainsaw apply wiki", "wiki", "blog"]
+    assert reported == ["waiting for another chainsaw: chainsaw apply wiki"]
 
 
 def test_a_lock_that_an_outer_command_holds_is_not_given_away(tmp_path):

@@ -140,10 +140,10 @@ def session(goldens, paths):
         intent = SimpleNamespace(site=SimpleNamespace(ports=SimpleNamespace(http=1, https=2)))
         compiled: Any = SimpleNamespace(inputs=SimpleNamespace(intent=intent))
         account, report = Account("admin", 1000, paths, "/run/user/1000"), Quiet()
-        locks = Locks(account, report, ExitStack(), ExitStack())
+        locks = Locks(account, "chainsaw plan", report, ExitStack())
         nobody: Any = None
         request = Request((), dry_run, force)
-        return Planned(account, nobody, nobody, report, compiled, "", request, locks, plan=plan)
+        return Planned(account, nobody, nobody, report, compiled, "", request, locks, 0, plan=plan)
 
     return make
 

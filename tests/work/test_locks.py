@@ -21,6 +21,7 @@ from chainsaw.host.store import operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
+from chainsaw.plan.state import attempts_of
 from chainsaw.work import interrupted
 from chainsaw.work.apply import apply as applying
 from chainsaw.work.apply.planned import NotReadyError, Plan
@@ -29,7 +30,7 @@ from chainsaw.work.lifecycle import rename as renaming
 from chainsaw.work.lifecycle.prune import prune
 from chainsaw.work.lifecycle.remove import purge, remove
 from chainsaw.work.lifecycle.rollback import rollback
-from chainsaw.work.locks import holding, preparing, site, take_free
+from chainsaw.work.locks import Locks, holding, preparing, site
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Quiet, Request, Result
 
@@ -170,7 +171,7 @@ def test_locks_are_taken_in_one_order(blog):
         with pytest.raises(AssertionError), holding(account, ("wiki",), "", report):
             pass
         with ExitStack() as locks, another_chainsaw(account.paths.instance_lock("docs"), ""):
-            assert take_free(locks, account, {"wiki", "docs"}, "", report) == {"docs"}
+            assert Locks(account, "", report, locks).take_free({"wiki", "docs"}) == {"docs"}
     assert held_paths() == frozenset()
 
 
@@ -302,7 +303,8 @@ def test_what_is_stopped_is_written_to_the_journal_first(admin, wordpress, manag
 
     stop(admin, wordpress, work)
     assert operations.stopped(admin.paths) == {}
-    assert [verb for verb, _ in manager.calls] == ["stop", "start", "start", "start"]
+    assert [verb for verb, _ in manager.calls] == ["stop", "stop", "start", "start", "start"]
+    assert manager.calls[1] == ("stop", attempts_of("blog")), "what would start it again by itself"
     assert [names for verb, names in manager.calls if verb == "start"] == [(SOCKET,), (APP,), (TIMER,)]
 
 

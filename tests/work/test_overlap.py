@@ -30,6 +30,7 @@ from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Quiet, Request, Result
 
 DOES_NOT_WORK = Diagnostic("probe", "it answers 500")
+NO_IMAGE = Diagnostic("no-image", "its image is not there")
 
 
 @replaces(UserManager)
@@ -62,6 +63,7 @@ class Site:
     broken: set[str] = field(default_factory=set)
     waits: dict[str, Callable[[], object]] = field(default_factory=dict)
     rounds: list[list[str]] = field(default_factory=list)
+    without_image: set[str] = field(default_factory=set)
     units: dict[str, str] = field(default_factory=lambda: {FRONT_SOCKET: "active"})
 
     def apply(self, *names: str, why: str = "") -> Result:
@@ -75,12 +77,18 @@ class Site:
         manager: Any = Manager(self.units)
         store: Any = Store()
         catalog, compiled = catalog_of(account.paths), compile_intent(inputs)
-        result: Result = work(Session(account, catalog, manager, report, compiled, "digest", request, locks, store))
+        number = generations.current_number(account.paths)
+        result: Result = work(
+            Session(account, catalog, manager, report, compiled, "digest", request, locks, number, store)
+        )
         return result
 
-    def carry_out(self, plan: list[act.Step], worker: Any) -> dict[str, list[Diagnostic]]:
+    def carry_out(self, plan: list[act.Step], worker: Any) -> tuple[bool, dict[str, list[Diagnostic]]]:
         """Do what concerns the files, and wait without the lock of the site."""
         self.rounds.append([f"{action.verb} {action.subject()}" for action in plan])
+        needed = {action.owner for action in plan if isinstance(action, act.ProvideImage) and action.owner}
+        if lost := needed & self.without_image:
+            return False, {name: [NO_IMAGE] for name in lost}
         for action in plan:
             self.do(action, worker)
         if worker.is_switching:
@@ -93,7 +101,8 @@ class Site:
                 thread.start()
                 thread.join()
         texts = {name: worker.tree[f"intent/instances/{name}.yaml"].content.decode() for name in asked}
-        return {name: [DOES_NOT_WORK] for name, text in texts.items() if any(title in text for title in self.broken)}
+        failing = {name for name, text in texts.items() if any(title in text for title in self.broken)}
+        return True, {name: [DOES_NOT_WORK] for name in failing}
 
     def do(self, action: act.Step, worker: Any) -> None:
         paths = self.admin.paths
@@ -272,7 +281,7 @@ def test_what_worked_before_and_does_not_now_is_called_so(site):
     assert site.unfinished == Unfinished(instances=frozenset({"blog"}))
 
 
-def test_an_instance_of_another_command_is_neither_begun_nor_finished(site):
+def test_an_instance_of_another_command_is_not_recorded(site):
     paths = site.admin.paths
     operations.write_begin(paths, 1, 0, ["blog"])
     operations.write_switched(paths, 1)
@@ -295,3 +304,25 @@ def test_an_open_entry_outlives_the_trimming_of_the_journal(site):
     assert len((files.read_text(paths.journal) or "").splitlines()) < operations.JOURNAL_LINES + 10
     assert site.unfinished == Unfinished(instances=frozenset({"blog"}))
     assert operations.stopped(paths) == {"club": ("app@club.service",)}
+
+
+def test_what_cannot_be_prepared_keeps_no_other_instance_from_its_change(site):
+    """An instance that did not change has lost its image, and nothing to roll back to."""
+    site.units, site.without_image = {FRONT_SOCKET: "active"}, {"blog"}
+    site.admin.declare("club", "chess")
+    result = site.apply()
+    assert result.exit is Exit.DEGRADED
+    assert site.titles() == {BLOG: "old walks", CLUB: "chess"}
+    assert any(line.startswith("club is live") for line in result.lines)
+    assert result.diagnostics[-1].message.startswith("blog does not work, and it is what was there before")
+    assert site.unfinished == Unfinished()
+
+
+def test_nothing_is_called_live_that_was_never_switched(site):
+    site.without_image = {"club"}
+    site.admin.declare("club", "chess")
+    result = site.apply()
+    assert result.exit is Exit.DEGRADED
+    assert result.diagnostics[-1].message.startswith("club was rolled back: it was not installed")
+    assert not [action for action in result.data["actions"] if action["instance"] == "club"]
+    assert not [line for line in result.lines if "live" in line or "updated" in line]

@@ -30,6 +30,8 @@ class Manager:
 
     log: list[str]
     broken: frozenset[str] = frozenset()
+    leftovers: set[str] = field(default_factory=set)
+    """The units of which Podman removes a former container only with the second attempt."""
 
     def reload(self):
         self.log.append("reload")
@@ -44,10 +46,16 @@ class Manager:
         self.log.extend(f"{'restart' if again else 'start'} {name}" for name, again in units)
         return {}
 
+    def failed_in_podman(self, name):
+        found = name in self.leftovers
+        self.leftovers.discard(name)
+        return found
+
     def settle(self, groups, timeout):
         assert timeout > 0
-        self.log.extend(f"wait for {name}" for group in groups for name in group)
-        return {name: "failed" if name in self.broken else "active" for group in groups for name in group}
+        names = [name for group in groups for name in group]
+        self.log.extend(f"wait for {name}" for name in names)
+        return {name: "failed" if name in self.broken | self.leftovers else "active" for name in names}
 
 
 @replaces(Images)
@@ -78,7 +86,7 @@ class Host:
     report: Quiet = field(default_factory=Quiet)
     pending: tuple[str, ...] = ("a secret",)
     is_switching: bool = True
-    overtaken: bool = False
+    is_overtaken: bool = False
 
     def note(self, action):
         self.log.append(f"{action.verb} {action.subject()}".strip())
@@ -107,9 +115,6 @@ class Host:
         self.log.append("unlock")
         yield
         self.log.append("lock")
-
-    def is_overtaken(self):
-        return self.overtaken
 
     def record_switched(self):
         self.log.append("switched")
@@ -147,7 +152,7 @@ def wrote(host):
 
 def test_effects_come_in_the_order_of_the_plan(host, plan):
     machine = host()
-    assert carry_out(plan, machine) == {}
+    assert carry_out(plan, machine) == (True, {})
     order = [line.split()[0] for line in machine.log if not line.startswith(("wait", "unlock", "lock", "switched"))]
     kinds = [kind for index, kind in enumerate(order) if index == 0 or order[index - 1] != kind]
     assert kinds[0] == "obtain"
@@ -198,7 +203,7 @@ def test_nobody_is_let_in_when_there_is_nothing_to_wait_for(host, plan):
 def test_a_page_is_requested_again_when_another_command_switched_meanwhile(host, plan):
     """It may have restarted the front, or given it other ports."""
     machine = host({("probe", "blog"): REFUSED})
-    machine.overtaken = True
+    machine.is_overtaken = True
     asked = machine.probe_instance
 
     def recovers(action):
@@ -209,7 +214,7 @@ def test_a_page_is_requested_again_when_another_command_switched_meanwhile(host,
                 machine.faults = {}
 
     machine.probe_instance = recovers
-    assert carry_out(plan, machine) == {}
+    assert carry_out(plan, machine) == (True, {})
     assert machine.log.count("probe blog") == 2
     assert machine.log.count("probe club") == 1
     assert machine.log[-1] == "probe blog"
@@ -235,7 +240,7 @@ def test_the_digest_of_a_started_unit_is_recorded(host, plan, goldens):
 
 def test_an_instance_that_cannot_be_prepared_stops_all_before_anything_is_written(host, plan):
     machine = host({("provide-image", "club"): REFUSED, ("create-secret", "blog"): REFUSED})
-    failures = carry_out(plan, machine)
+    _, failures = carry_out(plan, machine)
     assert {name: [item.code for item in found] for name, found in failures.items()} == {
         "club": ["refused"],
         "blog": ["refused"],
@@ -246,7 +251,7 @@ def test_an_instance_that_cannot_be_prepared_stops_all_before_anything_is_writte
 
 def test_an_instance_that_does_not_start_leaves_the_others_alone(host, plan):
     machine = host(broken={"app@club.service"})
-    failures = carry_out(plan, machine)
+    _, failures = carry_out(plan, machine)
     assert [(name, item.code) for name, found in failures.items() for item in found] == [("club", "not-started")]
     assert "journalctl --user -u 'app@club*'" in failures["club"][0].hint
     assert "probe blog" in machine.log
@@ -256,9 +261,26 @@ def test_an_instance_that_does_not_start_leaves_the_others_alone(host, plan):
     assert "app@club.service" not in applied
 
 
+def test_what_podman_could_not_remove_at_once_is_no_failure_of_the_instance(host, plan):
+    """A container that was killed, or that a power cut ended, goes with the second attempt."""
+    machine = host()
+    machine.manager.leftovers = {"app@club.service"}
+    assert carry_out(plan, machine) == (True, {})
+    assert machine.log.count("start app@club.service") == 2
+    assert "app@club.service" in records.read_applied(machine.account.paths)
+
+
+def test_what_fails_in_podman_twice_is_a_failure(host, plan):
+    machine = host(broken={"app@club.service"})
+    machine.manager.leftovers = {"app@club.service"}
+    _, failures = carry_out(plan, machine)
+    assert set(failures) == {"club"}
+    assert machine.log.count("start app@club.service") == 2
+
+
 def test_an_instance_whose_page_is_wrong_leaves_the_others_alone(host, plan):
     machine = host({("probe", "blog"): REFUSED})
-    assert list(carry_out(plan, machine)) == ["blog"]
+    assert list(carry_out(plan, machine)[1]) == ["blog"]
     assert "probe club" in machine.log
 
 
@@ -298,7 +320,7 @@ def test_what_runs_is_recorded_also_when_the_front_does_not_start(host, plan):
 
 def test_a_refused_system_call_is_reported_with_its_fix(host, plan):
     machine = host({("create-directory", "blog"): OSError(28, "No space left on device")})
-    failures = carry_out(plan, machine)
+    _, failures = carry_out(plan, machine)
     assert [item.code for item in failures["blog"]] == ["system"]
     assert failures["blog"][0].hint.startswith("free some space")
 
@@ -310,7 +332,7 @@ def test_a_fault_at_any_step_is_a_problem_of_an_instance_or_of_the_site(host, pl
         for after in ("", "+"):
             struck = host(fault=f"error:{number}{after}")
             try:
-                failures = carry_out(plan, struck)
+                _, failures = carry_out(plan, struck)
             except ChainsawError as error:
                 assert [item.code for item in error.diagnostics] == ["system"]
             else:

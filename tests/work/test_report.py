@@ -46,7 +46,7 @@ def test_a_plan_shows_every_action_and_every_file(plan):
 
 
 def test_a_new_instance_is_reported_with_its_url_and_login(plan, site):
-    reported = report_applied(plan, {}, site.manifest, {}, site.paths)
+    reported = report_applied(plan, {}, site.manifest, {}, site.paths, {})
     shown = "\n".join(reported.lines)
     assert "blog is live at https://example.org/\n" in shown
     assert "the password: chainsaw secret show blog admin_password" in shown
@@ -57,7 +57,7 @@ def test_a_new_instance_is_reported_with_its_url_and_login(plan, site):
 
 def test_a_removed_instance_is_reported_with_the_place_of_its_data(site, instances, plan):
     manifest = site.manifest.model_copy(update={"instances": {}})
-    reported = report_applied(plan, {}, manifest, {"blog": instances["blog"].deployment}, site.paths)
+    reported = report_applied(plan, {}, manifest, {"blog": instances["blog"].deployment}, site.paths, {})
     (line,) = reported.lines
     assert line.startswith("blog is stopped and no longer served. Its data is still in ")
     assert site.paths.instance("blog") in line

@@ -37,7 +37,10 @@ def location_files(job: Job) -> Iterator[Artifact]:
         page = "maintenance" if job.file.instance.serving == "maintenance" else "503"
         yield _file(job, f"{job.name}.conf", "closed.conf.j2", page=page)
         return
-    yield from _upstream(job)
+    if job.gated:
+        yield _file(job, f"{job.name}.upstream", "upstream.conf.j2")
+    if served.drop_headers:
+        yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if served.fastcgi:
         yield _file(
             job,
@@ -55,7 +58,6 @@ def location_files(job: Job) -> Iterator[Artifact]:
             deny="|".join(re.escape(path.strip("/")) for path in served.fastcgi.deny),
             scripts="|".join(re.escape(ending) for ending in served.fastcgi.scripts),
             public=list(_public_locations(job)),
-            upstream=job.name if job.gated else f"unix:/srv/sockets/{job.name}.sock",
         )
         yield _root(job, job.name, job.file.instance.path, f"/srv/static/{static_key(job)[0]}")
         for volume, where in _public(job):
@@ -67,12 +69,6 @@ def location_files(job: Job) -> Iterator[Artifact]:
         buffering = size_in_bytes(job.context["upload_limit"]) <= BUFFERED
         yield _file(job, f"{job.name}.params", "http-params.conf.j2", headers=_headers(job), buffering=buffering)
         yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets)
-
-
-def _upstream(job: Job) -> Iterator[Artifact]:
-    """Yield the upstream that lets the front repeat a request when the app ends before it has answered."""
-    if job.gated or job.bundle.recipe.serve.http:
-        yield _file(job, f"{job.name}.upstream", "upstream.conf.j2")
 
 
 def _headers(job: Job) -> list[tuple[str, str]]:
@@ -110,8 +106,8 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "https": job.site.ports.https,
         "port_suffix": job.site.ports.suffix,
         "upload_limit": job.context["upload_limit"],
-        "gated": job.gated,
-        "trusts": job.bundle.recipe.serve.trusts,
+        "upstream": job.name if job.gated else f"unix:/srv/sockets/{job.name}.sock",
+        "drops": job.bundle.recipe.serve.drop_headers,
         "timeout": span_in_seconds(job.bundle.recipe.serve.timeout),
         **extra,
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chainsaw.compile.context import Host, Shared
-from chainsaw.compile.front.claims import CLAIMS
+from chainsaw.compile.front.headers import DROPPED
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.instance import CompiledInstance
@@ -115,7 +115,7 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     }
     workers = min(host.processors, 2)
     yield _nginx_file("nginx.conf", "nginx.conf.j2", {"workers": workers, **listen}, shared)
-    yield _nginx_file("claims.conf", "claims.conf.j2", {"claims": CLAIMS}, shared)
+    yield _nginx_file("dropped-headers.conf", "dropped-headers.conf.j2", {"dropped": DROPPED}, shared)
     for page in ("503", "maintenance"):
         yield Artifact(f"nginx/pages/.chainsaw/{page}.html", shared.templates[f"nginx/{page}.html"].encode())
     for name, routes in sorted(hosts.items()):

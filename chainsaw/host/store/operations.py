@@ -47,7 +47,7 @@ def write_done(paths: Paths, generation: int, instances: Collection[str]) -> Non
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What was begun and not finished: a switch to another generation, and the instances that are not proven."""
+    """What has started and is not finished: a switch to another generation, and the instances that are not proven."""
 
     switch: bool = False
     instances: frozenset[str] = frozenset()
@@ -74,7 +74,7 @@ def unfinished(paths: Paths) -> Unfinished:
 def _entries(paths: Paths, *events: str) -> Iterator[dict[str, Any]]:
     quoted = [f'"{event}"' for event in events]
     for line in (files.read_text(paths.journal) or "").splitlines():
-        # Parsing only these lines saves time: most lines are of another kind.
+        # Parsing only these lines saves time.
         if not any(event in line for event in quoted):
             continue
         try:
@@ -114,8 +114,8 @@ def trim_journal(paths: Paths) -> None:
     lines = (files.read_text(paths.journal) or "").splitlines()
     if len(lines) <= 2 * JOURNAL_LINES:
         return
-    open_now, down = unfinished(paths), stopped(paths)
-    first = [_line("begin", instances=sorted(open_now.instances))] if open_now.instances else []
-    first += [_line("switched")] if open_now.instances and not open_now.switch else []
+    still, down = unfinished(paths), stopped(paths)
+    first = [] if still == Unfinished() else [_line("begin", instances=sorted(still.instances))]
+    first += [] if still.switch or not first else [_line("switched")]
     first += [_line("stopped", instance=name, units=list(units)) for name, units in down.items()]
     files.write_atomic(paths.journal, ("\n".join([*first, *lines[-JOURNAL_LINES:]]) + "\n").encode())

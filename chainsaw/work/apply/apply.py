@@ -27,7 +27,7 @@ from chainsaw.work.apply.session import Session, as_others_left_it, worker_for
 from chainsaw.work.apply.start import Failures
 from chainsaw.work.apply.unchanged import inputs_digest
 from chainsaw.work.config.inputs import read_inputs
-from chainsaw.work.locks import Locks, holding, preparing, site, take_free
+from chainsaw.work.locks import Locks, holding, preparing, site
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Reporter, Request, Result
@@ -41,10 +41,9 @@ def apply(account: Account, request: Request, report: Reporter, catalog: Catalog
         result = settle(
             session, select(session.account.paths, session.compiled.instances, former, request.names), former
         )
-        current = generations.current_number(session.account.paths)
-        if result.exit is Exit.OK and not (request.names or request.dry_run) and session.number == current:
+        if result.exit is Exit.OK and not (request.names or request.dry_run or session.is_overtaken):
             with session.steps.step("record what was compiled"):
-                known = session.recorded or recipes_and_blocks(session.account.paths)
+                known = session.compiled_from or recipes_and_blocks(session.account.paths)
                 record_inputs(session.account.paths, session.compiled.inputs, session.digest, known)
         return result
 
@@ -63,10 +62,9 @@ def applied(
     The work starts again, with the files read again, after it has waited for another command or for images.
     """
     steps, begin = account.steps, partial(_in_session, account, request, report, work, catalog)
-    began = time.monotonic()
+    began, command = time.monotonic(), command_line(request)
     if request.dry_run:
-        return with_timings(begin(Locks(account, report, ExitStack(), ExitStack()), None), request, steps, began)
-    command = command_line(request)
+        return with_timings(begin(Locks(account, command, report, ExitStack()), None), request, steps, began)
     unready: NotReadyError | None = None
     with holding(account, request.names, command, report, wait=request.wait):
         with steps.step("make the state directory"):
@@ -81,7 +79,8 @@ def applied(
                     _obtain(account, unready.store, [action.need for action in unready.missing])
                 locks.enter_context(site(account, command, report, wait=request.wait))
                 try:
-                    return with_timings(begin(Locks(account, report, locks, images), unready), request, steps, began)
+                    held = Locks(account, command, report, locks, images)
+                    return with_timings(begin(held, unready), request, steps, began)
                 except NotReadyError as problem:
                     unready = problem
 
@@ -125,33 +124,36 @@ def _in_session(
         with account.steps.timed("compile the instances"):
             compiled = compile_intent(inputs)
         known = (earlier.store, earlier.missing) if earlier else (None, ())
-        return work(Session(account, catalog, manager, report, compiled, digest, request, locks, *known))
+        number = generations.current_number(account.paths)
+        return work(Session(account, catalog, manager, report, compiled, digest, request, locks, number, *known))
 
 
 def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
-    """Bring the host to some compiled instances; one that fails is rolled back, and the others go on."""
+    """Bring the host to some compiled instances; one that fails is rolled back, and the others go on.
+
+    An instance that has nothing to roll back to, or that fails again, is given up.
+    """
     failures: Failures = {}
-    rolled_back = set[str]()
+    rolled_back, given_up = set[str](), set[str]()
     while True:
         plan = session.plan_for(instances)
         ports = session.compiled.inputs.intent.site.ports
         refuse(session.account.paths, ports, plan.manifest, plan.observed, session.overwrites)
         if session.request.dry_run:
-            explaining = session.account.paths if session.request.explained else None
-            shown = report_plan(plan.actions, plan.observed.manifest.number, explaining)
-            hosts = {name: item.hosts for name, item in plan.manifest.instances.items()}
-            return replace(shown, diagnostics=shared_origins(hosts, plan.changed))
-        plan = _ready(session, plan)
-        failed = _carry_out(session, plan, failures)
-        session.done += plan.actions
-        session.number = plan.number
+            return _planned(session, plan)
+        plan = _ready(session, plan.without(given_up))
+        switched, failed = _carry_out(session, plan, failures)
+        if switched:
+            session.done += plan.actions
+            session.number = plan.number
         again = {name for name in failed.keys() - failures if not is_same(former.get(name), instances.get(name))}
+        given_up |= failed.keys() - again
         for name, problems in failed.items():
             failures.setdefault(name, []).extend(problems)
-        if not again:
+        if switched and not again:
             break
         rolled_back |= again
-        if generations.current_number(session.account.paths) not in (plan.number, plan.observed.manifest.number):
+        if session.is_overtaken:
             instances, former = as_others_left_it(session, former)
         for name in again:
             session.report.note(f"{name} does not work, and is rolled back")
@@ -159,13 +161,21 @@ def settle(session: Session, instances: dict[str, CompiledInstance], former: Map
             if name in former:
                 instances[name] = former[name]
     deployments = {name: instance.deployment for name, instance in former.items()}
-    finished = frozenset(session.touched - failed.keys())
-    endings = {name: ending_of(name, name in former, name in rolled_back, name in failed) for name in failures}
+    endings = {name: ending_of(name, name in former, name in rolled_back, name in given_up) for name in failures}
     report = report_applied(session.done, failures, plan.manifest, deployments, session.account.paths, endings)
-    outcome = Outcome(plan.manifest, plan.number, frozenset(session.touched), finished, deployments, failures)
-    unrecorded = session.done or session.touched & plan.observed.unproven
+    touched, finished = frozenset(session.touched), frozenset(session.touched - given_up)
+    outcome = Outcome(plan.manifest, session.number, session.is_overtaken, touched, finished, deployments, failures)
+    unrecorded = session.done or failures or session.touched & plan.observed.unproven
     problems = record(session.account, session.request, outcome, session.steps) if unrecorded else []
     return replace(report, diagnostics=(*report.diagnostics, *problems))
+
+
+def _planned(session: Session, plan: Plan) -> Result:
+    """Return what the plan would do, and which instances would share an origin."""
+    explaining = session.account.paths if session.request.explained else None
+    shown = report_plan(plan.actions, plan.observed.manifest.number, explaining)
+    hosts = {name: item.hosts for name, item in plan.manifest.instances.items()}
+    return replace(shown, diagnostics=shared_origins(hosts, plan.changed))
 
 
 def _ready(session: Session, plan: Plan) -> Plan:
@@ -173,14 +183,12 @@ def _ready(session: Session, plan: Plan) -> Plan:
 
     An instance that another command is changing, and that this plan need not change, is left to that command.
     """
-    busy = take_free(
-        session.locks.instances, session.account, plan.touched, command_line(session.request), session.report
-    )
+    busy = session.locks.take_free(plan.touched)
     mine = plan.without(busy)
     missing = [action for action in mine.images if not session.images.is_known(action.need)]
     # With names given, their locks are held already, and no other instance is waited for.
     waited = frozenset() if session.request.names else frozenset(plan.changed)
-    if (busy & waited or missing) and not session.done:
+    if (busy & waited or missing) and not session.touched:
         raise NotReadyError(waited, (*session.provided, *missing), session.images)
     for name in sorted(busy):
         session.report.note(f"{name} is left as it is: another command is changing it")
@@ -189,9 +197,9 @@ def _ready(session: Session, plan: Plan) -> Plan:
     return mine.after(action for action in provided if action.owner not in busy)
 
 
-def _carry_out(session: Session, plan: Plan, earlier: Failures) -> Failures:
+def _carry_out(session: Session, plan: Plan, earlier: Failures) -> tuple[bool, Failures]:
     if not plan.actions:
-        return {}
+        return True, {}
     if any(isinstance(action, act.ProvideImage) for action in plan.actions):
         with session.steps.timed("start Podman's API"):
             session.manager.start_api()

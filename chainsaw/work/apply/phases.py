@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import groupby
 from typing import assert_never
 
 from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host.systemd import STOP_TIMEOUT
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
-from chainsaw.work.apply.start import STOP_TIMEOUT, Failures, end_attempts, start
+from chainsaw.work.apply.start import Failures, start
 from chainsaw.work.apply.worker import Worker
+from chainsaw.work.interrupted import end_attempts
 
 NETWORK = "-network.service"
 
 
-def carry_out(plan: Sequence[act.Step], worker: Worker) -> Failures:
-    """Do what a plan says and return the problems by instance.
+def carry_out(plan: Sequence[act.Step], worker: Worker) -> tuple[bool, Failures]:
+    """Do what a plan says; return whether it switched, and the problems by instance.
 
-    Problems of preparation are returned before anything is written. Raise ChainsawError for what concerns the site.
+    It does not switch when something cannot be prepared. Raise ChainsawError for what concerns the site.
     """
     failures = prepare([item for item in plan if isinstance(item, act.Preparing)], worker)
     if failures:
-        return failures
+        return False, failures
     failures = switch([item for item in plan if isinstance(item, act.Switching)], worker)
-    prove([item for item in plan if isinstance(item, act.ProbeInstance)], worker, failures)
-    return failures
+    return True, failures | prove([item for item in plan if isinstance(item, act.ProbeInstance)], worker, failures)
 
 
 def prepare(plan: Sequence[act.Preparing], worker: Worker) -> Failures:
@@ -63,25 +64,27 @@ def _each(actions: Sequence[act.Switching], worker: Worker, failures: Failures) 
         _guarded(action, failures, partial(_do, action, worker, partial(_switch, action, worker)))
 
 
-def prove(plan: Sequence[act.ProbeInstance], worker: Worker, failures: Failures) -> None:
-    """Ask each changed instance for its page, through the front; others may switch meanwhile."""
-    if not plan:
-        return
-    failed: Failures = {name: [] for name in failures}
+def prove(plan: Sequence[act.ProbeInstance], worker: Worker, failed: Collection[str]) -> Failures:
+    """Ask each changed instance, unless it failed already, for its page through the front; return the problems.
+
+    Others may switch meanwhile.
+    """
+    asked = [action for action in plan if action.owner not in failed]
+    if not asked:
+        return {}
     with worker.unlocked():
-        _ask(plan, worker, failed)
-    failed = {name: problems for name, problems in failed.items() if name not in failures}
-    if failed and worker.is_overtaken():
-        # The front may have been restarted meanwhile, or have other ports.
-        again: Failures = {}
-        _ask([action for action in plan if action.owner in failed], worker, again)
-        failed = again
-    failures |= failed
+        found = _ask(asked, worker)
+    if found and worker.is_overtaken:
+        # Another command may have restarted the front meanwhile, or given it other ports.
+        found = _ask([action for action in asked if action.owner in found], worker)
+    return found
 
 
-def _ask(plan: Sequence[act.ProbeInstance], worker: Worker, failures: Failures) -> None:
+def _ask(plan: Sequence[act.ProbeInstance], worker: Worker) -> Failures:
+    failures: Failures = {}
     for action in plan:
         _guarded(action, failures, partial(_do, action, worker, partial(worker.probe_instance, action)))
+    return failures
 
 
 def _prepare(action: act.Preparing, worker: Worker) -> None:
@@ -178,7 +181,7 @@ def _stop(actions: Sequence[act.StopUnit], worker: Worker) -> None:
     worker.report.doing(f"stopping {', '.join(names)}")
     with worker.steps.step(f"stop {' '.join(names)}"):
         worker.manager.stop(names, STOP_TIMEOUT)
-        end_attempts(actions, worker)
+        end_attempts(worker.manager, {action.owner for action in actions if action.owner})
         worker.podman.remove_networks([name.removesuffix(NETWORK) for name in names if name.endswith(NETWORK)])
     # Only now: a unit that runs and is no longer in the record would never be stopped.
     with worker.steps.step("record what was stopped"):

@@ -20,13 +20,14 @@ from chainsaw.work.result import Request
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an apply: its generation, what was before, and what failed, by instance.
+    """What became of an apply: its generation, whether another is current by now, what was before, and what failed.
 
     `touched` are the instances whose locks it holds, `finished` those of them that now run as they should.
     """
 
     manifest: Manifest
     number: int
+    overtaken: bool
     touched: frozenset[str]
     finished: frozenset[str]
     former: Mapping[str, Deployment]
@@ -62,9 +63,8 @@ def _change(paths: Paths, request: Request, outcome: Outcome) -> ChangeRecord:
     """
     names = outcome.changed
     others = operations.unfinished(paths).instances - outcome.touched
-    overtaken = generations.current_number(paths) != outcome.number
     about = sorted({*(request.names or outcome.touched), *others})
-    alone = not (others or overtaken or request.names)
+    alone = not (others or outcome.overtaken or request.names)
     own = OWN if alone else ("site.yaml", *(path for name in about for path in paths_about(name)))
     return ChangeRecord(
         request.command,
@@ -73,7 +73,7 @@ def _change(paths: Paths, request: Request, outcome: Outcome) -> ChangeRecord:
         request.why,
         "in part" if outcome.failures else "done",
         own,
-        overtaken,
+        outcome.overtaken,
     )
 
 

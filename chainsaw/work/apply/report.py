@@ -42,7 +42,7 @@ def report_applied(
     manifest: Manifest,
     former: Mapping[str, Deployment],
     paths: Paths,
-    endings: Mapping[str, str] | None = None,
+    endings: Mapping[str, str],
 ) -> Result:
     """Return what apply did: how to get into each instance that is new, and what became of each that failed."""
     lines: list[str] = []
@@ -68,8 +68,7 @@ def report_applied(
         "failed": sorted(failures),
         "removed": gone,
     }
-    known = endings or {}
-    problems = tuple(problem for name in sorted(failures) for problem in _named(name, failures[name], known[name]))
+    problems = tuple(problem for name in sorted(failures) for problem in _named(name, failures[name], endings[name]))
     return Result(data, tuple(lines), problems, Exit.DEGRADED if failures else Exit.OK)
 
 

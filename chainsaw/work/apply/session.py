@@ -34,9 +34,9 @@ from chainsaw.work.result import Reporter, Request
 class Session:
     """What one apply holds while it runs.
 
-    `done` are the actions so far, `touched` the instances that they were for, all of them locked, and `number` is the
-    generation that it made current. `recorded` are the digest of the installed recipes and the blocks, as they were
-    before others could change them.
+    `number` is the generation that this command found or made current. `done` are the actions that led to it,
+    `touched` the instances that they were for, all of them locked. `compiled_from` are the digest of the installed
+    recipes and the blocks, as they were before others could change them; only an apply of all needs them.
     """
 
     account: Account
@@ -47,12 +47,12 @@ class Session:
     digest: str
     request: Request
     locks: Locks
+    number: int
     store: Images | None = None
     provided: tuple[act.ProvideImage, ...] = ()
     done: list[act.Step] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
-    number: int = 0
-    recorded: tuple[str, Mapping[str, int]] | None = None
+    compiled_from: tuple[str, Mapping[str, int]] | None = None
 
     @cached_property
     def images(self) -> Images:
@@ -73,9 +73,15 @@ class Session:
     @contextmanager
     def unlocked(self) -> Iterator[None]:
         """Let others switch."""
-        self.recorded = self.recorded or recipes_and_blocks(self.account.paths)
+        if not self.request.names:
+            self.compiled_from = self.compiled_from or recipes_and_blocks(self.account.paths)
         with self.locks.unlocked():
             yield
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether another command has switched since."""
+        return generations.current_number(self.account.paths) != self.number
 
     def plan_for(self, instances: Mapping[str, CompiledInstance]) -> Plan:
         """Return the plan from the host as it is to some compiled instances."""
@@ -100,7 +106,8 @@ def as_others_left_it(
     The site is then compiled from the site.yaml that they applied.
     """
     paths = session.account.paths
-    now, text = former_instances(paths), intent_of(paths, generations.current_number(paths)).get("site.yaml")
+    session.number = generations.current_number(paths)
+    now, text = former_instances(paths, session.number), intent_of(paths, session.number).get("site.yaml")
     inputs = session.compiled.inputs
     intent = replace(inputs.intent, site=load_site("site.yaml", text), site_text=text)
     session.compiled = replace(session.compiled, inputs=replace(inputs, intent=intent))
@@ -119,10 +126,10 @@ def worker_for(session: Session, plan: Plan) -> Worker:
         images=session.images,
         steps=session.steps,
         report=session.report,
-        https=session.compiled.inputs.intent.site.ports.https,
         node=facts.node(),
         manifest=plan.manifest.model_copy(update={"number": generations.current_number(paths)}),
         tree=plan.tree,
-        changed=frozenset(plan.touched & session.touched),
+        touched=frozenset(plan.touched & session.touched),
+        is_switching=plan.observed.unfinished,
         unlocked=session.unlocked,
     )

@@ -5,35 +5,47 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host.store import records
-from chainsaw.host.systemd import CRASHED
+from chainsaw.host.systemd import CRASHED, GRACE
 from chainsaw.plan import actions as act
-from chainsaw.plan.state import attempts_of
 from chainsaw.work.apply.worker import Worker
 
-STOP_TIMEOUT = 120.0
 SITE_TIMEOUT = 90.0
 """Seconds for the front to start."""
-GRACE = 30.0
-"""Seconds more than systemd allows a unit."""
 Failures = dict[str, list[Diagnostic]]
 """What went wrong, by instance."""
 
 
 @dataclass(frozen=True)
-class Begun:
+class Starting:
     """Units that systemd was asked to start, at a time; `refused` is its answer for those that it did not take."""
 
     starts: Sequence[act.StartUnit]
     refused: Mapping[str, str]
     since: float
 
-    def of(self, site: bool) -> Begun:
-        """Return those of the site, or those of the instances."""
-        return Begun([item for item in self.starts if (item.owner is None) == site], self.refused, self.since)
+    @property
+    def of_site(self) -> Starting:
+        """Those of the front."""
+        return replace(self, starts=[item for item in self.starts if item.owner is None])
+
+    @property
+    def of_instances(self) -> Starting:
+        """Those of instances."""
+        return replace(self, starts=[item for item in self.starts if item.owner is not None])
+
+    @property
+    def units(self) -> set[str]:
+        """All units, also those that systemd starts because of others."""
+        return {unit for item in self.starts for unit in units_of(item)}
+
+
+def units_of(action: act.StartUnit) -> list[str]:
+    """Return the unit that is started, and those that systemd starts with it."""
+    return list(dict.fromkeys([action.name, *(unit for unit, _ in action.digests)]))
 
 
 def start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, meanwhile: Callable[[], None]) -> None:
@@ -44,73 +56,81 @@ def start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, m
     sockets = [action for action in starts if action.name.endswith(".socket")]
     if problem := _finish(_begin(sockets, worker), worker, failures):
         raise problem
-    begun = _begin([action for action in starts if action not in sockets], worker)
-    problem = _outcome(meanwhile)
-    problem = _finish(begun.of(site=True), worker, failures) or problem
+    starting = _begin([action for action in starts if action not in sockets], worker)
+    problem = _failure_of(meanwhile)
+    problem = _finish(starting.of_site, worker, failures) or problem
     if problem is None and worker.is_switching:
         with worker.steps.step("record the switch"):
             worker.record_switched()
-    own = begun.of(site=False)
+    own = starting.of_instances
     # Nobody is let in when there is nothing to wait for, or when the switch is not finished.
     with worker.unlocked() if own.starts and problem is None else nullcontext():
         states = _wait(own, worker)
-    _judge(own, states, worker, failures)
+    _record_outcome(own, states, worker, failures)
     if problem:
         raise problem
 
 
-def end_attempts(actions: Sequence[act.StartUnit | act.StopUnit], worker: Worker) -> None:
-    """Stop what would start the instances of some actions again by itself, because they failed before."""
-    owners = sorted({action.owner for action in actions if action.owner})
-    worker.manager.stop([unit for owner in owners for unit in attempts_of(owner)], STOP_TIMEOUT)
-
-
-def _begin(starts: Sequence[act.StartUnit], worker: Worker) -> Begun:
-    since = time.time()
+def _begin(starts: Sequence[act.StartUnit], worker: Worker) -> Starting:
+    starting = Starting(starts, {}, time.time())
     if not starts:
-        return Begun((), {}, since)
+        return starting
     names = [item.name for item in starts]
     worker.report.doing(f"starting {', '.join(names)}")
     with worker.steps.step(f"start {' '.join(names)}"):
-        end_attempts(starts, worker)
-        others = {unit for item in starts for unit, _ in item.digests} - {*names}
-        refused = worker.manager.begin([(item.name, item.again) for item in starts], sorted(others))
-        return Begun(starts, refused, since)
+        others = sorted(starting.units - {*names})
+        refused = worker.manager.begin([(item.name, item.again) for item in starts], others)
+        return replace(starting, refused=refused)
 
 
-def _finish(begun: Begun, worker: Worker, failures: Failures) -> Exception | None:
-    return _judge(begun, _wait(begun, worker), worker, failures)
+def _finish(starting: Starting, worker: Worker, failures: Failures) -> Exception | None:
+    return _record_outcome(starting, _wait(starting, worker), worker, failures)
 
 
-def _wait(begun: Begun, worker: Worker) -> dict[str, str]:
-    """Return the state of each unit once all have started or failed."""
-    if not begun.starts:
+def _wait(starting: Starting, worker: Worker) -> dict[str, str]:
+    """Return the state of each unit once all have started or failed.
+
+    What failed in Podman is started once more: Podman removes the rest of a container that was killed, or that a power
+    cut ended, only with its second attempt.
+    """
+    if not starting.starts:
         return {}
+    states = _settle(starting, worker)
+    failed = [unit for unit in sorted(starting.units) if states[unit] in (CRASHED, "failed")]
+    if any(worker.manager.failed_in_podman(unit) for unit in failed):
+        again = [item for item in starting.starts if any(states[unit] != "active" for unit in units_of(item))]
+        worker.manager.begin([(item.name, False) for item in again], failed)
+        states = _settle(starting, worker)
+    return states
+
+
+def _settle(starting: Starting, worker: Worker) -> dict[str, str]:
     deployments = worker.manifest.instances
-    owners = [item.owner for item in begun.starts]
+    owners = [item.owner for item in starting.starts]
     timeout = max(deployments[name].start_timeout if name in deployments else SITE_TIMEOUT for name in owners)
-    groups = [{item.name, *dict(item.digests)} - begun.refused.keys() for item in begun.starts]
-    with worker.steps.timed(f"wait for {' '.join(item.name for item in begun.starts)}"):
-        return {**worker.manager.settle(groups, timeout + GRACE), **begun.refused}
+    groups = [{*units_of(item)} - starting.refused.keys() for item in starting.starts]
+    with worker.steps.timed(f"wait for {' '.join(item.name for item in starting.starts)}"):
+        return {**worker.manager.settle(groups, timeout + GRACE), **starting.refused}
 
 
-def _judge(begun: Begun, states: Mapping[str, str], worker: Worker, failures: Failures) -> Exception | None:
+def _record_outcome(
+    starting: Starting, states: Mapping[str, str], worker: Worker, failures: Failures
+) -> Exception | None:
     """Record what the units that run were started from; those that do not run are failures of their instances.
 
     Return the failure of a unit of the site.
     """
-    if not begun.starts:
+    if not starting.starts:
         return None
     failed, applied = None, dict[str, str]()
-    for item in begun.starts:
+    for item in starting.starts:
         down = sorted(
-            (unit for unit in (item.name, *dict(item.digests)) if states[unit] != "active"),
-            key=lambda unit: states[unit] != CRASHED,
+            (unit for unit in units_of(item) if states[unit] != "active"), key=lambda unit: states[unit] != CRASHED
         )
         if not down:
             applied |= dict(item.digests)
             continue
-        problem = _not_started(down[0], states[down[0]], worker.last_words(down[0], begun.since))
+        problem = _not_started(down[0], states[down[0]], worker.last_words(down[0], starting.since))
         if item.owner is None:
             failed = failed or ChainsawError(problem)
         else:
@@ -120,7 +140,7 @@ def _judge(begun: Begun, states: Mapping[str, str], worker: Worker, failures: Fa
     return failed
 
 
-def _outcome(effect: Callable[[], None]) -> Exception | None:
+def _failure_of(effect: Callable[[], None]) -> Exception | None:
     """Run an effect; return its failure, which is raised once what was started is recorded."""
     try:
         effect()

@@ -57,7 +57,7 @@ def _apply(account: Account, request: Request, report: Reporter) -> Result:
         if manifest is not None and request.dry_run:
             return with_timings(report_plan([], manifest.number), request, account.steps, began)
         if manifest is not None:
-            idle = report_applied([], {}, manifest, manifest.instances, account.paths)
+            idle = report_applied([], {}, manifest, manifest.instances, account.paths, {})
             return with_timings(idle, request, account.steps, began)
     from chainsaw.work.apply.apply import apply as apply_from_the_start
 

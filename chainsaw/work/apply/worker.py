@@ -22,7 +22,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET
-from chainsaw.plan.state import FRONT_SERVICE
+from chainsaw.plan.state import FRONT_CONTAINER, FRONT_SERVICE
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.installed import store_recipe
@@ -37,7 +37,8 @@ WORKER = "nginx: worker process"
 class Worker:
     """Carries out the actions of one plan; `manifest` and `tree` are what is to be current afterwards.
 
-    `changed` are the instances for which it does something. While something waits in `unlocked`, other commands may
+    `touched` are the instances for which it does something, `is_switching` is whether a switch has started, here or in
+    an interrupted command, that is not recorded as finished. While something waits in `unlocked`, other commands may
     switch to generations of their own.
     """
 
@@ -48,11 +49,11 @@ class Worker:
     images: Images
     steps: Steps
     report: Reporter
-    https: int
     node: str
     manifest: Manifest
     tree: Tree
-    changed: frozenset[str] = frozenset()
+    touched: frozenset[str] = frozenset()
+    is_switching: bool = False
     unlocked: Callable[[], AbstractContextManager[None]] = nullcontext
     pending: list[Placement] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
@@ -140,17 +141,14 @@ class Worker:
     def activate(self, action: act.Activate) -> None:
         """Make the generation current."""
         paths = self.account.paths
-        operations.write_begin(paths, action.number, generations.current_number(paths), self.changed)
+        operations.write_begin(paths, action.number, generations.current_number(paths), self.touched)
+        self.is_switching = True
         files.replace_link(paths.current, str(action.number))
-
-    @property
-    def is_switching(self) -> bool:
-        """Whether a switch has begun, by this command or by an interrupted one, that is not recorded as finished."""
-        return operations.unfinished(self.account.paths).switch
 
     def record_switched(self) -> None:
         """Record that all is done that concerns the site."""
         operations.write_switched(self.account.paths, self.manifest.number)
+        self.is_switching = False
 
     def link_quadlets(self, action: act.LinkQuadlets) -> None:
         """Link the directory of the current quadlets."""
@@ -179,20 +177,18 @@ class Worker:
 
         assert action.owner is not None
         deployment = self.manifest.instances[action.owner]
-        front = Front(self.https, f"{self.account.paths.authority}/ca.pem")
+        ports = readings.front_ports(self.account.paths)
+        assert ports
+        front = Front(ports[1], f"{self.account.paths.authority}/ca.pem")
         patience = min(60, deployment.start_timeout) if deployment.services else 15
         problem = probe(deployment.route.host, front, deployment.probe, patience)
         if problem:
             raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
 
+    @property
     def is_overtaken(self) -> bool:
-        """Return whether another command has switched since; the front is asked at its present port from then on."""
-        paths = self.account.paths
-        if generations.current_number(paths) == self.manifest.number:
-            return False
-        ports = readings.front_ports(paths)
-        self.https = ports[1] if ports else self.https
-        return True
+        """Whether another command has switched since."""
+        return generations.current_number(self.account.paths) != self.manifest.number
 
     def last_words(self, unit: str, since: float) -> list[str]:
         """Return what a unit's container said last, since a time."""
@@ -229,7 +225,7 @@ def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: U
     if running and f"Image={reference}\n" in (
         files.read_text(f"{paths.current}/quadlets/chainsaw-front.container") or ""
     ):
-        outcome = podman.exec("chainsaw-front", argv, env={"NGINX": ""})
+        outcome = podman.exec(FRONT_CONTAINER, argv, env={"NGINX": ""})
     else:
         places = {"conf": paths.generations, "certificates": paths.certificates, "sockets": paths.sockets}
         places |= {"static": paths.static, "public": paths.public}

@@ -11,7 +11,7 @@ from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.step import Steps
 from chainsaw.host.store import records
-from chainsaw.host.systemd import UserManager
+from chainsaw.host.systemd import GRACE, UserManager
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment, SecretFile
 from chainsaw.model.names import check_instance, check_text, check_word
@@ -156,7 +156,7 @@ def _start_service(account: Account, deployment: Deployment) -> None:
         raise invalid(Diagnostic("stopped", f"{deployment.name} is stopped", hint=f"chainsaw start {deployment.name}"))
     unit = deployment.gate.unit if deployment.gate else f"app@{deployment.name}.service"
     with account.steps.step(f"start {unit}"), UserManager() as manager:
-        manager.start([(unit, False)], deployment.start_timeout + 30.0)
+        manager.start([(unit, False)], deployment.start_timeout + GRACE)
 
 
 def rotate(podman: Podman, steps: Steps, deployment: Deployment, place: SecretFile, rotation: Rotation) -> None:

@@ -47,11 +47,7 @@ def _as_warnings(problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
 
 def _applied(seen: Snapshot, deployment: Deployment) -> dict[str, Any]:
     name = deployment.name
-    state = instance_state(
-        deployment,
-        {unit: item.active for unit, item in seen.units.items()},
-        restarted(deployment, seen.units),
-    )
+    state = instance_state(deployment, seen.units)
     return {
         "recipe": deployment.recipe,
         "version": deployment.version,

@@ -14,11 +14,10 @@ from chainsaw.host.account import Account
 from chainsaw.host.journal import Entry
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment
-from chainsaw.plan.state import processes_of
+from chainsaw.plan.state import FRONT_CONTAINER, processes_of
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.result import Result
 
-FRONT_CONTAINER = "chainsaw-front"
 ACCESS_PRIORITY = 6
 """What the front prints on stdout, and that is its access log alone. On stderr it repeats what applications write."""
 

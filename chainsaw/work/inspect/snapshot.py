@@ -14,7 +14,7 @@ from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.plan.observed import API_SOCKET, Drift, UnitDetails
-from chainsaw.plan.state import FRONT_SERVICE, processes_of, retry_unit, watch_unit
+from chainsaw.plan.state import FRONT_SERVICE, attempts_of, processes_of
 from chainsaw.work.inspect.pending import Pending, pending
 
 DISK_TIMEOUT = 1.0
@@ -71,7 +71,7 @@ def take_snapshot(account: Account) -> Snapshot:
 
 def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:
     """Return the details of an instance's units, and of the units that it needs."""
-    around = (f"app@{name}-network.service", retry_unit(name), watch_unit(name), FRONT_SERVICE, API_SOCKET)
+    around = (f"app@{name}-network.service", *attempts_of(name), FRONT_SERVICE, API_SOCKET)
     return manager.details((f"app@{name}.*", *around))
 
 

@@ -67,10 +67,9 @@ def status(account: Account, name: str) -> Result:
 
 def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[dict[str, Any]]) -> dict[str, Any]:
     name = deployment.name
-    units = {unit: item.active for unit, item in seen.units.items()}
     found = {part["health"] for part in parts} - {None}
     again = restarted(deployment, seen.units)
-    state = instance_state(deployment, units, again)
+    state = instance_state(deployment, seen.units)
     return {
         "instance": name,
         "recipe": deployment.recipe,

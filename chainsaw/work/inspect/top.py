@@ -48,8 +48,7 @@ def top(account: Account) -> Result:
 
 
 def _row(account: Account, seen: Snapshot, item: Deployment, processes: list[int], used: float) -> dict[str, Any]:
-    units = {unit: details.active for unit, details in seen.units.items()}
-    state = instance_state(item, units)
+    state = instance_state(item, seen.units)
     return {
         "name": item.name,
         "state": state,

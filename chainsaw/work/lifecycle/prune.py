@@ -8,7 +8,7 @@ from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.work.config.on_disk import owner_of
 from chainsaw.work.inspect.inventory import unused_resources
-from chainsaw.work.locks import preparing, site, take_free
+from chainsaw.work.locks import Locks, preparing, site
 from chainsaw.work.result import Reporter, Result
 
 
@@ -27,10 +27,10 @@ def prune_unused(account: Account, command: str, report: Reporter) -> list[str]:
 
     Unfinished files are kept while another command holds the lock of their instance.
     """
-    with ExitStack() as locks:
+    with ExitStack() as stack:
         every = unused_resources(account, account.current())
         owners = {owner for item in every if item.kind == "leftover" and (owner := owner_of(account.paths, item.place))}
-        busy = take_free(locks, account, owners, command, report)
+        busy = Locks(account, command, report, stack).take_free(owners)
         unused = [item for item in every if owner_of(account.paths, item.place) not in busy]
         for item in unused:
             if item.place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.systemd import UserManager
+from chainsaw.host.systemd import GRACE, UserManager
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.yaml import read_yaml
 from chainsaw.plan.state import processes_of
@@ -74,7 +74,7 @@ def _restart(account: Account, name: str, report: Reporter) -> Result:
         chosen = [app] if app in units else units
         along = units if deployment.sleep is None else awake
         with account.steps.step(f"restart {name}"):
-            states = manager.start([(unit, True) for unit in chosen], deployment.start_timeout + 30.0, along)
+            states = manager.start([(unit, True) for unit in chosen], deployment.start_timeout + GRACE, along)
     down = sorted(unit for unit, state in states.items() if state != "active")
     if down:
         message = f"{name} did not start again: {', '.join(down)}"

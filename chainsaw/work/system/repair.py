@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from chainsaw.plan.observed import API_SOCKET
 from chainsaw.work.apply.phases import carry_out
 from chainsaw.work.apply.worker import Worker
 from chainsaw.work.config.on_disk import owner_of
-from chainsaw.work.locks import Locks, holding, site, take_free
+from chainsaw.work.locks import Locks, holding, site
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.shipped import shared_files
@@ -52,13 +52,13 @@ def repair(account: Account, report: Reporter) -> list[str]:
     An instance whose lock another command holds is skipped.
     """
     with holding(account, (), COMMAND, report), site(account, COMMAND, report), ExitStack() as stack:
-        locks = Locks(account, report, stack, ExitStack())
-        report_lines = list(clear(account, stack, report))
+        locks = Locks(account, COMMAND, report, stack)
+        report_lines = list(clear(locks))
         try:
             with UserManager() as manager:
                 with account.steps.step("reset failed units"):
-                    report_lines += reset_failed(account, manager, locks)
-                report_lines += finish(account, manager, report, locks)
+                    report_lines += reset_failed(manager, locks)
+                report_lines += finish(manager, locks)
         except (ChainsawError, OSError) as error:
             report_lines.append(f"stopped: {_reason(error)}")
     return report_lines
@@ -68,12 +68,12 @@ def _reason(error: ChainsawError | OSError) -> str:
     return error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
 
 
-def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]:
+def clear(locks: Locks) -> Iterator[str]:
     """Remove what a crash left behind; the next apply would write it again."""
-    paths = account.paths
+    account, paths = locks.account, locks.account.paths
     left = readings.leftovers(paths)
     owners = {owner for path in left.unfinished_files if (owner := owner_of(paths, path))}
-    busy = take_free(locks, account, owners, COMMAND, report)
+    busy = locks.take_free(owners)
     for number in left.newer:
         with account.steps.step(f"discard generation {number}"):
             generations.discard_generation(paths, number)
@@ -90,23 +90,29 @@ def clear(account: Account, locks: ExitStack, report: Reporter) -> Iterator[str]
             yield f"removed {path}"
 
 
-def reset_failed(account: Account, manager: UserManager, locks: Locks) -> Iterator[str]:
+def reset_failed(manager: UserManager, locks: Locks) -> Iterator[str]:
     """Reset failed units, so that they can start again, except those of a locked instance; restart Podman's API."""
     states = manager.states((*PATTERNS, API_SOCKET, "podman.service"))
     failed = sorted(unit for unit, state in states.items() if state == "failed")
     again = [unit for unit in failed if unit == API_SOCKET]
     manager.start([(unit, True) for unit in again], TIMEOUT)
     yield from (f"restarted {unit}" for unit in again)
-    owners = {unit: unit.removeprefix("app@").partition(".")[0] for unit in failed if unit.startswith("app@")}
-    busy = take_free(locks.instances, account, set(owners.values()), COMMAND, locks.report)
+    owners = {unit: name for unit in failed if (name := _owner(unit, locks.account.current().instances))}
+    busy = locks.take_free(owners.values())
     rest = [unit for unit in failed if unit not in again and owners.get(unit) not in busy]
     manager.stop(rest, TIMEOUT)
     yield from (f"reset the failed state of {unit}" for unit in rest)
 
 
-def finish(account: Account, manager: UserManager, report: Reporter, locks: Locks) -> Iterator[str]:
+def _owner(unit: str, names: Iterable[str]) -> str | None:
+    """Return the instance that a unit belongs to; its network is called like a component with a hyphen."""
+    found = [name for name in names if unit.startswith((f"app@{name}.", f"app@{name}-network."))]
+    return max(found, key=len, default=None)
+
+
+def finish(manager: UserManager, locks: Locks) -> Iterator[str]:
     """Restore the units, links and certificates of the current generation, with the same steps as apply."""
-    paths = account.paths
+    account, paths = locks.account, locks.account.paths
     manifest = account.current()
     if not manifest.number:
         return
@@ -116,10 +122,10 @@ def finish(account: Account, manager: UserManager, report: Reporter, locks: Lock
     missing = {action.owner: action.subject() for action in plan if isinstance(action, DATA) and action.owner}
     yield from (f"skipped {name}: {place} is missing" for name, place in missing.items())
     owners = {item.owner for item in plan if item.owner} | observed.unproven
-    busy = take_free(locks.instances, account, owners - missing.keys(), COMMAND, report)
+    busy = locks.take_free(owners - missing.keys())
     yield from (f"skipped {name}: another command holds its lock" for name in sorted(busy))
     chosen = [item for item in plan if item.owner not in {*missing, *busy} and not isinstance(item, act.InstallRecipe)]
-    failures = carry_out(chosen, _worker(account, manager, locks, manifest)) if chosen else {}
+    failures = carry_out(chosen, _worker(manager, locks, manifest))[1] if chosen else {}
     finished = observed.unproven - missing.keys() - busy
     if (observed.unfinished or finished) and not failures:
         with account.steps.step("record that it is done"):
@@ -133,10 +139,9 @@ def finish(account: Account, manager: UserManager, report: Reporter, locks: Lock
         yield f"could not fix {name}: {problems[0].message}; {problems[0].hint}".rstrip("; ")
 
 
-def _worker(account: Account, manager: UserManager, locks: Locks, manifest: Manifest) -> Worker:
-    report = locks.report
+def _worker(manager: UserManager, locks: Locks, manifest: Manifest) -> Worker:
+    account, report = locks.account, locks.report
     paths, shared, catalog = account.paths, shared_files(), catalog_of(account.paths)
-    ports = readings.front_ports(paths) or (80, 443)
     return Worker(
         account=account,
         manager=manager,
@@ -145,9 +150,9 @@ def _worker(account: Account, manager: UserManager, locks: Locks, manifest: Mani
         images=Images(paths, account.podman, catalog, shared, report),
         steps=account.steps,
         report=report,
-        https=ports[1],
         node=facts.node(),
         manifest=manifest,
         tree={},
+        is_switching=operations.unfinished(paths).switch,
         unlocked=locks.unlocked,
     )

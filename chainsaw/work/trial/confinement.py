@@ -26,11 +26,12 @@ def reachable(scene: Scene, one: str, other: str) -> list[str]:
         if f"{place.removeprefix(paths.home)}" in mounts
     ]
     block = scene.deployment(one).block
-    own = [item for item in scene.deployment(other).volumes if item.ids is not None]
-    closed = [*(item.path for item in own), *(item.path for item in scene.deployment(other).secrets)]
+    # What the front serves may be read: it is public.
+    volumes = [item for item in scene.deployment(other).volumes if item.ids is not None and item.public is None]
+    closed = [*(item.path for item in volumes), *(item.path for item in scene.deployment(other).secrets)]
     if block is None or not closed:
         return found
-    seen = [f"/seen{path.removeprefix(paths.root)}" for path in closed if "/public/" not in path]
+    seen = [f"/seen{path.removeprefix(paths.root)}" for path in closed]
     argv = ["find", *seen, "-maxdepth", "0", "(", "-readable", "-o", "-writable", ")"]
     mounts_all = [f"{paths.root}:/seen:ro"]
     looked = scene.podman.run_once(scene.front_image, argv, mounts=mounts_all, block=block, options=["--user=0"])

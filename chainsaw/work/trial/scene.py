@@ -112,7 +112,7 @@ class Scene:
     def state(self, name: str) -> State:
         """Return the state of an instance."""
         with UserManager() as manager:
-            return instance_state(self.deployment(name), manager.states(PATTERNS))
+            return instance_state(self.deployment(name), manager.details(PATTERNS))
 
     def get(self, name: str, path: str) -> Answer:
         """Return the answer of an instance's host to a path."""

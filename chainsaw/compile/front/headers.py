@@ -1,4 +1,4 @@
-"""Request headers with which a proxy tells an application who a visitor is, and from where. A visitor may not.
+"""Request headers in which a proxy says who a visitor is, and where from: those of a visitor are dropped.
 
 They are collected from the documentation of proxies, login gateways and applications. A star at the end stands for any
 rest (more_clear_input_headers); what the front sets itself, it sets after these are dropped.
@@ -67,4 +67,4 @@ WHO = (
     "X-Webauth-*",
     "Tailscale-*",
 )
-CLAIMS = (*WHERE_FROM, *WHAT_FOR, *WHO)
+DROPPED = (*WHERE_FROM, *WHAT_FOR, *WHO)
