@@ -144,9 +144,13 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
 def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Step]:
     """Yield the stop of each unit of chainsaw that is not wanted and not inactive, whoever started it.
 
-    An attempt to start an instance again is never wanted: this apply starts it, or it is not to run.
+    An attempt to start an instance again ends when this apply starts it, or when it is not to run. An attempt that
+    brought it up, and waits whether it stays up, goes on.
     """
     kept, former = _units(wanted.manifest), _units(observed.manifest, also_stopped=True)
+    for name, deployment in wanted.manifest.instances.items():
+        if deployment.serving != "stopped" and not any(_starts(deployment, observed)):
+            kept |= dict.fromkeys(attempts_of(name), name)
     for unit, state in sorted(observed.units.items()):
         ours = unit in former or unit in observed.applied
         if ours and unit not in kept and state != "inactive":

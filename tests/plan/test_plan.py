@@ -13,6 +13,7 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import EMPTY, Drift, Observed
+from chainsaw.plan.state import attempts_of
 
 BARE = Observed()
 
@@ -208,6 +209,17 @@ def test_a_service_that_is_down_is_started_and_probed(goldens):
     observed = replace(observed, units={**observed.units, "app@blog.service": "failed"})
     start, probe = only(make_plan(target(goldens["wordpress"], observed), observed), act.StartUnit, act.ProbeInstance)
     assert (start.name, start.again, probe.owner) == ("app@blog.service", False, "blog")
+
+
+def test_an_attempt_that_brought_an_instance_up_goes_on(goldens):
+    observed = reached(goldens["wordpress"])
+    wanted = target(goldens["wordpress"], observed)
+    retry = attempts_of("blog")[1]
+    observed = replace(observed, units={**observed.units, retry: "activating"})
+    assert make_plan(wanted, observed) == []
+    observed = replace(observed, units={**observed.units, "app@blog.socket": "inactive"})
+    stops = [action.name for action in make_plan(wanted, observed) if isinstance(action, act.StopUnit)]
+    assert retry in stops, "this apply starts it instead"
 
 
 def test_a_changed_route_changes_no_other_instance(goldens):
