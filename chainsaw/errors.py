@@ -25,7 +25,8 @@ class Exit(IntEnum):
 class Diagnostic:
     """One problem: where it is (1-based line and column, 0 when unknown), what it is and how to fix it.
 
-    The severity is error, warning, or note for what follows from an error.
+    The severity is error, warning, or note for what follows from an error. `mistyped` is for a value of another type
+    than its key takes.
     """
 
     code: str
@@ -37,6 +38,7 @@ class Diagnostic:
     source: str = ""
     hint: str = ""
     severity: str = "error"
+    mistyped: bool = False
 
     def location(self) -> str:
         """Return `file:line:col`, as far as it is known."""
@@ -60,7 +62,7 @@ class Diagnostic:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that are set, for the JSON envelope."""
-        return {key: value for key, value in asdict(self).items() if value not in ("", 0)}
+        return {key: value for key, value in asdict(self).items() if value not in ("", 0) and key != "mistyped"}
 
 
 def in_file_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

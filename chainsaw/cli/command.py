@@ -1,4 +1,4 @@
-"""Click commands and groups, made from the table of verbs; the command line is recorded for the audit record."""
+"""Click commands and groups, made from the table of verbs, with --explain and the words for the audit record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from chainsaw.cli.explain import explain
 from chainsaw.cli.recorded import recorded_words
 from chainsaw.cli.verb import Verb
 from chainsaw.cli.verbs import verb_at
@@ -153,3 +152,26 @@ class Group(click.Group):
             CompletionItem(name, help=verb.summary) for name, verb in self.verbs.items() if name.startswith(incomplete)
         ]
         return [*offered, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+DIRECTORIES = {
+    "CONFIG": "~/.config/chainsaw",
+    "DATA": "~/.local/share/chainsaw",
+    "STATE": "~/.local/state/chainsaw",
+}
+
+
+class _Names(dict[str, Any]):
+    """The arguments of a command; one that was not given is shown as its name in capitals."""
+
+    def __missing__(self, key: str) -> str:
+        return key.upper()
+
+
+def explain(verb: Verb, params: Mapping[str, Any]) -> None:
+    """Print the equivalent commands of a verb, with the arguments that were given."""
+    from chainsaw.cli.output import say
+
+    given = {name: value for name, value in params.items() if isinstance(value, str)}
+    for line in verb.stands_for:
+        say(line.format_map(_Names({**DIRECTORIES, **given})))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from chainsaw.checks.observed import PlainAnswer, Resolved, ShownCertificate
+from chainsaw.model.deployment import ProbeRequest
 
 LIMIT = 2 * 1024 * 1024
 
@@ -131,3 +134,27 @@ def addresses_of(host: str) -> Resolved:
     except OSError as error:
         return Resolved(problem=str(error))
     return Resolved(frozenset(str(item[4][0]).partition("%")[0] for item in found))
+
+
+def probe(host: str, front: Front, wanted: ProbeRequest, patience: float) -> str:
+    """Return nothing when the page answers as expected within `patience` seconds, or what was wrong."""
+    deadline = time.monotonic() + patience
+    while True:
+        problem = _ask(host, front, wanted, max(1.0, deadline - time.monotonic()))
+        if not problem or time.monotonic() >= deadline:
+            return problem
+        time.sleep(0.1)
+
+
+def _ask(host: str, front: Front, wanted: ProbeRequest, timeout: float) -> str:
+    where = f"https://{host}{wanted.path}"
+    try:
+        answer = request(front, Asked(host, wanted.path), timeout)
+    except OSError as error:
+        return f"{where} does not answer: {error}"
+    if answer.status != wanted.status:
+        return f"{where} answers {answer.status}, not {wanted.status}"
+    text = wanted.contains
+    if text and text not in answer.text and text not in html.unescape(answer.text):
+        return f"{where} answers, but without {text!r}"
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -67,7 +68,9 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
     if kind == "string_type" and isinstance(error["input"], bool | int | float):
         fault = _fault_of_text(model, source, path, error["loc"])
         message, hint = (fault, "") if fault else (message, f'quote it: "{source.written(path)}"')
-    return source.problem(path, message, code=kind.replace("_", "-"), hint=hint, at_key=error["loc"][-1:] == ("[key]",))
+    at_key = error["loc"][-1:] == ("[key]",)
+    found = source.problem(path, message, code=kind.replace("_", "-"), hint=hint, at_key=at_key)
+    return replace(found, mistyped=kind.endswith("_type"))
 
 
 def _message(error: Any) -> str:

@@ -9,7 +9,7 @@ from string import Formatter
 import pytest
 from test_verbs import command_of
 
-from chainsaw.cli.explain import DIRECTORIES
+from chainsaw.cli.command import DIRECTORIES
 from chainsaw.cli.verbs import VERBS, every_path, verb_at
 from chainsaw.errors import Exit
 

@@ -20,7 +20,6 @@ from chainsaw.checks.observed import ImageStore, Leftovers, PlainAnswer, Resolve
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files, readings, web
 from chainsaw.host.account import Account
-from chainsaw.host.parallel import answers
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.paths import Paths
@@ -28,6 +27,7 @@ from chainsaw.plan.diff import FRONT_SOCKET
 from chainsaw.work.locks import Locks
 from chainsaw.work.result import Quiet
 from chainsaw.work.system import doctor, repair
+from chainsaw.work.system.doctor import answers
 
 
 @pytest.fixture

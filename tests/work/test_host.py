@@ -23,9 +23,8 @@ from chainsaw.host import certificates, facts, files
 from chainsaw.host.account import Account
 from chainsaw.host.podman import Podman, program
 from chainsaw.host.podman.placement import Placement, VolumeFile
-from chainsaw.host.probe import probe
 from chainsaw.host.systemd import UserManager
-from chainsaw.host.web import Front
+from chainsaw.host.web import Front, probe
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.deployment import ProbeRequest
 from chainsaw.model.paths import Paths
@@ -33,8 +32,7 @@ from chainsaw.model.volume import Ids
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
 from chainsaw.work.apply.apply import settle
-from chainsaw.work.apply.planned import Plan
-from chainsaw.work.apply.session import Session
+from chainsaw.work.apply.session import Plan, Session
 from chainsaw.work.locks import Locks
 from chainsaw.work.recipes.shipped import shipped
 from chainsaw.work.result import Quiet, Request

@@ -12,8 +12,7 @@ import pytest
 from chainsaw.errors import Diagnostic
 from chainsaw.plan.observed import EMPTY, Drift, UnitDetails
 from chainsaw.work.inspect.list import HEADING, report_on
-from chainsaw.work.inspect.pending import Pending
-from chainsaw.work.inspect.snapshot import Snapshot
+from chainsaw.work.inspect.snapshot import Pending, Snapshot
 
 APP, DB, SOCKET = "app@blog.service", "app@blog.db.service", "app@blog.socket"
 

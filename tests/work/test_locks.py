@@ -24,7 +24,7 @@ from chainsaw.plan.observed import Observed
 from chainsaw.plan.state import attempts_of
 from chainsaw.work import interrupted
 from chainsaw.work.apply import apply as applying
-from chainsaw.work.apply.planned import NotReadyError, Plan
+from chainsaw.work.apply.session import NotReadyError, Plan
 from chainsaw.work.inspect.inventory import orphans
 from chainsaw.work.lifecycle import rename as renaming
 from chainsaw.work.lifecycle.prune import prune

@@ -11,8 +11,8 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host.step import Steps
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Observed
-from chainsaw.work.apply.instances import select
 from chainsaw.work.apply.report import ending_of, report_applied, report_plan, with_timings
+from chainsaw.work.apply.session import select
 from chainsaw.work.config.names import no_instance
 from chainsaw.work.result import Request, Result
 

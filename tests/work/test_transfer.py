@@ -12,7 +12,7 @@ import pytest
 from chainsaw.errors import ChainsawError
 from chainsaw.host.copier import Copier
 from chainsaw.host.podman import Podman
-from chainsaw.host.transfer import copy_tree
+from chainsaw.host.podman.program import copy_tree
 from chainsaw.model.block import SIZE, Range
 
 FIRST, SECOND = 524288, 589824

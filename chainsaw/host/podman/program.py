@@ -6,6 +6,7 @@ Building and pulling report their progress line by line.
 from __future__ import annotations
 
 import os
+import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import disk, files, process
+from chainsaw.host import copier, disk, files, process
 from chainsaw.host.podman.placement import Placement, VolumeFile, pack
-from chainsaw.model.block import SIZE, Range
+from chainsaw.model.block import SIZE, Range, intermediate
 from chainsaw.model.names import check_file_path
 
 PODMAN = ["podman", "--events-backend=none"]
@@ -23,6 +24,8 @@ UNPACK = ["tar", "-x", "-p", "--same-owner", "--numeric-owner"]
 BUILD_NETWORK = "--network=pasta:--map-guest-addr,none"
 """A network of its own, without the address that stands for this host (podman-build(1), pasta(1))."""
 RESTRICTED = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+GENERATORS = ("/usr/lib/systemd/user-generators/podman-user-generator", "/usr/libexec/podman/quadlet")
+"""Where Podman's generator is, which makes systemd's units of quadlets (podman-systemd.unit(5))."""
 
 
 class Program:
@@ -215,3 +218,35 @@ def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, scrip
             while chunk := content.read(1 << 20):
                 file.write(chunk)
     place.chmod(0o644)
+
+
+def check_quadlets(directory: str) -> None:
+    """Let the generator convert a directory of quadlets; raise ChainsawError when it does not accept one.
+
+    Without this check the generator would leave a bad one out without an error (podman#18778).
+    """
+    generator = next((item for item in GENERATORS if files.exists(item)), GENERATORS[0])
+    outcome = process.run([generator, "-user", "-dryrun"], check=False, extra_env={"QUADLET_UNIT_DIRS": directory})
+    if outcome.code:
+        raise ChainsawError(
+            Diagnostic("quadlet", f"Podman does not accept these quadlets:\n{outcome.complaint}", directory)
+        )
+
+
+def copy_tree(podman: Program, source: str, target: str, start: int | None, new_start: int | None) -> None:
+    """Copy a directory to another place, with the ids of the block at `start` as those of the one at `new_start`.
+
+    What has no block is the admin's, and stays so. Nothing may write to it meanwhile. What was there before goes only
+    when the copy is complete.
+    """
+    first = shift = 0
+    if start is not None and new_start is not None:
+        first = intermediate(podman.uids, start)
+        shift = intermediate(podman.uids, new_start) - first
+    partial = f"{target}{files.PARTIAL}"
+    podman.remove_trees([partial])
+    process.run(["mkdir", "-p", partial], within=podman.enter())
+    program = [sys.executable, "-I", copier.__file__]
+    process.run([*program, source, partial, str(first), str(SIZE), str(shift)], within=podman.enter())
+    podman.remove_trees([target])
+    files.publish((partial, target))

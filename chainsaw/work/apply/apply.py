@@ -18,12 +18,20 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
 from chainsaw.plan.origins import shared_origins
-from chainsaw.work.apply.instances import former_instances, is_same, select
 from chainsaw.work.apply.phases import carry_out, hint_of
-from chainsaw.work.apply.planned import NotReadyError, Plan, refuse
 from chainsaw.work.apply.record import Outcome, recipes_and_blocks, record, record_inputs
 from chainsaw.work.apply.report import ending_of, report_applied, report_plan, with_timings
-from chainsaw.work.apply.session import Session, as_others_left_it, worker_for
+from chainsaw.work.apply.session import (
+    NotReadyError,
+    Plan,
+    Session,
+    as_others_left_it,
+    former_instances,
+    is_same,
+    refuse,
+    select,
+    worker_for,
+)
 from chainsaw.work.apply.start import Failures
 from chainsaw.work.apply.unchanged import inputs_digest
 from chainsaw.work.config.inputs import read_inputs

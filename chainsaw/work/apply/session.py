@@ -1,33 +1,120 @@
-"""The session of one apply: what it reads, holds and has done so far."""
+"""The session of one apply: what it reads, holds and has done so far, its plan, and what keeps it from that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Self
 
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.compile.intent import CompiledIntent
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts
 from chainsaw.host.account import Account
-from chainsaw.host.observe import observe
+from chainsaw.host.observe import foreign_files, observe
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.site import load_site
+from chainsaw.model.artifact import Tree, as_tree
+from chainsaw.model.deployment import Manifest
 from chainsaw.model.names import FRONT
+from chainsaw.model.paths import Paths
+from chainsaw.model.site import Ports
 from chainsaw.plan import actions as act
-from chainsaw.plan.diff import Wanted, make_plan
-from chainsaw.work.apply.instances import former_instances
-from chainsaw.work.apply.planned import Plan
+from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
+from chainsaw.plan.observed import Observed
 from chainsaw.work.apply.record import recipes_and_blocks
 from chainsaw.work.apply.worker import Worker
+from chainsaw.work.config.names import no_instance
 from chainsaw.work.history.diff import intent_of
 from chainsaw.work.locks import Locks
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Reporter, Request
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be current, what is on the host, and the actions that lie between."""
+
+    manifest: Manifest
+    tree: Tree
+    observed: Observed
+    actions: list[act.Step]
+
+    @property
+    def changed(self) -> set[str]:
+        """The instances that are to be other than they are."""
+        new, old = self.manifest, self.observed.manifest
+        every = new.instances.keys() | old.instances.keys()
+        names = {name for name in every if new.instances.get(name) != old.instances.get(name)}
+        edited = {item.path for item in self.observed.drift}
+        paths = {path for path in new.files.keys() | old.files.keys() if new.files.get(path) != old.files.get(path)}
+        owners = {manifest.owners.get(path) for path in paths | edited for manifest in (new, old)}
+        return names | {owner for owner in owners if owner}
+
+    @property
+    def touched(self) -> set[str]:
+        """The instances for which something is to be done: those that change, and those that are not as they should."""
+        return self.changed | self.observed.unproven | {action.owner for action in self.actions if action.owner}
+
+    @property
+    def number(self) -> int:
+        """The generation that is current once the plan is carried out."""
+        made = [action.number for action in self.actions if isinstance(action, act.Activate)]
+        return made[-1] if made else self.observed.manifest.number
+
+    @property
+    def images(self) -> list[act.ProvideImage]:
+        """The images that are to be in the store before anything is changed."""
+        return [action for action in self.actions if isinstance(action, act.ProvideImage)]
+
+    def without(self, names: Collection[str]) -> Self:
+        """Return the plan without what is to be done for some instances."""
+        return replace(self, actions=[action for action in self.actions if action.owner not in names])
+
+    def after(self, provided: Iterable[act.ProvideImage]) -> Self:
+        """Return the plan with what was provided for it before it was made."""
+        every = [*(action for action in provided if action not in self.actions), *self.actions]
+        return replace(self, actions=sorted(every, key=lambda action: action.phase))
+
+
+@dataclass(eq=False)
+class NotReadyError(Exception):
+    """A plan cannot be carried out yet: other commands work on its instances, or images are missing from the store."""
+
+    names: frozenset[str]
+    missing: tuple[act.ProvideImage, ...]
+    store: Images
+
+
+def refuse(paths: Paths, ports: Ports, manifest: Manifest, observed: Observed, overwrite: bool) -> None:
+    """Raise ChainsawError for files that were edited or are not ours, and for ports that somebody else has.
+
+    With `overwrite`, edited files are no obstacle.
+    """
+    problems: list[Diagnostic] = []
+    for item in () if overwrite else observed.drift:
+        file = f"{paths.generations}/{observed.manifest.number}/{item.path}"
+        hint = "put the change into the instance's file or a drop-in; --force discards it"
+        problems.append(Diagnostic("edited", f"edited by hand:\n{item.diff}", file, hint=hint))
+    for place in foreign_files(paths, manifest):
+        hint = f"mv {place} {place}.old"
+        problems.append(Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=hint))
+    if problems:
+        raise ChainsawError(problems)
+    if not observed.runs(FRONT_SOCKET):
+        taken = sorted({ports.http, ports.https} & facts.listeners())
+        if taken:
+            raise host_lacks([_occupied(port) for port in taken])
+
+
+def _occupied(port: int) -> Diagnostic:
+    hint = f"sudo ss -ltnp 'sport = :{port}' shows which; or set ports: in site.yaml"
+    return Diagnostic("port-occupied", f"another program listens on port {port}", hint=hint)
 
 
 @dataclass
@@ -133,3 +220,42 @@ def worker_for(session: Session, plan: Plan) -> Worker:
         is_switching=plan.observed.unfinished,
         unlocked=session.unlocked,
     )
+
+
+def former_instances(paths: Paths, number: int | None = None) -> dict[str, CompiledInstance]:
+    """Return the compiled instances of a generation, by default the current one."""
+    manifest = generations.read_manifest(paths, generations.current_number(paths) if number is None else number)
+    tree = generations.read_tree(paths, manifest)
+    return {
+        name: CompiledInstance(deployment, tuple(artifact for artifact in tree.values() if artifact.owner == name))
+        for name, deployment in manifest.instances.items()
+    }
+
+
+def is_same(one: CompiledInstance | None, other: CompiledInstance | None) -> bool:
+    """Return whether two compiled instances are the same, in whatever order their files are."""
+    if one is None or other is None:
+        return one is other
+    return one.deployment == other.deployment and as_tree(one.artifacts) == as_tree(other.artifacts)
+
+
+def select(
+    paths: Paths,
+    fresh: Mapping[str, CompiledInstance],
+    former: Mapping[str, CompiledInstance],
+    names: tuple[str, ...],
+) -> dict[str, CompiledInstance]:
+    """Return the fresh instances, or with names only those fresh and the former others.
+
+    Raise ChainsawError for names that no instance has.
+    """
+    if not names:
+        return dict(fresh)
+    known = frozenset(fresh.keys() | former.keys())
+    unknown = [
+        problem for name in names if name not in known for problem in no_instance(paths, name, known).diagnostics
+    ]
+    if unknown:
+        raise ChainsawError(unknown, Exit.MISSING)
+    chosen = {name: instance for name, instance in former.items() if name not in names}
+    return chosen | {name: fresh[name] for name in names if name in fresh}

@@ -12,7 +12,7 @@ from chainsaw.host.account import Account
 from chainsaw.host.observe import issued_record
 from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
-from chainsaw.host.quadlet import check_quadlets
+from chainsaw.host.podman.program import check_quadlets
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
@@ -172,8 +172,7 @@ class Worker:
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
         # HTTP takes 20 ms to import, and the instances need not wait for it.
-        from chainsaw.host.probe import probe
-        from chainsaw.host.web import Front
+        from chainsaw.host.web import Front, probe
 
         assert action.owner is not None
         deployment = self.manifest.instances[action.owner]

@@ -117,7 +117,7 @@ def _set_key(account: Account, name: str | None, key: str, text: str) -> Result:
             return _written(account, target, changed, f"{'.'.join(path)} is {text}")
         refused.append(problems)
     # Show the error of the value itself, not that it could not be read as another type.
-    problem = next((found for found in refused if not any(item.code.endswith("-type") for item in found)), refused[0])
+    problem = next((found for found in refused if not any(item.mistyped for item in found)), refused[0])
     raise invalid(problem)
 
 

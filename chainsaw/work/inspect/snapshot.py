@@ -1,4 +1,4 @@
-"""A snapshot of all instances: from systemd, Podman, the disk and the admin's files."""
+"""A snapshot of all instances: from systemd, Podman, the disk and the admin's files, and what apply would change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from chainsaw.errors import ChainsawError
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import usage
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS
@@ -15,11 +15,50 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.plan.observed import API_SOCKET, Drift, UnitDetails
 from chainsaw.plan.state import FRONT_SERVICE, attempts_of, processes_of
-from chainsaw.work.inspect.pending import Pending, pending
+from chainsaw.work.apply.unchanged import inputs_unchanged
+from chainsaw.work.config.names import declared_names
 
 DISK_TIMEOUT = 1.0
 """Seconds after which counting the bytes on disk is given up."""
 DOWN = UnitDetails("inactive", "dead")
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The names of the declared instances, of those that apply would change, and the problems that prevent apply."""
+
+    declared: frozenset[str]
+    changed: frozenset[str] = frozenset()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def pending(account: Account, manifest: Manifest) -> Pending:
+    """Return how the declared instances differ from the applied manifest."""
+    declared = declared_names(account.paths)
+    if inputs_unchanged(account):
+        return Pending(declared)
+    try:
+        return Pending(declared, _differing(account, manifest))
+    except ChainsawError as error:
+        return Pending(declared, problems=tuple(error.diagnostics))
+
+
+def _differing(account: Account, manifest: Manifest) -> frozenset[str]:
+    from chainsaw.compile.intent import compile_intent
+    from chainsaw.work.config.inputs import read_inputs
+    from chainsaw.work.recipes.catalog import catalog_of
+
+    compiled = compile_intent(read_inputs(account, catalog_of(account.paths)))
+    changed = set()
+    for name, instance in compiled.instances.items():
+        own = {path for path, owner in manifest.owners.items() if owner == name}
+        now = {artifact.path: artifact.digest for artifact in instance.artifacts}
+        same = now == {path: manifest.files[path] for path in own} and instance.deployment == manifest.instances.get(
+            name
+        )
+        if name in manifest.instances and not same:
+            changed.add(name)
+    return frozenset(changed)
 
 
 @dataclass(frozen=True)

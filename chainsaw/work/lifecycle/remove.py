@@ -12,8 +12,7 @@ from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.in_use import in_use
 from chainsaw.plan.resources import outermost, purged, resources_of
 from chainsaw.work.apply.apply import applied, apply, command_line, settle
-from chainsaw.work.apply.instances import former_instances
-from chainsaw.work.apply.session import Session
+from chainsaw.work.apply.session import Session, former_instances
 from chainsaw.work.config.names import declared_names, no_instance
 from chainsaw.work.config.on_disk import data_places, left_of, names_on_disk, subject_of
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about

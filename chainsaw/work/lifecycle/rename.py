@@ -9,8 +9,8 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.podman.placement import Placement
+from chainsaw.host.podman.program import copy_tree
 from chainsaw.host.store import records
-from chainsaw.host.transfer import copy_tree
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import check_instance

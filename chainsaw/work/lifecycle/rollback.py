@@ -13,8 +13,7 @@ from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.model.artifact import intent_path
 from chainsaw.model.paths import Paths
 from chainsaw.work.apply.apply import applied, apply, settle
-from chainsaw.work.apply.instances import former_instances
-from chainsaw.work.apply.session import Session
+from chainsaw.work.apply.session import Session, former_instances
 from chainsaw.work.config.names import instance_names, no_instance
 from chainsaw.work.history.diff import PREFIX, declared_now, intent_of
 from chainsaw.work.history.history import ChangeRecord, commit_change

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -17,7 +20,6 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import certificates, facts, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS, issued_record
-from chainsaw.host.parallel import answers
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
@@ -219,3 +221,35 @@ def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
     yield from site_checks.instances(manifest, systemd.units, missing)
     yield from site_checks.front(manifest, systemd.units)
+
+
+ABREAST = 16
+"""How many calls run at a time: a resolver drops some of many requests at once, and each is repeated after seconds."""
+
+
+def answers(calls: Mapping[str, Callable[[], Value]], patience: float) -> Callable[[], dict[str, Value]]:
+    """Start all calls, a few at a time; return the function that waits for them and returns the results in time.
+
+    `patience` is in seconds from now. A call to a resolver that does not answer cannot be interrupted; it is left
+    running in its thread.
+    """
+    deadline = time.monotonic() + patience
+    waiting, found = deque(calls.items()), dict[str, Value]()
+
+    def work() -> None:
+        with suppress(IndexError):
+            while True:
+                name, call = waiting.popleft()
+                with suppress(OSError):
+                    found[name] = call()
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(len(calls), ABREAST))]
+    for thread in threads:
+        thread.start()
+
+    def wait() -> dict[str, Value]:
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return dict(found)
+
+    return wait

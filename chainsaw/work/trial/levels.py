@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
 
 from chainsaw.compile.lint import lint
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -13,7 +16,6 @@ from chainsaw.host import facts
 from chainsaw.host.web import Answer
 from chainsaw.model.names import span_in_seconds
 from chainsaw.work.recipes.shipped import shared_files
-from chainsaw.work.trial.assets import first_assets
 from chainsaw.work.trial.confinement import capabilities_beyond, leaks, listeners, not_confined, reachable
 from chainsaw.work.trial.footprint import footprint, image_sizes, memory_of
 from chainsaw.work.trial.rehearsal import rehearse
@@ -200,3 +202,47 @@ LEVELS: dict[int, Callable[[Scene], Evidence]] = {
     7: is_confined,
     8: sleeps_and_wakes,
 }
+
+
+class _Finder(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = ""
+        self.found: dict[str, list[str]] = {"css": [], "js": []}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "base" and given.get("href") and not self.base:
+            self.base = given["href"]
+        if tag == "link" and "stylesheet" in given.get("rel", "").lower().split() and given.get("href"):
+            self.found["css"].append(given["href"])
+        if tag == "script" and given.get("src"):
+            self.found["js"].append(given["src"])
+
+
+SAFE = "%/?:@!$&'()*+,;=-._~"
+
+
+def _joined(base: str, reference: str) -> str:
+    try:
+        return urljoin(base, reference) if reference else ""
+    except ValueError:
+        return ""
+
+
+def first_assets(page: str, url: str) -> dict[str, str]:
+    """Return the path and query of the first stylesheet (css) and script (js) that a page has on its own host."""
+    finder = _Finder()
+    with suppress(AssertionError):  # raised by HTMLParser for unknown markup
+        finder.feed(page)
+    base = _joined(url, finder.base) or url
+    own = urlsplit(url).netloc
+    first: dict[str, str] = {}
+    for kind, references in finder.found.items():
+        for reference in references:
+            parts = urlsplit(_joined(base, reference))
+            if parts.netloc == own and parts.scheme == "https":
+                path = quote(parts.path, safe=SAFE)
+                first[kind] = path + (f"?{quote(parts.query, safe=SAFE)}" if parts.query else "")
+                break
+    return first

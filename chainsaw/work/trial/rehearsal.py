@@ -11,8 +11,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.resources import certificates_of
 from chainsaw.work.apply.apply import applied
-from chainsaw.work.apply.instances import former_instances, select
-from chainsaw.work.apply.session import Session, worker_for
+from chainsaw.work.apply.session import Session, former_instances, select, worker_for
 from chainsaw.work.apply.worker import Worker
 from chainsaw.work.result import Request, Result
 from chainsaw.work.trial.scene import Scene
