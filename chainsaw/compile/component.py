@@ -120,7 +120,7 @@ def _mounts(job: Job, component: str, declared: Component) -> Iterator[str]:
     paths, recipe = job.host.paths, job.bundle.recipe
     yield f"{paths.instance(job.name)}/run:{SHARED_DIRECTORY}"
     for volume, target in sorted(declared.volumes.items()):
-        source = paths.volume(job.name, volume, recipe.volumes[volume].public is not None)
+        source = job.volume(volume)
         yield f"{source}:{target}{':ro' if recipe.volumes[volume].admin else ''}"
     own = {*declared.secrets, *([job.mail.password.secret] if declared.mail and job.mail and job.mail.password else [])}
     for secret in sorted(own):

@@ -64,6 +64,10 @@ class Job:
         """The admin's file, as it is named in headers of generated files."""
         return f"instances/{self.name}.yaml"
 
+    def volume(self, name: str) -> str:
+        """Return the directory of a volume."""
+        return self.host.paths.volume(self.name, name, self.bundle.recipe.volumes[name].public is not None)
+
     @property
     def title(self) -> str:
         """The description that systemctl shows."""

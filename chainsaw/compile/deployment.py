@@ -144,7 +144,7 @@ def _volumes(job: Job) -> Iterator[Volume]:
         public = volume.public is not None
         yield Volume(
             name=name,
-            path=job.host.paths.volume(job.name, name, public),
+            path=job.volume(name),
             mode=0o755 if public or volume.admin else 0o700,
             ids=ids,
             owner="application" if ids else "admin",

@@ -47,7 +47,7 @@ def either(groups: Iterable[Sequence[str]]) -> list[str]:
     return joined
 
 
-def last_words(unit: str, container: str, since: float, lines: int = 5) -> list[str]:
+def last_lines(unit: str, container: str, since: float, lines: int = 5) -> list[str]:
     """Return the last log lines of a unit's container since a time, or else those of the unit."""
     argv = ["journalctl", "--user", "--quiet", "--output=cat", f"--lines={lines}", f"--since=@{since:.6f}"]
     for match in ([f"CONTAINER_NAME={container}"] if container else [], matches(unit)):

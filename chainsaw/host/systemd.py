@@ -95,7 +95,7 @@ class UserManager:
         wanted = list(units)
         refused = self.begin(wanted, others)
         names = {name for name, _ in wanted}.union(others) - refused.keys()
-        return self.settle([sorted(names)], timeout) | refused
+        return self.wait_for([sorted(names)], timeout) | refused
 
     def begin(self, units: Iterable[tuple[str, bool]], others: Iterable[str] = ()) -> dict[str, str]:
         """Start or restart units without waiting for them; return those that systemd refused.
@@ -119,7 +119,7 @@ class UserManager:
         for name in names:
             with suppress(Exception):
                 self.manager.Manager.StopUnit(name.encode(), b"replace")
-        self.settle([[name] for name in names], timeout)
+        self.wait_for([[name] for name in names], timeout)
         for name in names:
             self._reset_failed(name)
 
@@ -134,7 +134,7 @@ class UserManager:
         deadline = time.monotonic() + timeout
         self._call(self.manager.Manager.ReloadUnit, name.encode(), b"replace")
         while (
-            state := self.settle([[name]], deadline - time.monotonic())[name]
+            state := self.wait_for([[name]], deadline - time.monotonic())[name]
         ) == CRASHED and time.monotonic() < deadline:
             time.sleep(JOB_POLL)
         if state != "active":
@@ -158,7 +158,7 @@ class UserManager:
         except Exception:
             return frozenset()
 
-    def settle(self, groups: Iterable[Collection[str]], timeout: float) -> dict[str, str]:
+    def wait_for(self, groups: Iterable[Collection[str]], timeout: float) -> dict[str, str]:
         """Wait until systemd has nothing to do for these units, at most `timeout` seconds; return the state of each.
 
         Units that start together are a group. Who starts beside a unit that it requires, and that has crashed, is not

@@ -66,7 +66,7 @@ def rows() -> list[Row]:
     for size in SIZES:
         _declare(before, size)
         before = size
-        site.settle(f"{size} instances")
+        site.wait_until_quiet(f"{size} instances")
         presses = len(range(0, size, EVERY))
         peer.grow(presses)
         many = REPETITIONS if presses == 1 else COMPOSE_REPETITIONS

@@ -57,10 +57,10 @@ def _native() -> float:
 def rows() -> list[Row]:
     """Measure the second instance, with images present, and what it would be without fuse-overlayfs."""
     site.declare(TEMPLATE, "wordpress")
-    site.settle("a WordPress")
+    site.wait_until_quiet("a WordPress")
     before = _ours()
     site.declare(SECOND, "wordpress")
-    site.settle("a second")
+    site.wait_until_quiet("a second")
     added = _ours() - before
     native = _native()
     what = "disk that the second WordPress adds before its data; peer: a second uid map with native overlay"

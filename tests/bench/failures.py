@@ -81,7 +81,7 @@ def rows() -> list[Row]:
     """Count what fails."""
     site.declare(TEMPLATE, "wordpress")
     site.declare(STATIC, "static")
-    site.settle("a WordPress and a static site")
+    site.wait_until_quiet("a WordPress and a static site")
     first_page(site.host(TEMPLATE), site.TITLE)
     return [
         *_while_another_changes("wordpress", "a WordPress is added, changed and removed"),

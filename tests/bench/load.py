@@ -69,10 +69,10 @@ def _rows(target: Target, ours: Sequence[Load], peers: Sequence[Load]) -> list[R
     digits = 0 if median(load.per_second for load in ours) > 1000 else 1
     rates, peer_rates = ([load.per_second for load in side] for side in (ours, peers))
     slows, peer_slows = ([load.slow for load in side] for side in (ours, peers))
-    told = [spread(side, "/s", digits) for side in (rates, peer_rates)]
+    spreads = [spread(side, "/s", digits) for side in (rates, peer_rates)]
     slow = [spread([load.slow for load in side], "ms", 1) + _late(side) for side in (ours, peers)]
     return [
-        Row(f"{target.what}, {target.clients} clients", told[0], told[1], ratio(rates, peer_rates)),
+        Row(f"{target.what}, {target.clients} clients", spreads[0], spreads[1], ratio(rates, peer_rates)),
         Row("... its 99th percentile", slow[0], slow[1], ratio(slows, peer_slows)),
     ]
 
@@ -86,7 +86,7 @@ def rows() -> list[Row]:
     """Measure a static site, a static file and a page of WordPress."""
     site.declare(TEMPLATE, "wordpress")
     site.declare(STATIC, "static")
-    site.settle("a WordPress and a static site")
+    site.wait_until_quiet("a WordPress and a static site")
     site.know(TEMPLATE, STATIC)
     first_page(site.host(TEMPLATE), site.TITLE)
     peer = published("published-front", PORT)

@@ -90,7 +90,7 @@ def _told(found: dict[str, float]) -> str:
 def rows() -> list[Row]:
     """Measure both a minute after their last request."""
     site.declare(TEMPLATE, "wordpress")
-    site.settle("a WordPress")
+    site.wait_until_quiet("a WordPress")
     _usual()
     first_page(site.host(TEMPLATE), site.TITLE)
     _visit(lambda: get(site.host(TEMPLATE))[0] == 200)

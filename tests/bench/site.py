@@ -39,7 +39,7 @@ def apply(*names: str) -> None:
     do("chainsaw", "apply", *names)
 
 
-def settle(what: str, *names: str) -> None:
+def wait_until_quiet(what: str, *names: str) -> None:
     """Apply, and return how long it took."""
     began = time.monotonic()
     say(f"{what} …")

@@ -118,7 +118,7 @@ class Compose:
 def rows() -> list[Row]:
     """Measure starts and restarts of a WordPress."""
     site.declare(TEMPLATE, "wordpress")
-    site.settle("the front and a first WordPress")
+    site.wait_until_quiet("the front and a first WordPress")
     ours, hand, composed = Chainsaw(), ByHand(), Compose()
     began, byhand, bycompose = alternate(REPETITIONS, ours.start, hand.start, composed.start)
     hand.prepare_restart()

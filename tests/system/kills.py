@@ -36,7 +36,7 @@ class Fault:
             return f"error:{self.number}"
         return f"kill:{self.number}+" if self.number else "kill:1"
 
-    def strike(self, machine: Machine, *words: str, named: Mapping[str, str] | None = None) -> Done:
+    def inject(self, machine: Machine, *words: str, named: Mapping[str, str] | None = None) -> Done:
         """Run a command with the fault, which must be at the step that this test is named after."""
         done = machine.chainsaw(*words, code=None, fault=self.asked)
         if self.kind == "kill":

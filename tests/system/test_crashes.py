@@ -54,7 +54,7 @@ def starts(machine: Machine, name: str, since: float) -> int:
 
 
 def is_refused_at_once(machine: Machine, name: str) -> bool:
-    """Return whether a visitor is told within a second that the site is not available."""
+    """Return whether a visitor learns within a second that the site is not available."""
     began = time.monotonic()
     try:
         status = machine.get(url(name)).status

@@ -74,7 +74,7 @@ def test_the_steps_of_an_exchange(machine: Machine, turns: Turns, update: bool) 
 @pytest.mark.parametrize("fault", [*kills("exchange"), *errors("exchange")])
 def test_one_instance_is_added_and_another_removed(machine: Machine, watched: None, turns: Turns, fault: Fault) -> None:
     former, name = turns.declare_next()
-    done = fault.strike(machine, "apply", named={former: "OLD", name: "NEW"})
+    done = fault.inject(machine, "apply", named={former: "OLD", name: "NEW"})
     if done.code != KILLED:
         assert done.code in (1, 3), str(done)
         assert "fault injected at step" in done.err, str(done)
@@ -98,6 +98,6 @@ def test_the_steps_of_a_change(machine: Machine, blog: str, update: bool) -> Non
 def test_a_wordpress_changes(machine: Machine, blog: str, fault: Fault) -> None:
     title = f"Walk number {fault.number}"
     retitle(machine, title)
-    fault.strike(machine, "apply")
+    fault.inject(machine, "apply")
     fix(machine, fault)
     assert f"<title>{title}</title>" in machine.get(blog).body

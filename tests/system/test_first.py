@@ -67,7 +67,7 @@ def test_the_steps_of_a_first_apply(machine: Machine, nothing: None, update: boo
 
 @pytest.mark.parametrize("fault", kills("first-apply"))
 def test_a_first_apply_may_be_killed(machine: Machine, nothing: None, fault: Fault) -> None:
-    fault.strike(machine, "apply")
+    fault.inject(machine, "apply")
     machine.chainsaw("apply")
     assert machine.plan() == []
     assert machine.get("https://www.localhost/").status == 200

@@ -58,7 +58,7 @@ def orphans(machine: Machine) -> list[object]:
 
 def struck_purge(machine: Machine, fault: Fault) -> None:
     """Purge, be killed, and purge again, after which nothing is left."""
-    fault.strike(machine, *PURGE)
+    fault.inject(machine, *PURGE)
     again = machine.chainsaw(*PURGE, code=None)
     assert again.code == (4 if fault.name == "delete the record" else 0), (
         f"after the last step nothing is left: {again}"
@@ -140,7 +140,7 @@ def test_the_steps_of_a_rename(
 def struck_rename(machine: Machine, name: str, new: str, fault: Fault) -> None:
     """Rename, be killed, and rename again, after which it is what it was."""
     block = machine.block(name)
-    fault.strike(machine, "rename", name, new, named={name: "OLD", new: "NEW"})
+    fault.inject(machine, "rename", name, new, named={name: "OLD", new: "NEW"})
     again = machine.chainsaw("rename", name, new, code=None)
     assert again.code == (MISSING if fault.name == RENAMED else 0), str(again)
     is_whole(machine, name, new, block)
@@ -185,7 +185,7 @@ def test_the_steps_of_a_clone(machine: Machine, original: str, update: bool) -> 
 def test_what_a_clone_stopped_is_up_after_the_next_command(machine: Machine, original: str, fault: Fault) -> None:
     """Afterwards the unfinished copy can be purged."""
     new = f"copy-{next(NUMBERS)}"
-    fault.strike(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
+    fault.inject(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
     again = machine.chainsaw("remove", new, "--purge", "--yes", code=None)
     assert again.code == (0 if fault.number else MISSING), str(again)
     machine.serves(ORIGINAL, "It is a widget")
@@ -197,7 +197,7 @@ def test_what_a_clone_stopped_is_up_after_the_next_command(machine: Machine, ori
 def test_what_a_clone_stopped_is_up_after_a_boot(machine: Machine, original: str) -> None:
     new = f"copy-{next(NUMBERS)}"
     fault = kill_after("clone", "stop OLD")
-    fault.strike(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
+    fault.inject(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
     machine.verb("reboot", "--cut")
     machine.serves(ORIGINAL, "It is a widget", 60)
     machine.chainsaw("remove", new, "--purge", "--yes")
@@ -225,7 +225,7 @@ def test_the_steps_of_a_rollback(machine: Machine, twice: tuple[str, str], updat
 
 @pytest.mark.parametrize("fault", kills("rollback"))
 def test_a_rollback_is_done_or_not_after_the_next_apply(machine: Machine, twice: tuple[str, str], fault: Fault) -> None:
-    fault.strike(machine, "rollback", "gizmo")
+    fault.inject(machine, "rollback", "gizmo")
     machine.chainsaw("apply")
     written = machine.read(f"{CONFIG}/instances/gizmo.yaml")
     (text,) = [text for text in twice if text in written]
@@ -261,7 +261,7 @@ def shown(machine: Machine, name: str, key: str) -> str:
 def struck_rotation(machine: Machine, name: str, key: str, fault: Fault) -> None:
     """Change a secret, be killed, and change it again."""
     before = shown(machine, name, key)
-    fault.strike(machine, "secret", "rotate", name, key, named={name: "NAME"})
+    fault.inject(machine, "secret", "rotate", name, key, named={name: "NAME"})
     machine.chainsaw("secret", "rotate", name, key)
     assert shown(machine, name, key) != before
     assert machine.plan() == []
@@ -305,7 +305,7 @@ def test_the_steps_of_a_change(machine: Machine, changed: str, update: bool) -> 
 @pytest.mark.parametrize("fault", kills("widget-change"))
 def test_doctor_finishes_an_interrupted_apply(machine: Machine, changed: str, fault: Fault) -> None:
     """And the next apply brings what was declared."""
-    fault.strike(machine, "apply")
+    fault.inject(machine, "apply")
     assert last_apply(machine, code=None) == ("ok" if fault.name in WHOLE else "fail")
     machine.json("doctor", "--fix")
     assert last_apply(machine) == "ok"

@@ -154,7 +154,7 @@ def test_the_steps_of_adding_updating_and_removing_a_source(machine: Machine, cl
 
 @pytest.mark.parametrize("fault", kills("source-add"))
 def test_an_interrupted_source_add_can_be_repeated(machine: Machine, club: str, fault: Fault) -> None:
-    fault.strike(machine, "source", "add", "other", URL)
+    fault.inject(machine, "source", "add", "other", URL)
     machine.chainsaw("source", "add", "other", URL, code=5 if "other" in sources(machine) else 0)
     assert "Pages of the club" in machine.chainsaw("info", "other/pages").out
     leave(machine, "other")
@@ -164,7 +164,7 @@ def test_an_interrupted_source_add_can_be_repeated(machine: Machine, club: str, 
 def test_an_interrupted_source_update_can_be_repeated(machine: Machine, club: str, fault: Fault) -> None:
     machine.chainsaw("source", "add", "other", URL)
     commit(machine, "Go on", "--allow-empty")
-    fault.strike(machine, "source", "update", "other")
+    fault.inject(machine, "source", "update", "other")
     machine.chainsaw("source", "update", "other")
     head = machine.admin("git", "-C", REPOSITORY, "rev-parse", "HEAD").strip()
     assert head in {item["commit"] for item in machine.json("source", "list")["data"]["sources"]}
@@ -174,6 +174,6 @@ def test_an_interrupted_source_update_can_be_repeated(machine: Machine, club: st
 @pytest.mark.parametrize("fault", kills("source-remove"))
 def test_an_interrupted_source_remove_can_be_repeated(machine: Machine, club: str, fault: Fault) -> None:
     machine.chainsaw("source", "add", "other", URL)
-    fault.strike(machine, "source", "remove", "other")
+    fault.inject(machine, "source", "remove", "other")
     machine.chainsaw("source", "remove", "other", code=0 if "other" in sources(machine) else 4)
     assert machine.root("find", DATA, "-name", "other*") == ""

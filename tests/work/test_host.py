@@ -31,7 +31,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Ids
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import Drift, Observed
-from chainsaw.work.apply.apply import settle
+from chainsaw.work.apply.apply import bring_to
 from chainsaw.work.apply.session import Plan, Session
 from chainsaw.work.locks import Locks
 from chainsaw.work.recipes.shipped import shipped
@@ -147,20 +147,20 @@ def session(goldens, paths):
 
 
 def test_a_dry_run_shows_the_plan(session):
-    assert settle(session(Observed()), {}, {}).data["actions"]
+    assert bring_to(session(Observed()), {}, {}).data["actions"]
 
 
 def test_an_edited_file_stops_apply_unless_it_is_forced(session):
     observed = Observed(drift=(Drift("quadlets/app@blog.container", "-a\n+b"),))
-    assert codes(settle, session(observed), {}, {}) == ["edited"]
-    assert settle(session(observed, force=True), {}, {}).data["actions"]
+    assert codes(bring_to, session(observed), {}, {}) == ["edited"]
+    assert bring_to(session(observed, force=True), {}, {}).data["actions"]
 
 
 def test_what_others_put_where_a_link_belongs_is_left_alone(session, paths):
     unit = f"{paths.unit_links}/app@blog.socket"
     files.write_atomic(unit, b"[Socket]\n")
     files.replace_link(paths.quadlet_link, "/srv/my-quadlets")
-    assert codes(settle, session(Observed(), force=True), {}, {}) == ["foreign", "foreign"]
+    assert codes(bring_to, session(Observed(), force=True), {}, {}) == ["foreign", "foreign"]
     assert files.read_text(unit) == "[Socket]\n"
 
 
@@ -170,10 +170,10 @@ def test_a_port_that_is_taken_stops_apply_before_any_effect(session):
         listener.listen()
         asked = session(Observed())
         asked.compiled.inputs.intent.site.ports.https = listener.getsockname()[1]
-        assert codes(settle, asked, {}, {}) == ["port-occupied"]
+        assert codes(bring_to, asked, {}, {}) == ["port-occupied"]
         asked = session(Observed(units={"chainsaw-front.socket": "active"}))
         asked.compiled.inputs.intent.site.ports.https = listener.getsockname()[1]
-        assert settle(asked, {}, {}).exit is Exit.OK
+        assert bring_to(asked, {}, {}).exit is Exit.OK
 
 
 def archive(path, members):

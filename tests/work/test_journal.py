@@ -131,7 +131,7 @@ def test_each_new_entry_is_shown(journalctl):
     assert "--since=@1749999999.250000" in journalctl.asked
     reported.clear()
     journal.follow(["CONTAINER_NAME=blog.app"], 1900000000.0, lambda item: reported.append(item.text))
-    assert reported == [], "what was told before is not told again"
+    assert reported == [], "what was reported before is not reported again"
     assert "--follow" in journalctl.asked
 
 
@@ -142,11 +142,11 @@ def test_the_size_of_a_log_is_counted(journalctl):
 
 def test_the_last_lines_of_a_unit_are_its_containers_if_there_are_any(journalctl):
     journalctl.says("one", "two")
-    assert journal.last_words("app@blog.service", "blog.app", 1750000000.5) == ["one", "two"]
+    assert journal.last_lines("app@blog.service", "blog.app", 1750000000.5) == ["one", "two"]
     assert journalctl.asked[-1] == "CONTAINER_NAME=blog.app"
     assert "--since=@1750000000.500000" in journalctl.asked
     journalctl.says()
-    assert journal.last_words("app@blog.service", "blog.app", 1750000000.5) == []
+    assert journal.last_lines("app@blog.service", "blog.app", 1750000000.5) == []
     assert journalctl.asked[-1] == "USER_UNIT=app@blog.service"
 
 

@@ -51,7 +51,7 @@ class Manager:
         self.leftovers.discard(name)
         return found
 
-    def settle(self, groups, timeout):
+    def wait_for(self, groups, timeout):
         assert timeout > 0
         names = [name for group in groups for name in group]
         self.log.extend(f"wait for {name}" for name in names)
@@ -106,7 +106,7 @@ class Host:
     def images(self):
         return Store(self.log)
 
-    def last_words(self, unit, since):
+    def last_lines(self, unit, since):
         assert since > 0
         return [f"{unit} cannot open its file"]
 

@@ -134,7 +134,7 @@ def settled(*listings, groups=((APP, DB),), timeout=5.0):
     manager = UserManager()
     manager.manager = SimpleNamespace(Manager=calls)
     manager.bus = SimpleNamespace(get_property=lambda bus, path, *_: REQUIRES.get(path, []))
-    found = manager.settle(groups, timeout)
+    found = manager.wait_for(groups, timeout)
     assert len(left) == 1
     return found
 
@@ -188,7 +188,7 @@ def test_what_systemd_refuses_is_an_error_like_any_other():
         setattr(manager.manager.Manager, call, refuse)
     for ask in (
         lambda: manager.reload_unit(FRONT, 1.0, bool),
-        lambda: manager.settle([[FRONT]], 1.0),
+        lambda: manager.wait_for([[FRONT]], 1.0),
         lambda: manager.states([FRONT]),
     ):
         with pytest.raises(ChainsawError, match="cannot reload") as caught:

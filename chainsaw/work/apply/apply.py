@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from chainsaw.compile.instance import CompiledInstance
 from chainsaw.compile.intent import compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts
@@ -22,6 +21,7 @@ from chainsaw.work.apply.phases import carry_out, hint_of
 from chainsaw.work.apply.record import Outcome, recipes_and_blocks, record, record_inputs
 from chainsaw.work.apply.report import ending_of, report_applied, report_plan, with_timings
 from chainsaw.work.apply.session import (
+    Instances,
     NotReadyError,
     Plan,
     Session,
@@ -46,7 +46,7 @@ def apply(account: Account, request: Request, report: Reporter, catalog: Catalog
 
     def declared(session: Session) -> Result:
         former = former_instances(session.account.paths)
-        result = settle(
+        result = bring_to(
             session, select(session.account.paths, session.compiled.instances, former, request.names), former
         )
         if result.exit is Exit.OK and not (request.names or request.dry_run or session.is_overtaken):
@@ -136,7 +136,7 @@ def _in_session(
         return work(Session(account, catalog, manager, report, compiled, digest, request, locks, number, *known))
 
 
-def settle(session: Session, instances: dict[str, CompiledInstance], former: Mapping[str, CompiledInstance]) -> Result:
+def bring_to(session: Session, instances: Instances, former: Instances) -> Result:
     """Bring the host to some compiled instances; one that fails is rolled back, and the others go on.
 
     An instance that has nothing to roll back to, or that fails again, is given up.

@@ -35,6 +35,9 @@ from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.result import Reporter, Request
 
+Instances = dict[str, CompiledInstance]
+"""Compiled instances by name."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -185,9 +188,7 @@ class Session:
         return Plan(manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed))
 
 
-def as_others_left_it(
-    session: Session, former: Mapping[str, CompiledInstance]
-) -> tuple[dict[str, CompiledInstance], dict[str, CompiledInstance]]:
+def as_others_left_it(session: Session, former: Mapping[str, CompiledInstance]) -> tuple[Instances, Instances]:
     """Return what is current, and what was before this command, after others have switched while it waited.
 
     The site is then compiled from the site.yaml that they applied.
@@ -222,7 +223,7 @@ def worker_for(session: Session, plan: Plan) -> Worker:
     )
 
 
-def former_instances(paths: Paths, number: int | None = None) -> dict[str, CompiledInstance]:
+def former_instances(paths: Paths, number: int | None = None) -> Instances:
     """Return the compiled instances of a generation, by default the current one."""
     manifest = generations.read_manifest(paths, generations.current_number(paths) if number is None else number)
     tree = generations.read_tree(paths, manifest)
@@ -244,7 +245,7 @@ def select(
     fresh: Mapping[str, CompiledInstance],
     former: Mapping[str, CompiledInstance],
     names: tuple[str, ...],
-) -> dict[str, CompiledInstance]:
+) -> Instances:
     """Return the fresh instances, or with names only those fresh and the former others.
 
     Raise ChainsawError for names that no instance has.

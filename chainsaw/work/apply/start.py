@@ -95,22 +95,22 @@ def _wait(starting: Starting, worker: Worker) -> dict[str, str]:
     """
     if not starting.starts:
         return {}
-    states = _settle(starting, worker)
+    states = _wait_for_all(starting, worker)
     failed = [unit for unit in sorted(starting.units) if states[unit] in (CRASHED, "failed")]
     if any(worker.manager.failed_in_podman(unit) for unit in failed):
         again = [item for item in starting.starts if any(states[unit] != "active" for unit in units_of(item))]
         worker.manager.begin([(item.name, False) for item in again], failed)
-        states = _settle(starting, worker)
+        states = _wait_for_all(starting, worker)
     return states
 
 
-def _settle(starting: Starting, worker: Worker) -> dict[str, str]:
+def _wait_for_all(starting: Starting, worker: Worker) -> dict[str, str]:
     deployments = worker.manifest.instances
     owners = [item.owner for item in starting.starts]
     timeout = max(deployments[name].start_timeout if name in deployments else SITE_TIMEOUT for name in owners)
     groups = [{*units_of(item)} - starting.refused.keys() for item in starting.starts]
     with worker.steps.timed(f"wait for {' '.join(item.name for item in starting.starts)}"):
-        return {**worker.manager.settle(groups, timeout + GRACE), **starting.refused}
+        return {**worker.manager.wait_for(groups, timeout + GRACE), **starting.refused}
 
 
 def _record_outcome(
@@ -130,7 +130,7 @@ def _record_outcome(
         if not down:
             applied |= dict(item.digests)
             continue
-        problem = _not_started(down[0], states[down[0]], worker.last_words(down[0], starting.since))
+        problem = _not_started(down[0], states[down[0]], worker.last_lines(down[0], starting.since))
         if item.owner is None:
             failed = failed or ChainsawError(problem)
         else:

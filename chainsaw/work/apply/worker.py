@@ -189,12 +189,12 @@ class Worker:
         """Whether another command has switched since."""
         return generations.current_number(self.account.paths) != self.manifest.number
 
-    def last_words(self, unit: str, since: float) -> list[str]:
+    def last_lines(self, unit: str, since: float) -> list[str]:
         """Return what a unit's container said last, since a time."""
         every = [*self.manifest.instances.values(), *([self.manifest.front] if self.manifest.front else [])]
         own = [service for item in every for service in (*item.services, item.gate) if service]
         container = next((service.container for service in own if service.unit == unit), "")
-        return journal.last_words(unit, container, since)
+        return journal.last_lines(unit, container, since)
 
     def record_stopped(self, names: Collection[str]) -> None:
         """Forget what the named units were started from."""

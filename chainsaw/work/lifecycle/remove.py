@@ -11,7 +11,7 @@ from chainsaw.model.names import check_instance
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.in_use import in_use
 from chainsaw.plan.resources import outermost, purged, resources_of
-from chainsaw.work.apply.apply import applied, apply, command_line, settle
+from chainsaw.work.apply.apply import applied, apply, bring_to, command_line
 from chainsaw.work.apply.session import Session, former_instances
 from chainsaw.work.config.names import declared_names, no_instance
 from chainsaw.work.config.on_disk import data_places, left_of, names_on_disk, subject_of
@@ -63,7 +63,7 @@ def _remove(account: Account, name: str, request: Request, report: Reporter, cat
 def _finish(session: Session) -> Result:
     """Finish the current generation: units that it no longer has may still run after an interrupted attempt."""
     instances = former_instances(session.account.paths)
-    return settle(session, dict(instances), instances)
+    return bring_to(session, dict(instances), instances)
 
 
 def check_known(account: Account, name: str) -> list[str]:

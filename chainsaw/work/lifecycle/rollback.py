@@ -12,7 +12,7 @@ from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.model.artifact import intent_path
 from chainsaw.model.paths import Paths
-from chainsaw.work.apply.apply import applied, apply, settle
+from chainsaw.work.apply.apply import applied, apply, bring_to
 from chainsaw.work.apply.session import Session, former_instances
 from chainsaw.work.config.names import instance_names, no_instance
 from chainsaw.work.history.diff import PREFIX, declared_now, intent_of
@@ -91,7 +91,7 @@ def _carry_out(account: Account, name: str | None, wanted: int, request: Request
         )
         if name is not None and name in then:
             instances[name] = then[name]
-        return settle(session, instances, now)
+        return bring_to(session, instances, now)
 
     return applied(account, request, report, chosen)
 
