@@ -16,8 +16,8 @@ STOP_TIMEOUT = 120.0
 """Seconds after which units that do not stop are not waited for."""
 GRACE = 30.0
 """Seconds to wait for a unit beyond the time that systemd gives it."""
-PODMAN_FAILED = 125
-"""The exit status of podman-run(1) when the error is Podman's and not the container's."""
+PODMAN_FAILED = frozenset({125, 126})
+"""The exit statuses of podman-run(1) when Podman failed, or could not run the command in the container."""
 CRASHED = "activating (auto-restart)"
 """The state of a unit that has crashed and that systemd is about to restart, as systemctl prints it."""
 BUS_NAME = b"org.freedesktop.systemd1"
@@ -76,7 +76,7 @@ class UserManager:
         """Return whether the last run of a service ended with an error of Podman's own, before its container ran."""
         rows = self._rows([name])
         status = self._property(rows[name][6], b"Service", b"ExecMainStatus", b"i") if name in rows else 0
-        return bool(status == PODMAN_FAILED)
+        return status in PODMAN_FAILED
 
     def _property(self, path: bytes, interface: bytes, name: bytes, kind: bytes) -> Any:
         """Return one property of a unit; reading all of them would take many times as long."""

@@ -15,6 +15,8 @@ from chainsaw.work.apply.worker import Worker
 
 SITE_TIMEOUT = 90.0
 """Seconds for the front to start."""
+PAUSES = (0.0, 2.0)
+"""Seconds before each further start of what failed in Podman."""
 Failures = dict[str, list[Diagnostic]]
 """What went wrong, by instance."""
 
@@ -90,14 +92,17 @@ def _finish(starting: Starting, worker: Worker, failures: Failures) -> Exception
 def _wait(starting: Starting, worker: Worker) -> dict[str, str]:
     """Return the state of each unit once all have started or failed.
 
-    What failed in Podman is started once more: Podman removes the rest of a container that was killed, or that a power
-    cut ended, only with its second attempt.
+    What failed in Podman is started again: Podman removes the rest of a container that was killed, or that a power cut
+    ended, only with its second attempt, and right after a boot several of its processes are in each other's way.
     """
     if not starting.starts:
         return {}
     states = _wait_for_all(starting, worker)
-    failed = [unit for unit in sorted(starting.units) if states[unit] in (CRASHED, "failed")]
-    if any(worker.manager.failed_in_podman(unit) for unit in failed):
+    for pause in PAUSES:
+        failed = [unit for unit in sorted(starting.units) if states[unit] in (CRASHED, "failed")]
+        if not any(worker.manager.failed_in_podman(unit) for unit in failed):
+            break
+        time.sleep(pause)
         again = [item for item in starting.starts if any(states[unit] != "active" for unit in units_of(item))]
         worker.manager.begin([(item.name, False) for item in again], failed)
         states = _wait_for_all(starting, worker)
