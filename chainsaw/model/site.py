@@ -126,7 +126,9 @@ class Site(Common):
 class Instance(Common):
     """instances/<name>.yaml: one deployment of a recipe."""
 
-    recipe: RecipeName = Field(description="The recipe's name, with its source if two sources have it: club/wiki.")
+    recipe: RecipeName = Field(
+        description="The recipe's name, with its source if two have it: club/wiki; wiki@VERSION stays at one version."
+    )
     route: RouteText = Field(description="Where it is published: https://blog.example.org/")
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
     sleep: Rest | None = Field(

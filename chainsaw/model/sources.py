@@ -16,6 +16,7 @@ TRIED = "test"
 """The name of the source for recipes that are being tested."""
 
 _URL = re.compile(r"(https|ssh|git|file)://[^\s]+|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s]+|/[^\s]*")
+_VERSION = re.compile(r"[0-9a-f]{16}")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -34,9 +35,15 @@ def check_commit(value: str) -> str:
 
 
 def check_recipe_name(value: str) -> str:
-    """Return the name of a recipe, or of a source and its recipe (club/wiki); raise ValueError otherwise."""
-    for part in value.split("/", 1):
+    """Return the name of a recipe; raise ValueError for what is none.
+
+    It may have a source before it (club/wiki), and one version after it (wiki@0123456789abcdef).
+    """
+    name, at, version = value.partition("@")
+    for part in name.split("/", 1):
         check_word(part)
+    if at and not _VERSION.fullmatch(version):
+        raise ValueError("the version of a recipe is 16 hexadecimal digits: wiki@0123456789abcdef")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +34,7 @@ class Request:
 
     `why` is shown in the history; without `recorded` nothing is written there. A dry run that is `explained` shows the
     equivalent commands; `timings` shows the seconds of each step. A purge that `prunes` deletes what is unused then.
+    `texts` are texts of the admin's files that a dry run takes in the place of those on disk, None for one to delete.
     """
 
     names: tuple[str, ...] = ()
@@ -45,6 +47,7 @@ class Request:
     explained: bool = False
     timings: bool = False
     prunes: bool = True
+    texts: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Reporter(Protocol):

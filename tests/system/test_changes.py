@@ -179,6 +179,25 @@ def test_rollback_returns_to_a_generation_with_the_files_of_then(machine: Machin
     assert machine.plan() == []
 
 
+def test_a_rollback_holds_when_site_yaml_has_changed(machine: Machine, widget: str) -> None:
+    before, text = machine.generation(), machine.read(f"{CONFIG}/instances/widget.yaml")
+    machine.write(f"{CONFIG}/site.yaml", "sleep: 1h\n")
+    machine.declare("widget", "widget", text="The second text")
+    machine.chainsaw("apply")
+    planned = machine.json("rollback", "widget", "--to", str(before), "--dry-run")["data"]
+    assert planned["files"] == ["instances/widget.yaml"]
+    assert "start" in {action["action"] for action in planned["actions"]}, "it is restarted, and the plan says so"
+    done = machine.chainsaw("rollback", "widget", "--to", str(before))
+    assert "widget: sleep stands in its own file, as it was then" in done.out
+    assert "sleep: never" in machine.read(f"{CONFIG}/instances/widget.yaml")
+    assert machine.get(widget).body == "The first text\n"
+    assert machine.plan() == [], "what is declared is what runs"
+    assert "nothing differs" in machine.chainsaw("diff", "widget").out
+    machine.admin("rm", f"{CONFIG}/site.yaml")
+    machine.write(f"{CONFIG}/instances/widget.yaml", text)
+    machine.chainsaw("apply")
+
+
 def test_old_generations_are_deleted(machine: Machine, widget: str) -> None:
     while machine.generation() < 13:
         machine.declare("gadget", "static", f"https://gadget.localhost/{machine.generation()}/")

@@ -66,6 +66,19 @@ def test_a_recipe_of_a_source_is_installed_and_stays_as_it_is(machine: Machine, 
     assert shown["version"] == "2-1"
 
 
+def test_a_rollback_holds_when_the_recipe_has_changed(machine: Machine, www: str, club: str) -> None:
+    done = machine.chainsaw("rollback", "pages")
+    assert "pages: the recipe is pages@" in done.out
+    (shown,) = (row for row in machine.json("list")["data"]["instances"] if row["name"] == "pages")
+    assert shown["version"] == "1-1"
+    assert machine.plan() == []
+    assert "nothing differs" in machine.chainsaw("diff", "pages").out
+    machine.chainsaw("config", "set", "pages", "recipe", "pages")
+    machine.chainsaw("apply")
+    (shown,) = (row for row in machine.json("list")["data"]["instances"] if row["name"] == "pages")
+    assert shown["version"] == "2-1"
+
+
 def test_of_two_recipes_of_one_name_the_admin_says_which(machine: Machine, www: str, club: str) -> None:
     both = machine.chainsaw("info", "static", code=5)
     assert "write chainsaw/static or club/static" in both.err

@@ -8,14 +8,17 @@ from acting import acting
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.work.lifecycle import rollback as returning
-from chainsaw.work.result import Quiet, Request
+from chainsaw.work.result import Quiet, Request, Result
 
 rollback = acting(returning.rollback)
 
 
 def dry(name=None, number=None):
+    """Return the plan of a rollback, without what apply would do: this host has no user manager."""
     request = Request((name,) if name else (), dry_run=True, command="rollback")
-    return rollback(name, number, request, Quiet())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(returning, "apply", lambda account, request, report: Result({"texts": dict(request.texts)}))
+        return rollback(name, number, request, Quiet())
 
 
 def refused(name=None, number=None, force=False):
@@ -27,7 +30,11 @@ def refused(name=None, number=None, force=False):
 
 
 def to(number, *paths):
-    return {"generation": number, "files": paths}
+    return number, paths
+
+
+def where(plan):
+    return plan.data["returned_to"], plan.data["files"]
 
 
 @pytest.fixture
@@ -43,21 +50,21 @@ def applied(admin):
 
 
 def test_it_returns_to_the_generation_before_the_last_change(applied):
-    assert dry().data == to(2, "instances/blog.yaml")
-    assert dry("blog").data == to(2, "instances/blog.yaml")
+    assert where(dry()) == to(2, "instances/blog.yaml")
+    assert where(dry("blog")) == to(2, "instances/blog.yaml")
     assert dry().lines == ("would change instances/blog.yaml",)
 
 
 def test_it_passes_over_generations_in_which_an_instance_was_the_same(applied):
     applied.declare("club", "Sailing")
     applied.apply("club")
-    assert dry("blog").data == to(2, "instances/blog.yaml")
-    assert dry("club").data == to(3, "instances/club.yaml")
-    assert dry().data == to(3, "instances/club.yaml")
+    assert where(dry("blog")) == to(2, "instances/blog.yaml")
+    assert where(dry("club")) == to(3, "instances/club.yaml")
+    assert where(dry()) == to(3, "instances/club.yaml")
 
 
 def test_it_returns_to_the_given_generation(applied):
-    assert dry("blog", 1).data == to(1, "instances/blog.yaml")
+    assert where(dry("blog", 1)) == to(1, "instances/blog.yaml")
     assert dry("club", 1).lines == ("your files would not change",)
 
 
@@ -65,8 +72,8 @@ def test_later_instances_are_removed_and_removed_ones_restored(applied):
     applied.declare("shop")
     applied.retract("club")
     applied.apply()
-    assert dry().data == to(3, "instances/club.yaml", "instances/shop.yaml")
-    assert dry("club").data == to(3, "instances/club.yaml")
+    assert where(dry()) == to(3, "instances/club.yaml", "instances/shop.yaml")
+    assert where(dry("club")) == to(3, "instances/club.yaml")
 
 
 def test_what_was_removed_long_ago_comes_back_from_where_its_file_is_kept(applied):
@@ -74,12 +81,12 @@ def test_what_was_removed_long_ago_comes_back_from_where_its_file_is_kept(applie
     applied.apply()
     for number in (1, 2, 3):
         files.remove_tree(f"{applied.paths.generations}/{number}")
-    assert dry("club").data == to(0, "instances/club.yaml")
+    assert where(dry("club")) == to(0, "instances/club.yaml")
 
 
 def test_a_generation_that_only_git_has_will_do(applied):
     files.remove_tree(f"{applied.paths.generations}/1")
-    assert dry("blog", 1).data == to(1, "instances/blog.yaml")
+    assert where(dry("blog", 1)) == to(1, "instances/blog.yaml")
 
 
 @pytest.mark.parametrize(
@@ -181,6 +188,37 @@ def test_a_merge_that_is_under_way_is_not_overwritten(applied):
     assert "<<<<<<<" in applied.read("instances/blog.yaml")
 
 
+def test_a_dry_run_plans_with_the_files_of_then(applied):
+    plan = dry("blog", 1)
+    assert plan.data["texts"] == {"instances/blog.yaml": applied.read("instances/blog.yaml").replace("Three", "One")}
+    applied.retract("club")
+    applied.apply()
+    assert set(dry("club").data["texts"]) == {"instances/club.yaml"}
+
+
+def test_an_instance_takes_the_directives_of_then_into_its_own_file(admin):
+    admin.write("site.yaml", "language: de\n")
+    admin.declare("blog", "One")
+    admin.apply()
+    admin.write("site.yaml", "language: fr\ntimezone: Europe/Paris\n")
+    admin.declare("blog", "Two")
+    admin.apply()
+    plan = dry("blog")
+    text = plan.data["texts"]["instances/blog.yaml"]
+    assert "title: One" in text
+    assert "language: de\n" in text
+    assert "timezone: UTC\n" in text
+    assert plan.lines[1:] == (
+        "blog: timezone stands in its own file, as it was then: site.yaml has changed since",
+        "blog: language stands in its own file, as it was then: site.yaml has changed since",
+    )
+    everything = dry(None, 1)
+    assert everything.data["texts"] == {
+        "instances/blog.yaml": admin.read("instances/blog.yaml").replace("Two", "One"),
+        "site.yaml": "language: de\n",
+    }, "with site.yaml as it was then, nothing needs to stand twice"
+
+
 def test_files_that_declare_nothing_stay(applied):
     applied.write("instances/.#blog.yaml", "half of it")
-    assert dry().data == to(2, "instances/blog.yaml")
+    assert where(dry()) == to(2, "instances/blog.yaml")

@@ -121,7 +121,7 @@ def _in_session(
     catalog = given or catalog_of(account.paths)
     with account.steps.timed("read your files"):
         digest = inputs_digest(account)
-        inputs = read_inputs(account, catalog)
+        inputs = read_inputs(account, catalog, instead=request.texts)
     with UserManager() as manager:
         ports = inputs.intent.site.ports
         lacking = facts.missing_from_host(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from chainsaw.compile.context import Host
 from chainsaw.compile.intent import Inputs, admin_directories, bundles_of
 from chainsaw.host import facts, files
@@ -13,23 +16,34 @@ from chainsaw.model.keys import Version
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.shipped import shared_files
 
+Texts = Mapping[str, str | None]
+"""Texts of the admin's files by path below their directory; None for a file that is not there."""
 
-def read_intent(account: Account, catalog: Catalog) -> Intent:
-    """Return what the admin declared; raise ChainsawError with every problem of every file."""
+
+def read_intent(account: Account, catalog: Catalog, instead: Texts = MappingProxyType({})) -> Intent:
+    """Return what the admin declared, with some texts instead of those on disk.
+
+    Raise ChainsawError with every problem of every file.
+    """
     paths = account.paths
     base = f"{paths.config}/chainsaw/"
-    names = files_of_instances(paths)
-    texts = {f"instances/{name}": files.read_text(f"{base}instances/{name}") or "" for name in names}
-    return load_intent(("site.yaml", files.read_text(paths.site_file)), texts, catalog)
+    found: dict[str, str | None] = {"site.yaml": files.read_text(paths.site_file)}
+    for name in files_of_instances(paths):
+        found[f"instances/{name}"] = files.read_text(f"{base}instances/{name}") or ""
+    found |= instead
+    texts = {path: text for path, text in found.items() if path.startswith("instances/") and text is not None}
+    return load_intent(("site.yaml", found["site.yaml"]), texts, catalog)
 
 
-def read_inputs(account: Account, catalog: Catalog, podman: Version | None = None) -> Inputs:
+def read_inputs(
+    account: Account, catalog: Catalog, podman: Version | None = None, instead: Texts = MappingProxyType({})
+) -> Inputs:
     """Return the inputs of the site, for a version of Podman, by default this host's.
 
     Raise ChainsawError with every problem of every file, and for ranges of ids that overlap.
     """
     paths = account.paths
-    intent = read_intent(account, catalog)
+    intent = read_intent(account, catalog, instead)
     bundles = bundles_of(intent, catalog)
     # The state is recorded before the files are read: a later change then counts as changed, not as applied.
     places = {place for name, bundle in bundles.items() for place in admin_directories(paths, name, bundle).values()}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
+from chainsaw.load.yaml import read_yaml
 from chainsaw.model.artifact import INTENT_OF_SITE, intent_path
-from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.deployment import Deployment
 from chainsaw.model.paths import Paths
 from chainsaw.work.config.names import declared_names, instance_names, no_instance
 from chainsaw.work.result import Result
@@ -64,7 +66,7 @@ def diff(account: Account, name: str | None, number: int | None) -> Result:
         for line in _file(path, then, now, wanted)
     ]
     if number is None:
-        lines += list(_recipes(paths, account.current(), name))
+        lines += list(_recipes(account, name))
     shown = lines or [f"nothing differs from generation {wanted}"]
     return Result({"instance": name, "generation": wanted, "differs": bool(lines), "diff": lines}, tuple(shown))
 
@@ -74,14 +76,25 @@ def _file(path: str, then: Mapping[str, str], now: Mapping[str, str], number: in
     yield from difflib.unified_diff(before, after, f"{path} (generation {number})", f"{path} (now)", lineterm="")
 
 
-def _recipes(paths: Paths, manifest: Manifest, name: str | None) -> Iterator[str]:
+def _recipes(account: Account, name: str | None) -> Iterator[str]:
     """Yield a line for each instance whose recipe was installed in another version since it was applied."""
-    for deployment in manifest.instances.values():
-        if name in (None, deployment.name) and deployment.origin and _was_replaced(paths, deployment):
+    for deployment in account.current().instances.values():
+        if name in (None, deployment.name) and deployment.origin and _was_replaced(account, deployment):
             yield f"{deployment.name}: the recipe {deployment.origin} is installed in a version that is not applied"
 
 
-def _was_replaced(paths: Paths, deployment: Deployment) -> bool:
+def _was_replaced(account: Account, deployment: Deployment) -> bool:
+    paths = account.paths
+    if _stays_at_its_version(paths, deployment.name):
+        return False
     source, _, recipe = deployment.origin.partition("/")
     target = files.link_target(paths.recipe_link(source, recipe))
     return target is not None and target.rpartition("@")[2] != deployment.digest[:16]
+
+
+def _stays_at_its_version(paths: Paths, name: str) -> bool:
+    """Return whether an instance's file names a version of its recipe."""
+    with suppress(ChainsawError):
+        declared = read_yaml(name, files.read_text(paths.instance_file(name)) or "").value
+        return isinstance(declared, dict) and "@" in str(declared.get("recipe"))
+    return False

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from chainsaw.compile.instance import CompiledInstance
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
+from chainsaw.load.site import load_site
 from chainsaw.model.artifact import intent_path
 from chainsaw.model.paths import Paths
-from chainsaw.work.apply.apply import applied, apply, bring_to
-from chainsaw.work.apply.session import Session, former_instances
+from chainsaw.work.apply.apply import apply
+from chainsaw.work.config.inputs import Texts
 from chainsaw.work.config.names import instance_names, no_instance
 from chainsaw.work.history.diff import PREFIX, declared_now, intent_of
 from chainsaw.work.history.history import ChangeRecord, commit_change
+from chainsaw.work.lifecycle.pinned import Pinned, pin_directives, pin_recipe
 from chainsaw.work.locks import holding, site
+from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.result import Reporter, Request, Result
-
-Texts = Mapping[str, str | None]
 
 
 def rollback(account: Account, name: str | None, number: int | None, request: Request, report: Reporter) -> Result:
     """Return an instance, or all, to a generation; by default the one before the last change.
 
-    Raise ChainsawError when it does not exist, or when changes that were never applied would be lost.
+    What is declared afterwards is what runs: an instance whose recipe or inherited directives have changed since gets
+    them as they were into its own file. Raise ChainsawError when the generation does not exist, or when changes that
+    were never applied would be lost.
     """
     if request.dry_run:
-        wanted, texts = _wanted(account, name, number)
-        changed = tuple(sorted(path for path, text in texts.items() if declared_now(account.paths).get(path) != text))
-        shown = tuple(f"would change {path}" for path in changed) or ("your files would not change",)
-        return Result({"generation": wanted, "files": changed}, shown)
+        return _planned(account, name, _wanted(account, name, number), request, report)
     command = f"chainsaw rollback {name or ''}".rstrip()
     while True:
         # A rollback of the site may change every instance of then and now; one may be new after the wait for the locks.
@@ -40,30 +39,73 @@ def rollback(account: Account, name: str | None, number: int | None, request: Re
         with holding(account, names, command, report, wait=request.wait):
             if name is None and not _all_names(account, number) <= names:
                 continue
-            wanted, texts = _wanted(account, name, number)
-            result = _return_to(account, name, wanted, texts, request, report)
+            wanted = _wanted(account, name, number)
+            result = _return_to(account, name, wanted.texts, request, report)
         break
-    message = f"{name or 'the site'} is rolled back to generation {wanted}" if wanted else f"{name} is restored"
-    lines = (message, *result.lines) if result.exit is Exit.OK else result.lines
-    return Result({**result.data, "returned_to": wanted}, lines, result.diagnostics, result.exit)
+    message = f"{name or 'the site'} is rolled back to generation {wanted.number}"
+    lines = (message if wanted.number else f"{name} is restored", *wanted.notes, *result.lines)
+    shown = lines if result.exit is Exit.OK else result.lines
+    return Result({**result.data, "returned_to": wanted.number}, shown, result.diagnostics, result.exit)
 
 
-def _wanted(account: Account, name: str | None, number: int | None) -> tuple[int, Texts]:
-    """Return the generation to return to, and the texts of the files in it."""
+@dataclass(frozen=True)
+class Wanted:
+    """The generation to return to, the texts of the files then, and what was pinned in them."""
+
+    number: int
+    texts: Texts
+    notes: tuple[str, ...] = ()
+
+
+def _planned(account: Account, name: str | None, wanted: Wanted, request: Request, report: Reporter) -> Result:
+    """Return which files would change, and what an apply of them would do."""
+    now = declared_now(account.paths)
+    changed = tuple(sorted(path for path, text in wanted.texts.items() if now.get(path) != text))
+    declared = {path: text for path, text in wanted.texts.items() if not path.startswith("removed/")}
+    result = apply(account, replace(request, texts=declared), report)
+    shown = tuple(f"would change {path}" for path in changed) or ("your files would not change",)
+    data = {**result.data, "returned_to": wanted.number, "files": changed}
+    return replace(result, data=data, lines=(*shown, *wanted.notes, *result.lines))
+
+
+def _wanted(account: Account, name: str | None, number: int | None) -> Wanted:
+    """Return what to return to."""
+    paths = account.paths
     wanted = _former_number(account, name) if number is None else number
-    return wanted, _with_removed(_texts(account.paths, name, wanted))
+    texts = dict(_texts(paths, name, wanted))
+    notes: list[str] = []
+    for path in [path for path, text in texts.items() if path.startswith("instances/") and text is not None]:
+        own = path.removeprefix("instances/").removesuffix(".yaml")
+        text, said = _pinned(account, own, texts, wanted, with_site=name is None)
+        texts[path] = text
+        notes += said
+    return Wanted(wanted, _with_removed(texts), tuple(notes))
+
+
+def _pinned(account: Account, name: str, texts: Texts, number: int, with_site: bool) -> Pinned:
+    """Return an instance's file, and what was pinned in it; its site's directives only when the site stays as it is."""
+    paths, catalog = account.paths, catalog_of(account.paths)
+    text, notes = texts[f"instances/{name}.yaml"] or "", tuple[str, ...]()
+    if number in generations.numbers(paths):
+        then = generations.read_manifest(paths, number).instances.get(name)
+        if then is not None:
+            text, notes = pin_recipe(paths, catalog, name, text, then)
+    if number and not with_site:
+        sites = (intent_of(paths, number).get("site.yaml"), files.read_text(paths.site_file))
+        then_site, now_site = (load_site("site.yaml", site_text) for site_text in sites)
+        text, more = pin_directives(catalog, name, text, then_site, now_site)
+        notes += more
+    return text, tuple(f"{name}: {note}" for note in notes)
 
 
 def _all_names(account: Account, number: int | None) -> set[str]:
     """Return the names of the instances that are declared or applied, or were in the generation to return to."""
-    _, texts = _wanted(account, None, number)
+    texts = _wanted(account, None, number).texts
     declared = [path.removeprefix("instances/") for path in texts if path.startswith("instances/")]
     return {*(file.removesuffix(".yaml") for file in declared), *account.current().instances}
 
 
-def _return_to(
-    account: Account, name: str | None, wanted: int, texts: Texts, request: Request, report: Reporter
-) -> Result:
+def _return_to(account: Account, name: str | None, texts: Texts, request: Request, report: Reporter) -> Result:
     """Write the files and apply them; when that fails, restore the files."""
     paths = account.paths
     command = f"chainsaw rollback {name or ''}".rstrip()
@@ -72,28 +114,10 @@ def _return_to(
     before: Texts = {path: files.read_text(f"{paths.own_files}/{path}") for path in texts}
     _write(account, texts)
     try:
-        return _carry_out(account, name, wanted, request, report)
+        return apply(account, request, report)
     except BaseException:
         _write(account, before)
         raise
-
-
-def _carry_out(account: Account, name: str | None, wanted: int, request: Request, report: Reporter) -> Result:
-    """Use the compiled instances of a generation that is still on disk; otherwise compile the files again."""
-    paths = account.paths
-    if wanted not in generations.numbers(paths):
-        return apply(account, request, report)
-
-    def chosen(session: Session) -> Result:
-        now, then = former_instances(paths), former_instances(paths, wanted)
-        instances: dict[str, CompiledInstance] = (
-            dict(then) if name is None else {other: item for other, item in now.items() if other != name}
-        )
-        if name is not None and name in then:
-            instances[name] = then[name]
-        return bring_to(session, instances, now)
-
-    return applied(account, request, report, chosen)
 
 
 def _texts(paths: Paths, name: str | None, number: int) -> Texts:

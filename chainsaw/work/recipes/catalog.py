@@ -66,6 +66,17 @@ class Catalog(Mapping[str, Bundle]):
                     found.append(Place(source, link, read, target.rpartition("@")[2]))
         return found
 
+    def _kept(self, version: str) -> list[Place]:
+        """Return the recipes that are on this host in one version, whatever their links point to."""
+        found = []
+        for source in files.list_directory(self.paths.recipes) if self.paths else ():
+            below = f"{self.paths.recipes}/{source}" if self.paths else ""
+            for directory in files.list_directory(below):
+                recipe, at, digest = directory.partition("@")
+                if at and digest == version:
+                    found.append(Place(source, recipe, _reading(files.read_directory, f"{below}/{directory}"), digest))
+        return found
+
     @cached_property
     def tried(self) -> list[Place]:
         """The recipes under test."""
@@ -77,7 +88,12 @@ class Catalog(Mapping[str, Bundle]):
         return sorted(self)
 
     def place(self, name: str) -> Place | None:
-        """Return the recipe of a name, None when there is none; raise ChainsawError when the name is ambiguous."""
+        """Return the recipe of a name, None when there is none; raise ChainsawError when the name is ambiguous.
+
+        A name with a version (wiki@0123456789abcdef) is that of a recipe that is installed in it.
+        """
+        if "@" in name:
+            return _one(name.partition("@")[0], self._kept(name.partition("@")[2]))
         return _one(name, self.tried) or _one(name, self.installed) or _one(name, self.offered)
 
     def choice(self, name: str) -> Place | None:
