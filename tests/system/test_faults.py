@@ -14,6 +14,10 @@ from .watch import Watch
 pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 
+SWITCHING = ("stop ", "record what was stopped", "reload-systemd", "reload-front", "record the switch")
+"""Beginnings of the steps that concern the site, after a generation became current."""
+
+
 @pytest.fixture(scope="module")
 def watch(machine: Machine, www: str, blog: str) -> Iterator[Watch]:
     with Watch(machine, (www, blog)) as watch:
@@ -79,6 +83,10 @@ def test_one_instance_is_added_and_another_removed(machine: Machine, watched: No
         assert done.code in (1, 3), str(done)
         assert "fault injected at step" in done.err, str(done)
         assert "Traceback" not in done.err, str(done)
+    if fault.kind == "error" and fault.name.startswith(SWITCHING):
+        assert done.code == 1, str(done)
+        assert "the site is rolled back: it serves what it did in generation" in done.err, str(done)
+        assert machine.get(f"https://{former}.localhost/").status == 200, "at once, without another command"
     fix(machine, fault)
     assert machine.get(f"https://{name}.localhost/").status == 200
     machine.refuses(f"https://{former}.localhost/")

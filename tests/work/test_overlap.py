@@ -12,7 +12,7 @@ from another import another_chainsaw
 from fake import replaces
 
 from chainsaw.compile.intent import compile_intent
-from chainsaw.errors import Diagnostic, Exit
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import account, files
 from chainsaw.host.lock import held_paths
 from chainsaw.host.store import generations, operations, records
@@ -64,6 +64,8 @@ class Site:
     waits: dict[str, Callable[[], object]] = field(default_factory=dict)
     rounds: list[list[str]] = field(default_factory=list)
     without_image: set[str] = field(default_factory=set)
+    refuses: list[str] = field(default_factory=list)
+    """Why the front does not reload, once for each."""
     units: dict[str, str] = field(default_factory=lambda: {FRONT_SOCKET: "active"})
 
     def apply(self, *names: str, why: str = "") -> Result:
@@ -129,6 +131,8 @@ class Site:
                 records.write_applied(paths, records.read_applied(paths) | dict(action.digests))
             case act.StopUnit():
                 self.units.pop(action.name)
+            case act.ReloadFront() if self.refuses:
+                raise ChainsawError(Diagnostic("not-reloaded", self.refuses.pop()))
 
     @property
     def unfinished(self) -> Unfinished:
@@ -326,3 +330,33 @@ def test_nothing_is_called_live_that_was_never_switched(site):
     assert result.diagnostics[-1].message.startswith("club was rolled back: it was not installed")
     assert not [action for action in result.data["actions"] if action["instance"] == "club"]
     assert not [line for line in result.lines if "live" in line or "updated" in line]
+
+
+def test_a_switch_that_the_front_refuses_is_rolled_back(site):
+    """What was served before is served again at once; the next apply tries what is declared."""
+    before = site.titles()
+    site.admin.declare("blog", "new walks")
+    site.admin.declare("club", "new club")
+    site.refuses = ["its worker died"]
+    with pytest.raises(ChainsawError) as caught:
+        site.apply()
+    assert [(item.code, item.severity) for item in caught.value.diagnostics] == [
+        ("not-reloaded", "error"),
+        ("site-rolled-back", "note"),
+    ]
+    assert site.titles() == before
+    assert not site.unfinished.switch
+    assert "app@club.service" not in site.units
+    site.apply()
+    assert site.titles() == {BLOG: "new walks", CLUB: "new club"}
+
+
+def test_a_rollback_that_the_front_refuses_too_is_said(site):
+    site.admin.declare("blog", "new walks")
+    site.refuses = ["still dead", "its worker died"]
+    with pytest.raises(ChainsawError) as caught:
+        site.apply()
+    assert [item.message for item in caught.value.diagnostics] == ["its worker died", "still dead"]
+    assert site.unfinished.switch
+    site.apply()
+    assert site.titles()[BLOG] == "new walks"

@@ -12,7 +12,7 @@ from chainsaw.compile.intent import compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
 from chainsaw.host import facts
 from chainsaw.host.account import Account
-from chainsaw.host.store import generations, records
+from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import ImageNeed
 from chainsaw.plan import actions as act
@@ -215,4 +215,24 @@ def _carry_out(session: Session, plan: Plan, earlier: Failures) -> tuple[bool, F
         return carry_out(plan.actions, worker_for(session, plan))
     except ChainsawError as error:
         before = [problem for problems in earlier.values() for problem in problems]
-        raise ChainsawError([*before, *error.diagnostics], error.exit) from error
+        whole = ChainsawError([*before, *error.diagnostics], error.exit)
+        raise _with_the_site_rolled_back(session, plan, whole) from error
+
+
+def _with_the_site_rolled_back(session: Session, plan: Plan, error: ChainsawError) -> ChainsawError:
+    """Return the site to the generation before a switch that failed; return the error, and what came of this."""
+    paths, before = session.account.paths, plan.observed.manifest
+    switching = operations.unfinished(paths).switch and generations.current_number(paths) != before.number
+    if before.front is None or not switching:
+        return error
+    session.report.note(f"the site is rolled back to generation {before.number}")
+    try:
+        back = session.plan_to(before, generations.read_tree(paths, before), {})
+        switched, failures = carry_out(back.actions, worker_for(session, back))
+    except ChainsawError as again:
+        return ChainsawError([*error.diagnostics, *again.diagnostics], error.exit)
+    problems = [problem for found in failures.values() for problem in found]
+    if switched:
+        message = f"the site is rolled back: it serves what it did in generation {before.number}"
+        problems.append(Diagnostic("site-rolled-back", message, hint="fix it, then: chainsaw apply", severity="note"))
+    return ChainsawError([*error.diagnostics, *problems], error.exit)

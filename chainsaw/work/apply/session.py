@@ -178,13 +178,18 @@ class Session:
         paths = self.account.paths
         with self.steps.timed("compile the site"):
             manifest, tree = self.compiled.site(instances)
-        with self.steps.timed("read the state of the host"):
-            observed = observe(paths, manifest, self.manager)
         recorded = records.read_blocks(paths)
         used = {FRONT, *(name for name, instance in instances.items() if instance.deployment.block is not None)}
         fresh = {
             name: item.start for name, item in self.compiled.blocks.items() if name in used and name not in recorded
         }
+        return self.plan_to(manifest, tree, fresh)
+
+    def plan_to(self, manifest: Manifest, tree: Tree, fresh: Mapping[str, int]) -> Plan:
+        """Return the plan from the host as it is to a manifest and its files; `fresh` are blocks to record."""
+        paths = self.account.paths
+        with self.steps.timed("read the state of the host"):
+            observed = observe(paths, manifest, self.manager)
         return Plan(manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed))
 
 
