@@ -45,6 +45,7 @@ def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifa
         "block": job.block.start,
         "config_digest": _digest(job, component, files),
         "networks": [f"chainsaw-{job.name}.network" if job.egress(component) else "none"],
+        "slice": job.slice,
         "mounts": list(_mounts(job, component, declared)),
     }
     return unit_artifact(

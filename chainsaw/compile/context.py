@@ -32,6 +32,9 @@ class Shared:
     images: Mapping[str, Mapping[str, bytes]]
 
 
+ESCAPED_DASH = r"\x2d"
+
+
 @dataclass(frozen=True)
 class Host:
     """What compilation needs to know of a host."""
@@ -144,6 +147,11 @@ class Job:
             message = f"{what} cannot be passed to a command"
             raise invalid(self.bundle.source.problem(path, message, code="unit-value"))
         return value
+
+    @property
+    def slice(self) -> str:
+        """Return the slice of all its processes; a dash inside a name is escaped (systemd.unit(5))."""
+        return f"chainsaw-instances-{self.name.replace('-', ESCAPED_DASH)}.slice"
 
     def unit(self, component: str) -> str:
         """Return the service of a component."""

@@ -36,7 +36,7 @@ def compile_instance(job: Job) -> CompiledInstance:
         artifacts += [*files, quadlet]
     if job.file.source.text:
         artifacts.append(Artifact(intent_path(job.name), job.file.source.text.encode(), job.name))
-    units = [*_socket(job), *_network(job), *_gate(job), *_timers(job), *mail_units(job)]
+    units = [*_socket(job), *_network(job), *_gate(job), *_timers(job), *mail_units(job), *_slice(job)]
     artifacts += [*units, *location_files(job)]
     return CompiledInstance(deployment_of(job, services, units), tuple(artifacts))
 
@@ -93,6 +93,7 @@ def _gate(job: Job) -> Iterator[Artifact]:
         socket=f"app@{job.name}.socket",
         app=job.unit("app"),
         container=job.container("gate"),
+        slice=job.slice,
         image=shared_build("gate", job.shared.images).reference,
         shares=job.container("app") if port else "",
         block=job.block.start,
@@ -108,6 +109,11 @@ def _network(job: Job) -> Iterator[Artifact]:
     if job.may_reach_internet:
         network = f"chainsaw-{job.name}"
         yield _unit(job, f"quadlets/{network}.network", "component.network.j2", name=job.name, network=network)
+
+
+def _slice(job: Job) -> Iterator[Artifact]:
+    if job.bundle.recipe.components:
+        yield _unit(job, f"units/{job.slice}", "instance.slice.j2", title=job.title)
 
 
 SPREAD = 3600
@@ -137,6 +143,7 @@ def _timers(job: Job) -> Iterator[Artifact]:
             component=job.unit(timer.component),
             wakes=job.sleep is not None,
             container=job.container(timer.component),
+            slice=job.slice,
             command=[job.value(("timers", name, "command", index), item) for index, item in enumerate(timer.command)],
             **words,
         )

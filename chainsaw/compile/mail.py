@@ -30,7 +30,7 @@ def mail_units(job: Job) -> Iterator[Artifact]:
     }
     for kind, context in contexts.items():
         path = f"units/app@{job.name}.mail.{kind}"
-        words = {"title": job.title, **context}
+        words = {"title": job.title, "slice": job.slice, **context}
         yield unit_artifact(
             path, f"mail.{kind}.j2", words, shared=job.shared, host=job.host, origin=job.origin, owner=job.name
         )

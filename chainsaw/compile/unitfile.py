@@ -65,7 +65,7 @@ def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic
         elif unit.filename.endswith(".container") and "" in _arguments(key.encoding, value):
             message = "an empty argument, which Podman's generator leaves out"
             yield Diagnostic("unit-value", message, template, key=where)
-        elif key.encoding in ("setting", "plain") and value.endswith("\\"):
+        elif key.encoding in ("setting", "literal", "plain") and value.endswith("\\"):
             yield Diagnostic(
                 "unit-value", "ends with a backslash, which would join the next line to it", template, key=where
             )
@@ -94,6 +94,8 @@ def _encode(filename: str, section: str, name: str, value: str) -> str:
     assert key is not None, (filename, section, name)
     if key.encoding == "setting":
         return value.replace("%", "%%")
+    if key.encoding == "literal":
+        return value
     if key.encoding == "plain":
         return _unexpanded(value)
     if key.encoding == "word":

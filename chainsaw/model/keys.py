@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Encoding = Literal["setting", "plain", "word", "words", "command"]
-"""setting: left to systemd, only % is doubled. plain: one argument of podman, taken as it is by quadlet. word: one
-argument that quadlet unquotes. words: several arguments, a JSON list. command: a JSON list handed on as one argument.
+Encoding = Literal["setting", "literal", "plain", "word", "words", "command"]
+"""setting: left to systemd, only % is doubled. literal: the same, where systemd expands no specifiers. plain: one
+argument of podman, taken as it is by quadlet. word: one argument that quadlet unquotes. words: several arguments, a
+JSON list. command: a JSON list handed on as one argument.
 """
 
 Version = tuple[int, int]
@@ -103,6 +104,8 @@ SYSTEMD = {
     "Service": {
         **dict.fromkeys(
             (
+                "CPUWeight",
+                "IOWeight",
                 "MemoryMax",
                 "MemorySwapMax",
                 "NoNewPrivileges",
@@ -145,6 +148,7 @@ SYSTEMD = {
     "Timer": dict.fromkeys(
         ("OnActiveSec", "OnCalendar", "FixedRandomDelay", "RandomizedDelaySec", "Unit", "AccuracySec"), _SETTING
     ),
+    "Slice": {**dict.fromkeys(("CPUWeight", "IOWeight"), _SETTING), "MemoryMax": Key((0, 0), encoding="literal")},
     "Install": dict.fromkeys(("WantedBy",), _SETTING),
 }
 

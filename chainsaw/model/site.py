@@ -119,6 +119,9 @@ class Site(Common):
         None, description="Time without a request after which the processes of an instance are stopped."
     )
 
+    memory: Size | None = Field(
+        None, description="Memory limit of all instances together; 85 % of the host's memory when left out."
+    )
     tls: Tls = Field(Tls(), description="Who signs certificates.")
     ports: Ports = Field(Ports(), description="The ports of the front.")
 

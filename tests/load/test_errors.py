@@ -75,6 +75,7 @@ ELSEWHERE = {
     "port-occupied": "work/test_host.py::test_a_port_that_is_taken_stops_apply_before_any_effect",
     "program-failed": "work/test_process.py::test_a_failed_program_is_reported_with_its_last_lines",
     "changed": "work/test_config.py::test_what_another_command_changed_during_an_edit_is_not_overwritten_unseen",
+    "site-rolled-back": "work/test_overlap.py::test_a_switch_that_the_front_refuses_is_rolled_back",
     "systemd": "work/test_reload.py::test_what_systemd_refuses_is_an_error_like_any_other",
     "rolled-back": "work/test_report.py::test_a_failure_is_reported_with_the_state_of_the_instance",
     "recipe-changed": "work/test_catalog.py::test_an_installed_recipe_that_was_changed_is_refused",

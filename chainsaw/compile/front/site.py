@@ -21,6 +21,8 @@ from chainsaw.model.site import Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
+SHARE = "85%"
+"""The part of the host's memory that all instances together may take, unless the admin says otherwise."""
 
 
 def compile_site(
@@ -36,7 +38,7 @@ def compile_site(
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
     front = list(_front_units(site, block, host, shared))
-    artifacts += [*front, _target(instances, host, shared), *_common(shared)]
+    artifacts += [*front, _target(instances, host, shared), _slice(site, host, shared), *_common(shared)]
     tree = as_tree(artifacts)
     manifest = Manifest(
         number=0,
@@ -87,6 +89,12 @@ def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Share
     return unit_artifact(
         path, "chainsaw.target.j2", {"units": units}, shared=shared, host=host, origin=ORIGIN, owner=""
     )
+
+
+def _slice(site: Site, host: Host, shared: Shared) -> Artifact:
+    """Return the slice of all instances."""
+    path, context = "units/chainsaw-instances.slice", {"memory": site.memory or SHARE}
+    return unit_artifact(path, "instances.slice.j2", context, shared=shared, host=host, origin=ORIGIN, owner="")
 
 
 def _common(shared: Shared) -> Iterator[Artifact]:
