@@ -186,6 +186,17 @@ def controllers(uid: int) -> tuple[str | None, str | None]:
     return text_of(f"{CONTROL_GROUPS}/{own}"), text_of(f"{CONTROL_GROUPS}/cgroup.controllers")
 
 
+def manager_processes(uid: int) -> dict[int, str]:
+    """Return the processes of a user's manager and of all its units, each with its name (cgroups(7), proc(5))."""
+    top = f"{CONTROL_GROUPS}/user.slice/user-{uid}.slice/user@{uid}.service"
+    found: dict[int, str] = {}
+    for directory, _, _ in os.walk(top):
+        for number in (text_of(f"{directory}/cgroup.procs") or "").split():
+            if name := (text_of(f"/proc/{number}/comm") or "").strip():
+                found[int(number)] = name
+    return found
+
+
 def named_ids(blocks: Mapping[str, int]) -> IdNames:
     """Return the name of the first id of each block, as `ps` and `ls` show it (nsswitch.conf(5))."""
     switch = re.search(r"^passwd:.*$", text_of("/etc/nsswitch.conf") or "", re.MULTILINE)

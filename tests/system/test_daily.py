@@ -102,6 +102,7 @@ def test_the_status_of_a_healthy_instance(machine: Machine) -> None:
     assert part["memory"] > 1e6
     assert found["socket"] == {"unit": "app@widget.socket", "state": "active"}
     assert found["certificate"]["until"] > time.time() + 30 * 86400
+    assert (found["certificate"]["state"], found["certificate"]["found"][:10]) == ("ok", "valid for ")
     (volume,) = found["volumes"]
     assert volume["name"] == "data"
     assert volume["size"] > 0

@@ -513,8 +513,11 @@ def test_what_runs_costs_memory_and_what_sleeps_saves_it(machine: Machine, widge
     assert reported["total"]["saved"] == rows["cal"]["saved"]
     assert reported["host"]["total"] > reported["host"]["available"] > 0
     assert rows["widget"]["disk"] > 1_000_000
+    assert "systemd" in reported["shared"]["names"], "what all share is counted, too"
+    assert reported["shared"]["memory"] > 3_000_000
     shown = machine.chainsaw("top").out
     assert "saved by sleeping: " in shown
+    assert "shared by all: " in shown
     assert shown.splitlines()[0].split()[:3] == ["name", "state", "memory"]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from chainsaw.host import usage
+from chainsaw.host import readings, usage
 from chainsaw.host.account import Account
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment
@@ -38,13 +38,23 @@ def top(account: Account) -> Result:
     rows = [_row(account, seen, item, processes[name], used[name]) for name, item in sorted(everyone.items())]
     rows.sort(key=lambda row: -row["memory"])
     total = {key: sum(row[key] or 0 for row in rows) for key in ("memory", "processor", "disk", "saved")}
+    shared = _shared(account, {number for numbers in processes.values() for number in numbers})
     lines = (
         f"in total {bytes_for_people(total['memory'])} of memory, {total['processor']:.0%} of a processor,"
         f" {bytes_for_people(total['disk'])} of disk; saved by sleeping: {bytes_for_people(total['saved'])}",
+        f"shared by all: {bytes_for_people(shared['memory'])} of memory in {shared['processes']} processes"
+        f" ({', '.join(shared['names'])})",
         _host(),
     )
     table = Table(HEADING, tuple(_shown(row) for row in rows))
-    return Result({"instances": rows, "total": total, "host": usage.host_memory()}, lines, table=table)
+    data = {"instances": rows, "total": total, "shared": shared, "host": usage.host_memory()}
+    return Result(data, lines, table=table)
+
+
+def _shared(account: Account, own: Collection[int]) -> dict[str, Any]:
+    """Return what the rest of the user manager's processes use: systemd, the network of Podman, and their like."""
+    rest = {number: name for number, name in readings.manager_processes(account.uid).items() if number not in own}
+    return {"memory": usage.memory_of(rest), "processes": len(rest), "names": sorted(set(rest.values()))}
 
 
 def _row(account: Account, seen: Snapshot, item: Deployment, processes: list[int], used: float) -> dict[str, Any]:
