@@ -97,7 +97,7 @@ def _written(command: str) -> list[str]:
 def _placeholders(steps: list[str], named: Mapping[str, str]) -> list[str]:
     """Replace what differs from run to run with a fixed word."""
     for name, placeholder in named.items():
-        steps = [step.replace(name, placeholder) for step in steps]
+        steps = [step.replace(name, placeholder).replace(name.replace("-", r"\x2d"), placeholder) for step in steps]
     for place, shown in ((DATA, "DATA"), (CONFIG, "CONFIG")):
         steps = [step.replace(place, shown) for step in steps]
     return [VOLATILE.sub("", step) for step in steps]
