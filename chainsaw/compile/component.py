@@ -46,6 +46,7 @@ def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifa
         "config_digest": _digest(job, component, files),
         "networks": [f"chainsaw-{job.name}.network" if job.egress(component) else "none"],
         "slice": job.slice,
+        "hooks": f"{job.host.paths.current}/hooks",
         "mounts": list(_mounts(job, component, declared)),
     }
     return unit_artifact(

@@ -62,6 +62,7 @@ CONTAINER = {
     "Sysctl": Key((4, 6), repeatable=True),
     "Tmpfs": Key((4, 5), repeatable=True),
     "UIDMap": Key((4, 8), repeatable=True),
+    "Ulimit": Key((4, 7), repeatable=True),
     "User": Key(),
     "UserNS": Key((4, 5)),
     "Volume": _MANY,

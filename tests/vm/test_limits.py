@@ -21,6 +21,13 @@ FORKING = """
     syswrite STDOUT, $made;
     kill '-TERM', getpgrp;
 """
+# inotify_init(2) and timer_create(2) until the kernel refuses; the numbers are those of x86-64.
+TAKING = """
+    my ($instances, $timers, $id) = (0, 0, pack('L', 0));
+    $instances++ while syscall(253) >= 0;
+    $timers++ while syscall(222, 1, 0, $id) == 0;
+    print "$instances $timers";
+"""
 GROUP = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service"
 
 
@@ -54,6 +61,13 @@ def test_what_starts_more_processes_than_its_instance_may_gets_none(box: Box) ->
     assert 0 < int(ended.out or 0) < 32, str(ended)
     assert events(box, "pids")["max"] > 0
     assert pages(box)
+
+
+def test_what_the_kernel_counts_for_all_is_limited_for_each(box: Box) -> None:
+    """inotify instances and timers of containers count as the admin's own; one container cannot use them up."""
+    taken = box.run("admin", "podman", "exec", "one.app", "perl", "-e", TAKING)
+    instances, timers = map(int, taken.out.split())
+    assert (instances, timers) == (64, 1024), str(taken)
 
 
 def test_uploads_that_never_end_leave_the_front_its_memory(box: Box) -> None:

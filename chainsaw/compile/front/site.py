@@ -21,6 +21,8 @@ from chainsaw.model.site import Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
+KERNEL_LIMITS = {"instances": 64, "watches": 32768}
+"""What one container may have of the kernel's inotify(7), which counts it for all containers of the admin together."""
 SHARE = "85%"
 """The part of the host's memory that all instances together may take, unless the admin says otherwise."""
 
@@ -100,10 +102,13 @@ def _slice(site: Site, host: Host, shared: Shared) -> Artifact:
 def _common(shared: Shared) -> Iterator[Artifact]:
     """Yield what all instances have in common.
 
-    It is a drop-in of the template of their services (systemd.unit(5)), and the units that start again what fails.
+    It is a drop-in of the template of their services (systemd.unit(5)), a hook for their containers (oci-hooks(5)), and
+    the units that start again what fails.
     """
     text = shared.templates["component.service.conf.j2"]
     yield Artifact("units/app@.service.d/chainsaw.conf", marked(ORIGIN, text).encode())
+    hook = render("quadlets/limits.json.j2", shared.templates["limits.json.j2"], KERNEL_LIMITS)
+    yield Artifact("hooks/limits.json", hook.encode())
     for name in ("failed", "retry"):
         text = shared.templates[f"{name}.service.j2"]
         yield Artifact(f"units/chainsaw-{name}@.service", marked(ORIGIN, text).encode())
