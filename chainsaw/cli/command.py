@@ -85,13 +85,19 @@ def command(path: str, *examples: str) -> Callable[[Callable[..., None]], Comman
     return decorate
 
 
+Sections = Mapping[str, Sequence[Verb]]
+NO_SECTIONS: Sections = {}
+
+
 class Group(click.Group):
     """A group of verbs under headings; a verb is imported when it is used."""
 
-    def __init__(self, name: str, sections: Mapping[str, Sequence[Verb]], default: str = "", **attributes: Any) -> None:
-        """Store the verbs under their headings, and the name of the verb that may be left out."""
+    def __init__(
+        self, name: str, sections: Sections, default: str = "", first: Sections = NO_SECTIONS, **attributes: Any
+    ) -> None:
+        """Store the verbs under their headings, the name of the one that may be left out, and what help shows first."""
         super().__init__(name, no_args_is_help=False, **attributes)
-        self.sections = sections
+        self.sections, self.first = sections, first
         self.verbs = {verb.name: verb for verbs in sections.values() for verb in verbs}
         self.default = default
 
@@ -140,7 +146,7 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs under their headings, without importing them."""
         width = max(len(name) for name in self.verbs)
-        for heading, verbs in self.sections.items():
+        for heading, verbs in [*self.first.items(), *self.sections.items()]:
             with formatter.section(heading):
                 formatter.write_dl([(verb.name.ljust(width), verb.summary) for verb in verbs])
 

@@ -10,7 +10,7 @@ import click
 
 from chainsaw import __version__
 from chainsaw.cli.command import Group, Invocation
-from chainsaw.cli.verbs import FUNCTIONS
+from chainsaw.cli.verbs import FIRST, FUNCTIONS
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 
 EPILOG = """
@@ -32,6 +32,7 @@ group = click.version_option(__version__, prog_name="chainsaw")(
     Group(
         "chainsaw",
         FUNCTIONS,
+        first=FIRST,
         help="Self-host web applications on one small server: recipes become rootless Podman units behind one nginx.",
         epilog=EPILOG,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -125,6 +125,23 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "cat {DATA}/front/authority/ca.pem",
         ),
     ),
+    "Backup": (
+        Verb("backup", "later:backup", "Not yet: keep a copy of an instance, with its data.").standing_for(
+            "cp {CONFIG}/instances/{name}.yaml COPY/",
+            "chainsaw stop {name}",
+            "podman unshare tar -c --numeric-owner -f COPY/data.tar -C {DATA} instances/{name} public/{name}"
+            "   # without public/ where there is none",
+            "chainsaw start {name}",
+        ),
+    ),
+    "Restore": (
+        Verb("restore", "later:restore", "Not yet: bring an instance back from a backup.").standing_for(
+            "chainsaw stop {name}",
+            "podman unshare rm -rf {DATA}/instances/{name} {DATA}/public/{name}",
+            "podman unshare tar -x --numeric-owner -f COPY/data.tar -C {DATA}",
+            "chainsaw start {name}",
+        ),
+    ),
     "Inspect": (
         Verb("list", "inspect:list_command", "List the instances, and what each is doing.").standing_for(
             "systemctl --user list-units 'app@*' 'chainsaw-*'",
@@ -168,6 +185,13 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "sysctl net.ipv4.ip_unprivileged_port_start",
             "journalctl --disk-usage",
             "df -h {DATA}; df -i {DATA}",
+        ),
+    ),
+    "Update": (
+        Verb("update", "later:update", "Not yet: bring an instance to its newest version.").standing_for(
+            "chainsaw source update",
+            "chainsaw install RECIPE",
+            "chainsaw apply {name}",
         ),
     ),
     "Decommission": (
@@ -225,6 +249,9 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
 """The functions that have verbs, and the host; words in braces are arguments and directories."""
 
 VERBS = {verb.name: verb for verbs in FUNCTIONS.values() for verb in verbs}
+
+FIRST = {"What is running": (VERBS["status"], VERBS["list"])}
+"""The verbs that --help also shows before all others, for who comes back after months."""
 
 
 def verb_at(path: str) -> Verb:
