@@ -50,6 +50,7 @@ def info(account: Account, recipe: str, as_json: bool) -> None:
     "--key",
     cls=RecordedOption,
     shows=file_name,
+    metavar="FILE",
     type=click.File(),
     help="Take only commits signed with this public key (OpenSSH or OpenPGP).",
 )
@@ -136,6 +137,7 @@ def _range(levels: list[int]) -> str:
     "--levels",
     cls=RecordedOption,
     shows=_range,
+    metavar="LEVELS",
     callback=_levels,
     default="1-8",
     show_default=True,
@@ -177,7 +179,9 @@ def lint(directory: str, as_json: bool) -> None:
     show_default=True,
     help="php: PHP-FPM behind the front; http: a server on a port; static: files; image: an upstream image.",
 )
-@click.option("--in", "parent", type=DIRECTORY, default=".", help="Write it below this directory; default: here.")
+@click.option(
+    "--in", "parent", metavar="DIR", type=DIRECTORY, default=".", help="Write it below this directory; default: here."
+)
 @json_option
 def new(name: str, kind: str, parent: str, as_json: bool) -> None:
     """It is written to a new directory NAME; `chainsaw recipe guide` says what to change."""

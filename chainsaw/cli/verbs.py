@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from chainsaw.cli.verb import Verb, group
 
+TEN = (
+    "Install",
+    "Configure",
+    "Publish",
+    "Backup",
+    "Restore",
+    "Inspect",
+    "Update",
+    "Patch",
+    "Migrate",
+    "Decommission",
+)
+"""The functions that a tool for administrators has, with or without a verb."""
+
 FUNCTIONS: dict[str, tuple[Verb, ...]] = {
     "Install": (
         Verb("search", "recipes:search", "List the recipes, and how well each is tested.").standing_for(

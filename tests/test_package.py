@@ -1,0 +1,52 @@
+"""The Debian package: what is in it, and that building it needs nothing but Python."""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import importlib.util
+import sys
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+
+import pytest
+
+from chainsaw import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / ".deb/build"
+
+
+@pytest.fixture(scope="module")
+def build():
+    """The program that builds the package."""
+    loader = SourceFileLoader("build", str(BUILD))
+    spec = importlib.util.spec_from_loader("build", loader)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def tree(build, tmp_path_factory):
+    """The files of the package, as they are installed."""
+    directory = tmp_path_factory.mktemp("package")
+    build.fill(directory)
+    return directory
+
+
+def test_it_is_built_with_the_standard_library_alone():
+    found = [node for node in ast.walk(ast.parse(BUILD.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+    modules = {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {str(node.module) for node in found if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in modules} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / ".deb/man").iterdir()))
+def test_a_manual_page_has_the_version_and_a_day(tree, page):
+    text = gzip.decompress((tree / f"usr/share/man/man{page[-1]}/{page}.gz").read_bytes()).decode()
+    title = text.splitlines()[0]
+    assert f'"chainsaw {__version__}"' in title
+    assert title.split('"')[5].count("-") == 2
+    assert "@" not in title
