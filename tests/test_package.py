@@ -50,3 +50,23 @@ def test_a_manual_page_has_the_version_and_a_day(tree, page):
     assert f'"chainsaw {__version__}"' in title
     assert title.split('"')[5].count("-") == 2
     assert "@" not in title
+
+
+COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/chainsaw",
+    "zsh": "usr/share/zsh/vendor-completions/_chainsaw",
+    "fish": "usr/share/fish/vendor_completions.d/chainsaw.fish",
+}
+
+
+@pytest.mark.parametrize("shell", COMPLETIONS)
+def test_a_shell_asks_chainsaw_itself_how_to_complete_it(tree, shell):
+    """The script is that of the click that is installed: it and the program have to understand each other."""
+    assert f"_CHAINSAW_COMPLETE={shell}_source chainsaw" in (tree / COMPLETIONS[shell]).read_text()
+
+
+def test_what_completes_words_in_bash_is_installed_with_it():
+    recommended = next(
+        line for line in (ROOT / ".deb/control").read_text().splitlines() if line.startswith("Recommends:")
+    )
+    assert "bash-completion" in recommended

@@ -151,12 +151,17 @@ class Group(click.Group):
                 formatter.write_dl([(verb.name.ljust(width), verb.summary) for verb in verbs])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Offer the verbs without importing them."""
+        """Offer the verbs without importing them, and what the verb that may be left out would offer."""
         from click.shell_completion import CompletionItem
 
         offered = [
             CompletionItem(name, help=verb.summary) for name, verb in self.verbs.items() if name.startswith(incomplete)
         ]
+        if (left_out := self.get_command(ctx, self.default)) is not None:
+            inner = left_out.make_context(self.default, [], parent=ctx, resilient_parsing=True)
+            offered += [
+                item for one in left_out.get_params(inner)[:1] for item in one.shell_complete(inner, incomplete)
+            ]
         return [*offered, *click.Command.shell_complete(self, ctx, incomplete)]
 
 

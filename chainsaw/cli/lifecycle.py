@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
+from chainsaw.cli import complete
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument, why_option
 from chainsaw.cli.command import command
 from chainsaw.cli.output import progress, show, show_aside
@@ -158,16 +158,8 @@ def eject(account: Account, name: str, out: str, as_json: bool) -> None:
     show("eject", eject.eject(account, name, out), as_json)
 
 
-def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the recipes that were installed by name, for shell completion."""
-    from chainsaw.host.account import this_account
-    from chainsaw.work.lifecycle import uninstall
-
-    return [CompletionItem(name) for name in uninstall.installed(this_account()) if name.startswith(incomplete)]
-
-
 @command("uninstall", "chainsaw uninstall wordpress", "chainsaw uninstall club/wiki --json")
-@click.argument("recipe", cls=RecordedArgument, shell_complete=complete_installed)
+@click.argument("recipe", cls=RecordedArgument, shell_complete=complete.installed_recipes)
 @json_option
 def uninstall(account: Account, recipe: str, as_json: bool) -> None:
     """What an instance still uses is kept until that instance is deleted.
