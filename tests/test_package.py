@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import importlib.util
+import re
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -50,6 +51,15 @@ def test_a_manual_page_has_the_version_and_a_day(tree, page):
     assert f'"chainsaw {__version__}"' in title
     assert title.split('"')[5].count("-") == 2
     assert "@" not in title
+
+
+def test_the_manual_and_the_guide_are_in_it_and_their_links_lead_somewhere(tree):
+    documents = tree / "usr/share/doc/chainsaw"
+    for name in ("README.md", "recipes/README.md"):
+        text = (documents / name).read_text()
+        assert text == (ROOT / name).read_text()
+        for link in re.findall(r"\]\(([^)#:]+)[)#]", text):
+            assert (documents / name).parent.joinpath(link).exists(), link
 
 
 COMPLETIONS = {
