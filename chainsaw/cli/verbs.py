@@ -218,10 +218,13 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "podman unshare rm -r {DATA}/instances/{name} {DATA}/public/{name}   # with --purge",
         ),
         Verb(
-            "uninstall", "lifecycle:uninstall", "Remove an installed recipe and its images.", changes=True
+            "uninstall", "lifecycle:uninstall", "Remove a recipe and its images, or all of chainsaw.", changes=True
         ).standing_for(
             "rm -r {DATA}/recipes/SOURCE/{recipe}*",
             "podman rmi localhost/chainsaw/{recipe}-app:…",
+            "systemctl --user stop chainsaw-front.socket chainsaw-front chainsaw.target   # with --all, also the rest",
+            "find ~/.local/share/systemd/user ~/.config/containers/systemd -lname '{STATE}/*' -delete",
+            "podman unshare rm -r {DATA} {STATE}",
         ),
         Verb("eject", "lifecycle:eject", "Write an instance as plain quadlets that run without chainsaw.").standing_for(
             "cp -rL {STATE}/generations/current DIR",
@@ -234,6 +237,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "sysctl net.ipv4.ip_unprivileged_port_start=80",
             "mkdir /var/log/journal",
             "editor ~/.config/containers/storage.conf",
+            "rm /etc/*/50-chainsaw.conf /etc/systemd/*/50-chainsaw.conf /etc/userdb/chainsaw-*   # with --undo",
         ),
         Verb("render", "apply:render", "Write the units and nginx files to a directory, nothing else.").standing_for(
             "no other command does this; podman-user-generator -dryrun -user shows the units",
