@@ -141,7 +141,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
     ),
     "Backup": (
         Verb("backup", "later:backup", "Not yet: keep a copy of an instance, with its data.").standing_for(
-            "cp {CONFIG}/instances/{name}.yaml COPY/",
+            "mkdir -m 700 COPY; cp {CONFIG}/instances/{name}.yaml COPY/",
             "chainsaw stop {name}",
             "podman unshare tar -c --numeric-owner -f COPY/data.tar -C {DATA} instances/{name} public/{name}"
             "   # without public/ where there is none",
@@ -150,10 +150,11 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
     ),
     "Restore": (
         Verb("restore", "later:restore", "Not yet: bring an instance back from a backup.").standing_for(
-            "chainsaw stop {name}",
+            "chainsaw stop {name}   # if it is there",
             "podman unshare rm -rf {DATA}/instances/{name} {DATA}/public/{name}",
             "podman unshare tar -x --numeric-owner -f COPY/data.tar -C {DATA}",
-            "chainsaw start {name}",
+            "cp COPY/{name}.yaml {CONFIG}/instances/",
+            "chainsaw apply {name}",
         ),
     ),
     "Inspect": (
