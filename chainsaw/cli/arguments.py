@@ -6,43 +6,29 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
+from chainsaw.cli import complete
 from chainsaw.cli.recorded import RecordedArgument, RecordedOption
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def complete_instance(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Return the instances whose names begin with what was typed, for shell completion."""
-    from chainsaw.host.account import this_account
-    from chainsaw.work.config.names import instance_names
-
-    return [name for name in instance_names(this_account()) if name.startswith(incomplete)]
-
-
-def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the recipes whose names begin with what was typed, for shell completion."""
-    from chainsaw.host.account import this_account
-    from chainsaw.work.recipes.search import recipe_names
-
-    return [CompletionItem(name) for name in recipe_names(this_account()) if name.startswith(incomplete)]
-
-
 def instance_argument(function: Function) -> Function:
     """Add the argument NAME, an instance."""
-    return click.argument("name", cls=RecordedArgument, shell_complete=complete_instance)(function)
+    return click.argument("name", cls=RecordedArgument, shell_complete=complete.instances)(function)
 
 
 def optional_instance_argument(function: Function) -> Function:
     """Add the argument [NAME], an instance or none."""
-    return click.argument("name", cls=RecordedArgument, required=False, shell_complete=complete_instance)(function)
+    return click.argument("name", cls=RecordedArgument, required=False, shell_complete=complete.instances_with_removed)(
+        function
+    )
 
 
 def instances_argument(function: Function) -> Function:
     """Add the argument [NAME]..., any number of instances."""
     return click.argument(
-        "names", cls=RecordedArgument, nargs=-1, metavar="[NAME]...", shell_complete=complete_instance
+        "names", cls=RecordedArgument, nargs=-1, metavar="[NAME]...", shell_complete=complete.instances
     )(function)
 
 

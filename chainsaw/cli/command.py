@@ -85,13 +85,19 @@ def command(path: str, *examples: str) -> Callable[[Callable[..., None]], Comman
     return decorate
 
 
+Sections = Mapping[str, Sequence[Verb]]
+NO_SECTIONS: Sections = {}
+
+
 class Group(click.Group):
     """A group of verbs under headings; a verb is imported when it is used."""
 
-    def __init__(self, name: str, sections: Mapping[str, Sequence[Verb]], default: str = "", **attributes: Any) -> None:
-        """Store the verbs under their headings, and the name of the verb that may be left out."""
+    def __init__(
+        self, name: str, sections: Sections, default: str = "", first: Sections = NO_SECTIONS, **attributes: Any
+    ) -> None:
+        """Store the verbs under their headings, the name of the one that may be left out, and what help shows first."""
         super().__init__(name, no_args_is_help=False, **attributes)
-        self.sections = sections
+        self.sections, self.first = sections, first
         self.verbs = {verb.name: verb for verbs in sections.values() for verb in verbs}
         self.default = default
 
@@ -140,17 +146,22 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs under their headings, without importing them."""
         width = max(len(name) for name in self.verbs)
-        for heading, verbs in self.sections.items():
+        for heading, verbs in [*self.first.items(), *self.sections.items()]:
             with formatter.section(heading):
                 formatter.write_dl([(verb.name.ljust(width), verb.summary) for verb in verbs])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Offer the verbs without importing them."""
+        """Offer the verbs without importing them, and what the verb that may be left out would offer."""
         from click.shell_completion import CompletionItem
 
         offered = [
             CompletionItem(name, help=verb.summary) for name, verb in self.verbs.items() if name.startswith(incomplete)
         ]
+        if (left_out := self.get_command(ctx, self.default)) is not None:
+            inner = left_out.make_context(self.default, [], parent=ctx, resilient_parsing=True)
+            offered += [
+                item for one in left_out.get_params(inner)[:1] for item in one.shell_complete(inner, incomplete)
+            ]
         return [*offered, *click.Command.shell_complete(self, ctx, incomplete)]
 
 

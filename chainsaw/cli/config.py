@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chainsaw.cli.arguments import complete_instance, complete_recipe, json_option
+from chainsaw.cli import complete
+from chainsaw.cli.arguments import json_option
 from chainsaw.cli.command import command
 from chainsaw.cli.output import note, progress, show
 from chainsaw.cli.recorded import RecordedArgument, RecordedOption, key_alone, without_password
@@ -39,7 +40,7 @@ site_option = click.option("--site", is_flag=True, help="Use site.yaml, which ap
     "chainsaw config blog title --explain",
     "chainsaw config show --site --json",
 )
-@click.argument("words", nargs=-1, metavar="NAME [KEY]", shell_complete=complete_instance)
+@click.argument("words", nargs=-1, metavar="NAME [KEY]", shell_complete=complete.config_words("all"))
 @site_option
 @click.option("--explain", "explained", is_flag=True, help="Show what KEY is, what it does and where it is documented.")
 @json_option
@@ -66,7 +67,9 @@ def show_command(account: Account, words: tuple[str, ...], site: bool, explained
     "chainsaw config set blog title 'Walks by the sea'",
     "chainsaw config set --site timezone Europe/Vienna",
 )
-@click.argument("words", cls=RecordedArgument, nargs=-1, metavar="NAME KEY", shell_complete=complete_instance)
+@click.argument(
+    "words", cls=RecordedArgument, nargs=-1, metavar="NAME KEY", shell_complete=complete.config_words("all")
+)
 @click.argument("value")
 @site_option
 @json_option
@@ -83,7 +86,9 @@ def set_command(account: Account, words: tuple[str, ...], value: str, site: bool
 
 
 @command("config unset", "chainsaw config unset blog title")
-@click.argument("words", cls=RecordedArgument, nargs=-1, metavar="NAME KEY", shell_complete=complete_instance)
+@click.argument(
+    "words", cls=RecordedArgument, nargs=-1, metavar="NAME KEY", shell_complete=complete.config_words("written")
+)
 @site_option
 @json_option
 def unset_command(account: Account, words: tuple[str, ...], site: bool, as_json: bool) -> None:
@@ -99,7 +104,7 @@ def unset_command(account: Account, words: tuple[str, ...], site: bool, as_json:
 
 
 @command("config edit", "chainsaw config edit blog", "EDITOR=nano chainsaw config edit --site")
-@click.argument("words", cls=RecordedArgument, nargs=-1, metavar="NAME", shell_complete=complete_instance)
+@click.argument("words", cls=RecordedArgument, nargs=-1, metavar="NAME", shell_complete=complete.config_words("none"))
 @site_option
 @json_option
 def edit_command(account: Account, words: tuple[str, ...], site: bool, as_json: bool) -> None:
@@ -130,7 +135,7 @@ def _change(text: str, problems: list[str]) -> str | None:
     'chainsaw new wordpress club --set title="Chess Club" --set debug=true',
     "chainsaw new static www",
 )
-@click.argument("recipe", cls=RecordedArgument, shell_complete=complete_recipe)
+@click.argument("recipe", cls=RecordedArgument, shell_complete=complete.recipes)
 @click.argument("name", cls=RecordedArgument)
 @click.option(
     "--route",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainsaw.cli import complete
 from chainsaw.cli.arguments import instance_argument, json_option
 from chainsaw.cli.command import command
 from chainsaw.cli.output import progress, show
@@ -27,7 +28,7 @@ def list_command(account: Account, name: str, as_json: bool) -> None:
 
 
 @command("secret set", "chainsaw secret set smtp_password", "pass mail | chainsaw secret set smtp_password")
-@click.argument("key", cls=RecordedArgument)
+@click.argument("key", cls=RecordedArgument, shell_complete=complete.site_secrets)
 @json_option
 def set_command(account: Account, key: str, as_json: bool) -> None:
     """KEY is named in site.yaml or in the file of an instance, such as the password of the mail server.
@@ -44,7 +45,7 @@ def set_command(account: Account, key: str, as_json: bool) -> None:
 
 @command("secret rotate", "chainsaw secret rotate blog admin_password")
 @instance_argument
-@click.argument("key", cls=RecordedArgument)
+@click.argument("key", cls=RecordedArgument, shell_complete=complete.generated_secrets)
 @json_option
 def rotate_command(account: Account, name: str, key: str, as_json: bool) -> None:
     """It is changed in the application, too; the new one is not printed."""
@@ -57,7 +58,7 @@ def rotate_command(account: Account, name: str, key: str, as_json: bool) -> None
 
 @command("secret show", "chainsaw secret show blog admin_password")
 @instance_argument
-@click.argument("key")
+@click.argument("key", shell_complete=complete.secrets)
 @json_option
 def show_command(account: Account, name: str, key: str, as_json: bool) -> None:
     """`chainsaw secret list NAME` lists the keys."""

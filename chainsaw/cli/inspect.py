@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainsaw.cli import complete
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument
 from chainsaw.cli.command import command
 from chainsaw.cli.output import say, say_raw, show, watch
@@ -71,7 +72,7 @@ def top(account: Account, watched: bool, as_json: bool) -> None:
     "chainsaw logs blog --all --grep timeout",
 )
 @instance_argument
-@click.argument("component", required=False)
+@click.argument("component", required=False, shell_complete=complete.components)
 @click.option("--access", is_flag=True, help="Show the requests of visitors, from the front.")
 @click.option("--all", "every", is_flag=True, help="Show both, its log and the requests of its visitors.")
 @click.option("-f", "--follow", "followed", is_flag=True, help="Continue with each new line, until Ctrl-C.")

@@ -6,14 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
+from chainsaw.cli import complete
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument, why_option
 from chainsaw.cli.command import command
 from chainsaw.cli.output import progress, show, show_aside
 from chainsaw.cli.recorded import RecordedArgument, RecordedOption, without_password
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.work.result import Request
+from chainsaw.work.result import Request, Result
 
 if TYPE_CHECKING:
     from chainsaw.host.account import Account
@@ -61,12 +61,17 @@ def _ask(account: Account, name: str) -> None:
     """Show what would be deleted, and continue only when the name is typed."""
     from chainsaw.work.lifecycle import remove
 
-    show_aside(remove.deleted_by(account, name))
+    _agree(remove.deleted_by(account, name), name, f"{name} was not deleted")
+
+
+def _agree(shown: Result, word: str, declined: str) -> None:
+    """Show something, and continue only when a word is typed."""
+    show_aside(shown)
     if not sys.stdin.isatty():
         hint = "--yes deletes without asking"
         raise ChainsawError(Diagnostic("usage", "there is no terminal to ask on", hint=hint), Exit.USAGE)
-    if click.prompt(f"type {name} to delete it for good", default="", show_default=False, err=True) != name:
-        raise ChainsawError(Diagnostic("declined", f"{name} was not deleted"))
+    if click.prompt(f"type {word} to delete it for good", default="", show_default=False, err=True) != word:
+        raise ChainsawError(Diagnostic("declined", declined))
 
 
 @command("rename", "chainsaw rename blog journal")
@@ -158,24 +163,33 @@ def eject(account: Account, name: str, out: str, as_json: bool) -> None:
     show("eject", eject.eject(account, name, out), as_json)
 
 
-def complete_installed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the recipes that were installed by name, for shell completion."""
-    from chainsaw.host.account import this_account
-    from chainsaw.work.lifecycle import uninstall
-
-    return [CompletionItem(name) for name in uninstall.installed(this_account()) if name.startswith(incomplete)]
-
-
-@command("uninstall", "chainsaw uninstall wordpress", "chainsaw uninstall club/wiki --json")
-@click.argument("recipe", cls=RecordedArgument, shell_complete=complete_installed)
+@command(
+    "uninstall",
+    "chainsaw uninstall wordpress",
+    "chainsaw uninstall club/wiki --json",
+    "chainsaw uninstall --all",
+)
+@click.argument("recipe", cls=RecordedArgument, required=False, shell_complete=complete.installed_recipes)
+@click.option(
+    "--all", "everything", is_flag=True, help="Delete all that chainsaw made for you, once there is no instance."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask, with --all.")
 @json_option
-def uninstall(account: Account, recipe: str, as_json: bool) -> None:
+def uninstall(account: Account, recipe: str | None, everything: bool, yes: bool, as_json: bool) -> None:
     """What an instance still uses is kept until that instance is deleted.
 
     `chainsaw remove NAME --purge` deletes an instance and what only it used.
+
+    With --all the front is stopped, and the authority, the site's secrets, the recipes and the images are deleted.
+    Your own files are kept. `sudo chainsaw setup --undo` then takes back what setup changed.
     """
+    from chainsaw.work.lifecycle import leave
     from chainsaw.work.lifecycle import uninstall as use_case
 
+    if everything == (recipe is not None):
+        raise click.UsageError("give either a RECIPE or --all")
+    if everything and not yes:
+        _agree(leave.leaving(account), "all", "nothing was deleted")
     with progress() as report:
-        result = use_case.uninstall(account, recipe, report)
+        result = leave.leave(account, report) if recipe is None else use_case.uninstall(account, recipe, report)
     show("uninstall", result, as_json)

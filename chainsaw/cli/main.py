@@ -10,21 +10,32 @@ import click
 
 from chainsaw import __version__
 from chainsaw.cli.command import Group, Invocation
-from chainsaw.cli.verbs import FUNCTIONS
+from chainsaw.cli.verbs import FIRST, FUNCTIONS
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 
-EPILOG = """
-\b
-First steps:
+FIRST_STEPS = """
   sudo chainsaw setup
   chainsaw new wordpress blog --route https://blog.example.org/
   chainsaw apply
   systemctl --user status app@blog
   journalctl --user -u app@blog
+"""
 
+EXIT_CODES = {
+    Exit.OK: "done",
+    Exit.FAILED: "failed",
+    Exit.USAGE: "wrong usage",
+    Exit.DEGRADED: "partly done, the rest was rolled back",
+    Exit.MISSING: "not found",
+    Exit.INVALID: "invalid input, nothing was changed",
+    Exit.HOST: "something is missing on this host",
+    Exit.LOCKED: "another chainsaw is running",
+}
+
+EPILOG = f"""
 \b
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 partly done, the rest was rolled back; 4 not found;
-5 invalid input, nothing was changed; 6 something is missing on this host; 7 another chainsaw is running.
+First steps:{FIRST_STEPS}
+Exit codes: {"; ".join(f"{int(code)} {meaning}" for code, meaning in EXIT_CODES.items())}.
 """
 
 
@@ -32,6 +43,7 @@ group = click.version_option(__version__, prog_name="chainsaw")(
     Group(
         "chainsaw",
         FUNCTIONS,
+        first=FIRST,
         help="Self-host web applications on one small server: recipes become rootless Podman units behind one nginx.",
         epilog=EPILOG,
         context_settings={"help_option_names": ["-h", "--help"]},

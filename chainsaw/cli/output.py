@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import click
@@ -16,6 +16,8 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.work.result import Result, Table
 
 FORMAT = 1
+INTERVAL = 10.0
+"""Seconds between two lines about long work, where there is no terminal."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """What a terminal obeys or shows in another order, except for the end of a line and a tab."""
@@ -129,14 +131,16 @@ def note(text: str) -> None:
 
 
 class Progress:
-    """A status line on stderr during long work; only on a terminal."""
+    """What is being done during long work, and since when."""
 
     def __init__(self) -> None:
-        """Import rich only when there is a terminal."""
+        """Begin; rich is imported only when there is a terminal."""
         self.status: Any = None
+        self.text, self.since = "working", time.time()
 
     def doing(self, text: str) -> None:
-        """Replace the status line."""
+        """Replace what is being done."""
+        self.text, self.since = text, time.time()
         if self.status is not None:
             from rich.markup import escape
 
@@ -149,14 +153,40 @@ class Progress:
 
 @contextmanager
 def progress(shown: bool = True) -> Iterator[Progress]:
-    """Show progress on stderr while the context lasts, when stderr is a terminal."""
-    reporter = Progress()
-    if not (shown and sys.stderr.isatty()):
-        yield reporter
-        return
-    from rich.console import Console
+    """Show progress on stderr while the context lasts: a status line on a terminal, else a line now and then.
 
-    console = Console(stderr=True)
-    with console.status("working") as status:
-        reporter.status = status
+    It is the same with --json, which concerns stdout alone.
+    """
+    reporter = Progress()
+    if not shown:
         yield reporter
+    elif sys.stderr.isatty():
+        from rich.console import Console
+
+        with Console(stderr=True).status(reporter.text) as status:
+            reporter.status = status
+            yield reporter
+    else:
+        with _now_and_then(reporter):
+            yield reporter
+
+
+@contextmanager
+def _now_and_then(reporter: Progress) -> Iterator[None]:
+    """Print what is being done every INTERVAL seconds; nothing for what is done sooner."""
+    import threading
+
+    done = threading.Event()
+
+    def tell() -> None:
+        with suppress(OSError):
+            while not done.wait(INTERVAL):
+                note(f"{reporter.text}, since {time.strftime('%H:%M:%S', time.localtime(reporter.since))}")
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

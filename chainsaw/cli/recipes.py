@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from chainsaw.cli.arguments import complete_recipe, json_option
+from chainsaw.cli import complete
+from chainsaw.cli.arguments import json_option
 from chainsaw.cli.command import command
 from chainsaw.cli.output import note, progress, show
 from chainsaw.cli.recorded import RecordedArgument, RecordedOption, file_name, without_password
@@ -30,7 +31,7 @@ def search(account: Account, words: tuple[str, ...], as_json: bool) -> None:
 
 
 @command("info", "chainsaw info wordpress", "chainsaw info radicale --json")
-@click.argument("recipe", shell_complete=complete_recipe)
+@click.argument("recipe", shell_complete=complete.recipes)
 @json_option
 def info(account: Account, recipe: str, as_json: bool) -> None:
     """It shows who maintains RECIPE, which tests it has passed, and all of its settings."""
@@ -50,6 +51,7 @@ def info(account: Account, recipe: str, as_json: bool) -> None:
     "--key",
     cls=RecordedOption,
     shows=file_name,
+    metavar="FILE",
     type=click.File(),
     help="Take only commits signed with this public key (OpenSSH or OpenPGP).",
 )
@@ -73,7 +75,7 @@ def list_command(account: Account, as_json: bool) -> None:
 
 
 @command("source update", "chainsaw source update", "chainsaw source update club")
-@click.argument("names", cls=RecordedArgument, nargs=-1, metavar="[NAME]...")
+@click.argument("names", cls=RecordedArgument, nargs=-1, metavar="[NAME]...", shell_complete=complete.sources)
 @json_option
 def update(account: Account, names: tuple[str, ...], as_json: bool) -> None:
     """Without a NAME all are fetched. Installed recipes are not changed."""
@@ -85,7 +87,7 @@ def update(account: Account, names: tuple[str, ...], as_json: bool) -> None:
 
 
 @command("source remove", "chainsaw source remove club")
-@click.argument("name", cls=RecordedArgument)
+@click.argument("name", cls=RecordedArgument, shell_complete=complete.sources)
 @json_option
 def remove(account: Account, name: str, as_json: bool) -> None:
     """Recipes that were installed from it are kept."""
@@ -97,7 +99,7 @@ def remove(account: Account, name: str, as_json: bool) -> None:
 
 
 @command("install", "chainsaw install wordpress", "chainsaw install club/wiki --yes")
-@click.argument("recipe", cls=RecordedArgument, shell_complete=complete_recipe)
+@click.argument("recipe", cls=RecordedArgument, shell_complete=complete.recipes)
 @click.option("--yes", is_flag=True, help="Do not ask, even when the recipe needs extra permissions.")
 @json_option
 def install(account: Account, recipe: str, yes: bool, as_json: bool) -> None:
@@ -136,6 +138,7 @@ def _range(levels: list[int]) -> str:
     "--levels",
     cls=RecordedOption,
     shows=_range,
+    metavar="LEVELS",
     callback=_levels,
     default="1-8",
     show_default=True,
@@ -177,7 +180,9 @@ def lint(directory: str, as_json: bool) -> None:
     show_default=True,
     help="php: PHP-FPM behind the front; http: a server on a port; static: files; image: an upstream image.",
 )
-@click.option("--in", "parent", type=DIRECTORY, default=".", help="Write it below this directory; default: here.")
+@click.option(
+    "--in", "parent", metavar="DIR", type=DIRECTORY, default=".", help="Write it below this directory; default: here."
+)
 @json_option
 def new(name: str, kind: str, parent: str, as_json: bool) -> None:
     """It is written to a new directory NAME; `chainsaw recipe guide` says what to change."""

@@ -14,14 +14,22 @@ from chainsaw.cli.recorded import RecordedOption
 if TYPE_CHECKING:
     from chainsaw.host.account import Account
 
+BLOCKS = "64"
 
-@command("setup", "sudo chainsaw setup", "sudo chainsaw setup --user www --dry-run", "sudo chainsaw setup --blocks +64")
+
+@command(
+    "setup",
+    "sudo chainsaw setup",
+    "sudo chainsaw setup --user www --dry-run",
+    "sudo chainsaw setup --blocks +64",
+    "sudo chainsaw setup --undo --dry-run",
+)
 @click.option("--user", cls=RecordedOption, metavar="NAME", help="The user to prepare for; default: who called sudo.")
 @click.option(
     "--blocks",
     cls=RecordedOption,
     metavar="N",
-    default="64",
+    default=BLOCKS,
     show_default=True,
     help="How many instances to provide ids for; +N for more.",
 )
@@ -31,18 +39,24 @@ if TYPE_CHECKING:
     type=click.Choice(["overlay", "fuse-overlayfs"]),
     help="The storage driver; default: the one that fits the file system.",
 )
+@click.option("--undo", "undone", is_flag=True, help="Take back what setup did, once the user has no instances.")
 @click.option("--dry-run", is_flag=True, help="Show what would be changed, and change nothing.")
 @json_option
-def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, as_json: bool) -> None:
+def setup(user: str | None, blocks: str, driver: str | None, undone: bool, dry_run: bool, as_json: bool) -> None:
     """When run again, it does only what is missing.
 
     It provides subordinate ids, services without a login, ports from 80 on, a journal that is kept, a storage driver,
     and names for the ids of instances.
-    """
-    from chainsaw.work.system import setup
 
+    With --undo it removes the files and names that it made, and lists what stays: what others use, and what somebody
+    else may have wanted, too. `chainsaw uninstall --all` comes first.
+    """
+    from chainsaw.work.system import setup, undo
+
+    if undone and (driver or blocks != BLOCKS):
+        raise click.UsageError("--undo takes neither --blocks nor --driver")
     with progress() as report:
-        result = setup.setup(user, blocks, driver, dry_run, report)
+        result = undo.undo(user, dry_run, report) if undone else setup.setup(user, blocks, driver, dry_run, report)
     show("setup", result, as_json)
 
 

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from chainsaw.cli.verb import Verb, group
 
+TEN = (
+    "Install",
+    "Configure",
+    "Publish",
+    "Backup",
+    "Restore",
+    "Inspect",
+    "Update",
+    "Patch",
+    "Migrate",
+    "Decommission",
+)
+"""The functions that a tool for administrators has, with or without a verb."""
+
 FUNCTIONS: dict[str, tuple[Verb, ...]] = {
     "Install": (
         Verb("search", "recipes:search", "List the recipes, and how well each is tested.").standing_for(
@@ -125,6 +139,24 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "cat {DATA}/front/authority/ca.pem",
         ),
     ),
+    "Backup": (
+        Verb("backup", "later:backup", "Not yet: keep a copy of an instance, with its data.").standing_for(
+            "mkdir -m 700 COPY; cp {CONFIG}/instances/{name}.yaml COPY/",
+            "chainsaw stop {name}",
+            "podman unshare tar -c --numeric-owner -f COPY/data.tar -C {DATA} instances/{name} public/{name}"
+            "   # without public/ where there is none",
+            "chainsaw start {name}",
+        ),
+    ),
+    "Restore": (
+        Verb("restore", "later:restore", "Not yet: bring an instance back from a backup.").standing_for(
+            "chainsaw stop {name}   # if it is there",
+            "podman unshare rm -rf {DATA}/instances/{name} {DATA}/public/{name}",
+            "podman unshare tar -x --numeric-owner -f COPY/data.tar -C {DATA}",
+            "cp COPY/{name}.yaml {CONFIG}/instances/",
+            "chainsaw apply {name}",
+        ),
+    ),
     "Inspect": (
         Verb("list", "inspect:list_command", "List the instances, and what each is doing.").standing_for(
             "systemctl --user list-units 'app@*' 'chainsaw-*'",
@@ -170,6 +202,13 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "df -h {DATA}; df -i {DATA}",
         ),
     ),
+    "Update": (
+        Verb("update", "later:update", "Not yet: bring an instance to its newest version.").standing_for(
+            "chainsaw source update",
+            "chainsaw install RECIPE",
+            "chainsaw apply {name}",
+        ),
+    ),
     "Decommission": (
         Verb(
             "remove", "lifecycle:remove", "Stop serving an instance, or delete it with its data.", changes=True
@@ -180,10 +219,13 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "podman unshare rm -r {DATA}/instances/{name} {DATA}/public/{name}   # with --purge",
         ),
         Verb(
-            "uninstall", "lifecycle:uninstall", "Remove an installed recipe and its images.", changes=True
+            "uninstall", "lifecycle:uninstall", "Remove a recipe and its images, or all of chainsaw.", changes=True
         ).standing_for(
             "rm -r {DATA}/recipes/SOURCE/{recipe}*",
             "podman rmi localhost/chainsaw/{recipe}-app:…",
+            "systemctl --user stop chainsaw-front.socket chainsaw-front chainsaw.target   # with --all, also the rest",
+            "find ~/.local/share/systemd/user ~/.config/containers/systemd -lname '{STATE}/*' -delete",
+            "podman unshare rm -r {DATA} {STATE}",
         ),
         Verb("eject", "lifecycle:eject", "Write an instance as plain quadlets that run without chainsaw.").standing_for(
             "cp -rL {STATE}/generations/current DIR",
@@ -196,6 +238,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "sysctl net.ipv4.ip_unprivileged_port_start=80",
             "mkdir /var/log/journal",
             "editor ~/.config/containers/storage.conf",
+            "rm /etc/*/50-chainsaw.conf /etc/systemd/*/50-chainsaw.conf /etc/userdb/chainsaw-*   # with --undo",
         ),
         Verb("render", "apply:render", "Write the units and nginx files to a directory, nothing else.").standing_for(
             "no other command does this; podman-user-generator -dryrun -user shows the units",
@@ -225,6 +268,9 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
 """The functions that have verbs, and the host; words in braces are arguments and directories."""
 
 VERBS = {verb.name: verb for verbs in FUNCTIONS.values() for verb in verbs}
+
+FIRST = {"What is running": (VERBS["status"], VERBS["list"])}
+"""The verbs that --help also shows before all others, for who comes back after months."""
 
 
 def verb_at(path: str) -> Verb:

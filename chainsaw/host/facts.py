@@ -41,6 +41,11 @@ def user_named(name: str) -> pwd.struct_passwd | None:
         return None
 
 
+def homes() -> dict[str, str]:
+    """Return the home directory of each user but root."""
+    return {entry.pw_name: entry.pw_dir for entry in pwd.getpwall() if entry.pw_uid}
+
+
 def is_root() -> bool:
     """Return whether this runs as root."""
     return os.geteuid() == 0

@@ -33,7 +33,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
         paths=frozenset(path for path in _asked(paths, wanted) if files.exists(path)),
         units=manager.states(PATTERNS),
         applied=records.read_applied(paths),
-        links=frozenset(_links(paths)),
+        links=frozenset(own_links(paths)),
         quadlets_linked=files.link_target(paths.quadlet_link) == f"{paths.current}/quadlets",
         certificates=frozenset(host for host in wanted.hosts if certificates.is_current(issued_record(paths, host))),
         images=records.read_images(paths),
@@ -53,7 +53,7 @@ def _asked(paths: Paths, wanted: Manifest) -> list[str]:
     return asked
 
 
-def _links(paths: Paths) -> list[str]:
+def own_links(paths: Paths) -> list[str]:
     """Return chainsaw's unit links: those that point into the current generation."""
     own = f"{paths.current}/units/"
     names = files.list_directory(paths.unit_links)
@@ -70,7 +70,7 @@ def foreign_files(paths: Paths, wanted: Manifest) -> list[str]:
     A user's own unit of the same name wins over a generated one (systemd.unit(5), "Unit File Load Path"), and of two
     quadlets of one name Podman's generator takes the first.
     """
-    own = {*_links(paths), TARGET} if files.link_target(f"{paths.unit_links}/{TARGET}") else set(_links(paths))
+    own = {*own_links(paths), TARGET} if files.link_target(f"{paths.unit_links}/{TARGET}") else set(own_links(paths))
     names = [path.removeprefix("units/") for path in wanted.files if path.startswith("units/")]
     quadlets = [path.rsplit("/", 1)[-1] for path in wanted.files if path.startswith("quadlets/")]
     services = [f"{name.removesuffix('.container')}.service" for name in quadlets if name.endswith(".container")]

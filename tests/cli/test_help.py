@@ -10,7 +10,7 @@ from test_verbs import command_of
 
 from chainsaw import __version__
 from chainsaw.cli.main import EPILOG
-from chainsaw.cli.verbs import FUNCTIONS, VERBS, every_path
+from chainsaw.cli.verbs import FIRST, FUNCTIONS, VERBS, every_path
 from chainsaw.errors import Exit
 
 HEAVY = ("pydantic", "rich", "jinja2", "podman", "pystemd", "ruamel", "cryptography", "requests", "subprocess")
@@ -48,7 +48,14 @@ def test_help_lists_every_verb_with_its_summary_under_what_it_is_for(chainsaw):
 
 def test_a_function_without_a_verb_has_no_heading(chainsaw):
     headings = re.findall(r"^([A-Z][a-z ]+):$", chainsaw("--help").out, re.MULTILINE)
-    assert headings == ["Options", *FUNCTIONS]
+    assert headings == ["Options", *FIRST, *FUNCTIONS]
+
+
+def test_status_and_list_are_shown_before_all_others(chainsaw):
+    verbs = chainsaw("--help").out.partition("What is running:\n")[2].partition("First steps:")[0]
+    listed = re.findall(r"^  ([a-z]+) +\S", verbs, re.MULTILINE)
+    assert listed[:2] == ["status", "list"]
+    assert listed[2:] == [verb.name for verbs in FUNCTIONS.values() for verb in verbs]
 
 
 @pytest.mark.parametrize("words", [(), ("config",), ("source",)], ids=["", "config", "source"])

@@ -162,3 +162,34 @@ def test_a_generation_of_another_version_is_one_clear_message(chainsaw, www, hom
     if words not in (("apply",), ("doctor",)):
         assert "this version of chainsaw reads 2" in done.err
         assert f"rm {generations}/current && chainsaw apply" in done.err
+
+
+@pytest.mark.parametrize("words", [(), ("wordpress", "--all")])
+def test_uninstall_takes_a_recipe_or_all(chainsaw, words):
+    done = chainsaw("uninstall", *words)
+    assert done.code == Exit.USAGE
+    assert done.err.startswith("error: give either a RECIPE or --all\n")
+
+
+def test_all_is_not_uninstalled_while_there_is_an_instance(chainsaw, www):
+    done = chainsaw("uninstall", "--all", "--yes")
+    assert (done.code, done.out) == (Exit.FAILED, "")
+    assert done.err == (
+        "error: www is still there; only a purge deletes an instance with its data\n"
+        "  hint: chainsaw remove www --purge\n"
+    )
+    assert www.exists()
+
+
+def test_all_is_uninstalled_only_when_somebody_agrees(chainsaw, home):
+    secret = home / ".local/share/chainsaw/secrets/smtp_password"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("tiger")
+    done = chainsaw("uninstall", "--all")
+    assert (done.code, done.out) == (Exit.USAGE, "")
+    assert str(home / ".local/share/chainsaw") in done.err
+    assert done.err.endswith("error: there is no terminal to ask on\n  hint: --yes deletes without asking\n")
+    done = typing(home, "yes\n", "uninstall", "--all")
+    assert done.returncode == Exit.FAILED
+    assert done.stderr.endswith("error: nothing was deleted\n")
+    assert secret.read_text() == "tiger"

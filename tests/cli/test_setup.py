@@ -35,3 +35,17 @@ def test_a_number_of_blocks_is_a_number(chainsaw, somebody, blocks):
 
 def test_another_storage_driver_is_wrong_usage(chainsaw):
     assert chainsaw("setup", "--driver", "btrfs").code == Exit.USAGE
+
+
+def test_what_would_be_taken_back_is_shown_and_what_stays(chainsaw, somebody):
+    done = chainsaw("setup", "--undo", "--user", somebody, "--dry-run", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert set(done.json["data"]) == {"user", "changes", "kept", "dry_run"}
+    assert done.json["data"]["dry_run"] is True
+
+
+@pytest.mark.parametrize("option", [("--blocks", "32"), ("--blocks", "+1"), ("--driver", "overlay")])
+def test_undo_takes_no_options_of_setup(chainsaw, somebody, option):
+    done = chainsaw("setup", "--undo", "--user", somebody, "--dry-run", *option)
+    assert done.code == Exit.USAGE
+    assert done.err.startswith("error: --undo takes neither --blocks nor --driver\n")

@@ -10,20 +10,7 @@ import pytest
 from chainsaw.cli.command import Command
 from chainsaw.cli.main import group
 from chainsaw.cli.verb import Verb
-from chainsaw.cli.verbs import FUNCTIONS, VERBS, every_path, verb_at
-
-TEN = [
-    "Install",
-    "Configure",
-    "Publish",
-    "Backup",
-    "Restore",
-    "Inspect",
-    "Update",
-    "Patch",
-    "Migrate",
-    "Decommission",
-]
+from chainsaw.cli.verbs import FUNCTIONS, TEN, VERBS, every_path, verb_at
 
 
 def command_of(path):

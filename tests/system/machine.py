@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -37,6 +38,11 @@ class Done:
     code: int
     out: str
     err: str
+
+    @property
+    def problems(self) -> str:
+        """What it printed on stderr, but for the lines on what took long."""
+        return re.sub(r"^.*, since [0-9:]{8}\n", "", self.err, flags=re.MULTILINE)
 
     def __str__(self) -> str:
         """Return all that a failed assertion should show."""

@@ -325,12 +325,12 @@ def test_a_change_that_cannot_be_committed_is_applied_with_a_warning(machine: Ma
     machine.declare("widget", "widget", text="Unforgettable")
     try:
         done = machine.chainsaw("apply")
-        assert done.err.startswith("warning: the change could not be committed: ")
+        assert done.problems.startswith("warning: the change could not be committed: ")
         assert machine.get(WIDGET).body == "Unforgettable\n"
     finally:
         machine.admin("chmod", "-R", "u+w", objects)
     machine.declare("widget", "widget", text="The first text")
-    assert machine.chainsaw("apply").err == ""
+    assert machine.chainsaw("apply").problems == ""
     assert machine.admin("git", "-C", CONFIG, "status", "--porcelain") == ""
 
 

@@ -27,7 +27,7 @@ def test_two_commands_bring_a_site_up(machine: Machine, first_steps: tuple[Done,
     assert "next: chainsaw apply" in new.out
     assert "blog is live at https://blog.localhost/" in apply.out
     assert "chainsaw secret show blog admin_password" in apply.out
-    assert apply.err == ""
+    assert apply.problems == ""
 
 
 def test_it_answers_with_its_title(machine: Machine, blog: str) -> None:

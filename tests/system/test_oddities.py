@@ -137,7 +137,7 @@ def test_a_change_in_a_read_only_configuration_is_applied_but_not_committed(mach
         assert "warning: the change could not be committed" in done.err
     assert machine.get("https://nap.localhost/").body == "Read and run\n"
     machine.declare("nap", "widget", text="I am nap")
-    assert machine.chainsaw("apply").err == ""
+    assert machine.chainsaw("apply").problems == ""
 
 
 def test_on_a_full_disk_no_file_of_the_admin_is_cut_short(machine: Machine) -> None:

@@ -63,6 +63,12 @@ def log_query(account: Account, request: LogRequest) -> LogQuery:
     return LogQuery((*options, *matches), _accepting(request), request.name)
 
 
+def component_names(account: Account, name: str) -> list[str]:
+    """Return the components of an applied instance that have a log; raise ChainsawError when there is no instance."""
+    deployment = applied_instance(account.paths, account.current(), name)
+    return [service.container.rpartition(".")[2] for service in processes_of(deployment)]
+
+
 def _own_matches(deployment: Deployment, component: str | None) -> list[str]:
     own = {service.container.rpartition(".")[2]: service for service in processes_of(deployment)}
     if component is not None and component not in own:

@@ -180,6 +180,11 @@ def _newest(account: Account, name: str, entry: SourceEntry) -> str:
     return commit
 
 
+def source_names(account: Account) -> list[str]:
+    """Return the names of the sources."""
+    return list(read_sources(account.paths))
+
+
 def list_sources(account: Account) -> Result:
     """Return the sources, chainsaw itself first."""
     known = read_sources(account.paths)

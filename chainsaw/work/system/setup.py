@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +21,10 @@ from chainsaw.work.result import Reporter, Result
 SYSCTL = "/etc/sysctl.d/50-chainsaw.conf"
 JOURNALD = "/etc/systemd/journald.conf.d/50-chainsaw.conf"
 USERDB = "/etc/userdb"
+SERVICE = "chainsaw"
+"""Who made a user record, as the record itself says."""
+MADE = "# Made by chainsaw setup"
+"""How the files begin that setup writes."""
 FUSE = "/usr/bin/fuse-overlayfs"
 FRONT_WORKER = 33
 """The uid of Debian's www-data, under which the front's nginx workers run."""
@@ -37,16 +41,10 @@ class Change:
 
 def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, report: Reporter) -> Result:
     """Prepare this host for a user; raise ChainsawError when not root, or when there is no such user."""
-    account, count = _account(user, blocks)
-    changes = list(_changes(account, count, driver))
-    if changes and not dry_run and not facts.is_root():
-        hint = f"sudo chainsaw setup --user {account.name}"
-        raise ChainsawError(Diagnostic("not-root", "setup changes the host and needs root", hint=hint), Exit.USAGE)
-    for change in changes if not dry_run else ():
-        report.doing(change.what)
-        change.effect()
-    verb = "would: " if dry_run else ""
-    lines = [f"{verb}{change.what}" for change in changes] or [f"nothing to change: {account.name} is prepared"]
+    account = account_of(user)
+    changes = list(_changes(account, _wanted(account, blocks), driver))
+    make(changes, dry_run, f"sudo chainsaw setup --user {account.name}", report)
+    lines = described(changes, dry_run) or [f"nothing to change: {account.name} is prepared"]
     if changes and not dry_run:
         is_new = not records.read_blocks(account.paths)
         more = f" Next, as {account.name}: chainsaw new wordpress blog; chainsaw apply" if is_new else ""
@@ -56,8 +54,22 @@ def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, repo
     )
 
 
-def _account(user: str | None, blocks: str) -> tuple[Account, int]:
-    """Return the user to prepare for, and how many blocks to provide."""
+def make(changes: Sequence[Change], dry_run: bool, command: str, report: Reporter) -> None:
+    """Make changes, unless it is a dry run; raise ChainsawError, which shows the command to use, when not root."""
+    if changes and not dry_run and not facts.is_root():
+        raise ChainsawError(Diagnostic("not-root", "setup changes the host and needs root", hint=command), Exit.USAGE)
+    for change in changes if not dry_run else ():
+        report.doing(change.what)
+        change.effect()
+
+
+def described(changes: Sequence[Change], dry_run: bool) -> list[str]:
+    """Return a line for each change, in the words for what would be done if it is a dry run."""
+    return [f"would: {change.what}" if dry_run else change.what for change in changes]
+
+
+def account_of(user: str | None) -> Account:
+    """Return the account of a user, by default of who called sudo; raise ChainsawError for root, and for nobody."""
     name = user or facts.asking_user()
     entry = facts.user_named(name)
     if entry is None:
@@ -66,12 +78,15 @@ def _account(user: str | None, blocks: str) -> tuple[Account, int]:
     if entry.pw_uid == 0:
         message = "chainsaw runs applications for an ordinary user, never for root"
         raise ChainsawError(Diagnostic("root-user", message, hint="sudo chainsaw setup --user NAME"), Exit.USAGE)
+    return Account(name, entry.pw_uid, Paths.of(entry.pw_dir, {}), f"/run/user/{entry.pw_uid}")
+
+
+def _wanted(account: Account, blocks: str) -> int:
+    """Return how many blocks to provide."""
     if not re.fullmatch(r"\+?[1-9][0-9]{0,3}", blocks):
         raise ChainsawError(Diagnostic("blocks", "a number of blocks, or +N for N more", key=blocks), Exit.USAGE)
-    paths = Paths.of(entry.pw_dir, {})
-    have = len(_own_blocks(name, entry.pw_uid))
-    count = have + int(blocks[1:]) if blocks.startswith("+") else int(blocks)
-    return Account(name, entry.pw_uid, paths, f"/run/user/{entry.pw_uid}"), count
+    have = len(_own_blocks(account.name, account.uid))
+    return have + int(blocks[1:]) if blocks.startswith("+") else int(blocks)
 
 
 def _own_blocks(name: str, uid: int) -> list[int]:
@@ -108,7 +123,7 @@ def _range_changes(account: Account, blocks: int) -> Iterator[Change]:
 
 
 def _sysctl_changes() -> Iterator[Change]:
-    why = "# Made by chainsaw setup: the front listens on 80 and 443 as an ordinary user.\n"
+    why = f"{MADE}: the front listens on 80 and 443 as an ordinary user.\n"
     text = f"{why}net.ipv4.ip_unprivileged_port_start = 80\n"
     if files.read_text(SYSCTL) != text:
         yield Change(
@@ -122,7 +137,7 @@ def _sysctl_changes() -> Iterator[Change]:
 
 
 def _journal_changes() -> Iterator[Change]:
-    why = "# Made by chainsaw setup: logs survive a reboot, and are bounded.\n"
+    why = f"{MADE}: logs survive a reboot, and are bounded.\n"
     text = f"{why}[Journal]\nStorage=persistent\nSystemMaxUse=500M\n"
     if files.read_text(JOURNALD) != text:
 
@@ -138,7 +153,7 @@ def _storage_changes(account: Account, driver: str | None) -> Iterator[Change]:
     if files.exists(file):
         return
     chosen = driver or _fitting_driver(account)
-    text = '# Made by chainsaw setup. Another driver needs: podman system reset\n[storage]\ndriver = "overlay"\n'
+    text = f'{MADE}. Another driver needs: podman system reset\n[storage]\ndriver = "overlay"\n'
     if chosen == "fuse-overlayfs":
         text += f'\n[storage.options.overlay]\nmount_program = "{FUSE}"\n'
         if not files.exists(FUSE):
@@ -196,7 +211,7 @@ def _publish_all(people: Mapping[str, int]) -> None:
 
 def _publish(user: str, uid: int) -> None:
     """Write a user record and a group record with their numeric links (nss-systemd(8), systemd.io/USER_RECORD)."""
-    common = {"disposition": "container", "service": "chainsaw"}
+    common = {"disposition": "container", "service": SERVICE}
     person = {"userName": user, "uid": uid, "gid": uid, "shell": "/usr/sbin/nologin", "locked": True, **common}
     group = {"groupName": user, "gid": uid, **common}
     for kind, content in (("user", person), ("group", group)):
