@@ -173,6 +173,14 @@ def low_ports(ports: Sequence[int], lowest: int | None, files: Files) -> Check:
     return Check("low ports", "ok", f"open to ordinary users from {lowest} on")
 
 
+def reserved_ports(drop_in: str | None) -> Check:
+    """Check whether other users are kept from the front's ports while it is down; the text of setup's drop-in."""
+    if drop_in and "SocketBindDeny=tcp:443" in drop_in.splitlines():
+        return Check("reserved ports", "ok", "setup denies 80 and 443 to other users")
+    found = "any user of this host could take 80 and 443 while the front is down"
+    return Check("reserved ports", "warn", found, "sudo chainsaw setup")
+
+
 def version(name: str, found: Sequence[int] | None, floor: Sequence[int], hint: str, look: str) -> Check:
     """Check a version against the oldest one that chainsaw works with; `look` is the command that shows it."""
     oldest = ".".join(map(str, floor))

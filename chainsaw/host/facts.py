@@ -17,6 +17,7 @@ from chainsaw.model.paths import Paths
 
 PODMAN_FLOOR: Version = (5, 4)
 SYSTEMD_FLOOR = 254
+INOTIFY = "/proc/sys/fs/inotify"
 PORT_START = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 

@@ -260,6 +260,11 @@ def random_text(length: int) -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
+def is_writable(path: str) -> bool:
+    """Return whether this process may write an existing file, also as far as its file system is concerned."""
+    return os.access(path, os.W_OK)
+
+
 def write_kernel(path: str, value: str) -> None:
     """Write a kernel setting below /proc/sys."""
     Path(path).write_text(value, encoding="ascii")

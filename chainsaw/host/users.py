@@ -34,6 +34,14 @@ def start_session_bus(user: Account) -> None:
         _run_as(user, ["systemctl", "--user", *verb])
 
 
+def reload_manager(user: Account) -> None:
+    """Let systemd, and then the user's manager, take over what changed in drop-ins; no unit is restarted."""
+    process.run(["systemctl", "daemon-reload"])
+    if files.exists(f"{user.runtime}/systemd/private"):
+        # Only a manager that starts again learns which controllers it has now; its units run on (systemctl(1)).
+        _run_as(user, ["systemctl", "--user", "daemon-reexec"], check=False)
+
+
 def write_file_as(user: Account, path: str, content: bytes) -> None:
     """Write a file below a user's home."""
     directory, partial = path.rpartition("/")[0], f"{path}{files.PARTIAL}"

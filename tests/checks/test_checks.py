@@ -185,6 +185,19 @@ def test_low_ports(ports, lowest, files, state, word):
 
 
 @pytest.mark.parametrize(
+    ("drop_in", "state", "word"),
+    [
+        ("[Slice]\nSocketBindDeny=tcp:80\nSocketBindDeny=tcp:443\n", "ok", "denies 80 and 443"),
+        ("[Slice]\nSocketBindDeny=tcp:80\n", "warn", "any user of this host"),
+        (None, "warn", "any user of this host"),
+    ],
+)
+def test_reserved_ports(drop_in, state, word):
+    hint = "" if state == "ok" else "sudo chainsaw setup"
+    assert_check(host_checks.reserved_ports(drop_in), state, word, hint=hint)
+
+
+@pytest.mark.parametrize(
     ("delegated", "kernel", "in_container", "state", "word", "hint"),
     [
         ("cpu memory pids\n", "cpu memory pids", False, "ok", "controllers cpu, memory, pids", ""),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import facts, files, journal, readings
+from chainsaw.host import facts, files, journal, readings, users
 from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.model.block import Range, Ranges
 from chainsaw.model.paths import Paths
 from chainsaw.work.result import Quiet
-from chainsaw.work.system import setup, undo
+from chainsaw.work.system import host_files, setup, undo
 
 BLOCK = 196608
 
@@ -24,8 +25,10 @@ BLOCK = 196608
 def host(tmp_path, monkeypatch):
     """A host below a directory, on which nobody but kim uses chainsaw."""
     root = tmp_path / "host"
-    for name in ("SYSCTL", "JOURNALD", "USERDB"):
-        monkeypatch.setattr(setup, name, f"{root}{getattr(setup, name)}")
+    for module, name in ((host_files, "SYSCTL"), (host_files, "JOURNALD"), (host_files, "UNITS"), (setup, "USERDB")):
+        monkeypatch.setattr(module, name, f"{root}{getattr(module, name)}")
+    monkeypatch.setattr(facts, "INOTIFY", f"{root}/inotify")
+    monkeypatch.setattr(users, "reload_manager", lambda account: (root / "reloaded").touch())
     monkeypatch.setattr(readings, "PRECEDENCE", (f"{root}/etc", f"{root}/usr/lib"))
     monkeypatch.setattr(facts, "PORT_START", f"{root}/port")
     monkeypatch.setattr(facts, "is_root", lambda: True)
@@ -54,7 +57,8 @@ def kim(host, monkeypatch):
 def prepared(host, kim):
     """Setup has done what concerns the host, and has named the ids of an instance that is purged by now."""
     records.write_block(kim.paths, "blog", BLOCK)
-    for change in (*setup._sysctl_changes(), *setup._journal_changes(), *setup._userdb_changes(kim)):
+    host_changes = (setup._sysctl_changes(), setup._drop_in_changes(kim), setup._journal_changes())
+    for change in chain(*host_changes, setup._userdb_changes(kim)):
         change.effect()
     files.remove_tree(kim.paths.root)
     return everything(host)
@@ -71,12 +75,17 @@ def take_back(dry_run=False):
 def test_it_removes_all_that_setup_wrote_for_the_host(host, prepared):
     assert len([name for name in prepared if "userdb" in name]) == 8
     done = take_back()
-    assert everything(host) == {"port", "restarted"}
+    assert everything(host) == {"port", "restarted", "reloaded"}
     assert (host / "port").read_text() == "1024\n"
-    assert done.lines[:5] == (
-        f"remove {setup.SYSCTL}",
+    assert done.lines[:10] == (
+        f"remove {host_files.SYSCTL}",
         "set net.ipv4.ip_unprivileged_port_start to 1024, the kernel's default",
-        f"remove {setup.JOURNALD}: the journal has the limits of journald again",
+        f"remove {host_files.JOURNALD}: the journal has the limits of journald again",
+        f"remove {host_files.UNITS}/user@1000.service.d/50-chainsaw.conf",
+        f"remove {host_files.UNITS}/user-.slice.d/50-chainsaw.conf",
+        f"remove {host_files.UNITS}/user-1000.slice.d/60-chainsaw.conf",
+        f"remove {host_files.UNITS}/user-0.slice.d/60-chainsaw.conf",
+        "let systemd read its units again",
         f"remove the name chainsaw-blog-root of the id {BLOCK}",
         f"remove the name chainsaw-blog of the id {BLOCK + 1000}",
     )
@@ -84,9 +93,9 @@ def test_it_removes_all_that_setup_wrote_for_the_host(host, prepared):
 
 def test_a_dry_run_says_so_and_changes_nothing(host, prepared):
     done = take_back(dry_run=True)
-    assert done.lines[0] == f"would: remove {setup.SYSCTL}"
+    assert done.lines[0] == f"would: remove {host_files.SYSCTL}"
     assert everything(host) == prepared
-    assert [f"would: {what}" for what in done.data["changes"]] == list(done.lines[:5])
+    assert [f"would: {what}" for what in done.data["changes"]] == list(done.lines[:10])
 
 
 def test_a_second_time_there_is_nothing_to_take_back(host, prepared):
@@ -147,11 +156,14 @@ def test_what_another_user_needs_stays(host, prepared):
     setup._publish("chainsaw-shop", 9 * 65536)
     done = take_back()
     assert done.data["changes"] == [
+        f"remove {host_files.UNITS}/user@1000.service.d/50-chainsaw.conf",
+        f"remove {host_files.UNITS}/user-1000.slice.d/60-chainsaw.conf",
+        "let systemd read its units again",
         f"remove the name chainsaw-blog-root of the id {BLOCK}",
         f"remove the name chainsaw-blog of the id {BLOCK + 1000}",
     ]
-    assert f"  {setup.SYSCTL}, as chainsaw is in use by lee" in done.lines
-    assert f"  {setup.JOURNALD}, as chainsaw is in use by lee" in done.lines
+    assert f"  {host_files.SYSCTL}, as chainsaw is in use by lee" in done.lines
+    assert f"  {host_files.JOURNALD}, as chainsaw is in use by lee" in done.lines
     assert {name for name in everything(host) if "userdb" in name} == {
         f"etc/userdb/{who}.{kind}" for who in ("chainsaw-shop", 9 * 65536) for kind in ("user", "group")
     }
@@ -161,7 +173,7 @@ def test_a_port_that_another_file_opens_stays_open(host, prepared):
     files.write_atomic(f"{host}/usr/lib/sysctl.d/90-web.conf", b"net/ipv4/ip_unprivileged_port_start=80\n")
     take_back()
     assert (host / "port").read_text() == "80\n"
-    assert not Path(setup.SYSCTL).exists()
+    assert not Path(host_files.SYSCTL).exists()
 
 
 def test_a_port_that_somebody_has_set_since_stays_as_it_is(host, prepared):
@@ -172,7 +184,7 @@ def test_a_port_that_somebody_has_set_since_stays_as_it_is(host, prepared):
 
 @pytest.mark.parametrize("name", ["SYSCTL", "JOURNALD"])
 def test_a_file_that_does_not_say_that_setup_made_it_stays(host, prepared, name):
-    file = getattr(setup, name)
+    file = getattr(host_files, name)
     Path(file).write_text("# ours\n")
     done = take_back()
     assert Path(file).read_text() == "# ours\n"

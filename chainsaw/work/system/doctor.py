@@ -38,6 +38,7 @@ PYTHON_FLOOR = (3, 11)
 UNKNOWN_HOST = "unknown.invalid"
 """A name that never resolves (RFC 2606)."""
 Value = TypeVar("Value")
+RESERVED = "/etc/systemd/system/user-.slice.d/50-chainsaw.conf"
 PODMAN_UNITS = (API_SOCKET, "podman.service")
 
 
@@ -165,6 +166,7 @@ def _host_checks(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     lowest = (readings.text_of(facts.PORT_START) or "").strip()
     kept = readings.configuration("sysctl.d", [])
     yield host_checks.low_ports(seen.ports, int(lowest) if lowest.isdigit() else None, kept)
+    yield host_checks.reserved_ports(readings.text_of(RESERVED))
     yield host_checks.controllers(*readings.controllers(account.uid), readings.in_container())
     yield from _versions(seen, systemd)
     yield host_checks.git(readings.has_program("git"))

@@ -17,14 +17,12 @@ from chainsaw.model.block import SIZE
 from chainsaw.model.names import FRONT, check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.work.result import Reporter, Result
+from chainsaw.work.system import host_files
+from chainsaw.work.system.host_files import INOTIFY, MADE, HostFile, drop_ins, inotify_limit, sysctl_file
 
-SYSCTL = "/etc/sysctl.d/50-chainsaw.conf"
-JOURNALD = "/etc/systemd/journald.conf.d/50-chainsaw.conf"
 USERDB = "/etc/userdb"
 SERVICE = "chainsaw"
 """Who made a user record, as the record itself says."""
-MADE = "# Made by chainsaw setup"
-"""How the files begin that setup writes."""
 FUSE = "/usr/bin/fuse-overlayfs"
 FRONT_WORKER = 33
 """The uid of Debian's www-data, under which the front's nginx workers run."""
@@ -102,6 +100,7 @@ def _changes(account: Account, blocks: int, driver: str | None) -> Iterator[Chan
     if files.exists(f"{account.runtime}/systemd/private") and not files.exists(f"{account.runtime}/bus"):
         yield Change(f"start the message bus of {account.name}'s session", lambda: users.start_session_bus(account))
     yield from _sysctl_changes()
+    yield from _drop_in_changes(account)
     yield from _journal_changes()
     yield from _storage_changes(account, driver)
     yield from _userdb_changes(account)
@@ -123,29 +122,42 @@ def _range_changes(account: Account, blocks: int) -> Iterator[Change]:
 
 
 def _sysctl_changes() -> Iterator[Change]:
-    why = f"{MADE}: the front listens on 80 and 443 as an ordinary user.\n"
-    text = f"{why}net.ipv4.ip_unprivileged_port_start = 80\n"
-    if files.read_text(SYSCTL) != text:
-        yield Change(
-            f"write {SYSCTL}: ordinary users may listen on ports from 80 on",
-            lambda: files.write_atomic(SYSCTL, text.encode()),
-        )
+    wanted = sysctl_file()
+    if files.read_text(wanted.path) != wanted.text:
+        yield _writing(wanted)
     if int((files.read_text(facts.PORT_START) or "1024").strip()) > 80:
         yield Change(
             "set net.ipv4.ip_unprivileged_port_start to 80", lambda: files.write_kernel(facts.PORT_START, "80\n")
         )
+    for name, value in INOTIFY.items():
+        place = f"{facts.INOTIFY}/{name}"
+        # In a system container these are the host's, and cannot be written.
+        if inotify_limit(name) < value and files.is_writable(place):
+            yield Change(f"set fs.inotify.{name} to {value}", partial(files.write_kernel, place, f"{value}\n"))
+
+
+def _writing(wanted: HostFile) -> Change:
+    effect = partial(files.write_atomic, wanted.path, wanted.text.encode())
+    return Change(f"write {wanted.path}: {wanted.why}", effect)
+
+
+def _drop_in_changes(account: Account) -> Iterator[Change]:
+    missing = [item for item in drop_ins(account) if files.read_text(item.path) != item.text]
+    yield from map(_writing, missing)
+    if missing:
+        yield Change("let systemd read its units again", partial(users.reload_manager, account))
 
 
 def _journal_changes() -> Iterator[Change]:
     why = f"{MADE}: logs survive a reboot, and are bounded.\n"
     text = f"{why}[Journal]\nStorage=persistent\nSystemMaxUse=500M\n"
-    if files.read_text(JOURNALD) != text:
+    if files.read_text(host_files.JOURNALD) != text:
 
         def effect() -> None:
-            files.write_atomic(JOURNALD, text.encode())
+            files.write_atomic(host_files.JOURNALD, text.encode())
             journal.restart()
 
-        yield Change(f"write {JOURNALD}: the journal is kept on disk, 524 MB at most", effect)
+        yield Change(f"write {host_files.JOURNALD}: the journal is kept on disk, 524 MB at most", effect)
 
 
 def _storage_changes(account: Account, driver: str | None) -> Iterator[Change]:

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files, journal, readings
+from chainsaw.host import facts, files, journal, readings, users
 from chainsaw.host.account import Account
 from chainsaw.model.paths import Paths
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.config.on_disk import names_on_disk
 from chainsaw.work.result import Reporter, Result
-from chainsaw.work.system import setup
-from chainsaw.work.system.setup import MADE, Change, account_of, described, make
+from chainsaw.work.system import host_files, setup
+from chainsaw.work.system.host_files import MADE, drop_ins
+from chainsaw.work.system.setup import Change, account_of, described, make
 
 PORTS = "net.ipv4.ip_unprivileged_port_start"
 DEFAULT_PORT = 1024
@@ -29,7 +30,7 @@ def undo(user: str | None, dry_run: bool, report: Reporter) -> Result:
     account = account_of(user)
     _refuse(account)
     others = sorted(name for name, home in facts.homes().items() if name != account.name and _is_used(home))
-    changes = [*_host_changes(others), *_name_changes(account, others)]
+    changes = [*_host_changes(others), *_drop_in_changes(account, others), *_name_changes(account, others)]
     kept = list(_kept(account, others))
     make(changes, dry_run, f"sudo chainsaw setup --undo --user {account.name}", report)
     lines = described(changes, dry_run) or ["nothing to take back"]
@@ -60,24 +61,33 @@ def _host_changes(others: list[str]) -> Iterator[Change]:
     """Yield what is taken back for the whole host, unless other users need it."""
     if others:
         return
-    if _made_by_setup(setup.SYSCTL):
-        yield Change(f"remove {setup.SYSCTL}", partial(files.remove, setup.SYSCTL))
+    if _made_by_setup(host_files.SYSCTL):
+        yield Change(f"remove {host_files.SYSCTL}", partial(files.remove, host_files.SYSCTL))
         if (files.read_text(facts.PORT_START) or "").strip() == "80" and not _set_elsewhere():
             effect = partial(files.write_kernel, facts.PORT_START, f"{DEFAULT_PORT}\n")
             yield Change(f"set {PORTS} to {DEFAULT_PORT}, the kernel's default", effect)
-    if _made_by_setup(setup.JOURNALD):
+    if _made_by_setup(host_files.JOURNALD):
 
         def effect_on_journal() -> None:
-            files.remove(setup.JOURNALD)
+            files.remove(host_files.JOURNALD)
             journal.restart()
 
-        yield Change(f"remove {setup.JOURNALD}: the journal has the limits of journald again", effect_on_journal)
+        yield Change(f"remove {host_files.JOURNALD}: the journal has the limits of journald again", effect_on_journal)
+
+
+def _drop_in_changes(account: Account, others: list[str]) -> Iterator[Change]:
+    """Yield the removal of the drop-ins of systemd; those for all users stay as long as others need them."""
+    own = [item.path for item in drop_ins(account) if not (item.shared and others)]
+    made = [path for path in own if _made_by_setup(path)]
+    yield from (Change(f"remove {path}", partial(files.remove, path)) for path in made)
+    if made:
+        yield Change("let systemd read its units again", partial(users.reload_manager, account))
 
 
 def _set_elsewhere() -> bool:
     """Return whether another file sets from which port on ordinary users may listen."""
     found = readings.configuration("sysctl.d", ["/etc/sysctl.conf"])
-    lines = [line for path, text in found if path != setup.SYSCTL for line in text.splitlines()]
+    lines = [line for path, text in found if path != host_files.SYSCTL for line in text.splitlines()]
     return any(line.partition("=")[0].strip().lstrip("-").replace("/", ".") == PORTS for line in lines)
 
 
@@ -111,7 +121,8 @@ def _forget(user: str, uid: int) -> None:
 
 def _kept(account: Account, others: list[str]) -> Iterator[str]:
     """Yield what stays, because others use it, or because it is not recorded who wanted it."""
-    for file in (setup.SYSCTL, setup.JOURNALD):
+    shared = [item.path for item in drop_ins(account) if item.shared]
+    for file in (host_files.SYSCTL, host_files.JOURNALD, *shared):
         if others and files.exists(file):
             yield f"{file}, as chainsaw is in use by {', '.join(others)}"
         elif files.exists(file) and not _made_by_setup(file):
