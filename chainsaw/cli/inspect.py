@@ -9,7 +9,7 @@ import click
 from chainsaw.cli import complete
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument
 from chainsaw.cli.command import command
-from chainsaw.cli.output import say, say_raw, show, watch
+from chainsaw.cli.output import progress, say, say_raw, show, watch
 
 if TYPE_CHECKING:
     from chainsaw.host.account import Account
@@ -107,17 +107,25 @@ def logs(
         show("logs", logs.recent(account, request), as_json, raw)
 
 
-@command("inventory", "chainsaw inventory blog", "chainsaw inventory --orphans --json")
+@command("inventory", "chainsaw inventory", "chainsaw inventory blog", "chainsaw inventory --orphans --json")
 @optional_instance_argument
 @click.option("--orphans", is_flag=True, help="List what chainsaw made and no instance uses.")
 @json_option
 def inventory(account: Account, name: str | None, orphans: bool, as_json: bool) -> None:
-    """Each item is listed with its size, and with the command that deletes it.
+    """Without a NAME: what each instance takes. With one, all that belongs to it, with its size and what deletes it.
 
     `remove` stops the instance and deletes its units; `remove --purge` deletes its data, too; shared items are kept.
+    Many items of one kind share a line; --json has each of them with its path.
     """
-    from chainsaw.work.inspect import inventory
+    from chainsaw.work.inspect import inventory, summary
 
-    if orphans == (name is not None):
+    if orphans and name is not None:
         raise click.UsageError("give either a NAME or --orphans")
-    show("inventory", inventory.orphans(account) if name is None else inventory.inventory(account, name), as_json)
+    if orphans:
+        result = inventory.orphans(account)
+    elif name is not None:
+        result = inventory.inventory(account, name)
+    else:
+        with progress() as report:
+            result = summary.summarise(account, report)
+    show("inventory", result, as_json)

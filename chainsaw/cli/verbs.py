@@ -176,7 +176,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "grep Pss: /proc/*/smaps_rollup",
         ),
         Verb(
-            "inventory", "inspect:inventory", "List everything of an instance, or what no instance uses."
+            "inventory", "inspect:inventory", "List what instances take, all of one, or what none uses."
         ).standing_for(
             "find {DATA}/instances/{name} {DATA}/public/{name} {STATE}/generations/current -name '*{name}*'",
             "podman images; podman ps --all; podman network ls",

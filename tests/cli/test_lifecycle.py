@@ -85,7 +85,6 @@ def test_with_yes_there_is_no_question(chainsaw, www, kept):
         ("remove", "--purge", "--yes"),
         ("remove", "www", "--orphans"),
         ("remove", "--orphans", "--purge"),
-        ("inventory",),
         ("inventory", "www", "--orphans"),
         ("clone", "www"),
         ("rename", "www"),
@@ -125,6 +124,12 @@ def test_an_unknown_name_is_an_error(chainsaw, www, words, code):
     assert done.code == code
     assert "no instance 'blog'" in done.err or "www is declared, but not applied" in done.err
     assert done.out == ""
+
+
+def test_without_instances_there_is_nothing_to_sum_up(chainsaw):
+    done = chainsaw("inventory", "--json")
+    assert (done.code, done.json["data"]) == (Exit.OK, {"instances": []})
+    assert chainsaw("inventory").out.splitlines()[-1] == "there is no instance"
 
 
 def test_nothing_is_unused(chainsaw):

@@ -101,7 +101,18 @@ def test_what_a_purge_would_free_is_the_sum(machine: Machine, widget: str) -> No
     done = machine.json("inventory", "widget")["data"]
     going = sum(row["size"] or 0 for row in done["resources"] if row["removed_by"] in ("remove", "purge"))
     assert done["totals"]["remove"] + done["totals"]["purge"] == going
-    assert "remove --purge frees " in machine.chainsaw("inventory", "widget").out
+    shown = machine.chainsaw("inventory", "widget").out
+    assert "remove --purge frees " in shown
+    assert len(shown.splitlines()) < 30, "many of a kind share a line"
+    rows = {row["instance"]: row for row in machine.json("inventory")["data"]["instances"]}
+    assert rows["widget"] == {
+        "instance": "widget",
+        "items": len(done["resources"]),
+        "size": rows["widget"]["size"],
+        "freed": rows["widget"]["freed"],
+    }
+    assert rows["widget"]["size"] > rows["widget"]["freed"] > 1_000_000
+    assert "www" in rows
 
 
 def test_unused_items_are_found(machine: Machine, widget: str) -> None:

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,18 @@ class Box:
         done = self.run("root", *command)
         assert done.code == 0, str(done)
         return done.out
+
+    @contextmanager
+    def burning(self, *command: str) -> Iterator[None]:
+        """Let the admin run a command that does not end by itself."""
+        argv = [*self.guest.enter("admin"), shlex.join(["timeout", "60", *command])]
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            self.run("admin", "pkill", "-f", "1 while 1")
+            process.kill()
+            process.wait()
 
     def json(self, *words: str) -> dict[str, Any]:
         """Run chainsaw with --json and return its data."""

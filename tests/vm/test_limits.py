@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from contextlib import ExitStack
@@ -20,6 +21,12 @@ FORKING = """
     while (defined(my $pid = fork)) { $pid or (sleep(120), exit); $made++; }
     syswrite STDOUT, $made;
     kill '-TERM', getpgrp;
+"""
+WITHIN = ("sh", "-c", 'XDG_RUNTIME_DIR=/run/user/$(id -u) exec systemd-run --user --quiet --wait --pipe "$@"', "sh")
+"""Before a command: runs it in the session of a user."""
+BIND = """
+    socket(my $socket, AF_INET, SOCK_STREAM, 0);
+    print bind($socket, pack_sockaddr_in($ARGV[0], INADDR_ANY)) ? 'taken' : $!;
 """
 # inotify_init(2) and timer_create(2) until the kernel refuses; the numbers are those of x86-64.
 TAKING = """
@@ -68,6 +75,42 @@ def test_what_the_kernel_counts_for_all_is_limited_for_each(box: Box) -> None:
     taken = box.run("admin", "podman", "exec", "one.app", "perl", "-e", TAKING)
     instances, timers = map(int, taken.out.split())
     assert (instances, timers) == (64, 1024), str(taken)
+
+
+def test_the_front_comes_before_all_instances_which_have_equal_parts(box: Box) -> None:
+    """However many processes an instance has: the kernel shares out between the slices."""
+    instances = f"{GROUP}/chainsaw.slice/chainsaw-instances.slice"
+    for resource in ("cpu", "io"):
+        weights = [
+            box.root("cat", f"{place}/{resource}.weight").split()[-1]
+            for place in (
+                f"{GROUP}/chainsaw.slice/chainsaw-front.service",
+                instances,
+                f"{instances}/chainsaw-instances-one.slice",
+            )
+        ]
+        assert weights == ["1000", "100", "100"], resource
+    there = int(re.findall(r"^MemTotal: +(\d+) kB", box.root("cat", "/proc/meminfo"), re.MULTILINE)[0]) * 1024
+    assert 0.8 < int(box.root("cat", f"{instances}/memory.max")) / there < 0.9
+    assert box.root("find", f"{instances}/chainsaw-instances-one.slice", "-name", "app@one.service").strip()
+    with box.burning("podman", "exec", "one.app", "perl", "-e", "fork for 1 .. 3; 1 while 1"):
+        assert pages(box)
+
+
+def test_another_user_cannot_take_the_ports_of_the_front(box: Box) -> None:
+    """Ordinary users may listen on low ports here; that is meant for the admin alone."""
+    box.root("sh", "-c", "id mallory || { useradd -m mallory; loginctl enable-linger mallory; }; sleep 3")
+    box.admin("systemctl", "--user", "stop", "chainsaw-front.socket", "chainsaw-front.service")
+    try:
+        for port in ("80", "443"):
+            assert box.root("runuser", "-u", "mallory", "--", *WITHIN, "perl", "-MSocket", "-e", BIND, port) == (
+                "Operation not permitted"
+            )
+            assert box.admin("perl", "-MSocket", "-e", BIND, port) == "taken"
+            assert box.root("perl", "-MSocket", "-e", BIND, port) == "taken"
+    finally:
+        box.admin("systemctl", "--user", "start", "chainsaw-front.service")
+    assert pages(box)
 
 
 def test_uploads_that_never_end_leave_the_front_its_memory(box: Box) -> None:

@@ -401,6 +401,18 @@ def test_what_became_of_each_instance_is_a_line(admin):
     )
 
 
+def test_the_diff_of_an_entry_has_what_changed_in_site_yaml(admin):
+    """It may be all that changed an instance."""
+    admin.write("site.yaml", "language: de\n")
+    admin.declare("blog")
+    admin.apply()
+    admin.write("site.yaml", "language: fr\n")
+    admin.apply(version="2")
+    newest = reported("blog", with_diff=True).data["entries"][0]
+    assert "-language: de" in newest["diff"]
+    assert "+language: fr" in newest["diff"]
+
+
 def test_instances_that_differ_between_generations_are_named(admin):
     admin.declare("blog")
     admin.declare("club")

@@ -125,7 +125,8 @@ def history(account: Account, name: str | None, limit: int, with_diff: bool) -> 
     tree = Worktree(account.paths.own_files)
     if not (is_installed() and tree.exists):
         return _without_git(account, name, limit)
-    paths = paths_about(name) if name else []
+    # What changed an instance may stand in site.yaml alone.
+    paths = [*paths_about(name), "site.yaml"] if name else []
     try:
         commits = _commits_about(tree, name)[:limit] if name else tree.log([], limit)
         entries = [_entry(item, tree.diff(item.id, paths) if with_diff else None) for item in commits]

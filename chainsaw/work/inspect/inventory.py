@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,8 @@ NETWORK = "chainsaw-"
 OWN_IMAGES = "localhost/chainsaw/"
 DISK_TIMEOUT = 60.0
 REMOVED_BY = {"remove": "remove", "purge": "remove --purge", "shared": "kept: shared", "stays": "kept"}
+FEW = 4
+"""So many items of a kind have a line each."""
 HEADING = ("what", "name", "size", "removed by")
 
 
@@ -53,10 +56,30 @@ def inventory(account: Account, name: str) -> Result:
         }
         for item in found
     ]
-    shown = tuple((row["kind"], row["name"], _size(row["size"]), REMOVED_BY[row["removed_by"]]) for row in rows)
+    shown = tuple(_grouped(rows))
     totals = {kind: sum(row["size"] or 0 for row in rows if row["removed_by"] == kind) for kind in REMOVED_BY}
     line = f"remove --purge frees {bytes_for_people(totals['remove'] + totals['purge'])}"
     return Result({"instance": name, "resources": rows, "totals": totals}, (line,), table=Table(HEADING, shown))
+
+
+def _grouped(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a line for each item, its kind on the first; many of a kind that go together share one."""
+    alike = itertools.groupby(
+        sorted(rows, key=lambda row: (*_order(row), row["name"])), key=lambda row: (row["kind"], row["removed_by"])
+    )
+    for (kind, removed_by), group in alike:
+        items = list(group)
+        if len(items) > FEW:
+            size = _size(sum(row["size"] or 0 for row in items))
+            yield kind, f"{len(items)} of them", size, REMOVED_BY[removed_by]
+            continue
+        for number, row in enumerate(items):
+            yield "" if number else kind, row["name"], _size(row["size"]), REMOVED_BY[removed_by]
+
+
+def _order(row: dict[str, Any]) -> tuple[int, str]:
+    """Return the place of an item: what holds data comes first, what is made again last."""
+    return (list(REMOVED_BY).index(row["removed_by"]) if row["removed_by"] != "purge" else -1, row["kind"])
 
 
 def _size(count: int | None) -> str:
