@@ -175,9 +175,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "systemd-cgtop --depth=5 user.slice",
             "grep Pss: /proc/*/smaps_rollup",
         ),
-        Verb(
-            "inventory", "inspect:inventory", "List what instances take, all of one, or what none uses."
-        ).standing_for(
+        Verb("inventory", "inspect:inventory", "List what instances take, all of one, or what none uses.").standing_for(
             "find {DATA}/instances/{name} {DATA}/public/{name} {STATE}/generations/current -name '*{name}*'",
             "podman images; podman ps --all; podman network ls",
         ),

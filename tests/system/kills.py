@@ -43,7 +43,7 @@ class Fault:
             assert done.code == KILLED, f"{STALE}: {done}"
         # A command that fails for one instance goes on with the others.
         steps = _placeholders(machine.steps(), named or {})[: self.number]
-        assert self.number == 0 or steps[-1] == self.name, f"{STALE}: {steps[-1]}"
+        assert self.number == 0 or steps[-1] == self.name, f"{STALE}: {steps[-1]}\n{done}"
         return done
 
 

@@ -48,6 +48,10 @@ class Turns:
         if not self.made:
             self._declare()
             self.machine.chainsaw("apply")
+        if len(self.made) % 16 == 0:
+            # Each has a block of ids until it is purged, and there are only so many.
+            for name in self.made[-16:-1]:
+                self.machine.chainsaw("remove", name, "--purge", "--yes")
         former = self.made[-1]
         self.machine.retract(former)
         return former, self._declare()

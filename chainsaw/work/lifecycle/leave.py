@@ -17,6 +17,8 @@ from chainsaw.work.inspect.inventory import OWN_IMAGES
 from chainsaw.work.locks import preparing, site
 from chainsaw.work.result import Reporter, Result, Table
 
+SLICE = "chainsaw.slice"
+"""What holds the front and all instances; it stays until it is stopped."""
 COMMAND = "chainsaw uninstall --all"
 
 
@@ -109,8 +111,9 @@ def _stop(account: Account, links: list[str]) -> None:
     if not links and not started:
         return
     with UserManager() as manager:
-        with steps.step(f"stop {' '.join([TARGET, *started])}"):
-            manager.stop([TARGET, *started], STOP_TIMEOUT)
+        units = [TARGET, *started, SLICE]
+        with steps.step(f"stop {' '.join(units)}"):
+            manager.stop(units, STOP_TIMEOUT)
         for link in links:
             with steps.step(f"delete {link}"):
                 files.remove(link)
