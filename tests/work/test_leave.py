@@ -95,7 +95,7 @@ def test_nothing_is_left_but_what_is_not_of_chainsaw(empty, manager, podman):
     assert not Path(paths.root).exists()
     assert not Path(f"{paths.state}/chainsaw").exists()
     assert manager.calls == [
-        ("stop", "chainsaw.target", "chainsaw-front.service", "chainsaw-front.socket"),
+        ("stop", "chainsaw.target", "chainsaw-front.service", "chainsaw-front.socket", "chainsaw.slice"),
         ("reload",),
     ]
     assert f"image rm --ignore {IMAGE}\n" in podman.read_text()
@@ -130,7 +130,13 @@ def test_it_may_be_interrupted_and_repeated(empty, manager, step):
         leaving.leave(replace(empty.account, steps=Steps(f"error:{step}")), Quiet())
     leave(empty)
     assert everything(empty) == REST
-    assert ("stop", "chainsaw.target", "chainsaw-front.service", "chainsaw-front.socket") in manager.calls
+    assert (
+        "stop",
+        "chainsaw.target",
+        "chainsaw-front.service",
+        "chainsaw-front.socket",
+        "chainsaw.slice",
+    ) in manager.calls
 
 
 def declared(admin):
