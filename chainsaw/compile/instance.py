@@ -137,6 +137,7 @@ def _timers(job: Job) -> Iterator[Artifact]:
             component=job.unit(timer.component),
             wakes=job.sleep is not None,
             container=job.container(timer.component),
+            waits=job.wait_for(timer.component),
             command=[job.value(("timers", name, "command", index), item) for index, item in enumerate(timer.command)],
             **words,
         )

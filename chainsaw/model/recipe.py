@@ -166,6 +166,11 @@ class Recipe(Model):
         asked_by_a_timer = any(timer.component == name for timer in self.timers.values())
         return not self.components[name].once and bool(waiting) and all(waiting) and not asked_by_a_timer
 
+    def awaits_port(self, other: str) -> int | None:
+        """Return the port whose answers say that a component is up; None for one whose unit says it."""
+        served = self.serve.http
+        return served.port if served and self.components[other].ready == "answers" else None
+
     def is_needed(self, name: str, by: str = "app") -> bool:
         """Return whether a component does not answer without another: itself, or one that it starts after."""
         after = self.components[by].after if by in self.components else ()
@@ -174,7 +179,11 @@ class Recipe(Model):
     def start_timeout(self, name: str) -> int:
         """Return how many seconds a component may take to become ready, with the slowest that it waits for itself."""
         component = self.components[name]
-        along = [other for other in component.after if component.waits and self.is_awaited(other)]
+        along = [
+            other
+            for other in component.after
+            if (component.waits and self.is_awaited(other)) or (not component.waits and self.awaits_port(other))
+        ]
         return span_in_seconds(component.start_timeout) + max(map(self.start_timeout, along), default=0)
 
     def missing_names(self) -> list[tuple[tuple[Any, ...], str]]:

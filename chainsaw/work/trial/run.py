@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from chainsaw import __version__
@@ -18,7 +19,8 @@ from chainsaw.model.tested import LevelResult, Tested
 from chainsaw.work.recipes.catalog import catalog_of, read_recipe
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Result
-from chainsaw.work.trial.levels import LEVELS, has_marker
+from chainsaw.work.trial.data import demand
+from chainsaw.work.trial.levels import LEVELS, Evidence
 from chainsaw.work.trial.scene import Scene
 
 RECORD = "tested.json"
@@ -54,7 +56,7 @@ def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pend
     # All later levels use what the second one installed.
     for number in sorted({*levels, *((2,) if max(levels) > 2 else ())}):
         report.note(f"level {number}: {MEANINGS[number]}")
-        results[number] = _attempt(scene, number)
+        results[number] = _outcome_of(partial(LEVELS[number], scene))
         if not results[number].passed:
             break
     tested = _tested(scene, results)
@@ -76,20 +78,22 @@ def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pend
 _MISSED = LevelResult(passed=False, seconds=0)
 
 
-def _attempt(scene: Scene, number: int) -> LevelResult:
-    began = time.monotonic()
+def _outcome_of(check: Callable[[], Evidence], seconds: float = 0.0) -> LevelResult:
+    """Return how a check ended; `seconds` have been spent on its level before."""
+    began = time.monotonic() - seconds
     try:
-        evidence = LEVELS[number](scene)
+        found = LevelResult(passed=True, seconds=0, evidence=check())
     except ChainsawError as error:
         problems = tuple(item.render() for item in error.diagnostics)
-        return LevelResult(passed=False, seconds=_since(began), problems=problems)
+        found = LevelResult(passed=False, seconds=0, problems=problems or ("it failed, and nothing says why",))
     except OSError as error:
-        return LevelResult(passed=False, seconds=_since(began), problems=(str(error),))
-    return LevelResult(passed=True, seconds=_since(began), evidence=evidence)
+        found = LevelResult(passed=False, seconds=0, problems=(str(error),))
+    return found.model_copy(update={"seconds": round(time.monotonic() - began, 1)})
 
 
-def _since(began: float) -> float:
-    return round(time.monotonic() - began, 1)
+def _kept(scene: Scene) -> Evidence:
+    demand(scene, scene.first, "after the reboot")
+    return {}
 
 
 def _clear(scene: Scene) -> None:
@@ -106,15 +110,13 @@ def _resume(scene: Scene, directory: str, pending: str) -> Result:
             Diagnostic("no-trial", f"no test of {scene.name} waits for a reboot", hint=hint), Exit.MISSING
         )
     tested = Tested.model_validate_json(json.dumps(known["tested"]))
-    scene.marker = known["marker"]
+    scene.marker, scene.is_written = known["marker"], True
     third = tested.levels[3]
     evidence = {**third.evidence, "boot_after": facts.boot_id()}
-    problems = []
     if evidence["boot_after"] == evidence["boot"]:
         raise invalid(Diagnostic("no-reboot", "this host was not rebooted since the test began", hint="sudo reboot"))
-    if not has_marker(scene, scene.first):
-        problems.append("after the reboot its data is missing")
-    level = third.model_copy(update={"evidence": evidence, "passed": not problems, "problems": tuple(problems)})
+    after = _outcome_of(lambda: _kept(scene), third.seconds)
+    level = after.model_copy(update={"evidence": evidence})
     tested = tested.model_copy(update={"levels": {**tested.levels, 3: level}})
     _clear(scene)
     files.remove(pending)

@@ -14,8 +14,8 @@ from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import Podman
-from chainsaw.host.systemd import UserManager
-from chainsaw.host.web import Answer, Asked, Front, request
+from chainsaw.host.systemd import GRACE, UserManager
+from chainsaw.host.web import Answer, Asked, Front, probe, request
 from chainsaw.load.recipe import Bundle, instance_bundle
 from chainsaw.load.site import load_instance, load_site
 from chainsaw.model.deployment import Deployment
@@ -33,9 +33,17 @@ from chainsaw.work.trial.marker import Player
 REQUEST_TIMEOUT = 60.0
 
 
+def new_marker() -> str:
+    """Return a word that no data holds yet."""
+    return f"mark{secrets.token_hex(6)}"
+
+
 @dataclass
 class Scene:
-    """One recipe under test; `first` and `second` are its temporary instances."""
+    """One recipe under test; `first` and `second` are its temporary instances.
+
+    `marker` is the word that the data written into the first one holds, once it `is_written`.
+    """
 
     bundle: Bundle
     catalog: Catalog
@@ -43,7 +51,8 @@ class Scene:
     account: Account
     measured: dict[str, Any] = field(default_factory=dict)
     idle_since: float = field(default_factory=time.monotonic)
-    marker: str = field(default_factory=lambda: f"mark{secrets.token_hex(6)}")
+    marker: str = field(default_factory=new_marker)
+    is_written: bool = False
 
     @property
     def name(self) -> str:
@@ -141,6 +150,27 @@ class Scene:
         down = [unit for unit, state in states.items() if state != "active" and not unit.endswith(".gate.service")]
         if down:
             raise ChainsawError(Diagnostic("not-started", f"{down[0]} is {states[down[0]]} after a restart"))
+
+    def wait_until_up(self, name: str) -> None:
+        """Wait until all components of an instance run and its page answers; raise ChainsawError if they do not.
+
+        Nothing is started: after a reboot, all of it starts by itself.
+        """
+        found = self.deployment(name)
+        units = [service.unit for service in found.services]
+        with UserManager() as manager:
+            states: dict[str, str] = {}
+
+            def are_up() -> bool:
+                states.update(manager.states(units))
+                return all(states.get(unit) == "active" for unit in units)
+
+            if units and not wait_until(are_up, found.start_timeout + GRACE):
+                down = next(unit for unit in units if states.get(unit) != "active")
+                raise ChainsawError(Diagnostic("not-started", f"{down} is {states.get(down, 'inactive')}"))
+        problem = probe(found.route.host, self.front, found.probe, found.start_timeout)
+        if problem:
+            raise ChainsawError(Diagnostic("probe", problem))
 
     def player(self, name: str) -> Player:
         """Return a player of the recipe's marker against an instance."""
