@@ -12,7 +12,7 @@ from chainsaw.load.settings import InstanceFile, Value
 from chainsaw.load.source import Source
 from chainsaw.model.block import SIZE, Block
 from chainsaw.model.paths import Paths
-from chainsaw.model.recipe import Setting
+from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.model.site import Instance, Site
 
 NOWHERE = Paths("/home/admin", "/home/admin/.config", "/home/admin/.local/share", "/home/admin/.local/state")
@@ -22,6 +22,11 @@ LIKELY: Mapping[str, Value] = {"integer": 1, "boolean": True, "email": "kim@exam
 def likely_value(setting: Setting) -> Value:
     """Return a value that a setting without a default could have."""
     return setting.options[0] if setting.options else LIKELY.get(setting.type, "text")
+
+
+def sample_settings(recipe: Recipe) -> dict[str, Value]:
+    """Return a value for each setting that must be set."""
+    return {name: likely_value(item) for name, item in recipe.settings.items() if item.default is None}
 
 
 def sample_job(
@@ -34,11 +39,10 @@ def sample_job(
     """Return an instance to compile, with variants chosen; raise ChainsawError with the problems that they cause."""
     variant = with_options(bundle, options)
     recipe = variant.recipe
-    settings = {name: likely_value(item) for name, item in recipe.settings.items() if item.default is None}
     instance = Instance(
         recipe=recipe.name,
         route="https://try.example.org/",
-        settings={**settings, **dict(options)},
+        settings={**sample_settings(recipe), **dict(options)},
         sleep=sleep if recipe.primary else None,
     )
     file = InstanceFile("try", instance, Source("try", ""))

@@ -60,3 +60,97 @@ def test_a_timer_of_what_sleeps_runs_when_the_port_answers(machine: Machine, www
     machine.admin("systemctl", "--user", "stop", "app@late.service")
     machine.admin("systemctl", "--user", "start", "app@late.tick.service")
     machine.purge("late")
+
+
+CHOICE = """settings:
+  look:
+    type: choice
+    options: [plain, odd]
+    default: plain
+    help: How it looks.
+    documentation: https://example.org/docs#look
+"""
+LOOK = '      LOOK: "{{ settings.look }}"\n'
+ODD = """
+variants:
+  look:
+    odd:
+      components:
+        app:
+          volumes:
+            data: /srv/elsewhere
+"""
+ROTATE = "The password of the user admin.\n    rotate: {component: app, command: [%s]}"
+TIMER = "\ntimers:\n  fetch:\n    component: app\n    command: [sh, -c, echo no such feed >&2; exit 3]\n"
+PAGE = 'self.answer(200, f"'
+FAULTS: dict[str, tuple[dict[str, list[tuple[str, str]]], int, str]] = {
+    "an option that ends the server": (
+        {
+            "recipe.yaml": [("settings:\n", CHOICE), ("      TITLE:", f"{LOOK}      TITLE:")],
+            "images/app/start-app": [("exec app.py", '[ "$LOOK" = plain ] && exec app.py')],
+        },
+        5,
+        "with look: odd: ",
+    ),
+    "a variant that keeps its data elsewhere": (
+        {
+            "recipe.yaml": [
+                ("settings:\n", CHOICE),
+                ("      TITLE:", f"{LOOK}      TITLE:"),
+                ("\nlogin:", f"{ODD}\nlogin:"),
+            ],
+            "images/app/Containerfile": [("/srv/data\n", "/srv/data /srv/elsewhere\n")],
+        },
+        5,
+        "with look: odd: POST / answers",
+    ),
+    "a directive that the page does not survive": (
+        {
+            "recipe.yaml": [
+                ("settings:\n", "honours:\n  timezone: The clock.\nsettings:\n"),
+                ("      TITLE:", '      TZ: "{{ timezone }}"\n      TITLE:'),
+            ],
+            "images/app/start-app": [("exec app.py", '[ "$TZ" = UTC ] && exec app.py')],
+        },
+        5,
+        "with timezone: ",
+    ),
+    "a rotation that does nothing": (
+        {"recipe.yaml": [("The password of the user admin.", ROTATE % '"true"')]},
+        8,
+        "with a new password: POST / answers 401, not 303",
+    ),
+    "a rotation that fails": (
+        {"recipe.yaml": [("The password of the user admin.", ROTATE % '"false"')]},
+        8,
+        "with a new password: false in try-faulty.app ended with 1",
+    ),
+    "a timer that fails": (
+        {"recipe.yaml": [("\nlogin:", f"{TIMER}    every: 1d\n    help: It fetches.\n\nlogin:")]},
+        8,
+        "no such feed",
+    ),
+    "websockets that are not passed on": (
+        {"images/app/app.py": [(PAGE, f"{PAGE}<script>new WebSocket('wss://x/')</script>")]},
+        2,
+        "/ opens websockets, and serve.http does not say what becomes of them",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_broken_in_a_recipe_is_found(machine: Machine, www: str, fault: str) -> None:
+    changes, level, problem = FAULTS[fault]
+    place = f"{HOME}/faulty"
+    machine.admin("rm", "-rf", place)
+    machine.chainsaw("recipe", "new", "faulty", "--from", "http", "--in", HOME)
+    for file, pairs in changes.items():
+        text = machine.read(f"{place}/{file}")
+        for former, new in pairs:
+            assert former in text, former
+            text = text.replace(former, new, 1)
+        machine.admin("sh", "-c", 'cat > "$0"', f"{place}/{file}", stdin=text)
+    found = tried(machine, place, "--levels", str(level))
+    assert not found[str(level)]["passed"], str(found["done"])
+    assert any(problem in item for item in found[str(level)]["problems"]), found[str(level)]["problems"]
+    assert "try-faulty" not in machine.chainsaw("inventory", "--orphans").out

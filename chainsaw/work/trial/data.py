@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from chainsaw.errors import ChainsawError, Diagnostic
+from collections.abc import Mapping
+
+from chainsaw.errors import ChainsawError
 from chainsaw.model.serve import Marker
+from chainsaw.work.trial.problem import wrong
 from chainsaw.work.trial.scene import Scene
 
 
-def marker_of(scene: Scene) -> Marker:
-    """Return the recipe's marker; raise ChainsawError when it has none: nothing shows then what becomes of data."""
-    if scene.bundle.recipe.marker is None:
-        raise ChainsawError(Diagnostic("level", "the recipe has no marker, so nothing shows that data is kept"))
-    return scene.bundle.recipe.marker
+def marker_of(scene: Scene, name: str) -> Marker:
+    """Return the marker for an instance; raise ChainsawError if there is none: nothing shows then what becomes of data.
+
+    A variant may have another one.
+    """
+    marker = scene.recipe(name).marker
+    if marker is None:
+        raise wrong("the recipe has no marker, so nothing shows that data is kept")
+    return marker
 
 
 def write_once(scene: Scene) -> None:
@@ -24,29 +31,32 @@ def write_once(scene: Scene) -> None:
 def write(scene: Scene, name: str, word: str) -> None:
     """Write a marker into an instance and read it; raise ChainsawError with the step that fails."""
     scene.wait_until_up(name)
-    scene.player(name).play(marker_of(scene).write, word)
+    scene.player(name).play(marker_of(scene, name).write, word)
     _read(scene, name, word)
 
 
-def demand(scene: Scene, name: str, when: str) -> None:
-    """Raise ChainsawError, with what was received, when the scene's marker is not in an instance."""
+def demand(scene: Scene, name: str, when: str, word: str = "") -> None:
+    """Raise ChainsawError, with what was received, when a marker is not in an instance: the scene's, or another."""
     scene.wait_until_up(name)
     try:
-        _read(scene, name, scene.marker)
+        _read(scene, name, word or scene.marker)
     except ChainsawError as error:
         found = "; ".join(item.headline() for item in error.diagnostics)
-        raise ChainsawError(Diagnostic("level", f"{when} its data is missing: {found}")) from error
+        raise wrong(f"{when} its data is missing: {found}") from error
 
 
-def holds(scene: Scene, name: str, word: str) -> bool:
-    """Return whether a marker can be read in an instance; that reading works there must have been shown before."""
+def holds(scene: Scene, name: str, word: str, secrets: Mapping[str, str] | None = None) -> bool:
+    """Return whether a marker can be read in an instance, with other secrets than its own if any are given.
+
+    That reading works there must have been shown before.
+    """
     scene.wait_until_up(name)
     try:
-        _read(scene, name, word)
+        _read(scene, name, word, secrets)
     except ChainsawError:
         return False
     return True
 
 
-def _read(scene: Scene, name: str, word: str) -> None:
-    scene.player(name).play(marker_of(scene).read, word, "read")
+def _read(scene: Scene, name: str, word: str, secrets: Mapping[str, str] | None = None) -> None:
+    scene.player(name, secrets).play(marker_of(scene, name).read, word, "read")

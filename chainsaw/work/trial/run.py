@@ -13,6 +13,7 @@ from chainsaw.compile.sample import sample_digest
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files
 from chainsaw.host.account import Account
+from chainsaw.host.mailbox import Mailbox
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.tested import LEVELS as MEANINGS
 from chainsaw.model.tested import LevelResult, Tested
@@ -34,11 +35,16 @@ def run_trial(account: Account, directory: str, levels: Sequence[int], after: st
     """
     directory = files.real_path(directory)
     name = directory.rsplit("/", 1)[-1]
-    bundle = read_recipe(directory, name)
-    scene = Scene(bundle, catalog_of(account.paths, {name: directory}), report, account)
+    bundle, catalog = read_recipe(directory, name), catalog_of(account.paths, {name: directory})
     pending = f"{account.paths.trials}/{name}.json"
-    if after == "resume":
-        return _resume(scene, directory, pending)
+    with Mailbox() as mailbox:
+        scene = Scene(bundle, catalog, report, account, mailbox)
+        if after == "resume":
+            return _resume(scene, directory, pending)
+        return _begin(scene, directory, levels, after, pending)
+
+
+def _begin(scene: Scene, directory: str, levels: Sequence[int], after: str, pending: str) -> Result:
     # Other commands that read the instances meanwhile must find their recipe.
     files.write_atomic(pending, json.dumps({"format": 1, "directory": directory}).encode())
     try:
