@@ -38,6 +38,9 @@ class Setting(Model):
     default: str | int | bool | None = Field(
         None, description="The value when none is set; without one it is required."
     )
+    example: str | int | bool | None = Field(
+        None, description="A value for a setting without a default: a test sets it, and it is shown to whoever must."
+    )
     help: Text = Field(description="One sentence for the person who sets it.")
     documentation: WebAddress = Field(description="The upstream page that documents it.")
     options: tuple[Text, ...] = Field((), description="The values of a choice.")
@@ -48,6 +51,12 @@ class Setting(Model):
     def _choice_has_options(self) -> Setting:
         if (self.type == "choice") != bool(self.options):
             raise ValueError("a choice, and only a choice, lists its options")
+        return self
+
+    @model_validator(mode="after")
+    def _default_or_example(self) -> Setting:
+        if self.default is not None and self.example is not None:
+            raise ValueError("a setting with a default needs no example")
         return self
 
     @model_validator(mode="after")

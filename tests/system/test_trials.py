@@ -83,7 +83,9 @@ variants:
 ROTATE = "The password of the user admin.\n    rotate: {component: app, command: [%s]}"
 TIMER = "\ntimers:\n  fetch:\n    component: app\n    command: [sh, -c, echo no such feed >&2; exit 3]\n"
 PAGE = 'self.answer(200, f"'
-FAULTS: dict[str, tuple[dict[str, list[tuple[str, str]]], int, str]] = {
+Changes = dict[str, list[tuple[str, str]]]
+"""For each file, the texts that are replaced, and by what."""
+FAULTS: dict[str, tuple[Changes, int, str]] = {
     "an option that ends the server": (
         {
             "recipe.yaml": [("settings:\n", CHOICE), ("      TITLE:", f"{LOOK}      TITLE:")],
@@ -138,18 +140,31 @@ FAULTS: dict[str, tuple[dict[str, list[tuple[str, str]]], int, str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_what_is_broken_in_a_recipe_is_found(machine: Machine, www: str, fault: str) -> None:
-    changes, level, problem = FAULTS[fault]
-    place = f"{HOME}/faulty"
+def changed(machine: Machine, name: str, changes: Changes) -> str:
+    """Make a recipe of the skeleton for a server on a port, with some texts replaced; return its directory."""
+    place = f"{HOME}/{name}"
     machine.admin("rm", "-rf", place)
-    machine.chainsaw("recipe", "new", "faulty", "--from", "http", "--in", HOME)
+    machine.chainsaw("recipe", "new", name, "--from", "http", "--in", HOME)
     for file, pairs in changes.items():
         text = machine.read(f"{place}/{file}")
         for former, new in pairs:
             assert former in text, former
             text = text.replace(former, new, 1)
         machine.admin("sh", "-c", 'cat > "$0"', f"{place}/{file}", stdin=text)
+    return place
+
+
+def test_a_setting_that_must_be_set_is_tried_with_its_example(machine: Machine, www: str) -> None:
+    place = changed(machine, "faulty", {"recipe.yaml": [("default: Notes", "example: By the sea")]})
+    second = tried(machine, place, "--levels", "2", "--keep")["2"]
+    assert second["passed"], second["problems"]
+    assert "By the sea" in str(machine.get("https://try-faulty.localhost/").body)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_broken_in_a_recipe_is_found(machine: Machine, www: str, fault: str) -> None:
+    changes, level, problem = FAULTS[fault]
+    place = changed(machine, "faulty", changes)
     found = tried(machine, place, "--levels", str(level))
     assert not found[str(level)]["passed"], str(found["done"])
     assert any(problem in item for item in found[str(level)]["problems"]), found[str(level)]["problems"]

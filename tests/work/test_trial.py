@@ -11,6 +11,7 @@ import pytest
 from fake import replaces
 from identity import IDENTITY
 
+from chainsaw.compile.sample import options_of
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import facts, journal
 from chainsaw.host.mailbox import Mailbox
@@ -265,7 +266,7 @@ EACH = [("look", "fancy"), ("look", "odd"), ("open", False), ("kind", "b")]
 
 def test_each_option_is_tried_but_for_the_defaults(stage):
     scene = stage(RECIPE + SETTINGS)
-    assert list(choices.options_of(scene.bundle.recipe)) == EACH
+    assert list(options_of(scene.bundle.recipe)) == EACH
     assert choices.try_options(scene) == ["look: fancy", "look: odd", "open: false", "kind: b"]
     assert scene.declared == [("one", {name: value}) for name, value in EACH]
 

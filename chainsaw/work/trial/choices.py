@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from chainsaw.compile.sample import sample_settings
+from chainsaw.compile.sample import options_of, sample_settings
 from chainsaw.load.recipe import chosen_options
 from chainsaw.load.settings import Value
 from chainsaw.model.recipe import Recipe
@@ -22,16 +22,6 @@ DIRECTIVES: Mapping[str, object] = {
 """A value that nobody has by default; that of mail is the mail server of the test."""
 LETTER = 'exit(mail("kim@example.net", "A test", "It arrives.") ? 0 : 1);'
 DELIVERY = 30.0
-
-
-def options_of(recipe: Recipe) -> Iterator[tuple[str, Value]]:
-    """Yield (setting, value) for each value of a choice or a boolean that is not the default."""
-    required = sample_settings(recipe)
-    for name, setting in recipe.settings.items():
-        values = setting.options or ((False, True) if setting.type == "boolean" else ())
-        for value in values:
-            if value != required.get(name, setting.default):
-                yield name, value
 
 
 def try_options(scene: Scene) -> list[str]:
