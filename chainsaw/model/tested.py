@@ -21,12 +21,20 @@ LEVELS = {
 
 
 class LevelResult(Recorded):
-    """How one level ended, and what was seen; `evidence` is for people and programs to read."""
+    """How one level ended, and what was seen; `evidence` is for people and programs to read.
+
+    One that neither passed nor has problems was not tried, or not all of it.
+    """
 
     passed: bool
     seconds: float
     evidence: dict[str, Any] = Field({})
     problems: tuple[str, ...] = ()
+
+    @property
+    def tried(self) -> bool:
+        """Whether it passed or failed."""
+        return self.passed or bool(self.problems)
 
 
 class Tested(Recorded):

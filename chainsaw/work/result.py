@@ -32,7 +32,8 @@ class Request:
     """The options of a command: some instances or all, a dry run, overwriting edited files, waiting for the lock.
 
     `why` is shown in the history; without `recorded` nothing is written there. A dry run that is `explained` shows the
-    equivalent commands; `timings` shows the seconds of each step. A purge that `prunes` deletes what is unused then.
+    equivalent commands; `timings` shows the seconds of each step. A purge that `prunes` deletes what is unused then. An
+    apply that `keeps` leaves an instance that does not work as it is, instead of rolling it back.
     """
 
     names: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Request:
     explained: bool = False
     timings: bool = False
     prunes: bool = True
+    keeps: bool = False
 
 
 class Reporter(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .machine import HOME, Machine
+from .machine import CONFIG, HOME, Machine
 from .stage import OWN_RECIPES, unpack
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
@@ -169,3 +169,35 @@ def test_what_is_broken_in_a_recipe_is_found(machine: Machine, www: str, fault: 
     assert not found[str(level)]["passed"], str(found["done"])
     assert any(problem in item for item in found[str(level)]["problems"]), found[str(level)]["problems"]
     assert "try-faulty" not in machine.chainsaw("inventory", "--orphans").out
+
+
+def test_an_instance_that_does_not_work_can_be_kept_and_looked_at(machine: Machine, www: str) -> None:
+    place = changed(machine, "faulty", {"recipe.yaml": [("contains: <h1>", "contains: <h7>")]})
+    found = tried(machine, place, "--levels", "2", "--keep")
+    (problem,) = found["2"]["problems"]
+    assert "answers 200, but without '<h7>':\n  <!DOCTYPE html><title>Notes</title><h1>Notes</h1>" in problem
+    assert "try-faulty stays until the next test, at https://try-faulty.localhost/" in found["done"].out
+    assert "<h1>Notes</h1>" in str(machine.get("https://try-faulty.localhost/").body)
+    assert machine.inside("try-faulty.app", "id", "-u") == "1000\n"
+    assert machine.json("status", "try-faulty", code=None)["data"]
+    tried(machine, place, "--levels", "2")
+    assert "try-faulty" not in machine.chainsaw("inventory", "--orphans").out
+
+
+def test_mail_of_a_test_stays_with_the_test(machine: Machine, www: str) -> None:
+    """Nobody listens where the site would send it to."""
+    machine.write(f"{CONFIG}/site.yaml", "mail: {host: localhost, port: 2525, tls: none}\n")
+    try:
+        fifth = tried(machine, bring(machine, "mirror"), "--levels", "5")["5"]
+        assert fifth["passed"], fifth["problems"]
+        assert "mail" in fifth["evidence"]["directives"]
+    finally:
+        machine.admin("rm", f"{CONFIG}/site.yaml")
+        machine.chainsaw("apply")
+
+
+def test_without_a_reboot_level_3_is_not_tried(machine: Machine, www: str) -> None:
+    done = machine.chainsaw("recipe", "test", changed(machine, "faulty", {}), "--levels", "1-3")
+    assert "3  not tried" in done.out
+    assert "level 3 needs a reboot: chainsaw recipe test" in done.out
+    assert done.err.count("error") == 0

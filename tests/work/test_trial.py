@@ -12,17 +12,20 @@ from fake import replaces
 from identity import IDENTITY
 
 from chainsaw.compile.sample import options_of
-from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import facts, journal
 from chainsaw.host.mailbox import Mailbox
 from chainsaw.host.process import Outcome
 from chainsaw.host.systemd import UserManager
+from chainsaw.host.web import Answer
 from chainsaw.load.recipe import load_recipe
+from chainsaw.model.deployment import ProbeRequest
 from chainsaw.work.recipes.shipped import shared_parts
 from chainsaw.work.result import Quiet
 from chainsaw.work.trial import choices, levels, run, upkeep
 from chainsaw.work.trial.marker import Player
 from chainsaw.work.trial.page import check_websockets
+from chainsaw.work.trial.problem import wrong
 from chainsaw.work.trial.scene import Scene
 
 RECIPE = (
@@ -131,8 +134,9 @@ class Stage:
             socket=object(),
             timers=tuple(SimpleNamespace(unit=f"app@one.{timer}.timer") for timer in self.bundle.recipe.timers),
             start_timeout=120,
-            probe=SimpleNamespace(path="/", status=200),
+            probe=ProbeRequest(path="/", status=200, contains="<h1>"),
             route=SimpleNamespace(host="one.localhost", path="/"),
+            url="https://one.localhost/",
         )
 
     def state(self, name):
@@ -142,7 +146,7 @@ class Stage:
         return []
 
     def get(self, name, path):
-        return SimpleNamespace(status=200, text=self.pages.get(path, "<h1>"))
+        return Answer(200, {}, self.pages.get(path, "<h1>").encode())
 
 
 def bundle_of(recipe):
@@ -460,3 +464,67 @@ def test_the_page_of_the_login_is_looked_at_too(stage):
     recipe = RECIPE + "secrets: {key: {help: The key.}}\nlogin: {path: /login, secret: key}\n"
     with pytest.raises(ChainsawError, match=r"^/login opens websockets"):
         check_websockets(stage(recipe, pages={"/login": OPENS}), "one")
+
+
+@pytest.fixture
+def trial(stage, tmp_path, monkeypatch):
+    """Return what tests levels that end as they are said to, and the list of what was removed."""
+    removed = []
+    monkeypatch.setattr(run, "_clear", lambda scene: removed.append(sorted(scene.notes)))
+    monkeypatch.setattr(facts, "description", lambda paths: {})
+
+    def fails(scene):
+        raise wrong("/ answers 500")
+
+    def test(*levels, after="", failing=()):
+        ends = {number: fails if number in failing else lambda scene: {} for number in levels}
+        monkeypatch.setattr(run, "LEVELS", {2: lambda scene: {}, **ends})
+        shown = {"one": SimpleNamespace(url="https://one.localhost/")}
+        scene = stage(account=SimpleNamespace(paths=None, current=lambda: SimpleNamespace(instances=shown)))
+        return run._begin(scene, str(tmp_path), levels, after, str(tmp_path / "pending.json"))
+
+    return SimpleNamespace(test=test, removed=removed, pending=tmp_path / "pending.json")
+
+
+def test_levels_after_one_that_fails_are_not_tried(trial):
+    result = trial.test(1, 2, 3, 4, failing=(2,))
+    marks = [line[3:12].strip() for line in result.lines[:4]]
+    assert marks == ["ok", "FAILED", "not tried", "not tried"]
+    assert [item.message for item in result.diagnostics] == ["/ answers 500"]
+    assert (result.exit, result.data["level"]) == (Exit.FAILED, 1)
+    assert list(result.data["tested"]["levels"]) == ["1", "2"]
+
+
+def test_level_3_without_a_reboot_is_not_tried_and_that_is_no_failure(trial, tmp_path):
+    result = trial.test(1, 2, 3)
+    assert [line[3:12].strip() for line in result.lines[:3]] == ["ok", "ok", "not tried"]
+    assert (result.exit, result.diagnostics, result.data["level"]) == (Exit.OK, (), 2)
+    steps = f"chainsaw recipe test {tmp_path} --pause; sudo reboot; chainsaw recipe test {tmp_path} --resume"
+    assert result.lines[-1] == f"level 3 needs a reboot: {steps}"
+    assert len(trial.removed) == 2
+
+
+def test_a_test_that_waits_for_a_reboot_removes_nothing_and_says_how_it_goes_on(trial, tmp_path):
+    result = trial.test(1, 2, 3, after="pause")
+    assert result.lines[-1] == f"level 3 waits for a reboot; after it: chainsaw recipe test {tmp_path} --resume"
+    assert result.data["level"] == 2
+    assert len(trial.removed) == 1
+    assert "tested" in json.loads(trial.pending.read_text())
+
+
+@pytest.mark.parametrize("failing", [(), (2,)])
+def test_an_instance_that_is_kept_stays_also_when_it_does_not_work(trial, failing):
+    result = trial.test(1, 2, after="keep", failing=failing)
+    assert result.lines[-2:] == (
+        "one stays until the next test, at https://one.localhost/",
+        "  to look into it: chainsaw status one; chainsaw logs one",
+    )
+    assert len(trial.removed) == 1
+    assert trial.pending.exists()
+
+
+def test_a_level_that_fails_without_a_reason_is_not_taken_for_passed():
+    def fails():
+        raise ChainsawError([])
+
+    assert run._outcome_of(fails).problems == ("it failed, and nothing says why",)

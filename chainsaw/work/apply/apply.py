@@ -155,6 +155,8 @@ def bring_to(session: Session, instances: Instances, former: Instances) -> Resul
             session.done += plan.actions
             session.number = plan.number
         again = {name for name in failed.keys() - failures if not is_same(former.get(name), instances.get(name))}
+        if session.request.keeps and switched:
+            again.clear()
         given_up |= failed.keys() - again
         for name, problems in failed.items():
             failures.setdefault(name, []).extend(problems)
@@ -169,7 +171,8 @@ def bring_to(session: Session, instances: Instances, former: Instances) -> Resul
             if name in former:
                 instances[name] = former[name]
     deployments = {name: instance.deployment for name, instance in former.items()}
-    endings = {name: ending_of(name, name in former, name in rolled_back, name in given_up) for name in failures}
+    kept = session.request.keeps
+    endings = {name: ending_of(name, name in former, name in rolled_back, name in given_up, kept) for name in failures}
     report = report_applied(session.done, failures, plan.manifest, deployments, session.account.paths, endings)
     touched, finished = frozenset(session.touched), frozenset(session.touched - given_up)
     outcome = Outcome(plan.manifest, session.number, session.is_overtaken, touched, finished, deployments, failures)

@@ -7,7 +7,8 @@ from contextlib import suppress
 from html.parser import HTMLParser
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from chainsaw.host.web import Answer
+from chainsaw.host.web import Answer, shortfall
+from chainsaw.model.deployment import Deployment
 from chainsaw.work.trial.problem import wrong
 from chainsaw.work.trial.scene import Scene
 
@@ -25,15 +26,21 @@ def check_page(scene: Scene, name: str) -> dict[str, str]:
     """Return the first assets of an instance's page; raise ChainsawError when one has a wrong answer or type."""
     deployment = scene.deployment(name)
     answer = scene.get(name, deployment.probe.path)
-    if answer.status != deployment.probe.status:
-        raise wrong(f"{deployment.probe.path} answers {answer.status}")
-    assets = first_assets(answer.text, f"https://{deployment.route.host}{deployment.probe.path}")
+    if problem := shortfall(answer, deployment.probe):
+        raise wrong(f"{deployment.probe.path} {problem}")
+    assets = first_assets(answer.text, _url(deployment, deployment.probe.path))
     for kind, path in assets.items():
         found = scene.get(name, path)
         if found.status != 200 or not found.body or not _is_kind(found, kind):
             shown = found.headers.get("content-type", "without a type")
-            raise wrong(f"the {kind} {path} answers {found.status}, {len(found.body)} bytes, {shown}")
+            size = f"{len(found.body)} bytes, {shown}"
+            raise wrong(f"the {kind} {path} answers {found.status}, {size}:{found.excerpt}")
     return assets
+
+
+def _url(deployment: Deployment, path: str) -> str:
+    """Return the URL of a path on an instance's host, with the port of the front if that is not the usual one."""
+    return urljoin(deployment.url, path)
 
 
 def _is_kind(answer: Answer, kind: str) -> bool:
@@ -56,7 +63,7 @@ def check_websockets(scene: Scene, name: str) -> None:
         answer = scene.get(name, page)
         if opens_websockets(answer.text):
             raise wrong(f"{page} {SILENT}")
-        for path in scripts(answer.text, f"https://{deployment.route.host}{page}"):
+        for path in scripts(answer.text, _url(deployment, page)):
             if path not in seen and len(seen) < SCRIPTS and opens_websockets(scene.get(name, path).text):
                 raise wrong(f"{path}, a script of {page}, {SILENT}")
             seen.add(path)

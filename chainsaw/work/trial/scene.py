@@ -47,7 +47,8 @@ def new_marker() -> str:
 class Scene:
     """One recipe under test; `first` and `second` are its temporary instances.
 
-    `marker` is the word that the data written into the first one holds, once it `is_written`.
+    `marker` is the word that the data written into the first one holds, once it `is_written`. One that does not work
+    `keeps` what it is, to be looked at.
     """
 
     bundle: Bundle
@@ -59,6 +60,7 @@ class Scene:
     idle_since: float = field(default_factory=time.monotonic)
     marker: str = field(default_factory=new_marker)
     is_written: bool = False
+    keeps: bool = False
 
     @property
     def name(self) -> str:
@@ -125,7 +127,8 @@ class Scene:
 
     def apply(self, name: str) -> None:
         """Apply one instance; raise ChainsawError when it does not come up."""
-        result = apply(self.account, Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
+        request = Request((name,), command="recipe test", recorded=False, keeps=self.keeps)
+        result = apply(self.account, request, self.report, self.catalog)
         if result.exit is not Exit.OK:
             # A note says which file to fix, and a test has no such file.
             raise ChainsawError([item for item in result.diagnostics if item.severity != "note"], result.exit)
