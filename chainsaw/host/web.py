@@ -7,7 +7,7 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -156,12 +156,17 @@ def addresses_of(host: str) -> Resolved:
     return Resolved(frozenset(str(item[4][0]).partition("%")[0] for item in found))
 
 
-def probe(host: str, front: Front, wanted: ProbeRequest, patience: float) -> str:
-    """Return nothing when the page answers as expected within `patience` seconds, or what was wrong."""
+def probe(
+    host: str, front: Front, wanted: ProbeRequest, patience: float, is_lost: Callable[[], bool] = lambda: False
+) -> str:
+    """Return nothing when the page answers as expected within `patience` seconds, or what was wrong.
+
+    It is not asked again once what answers there `is_lost`.
+    """
     deadline = time.monotonic() + patience
     while True:
         problem = _ask(host, front, wanted, max(1.0, deadline - time.monotonic()))
-        if not problem or time.monotonic() >= deadline:
+        if not problem or time.monotonic() >= deadline or is_lost():
             return problem
         time.sleep(0.1)
 

@@ -411,8 +411,16 @@ def test_a_secret_that_the_marker_uses_is_proven_with_data_written_afterwards(st
     scene = stage(both + SECRETS, secrets={"word": "a", "salt": "b"})
     found = levels.runs_unattended(scene)["secrets"]
     assert found["word"] == "changed, and used by the marker"
-    assert len(scene.notes["one"]) == 2
+    # Once at first, once with the new secret, and once more after the restart that follows.
+    assert len(scene.notes["one"]) == 3
     assert scene.marker in scene.notes["one"] - {"mark1"}
+
+
+def test_a_start_that_sets_a_secret_back_is_found(stage, rotated, monkeypatch):
+    scene = stage(RECIPE + SECRETS, secrets={"word": "a", "salt": "b"})
+    monkeypatch.setattr(Stage, "restart", lambda self, name: self.notes[name].clear())
+    with pytest.raises(ChainsawError, match="with a new word: after a restart its data is missing: "):
+        levels.runs_unattended(scene)
 
 
 def test_data_that_is_gone_after_a_new_secret_is_found(stage, rotated, monkeypatch):

@@ -7,6 +7,7 @@ import time
 from chainsaw.host import journal
 from chainsaw.host.systemd import GRACE, UserManager
 from chainsaw.model.serve import Step
+from chainsaw.work.apply.worker import said
 from chainsaw.work.data.secrets import rotate_secret
 from chainsaw.work.trial.data import demand, holds, marker_of, write
 from chainsaw.work.trial.page import check_page
@@ -31,8 +32,7 @@ def run_timers(scene: Scene) -> list[str]:
         with UserManager() as manager:
             problem = manager.run(unit, JOB + deployment.start_timeout + GRACE)
         if problem:
-            said = "".join(f"\n  {line}" for line in journal.last_lines(unit, "", began, LINES))
-            raise wrong(f"the timer {name}: {problem}{'; its log:' if said else ''}{said}")
+            raise wrong(f"the timer {name}: {problem}{said(journal.last_lines(unit, '', began, LINES))}")
         names.append(name)
     return names
 
@@ -42,30 +42,41 @@ def change_secrets(scene: Scene) -> dict[str, str]:
 
     Raise ChainsawError where that fails, where data is missing afterwards, and where the former value still works.
     """
-    return {
-        key: _change(scene, key)
-        for key, secret in scene.recipe(scene.first).secrets.items()
-        if secret.rotate is not None
-    }
+    found = {}
+    for key, secret in scene.recipe(scene.first).secrets.items():
+        if secret.rotate is not None:
+            scene.report.doing(f"level 8: secret {key}")
+            with trying(f"with a new {key}"):
+                found[key] = _change(scene, key)
+                if secret.rotate.command:
+                    # Only now the container has the new file, and a start script could set back what it says.
+                    scene.restart(scene.first)
+                    _look(scene, key, "after a restart")
+    return found
 
 
 def _change(scene: Scene, key: str) -> str:
-    scene.report.doing(f"level 8: secret {key}")
     name, former = scene.first, scene.secret(scene.first, key)
-    with trying(f"with a new {key}"):
-        rotate_secret(scene.account, name, key, scene.report)
-        check_page(scene, name)
-        if not scene.recipe(name).marker:
-            return "changed"
-        marker = marker_of(scene, name)
-        demand(scene, name, "afterwards")
-        if _uses(marker.write, key):
-            scene.marker = new_marker()
-            write(scene, name, scene.marker)
-        if _uses(marker.read, key) and holds(scene, name, scene.marker, {key: former}):
-            raise wrong("with the former value the marker can still be read")
+    rotate_secret(scene.account, name, key, scene.report)
+    if not _look(scene, key, "afterwards"):
+        return "changed"
+    marker = marker_of(scene, name)
+    if _uses(marker.read, key) and holds(scene, name, scene.marker, {key: former}):
+        raise wrong("with the former value the marker can still be read")
     proven = _uses((*marker.write, *marker.read), key)
     return "changed, and used by the marker" if proven else "changed; the marker does not use it"
+
+
+def _look(scene: Scene, key: str, when: str) -> bool:
+    """Look at the page and at the data after a change of a secret; return whether there is a marker."""
+    check_page(scene, scene.first)
+    if scene.recipe(scene.first).marker is None:
+        return False
+    demand(scene, scene.first, when)
+    if _uses(marker_of(scene, scene.first).write, key):
+        scene.marker = new_marker()
+        write(scene, scene.first, scene.marker)
+    return True
 
 
 def _uses(steps: tuple[Step, ...], key: str) -> bool:
