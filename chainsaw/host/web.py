@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import http.client
+import re
 import socket
 import ssl
 import time
@@ -17,6 +18,7 @@ from chainsaw.model.deployment import ProbeRequest
 LIMIT = 2 * 1024 * 1024
 LINES = 5
 WIDTH = 160
+TAGS = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Answer:
 def first_lines(text: str) -> str:
     """Return the first lines of a text that are not empty, each indented on a line of its own."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Of a page, lines of tags alone say little.
+    lines = [line for line in lines if TAGS.sub("", line).strip()] or lines
     shown = [line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in lines[:LINES]]
     return "".join(f"\n  {line}" for line in [*shown, *(["…"] if len(lines) > LINES else [])])
 

@@ -138,6 +138,7 @@ SYSTEMD = {
             "RemoveOnStop",
             "Service",
             "SocketMode",
+            "TriggerLimitBurst",
             "TriggerLimitIntervalSec",
         ),
         _SETTING,

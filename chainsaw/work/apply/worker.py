@@ -223,7 +223,8 @@ def _has_crashed(now: UnitDetails, before: UnitDetails | None) -> bool:
 
 def said(words: Sequence[str]) -> str:
     """Return the end of a message with the last lines of a log, or nothing where there are none."""
-    return "; its log:" + "".join(f"\n  {line}" for line in words) if words else ""
+    lines = [line for line in words if line.strip()]
+    return "; its log:" + "".join(f"\n  {line}" for line in lines) if lines else ""
 
 
 def _is_serving(process: int) -> bool:
