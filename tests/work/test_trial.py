@@ -26,7 +26,7 @@ from chainsaw.work.trial import choices, levels, run, upkeep
 from chainsaw.work.trial.marker import Player
 from chainsaw.work.trial.page import check_websockets
 from chainsaw.work.trial.problem import wrong
-from chainsaw.work.trial.scene import Scene
+from chainsaw.work.trial.scene import Scene, problems_of
 
 RECIPE = (
     IDENTITY
@@ -536,3 +536,13 @@ def test_a_level_that_fails_without_a_reason_is_not_taken_for_passed():
         raise ChainsawError([])
 
     assert run._outcome_of(fails).problems == ("it failed, and nothing says why",)
+
+
+def test_what_else_does_not_work_on_the_site_is_no_failure_of_the_recipe():
+    def note(name):
+        return Diagnostic("rolled-back", "it was rolled back", f"instances/{name}.yaml", severity="note")
+
+    ours, theirs = Diagnostic("probe", "ours"), Diagnostic("probe", "theirs")
+    warning = Diagnostic("git-busy", "not recorded", severity="warning")
+    assert problems_of("one", [theirs, note("blog"), ours, note("one"), theirs, note("wiki"), warning]) == [ours]
+    assert problems_of("one", [theirs, note("blog"), warning]) == []

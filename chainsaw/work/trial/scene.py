@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chainsaw.compile.context import Host, Job
 from chainsaw.compile.sample import sample_settings
-from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.mailbox import HOST, Mailbox
@@ -129,9 +129,8 @@ class Scene:
         """Apply one instance; raise ChainsawError when it does not come up."""
         request = Request((name,), command="recipe test", recorded=False, keeps=self.keeps)
         result = apply(self.account, request, self.report, self.catalog)
-        if result.exit is not Exit.OK:
-            # A note says which file to fix, and a test has no such file.
-            raise ChainsawError([item for item in result.diagnostics if item.severity != "note"], result.exit)
+        if problems := problems_of(name, result.diagnostics):
+            raise ChainsawError(problems, result.exit)
 
     def purge(self, name: str) -> None:
         """Delete an instance with everything that belongs to it."""
@@ -224,6 +223,19 @@ class Scene:
         )
         bundle = instance_bundle(self.bundle, file.instance)
         return Job(file, bundle, self.site, None, Host(self.account.paths), shared_files())
+
+
+def problems_of(name: str, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return the problems of one instance among those of an apply: before each note on a file are those of it."""
+    found: list[Diagnostic] = []
+    for item in diagnostics:
+        if item.severity != "note":
+            found.append(item)
+        elif item.file == f"instances/{name}.yaml":
+            return found
+        else:
+            found = []
+    return []
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
