@@ -79,9 +79,8 @@ def holds(whole, part):
 @pytest.mark.parametrize("text", IN_YAML, ids=lambda text: text.split(":")[0])
 def test_every_example_is_part_of_a_recipe_that_is_shipped(text):
     part = read_yaml("guide.yaml", text).value
-    recipes = [
-        read_yaml(name, (ROOT / f"recipes/{name}/recipe.yaml").read_text()).value for name in ("radicale", "static")
-    ]
+    names = ("radicale", "static", "miniflux")
+    recipes = [read_yaml(name, (ROOT / f"recipes/{name}/recipe.yaml").read_text()).value for name in names]
     assert any(holds(whole, part) for whole in recipes)
 
 

@@ -144,7 +144,12 @@ def _range(levels: list[int]) -> str:
     show_default=True,
     help="Which levels to test: one, or a range.",
 )
-@click.option("--keep", "after", flag_value="keep", help="Keep an instance running until the next test.")
+@click.option(
+    "--keep",
+    "after",
+    flag_value="keep",
+    help="Keep the instances until the next test, as they are: also one that does not work.",
+)
 @click.option("--pause", "after", flag_value="pause", help="Keep an instance for the reboot that level 3 needs.")
 @click.option("--resume", "after", flag_value="resume", help="Continue after that reboot.")
 @json_option

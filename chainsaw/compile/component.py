@@ -101,6 +101,7 @@ def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "start_timeout": job.bundle.recipe.start_timeout(component),
         "memory": size_in_bytes(memory_limit(job, component)),
         "tasks": declared.tasks,
+        "waits": [command for other in declared.after if not declared.waits and (command := job.wait_for(other))],
     }
 
 

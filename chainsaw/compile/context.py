@@ -23,6 +23,14 @@ SHARED_DIRECTORY = "/run/instance"
 APP_SOCKET = f"{SHARED_DIRECTORY}/app.sock"
 """Where an app listens that could inherit its socket, but is behind a gate."""
 
+ANSWERS = """\
+while :; do \
+main=$(systemctl --user show -P MainPID "$0"); \
+for process in $(cat "/proc/$main/task/$main/children" 2> /dev/null); do \
+grep -Eqs ":$1 0+:0000 0A" "/proc/$process/net/tcp" "/proc/$process/net/tcp6" && exit; \
+done; sleep 0.2; done"""
+"""Waits until the container of a unit listens on a port, in hexadecimal (proc_net_tcp(5): 0A is LISTEN)."""
+
 
 @dataclass(frozen=True)
 class Shared:
@@ -152,6 +160,11 @@ class Job:
     def slice(self) -> str:
         """Return the slice of all its processes; a dash inside a name is escaped (systemd.unit(5))."""
         return f"chainsaw-instances-{self.name.replace('-', ESCAPED_DASH)}.slice"
+
+    def wait_for(self, component: str) -> list[str]:
+        """Return the command that waits until a component answers on its port; nothing where its unit waits for it."""
+        port = self.bundle.recipe.awaits_port(component)
+        return ["/bin/sh", "-c", ANSWERS, self.unit(component), f"{port:04X}"] if port else []
 
     def unit(self, component: str) -> str:
         """Return the service of a component."""

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from chainsaw.compile.containerfile import containerfile_problems
 from chainsaw.compile.context import Shared
 from chainsaw.compile.instance import compile_instance
-from chainsaw.compile.sample import sample_job
+from chainsaw.compile.passwords import default_passwords
+from chainsaw.compile.sample import options_of, sample_job
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order
 from chainsaw.load.recipe import Bundle, with_options
-from chainsaw.load.source import Source
 from chainsaw.model.recipe import Recipe
 
 SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 CONTACT = re.compile(r"https://\S+|[^@\s]+@[^@\s]+")
-UNPINNED = (
-    (re.compile(r"\bpip3? install\b(?!.*(==|-r |--requirement))"), "pip installs whatever is newest: name==version"),
-    (re.compile(r"\bnpm (install|i|add)\b(?=.*\s[^-\s])(?!.*@\d)"), "npm installs whatever is newest: name@version"),
-    (re.compile(r"\b(curl|wget)\b.*\|\s*(ba|da)?sh\b"), "a downloaded script is run without a check"),
-)
 SUMMARY = 80
+MAIL = {"host": "smtp.example.org", "user": "kim", "password": {"secret": "smtp_password"}}
+DIRECTIVES: Mapping[str, Mapping[str, object]] = {
+    "admin": {"admin": {"email": "kim@example.net"}},
+    "timezone": {"timezone": "Asia/Kathmandu"},
+    "language": {"language": "de_AT"},
+    "upload_limit": {"upload_limit": "1G"},
+    "mail": {"mail": MAIL},
+}
+"""For each common directive, a value that nobody has by default."""
+Options = tuple[tuple[str, str], ...]
+"""Variants that are chosen."""
 
 
 def lint(bundle: Bundle, shared: Shared) -> list[Diagnostic]:
     """Return the errors and warnings for a recipe, in file order."""
-    found = [*_identity(bundle), *_proof(bundle)]
+    found = [*_identity(bundle), *_proof(bundle), *_directives(bundle, shared)]
     for options in _all_options(bundle.recipe):
         try:
             variant = with_options(bundle, options)
         except ChainsawError as error:
             found += error.diagnostics
             continue
-        found += [*_images(variant), *_privileges(variant), *_unused(variant), *_compiled(bundle, options, shared)]
+        found += [*_images(variant), *_privileges(variant), *_unused(variant), *_mail(variant)]
+        found += [*default_passwords(variant), *_compiled(bundle, options, shared)]
     return in_file_order(found)
 
 
-def _all_options(recipe: Recipe) -> list[tuple[tuple[str, str], ...]]:
+def _all_options(recipe: Recipe) -> list[Options]:
     """Return no option, and each single option that changes the recipe."""
     return [(), *(((name, option),) for name, options in recipe.variants.items() for option in options)]
 
@@ -62,6 +70,9 @@ def _identity(bundle: Bundle) -> Iterator[Diagnostic]:
     for name, setting in recipe.settings.items():
         if not setting.help.endswith("."):
             yield _warning(bundle, ("settings", name, "help"), "should be a sentence with a full stop")
+        if setting.type == "string" and setting.default is None and setting.example is None:
+            message = "required, and a test cannot know a value for it: add example"
+            yield _warning(bundle, ("settings", name), message, at_key=True)
 
 
 def _proof(bundle: Bundle) -> Iterator[Diagnostic]:
@@ -97,40 +108,7 @@ def _images(bundle: Bundle) -> Iterator[Diagnostic]:
                 message = "the image behind this name changes: add a version or a digest"
                 yield bundle.source.problem(("images", name, "reference"), message, code="lint")
         if image.build:
-            file = f"{image.build}/Containerfile"
-            text = bundle.files[file].decode(errors="replace")
-            place = f"recipes/{bundle.recipe.name}/{file}"
-            if not re.search(r"^FROM \$\{?BASE\b", text, re.MULTILINE):
-                message = "not based on a shared image, which would save disk: ARG BASE, FROM ${BASE}"
-                yield Diagnostic("lint", message, place, 1, 1, source=text.partition("\n")[0], severity="warning")
-            yield from _containerfile(place, text, mounted)
-
-
-def _containerfile(name: str, text: str, mounted: set[str]) -> Iterator[Diagnostic]:
-    source = Source(name, text)
-    for number, line in _instructions(text):
-        shown = source.line(number)
-        for part in line.split("&&"):
-            for pattern, message in UNPINNED:
-                if pattern.search(part.strip()):
-                    yield Diagnostic("lint", message, name, number, 1, source=shown, severity="warning")
-        for path in re.findall(r"/[^\s\"',\]]+", line) if line.startswith("VOLUME") else ():
-            if path not in mounted:
-                message = f"no component mounts {path}: what is written there is lost at every restart"
-                yield Diagnostic("lint", message, name, number, 1, source=shown)
-
-
-def _instructions(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each instruction of a Containerfile as one line, with the number of its first line."""
-    joined, first = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.lstrip().startswith("#"):
-            continue
-        first = first or number
-        joined += line.removesuffix("\\") + " "
-        if not line.endswith("\\"):
-            yield first, joined
-            joined, first = "", 0
+            yield from containerfile_problems(bundle, image.build, mounted)
 
 
 def _privileges(bundle: Bundle) -> Iterator[Diagnostic]:
@@ -168,12 +146,56 @@ def _unused(bundle: Bundle) -> Iterator[Diagnostic]:
             yield _warning(bundle, ("settings", name), "no template uses it", at_key=True)
 
 
-def _compiled(bundle: Bundle, options: tuple[tuple[str, str], ...], shared: Shared) -> list[Diagnostic]:
-    """Return the problems of compiling an instance with the recipe's defaults, awake and asleep."""
+def _mail(bundle: Bundle) -> Iterator[Diagnostic]:
+    senders = [name for name, item in bundle.recipe.components.items() if item.mail]
+    if "mail" in bundle.recipe.honours and not senders:
+        message = "no component has mail: true, so there is no socket that would take mail"
+        yield bundle.source.problem(("honours", "mail"), message, code="lint", at_key=True)
+    if senders and "mail" not in bundle.recipe.honours:
+        message = "without mail under honours nothing takes this mail"
+        yield _warning(bundle, ("components", senders[0], "mail"), message, at_key=True)
+
+
+def _directives(bundle: Bundle, shared: Shared) -> Iterator[Diagnostic]:
+    """Yield the directives that change nothing although they are honoured, or change something although they are not.
+
+    How much the front lets through depends on upload_limit in any case.
+    """
+    try:
+        plain = _artifacts(bundle, shared, {})
+        changes = {name: _artifacts(bundle, shared, fields) != plain for name, fields in DIRECTIVES.items()}
+    except ChainsawError:
+        return
+    honoured: set[str] = set(bundle.recipe.honours)
+    for name in sorted(honoured):
+        if not changes[name]:
+            message = "nothing depends on it: no template uses what it sets"
+            yield bundle.source.problem(("honours", name), message, code="lint", at_key=True)
+    for name in sorted(changes.keys() - honoured - {"upload_limit", "mail"}):
+        if changes[name]:
+            message = f"a template uses {name}, and it is missing here: no instance can set it"
+            yield _warning(bundle, ("honours",), message, at_key=True)
+
+
+def _artifacts(bundle: Bundle, shared: Shared, fields: Mapping[str, object]) -> dict[str, str]:
+    found = compile_instance(sample_job(bundle, shared, fields=fields)).artifacts
+    return {item.path: item.digest for item in found}
+
+
+def _compiled(bundle: Bundle, options: Options, shared: Shared) -> list[Diagnostic]:
+    """Return the problems of compiling an instance: by default, asleep, with each option and with all directives."""
+    recipe = bundle.recipe
+    honoured = {key: value for name in recipe.honours for key, value in DIRECTIVES[name].items()}
+    chosen = [{name: value} for name, value in options_of(recipe) if name not in recipe.variants] if not options else []
+    samples: list[Mapping[str, object]] = [{}, honoured, *({"settings": values} for values in chosen)]
+    if recipe.primary:
+        samples.append({"sleep": "15m"})
+    if recipe.subpath:
+        samples.append({"route": "https://try.example.org/a/path/"})
     found: list[Diagnostic] = []
-    for sleep in (None, "15m"):
+    for fields in samples:
         try:
-            compile_instance(sample_job(bundle, shared, options, sleep))
+            compile_instance(sample_job(bundle, shared, options, fields=fields))
         except ChainsawError as error:
             found += error.diagnostics
     return found

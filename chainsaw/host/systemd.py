@@ -114,6 +114,28 @@ class UserManager:
                 refused[name] = f"refused by systemd: {error}"
         return refused
 
+    def run(self, name: str, timeout: float) -> str:
+        """Run a service that ends by itself, and wait for its end; return nothing when it succeeds, or what went wrong.
+
+        `timeout` is in seconds.
+        """
+        before = self._ended(name)
+        if refused := self.begin([(name, False)]):
+            return refused[name]
+        state = self.wait_for([[name]], timeout)[name]
+        if state not in ("inactive", "failed"):
+            return f"it is {state} after {timeout:g} s"
+        rows = self._rows([name])
+        result = self._property(rows[name][6], b"Service", b"Result", b"s").decode() if name in rows else "success"
+        if result != "success":
+            return f"it ended with: {result}"
+        return "" if self._ended(name) != before else "it was not started: what it needs is not up"
+
+    def _ended(self, name: str) -> int:
+        """Return when the main process of a service last ended, in microseconds since 1970; 0 for never."""
+        rows = self._rows([name])
+        return int(self._property(rows[name][6], b"Service", b"ExecMainExitTimestamp", b"t")) if name in rows else 0
+
     def stop(self, names: Sequence[str], timeout: float) -> None:
         """Stop units and wait until they are down; those that do not exist are skipped."""
         for name in names:

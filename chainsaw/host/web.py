@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import http.client
+import re
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -15,6 +16,9 @@ from chainsaw.checks.observed import PlainAnswer, Resolved, ShownCertificate
 from chainsaw.model.deployment import ProbeRequest
 
 LIMIT = 2 * 1024 * 1024
+LINES = 5
+WIDTH = 160
+TAGS = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,26 @@ class Answer:
     def text(self) -> str:
         """The body as text."""
         return self.body.decode(errors="replace")
+
+    @property
+    def excerpt(self) -> str:
+        """What a person should see of an answer that is not the expected one, from the next line on."""
+        place = self.headers.get("location", "")
+        kind = self.headers.get("content-type", "")
+        if b"\0" in self.body[:LIMIT]:
+            return f"\n  {len(self.body)} bytes of {kind or 'an unknown type'}"
+        return (f"\n  Location: {place}" if place else "") + (
+            first_lines(self.text) or "\n  nothing at all" * (not place)
+        )
+
+
+def first_lines(text: str) -> str:
+    """Return the first lines of a text that are not empty, each indented on a line of its own."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Of a page, lines of tags alone say little.
+    lines = [line for line in lines if TAGS.sub("", line).strip()] or lines
+    shown = [line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in lines[:LINES]]
+    return "".join(f"\n  {line}" for line in [*shown, *(["…"] if len(lines) > LINES else [])])
 
 
 @dataclass(frozen=True)
@@ -136,12 +160,17 @@ def addresses_of(host: str) -> Resolved:
     return Resolved(frozenset(str(item[4][0]).partition("%")[0] for item in found))
 
 
-def probe(host: str, front: Front, wanted: ProbeRequest, patience: float) -> str:
-    """Return nothing when the page answers as expected within `patience` seconds, or what was wrong."""
+def probe(
+    host: str, front: Front, wanted: ProbeRequest, patience: float, is_lost: Callable[[], bool] = lambda: False
+) -> str:
+    """Return nothing when the page answers as expected within `patience` seconds, or what was wrong.
+
+    It is not asked again once what answers there `is_lost`.
+    """
     deadline = time.monotonic() + patience
     while True:
         problem = _ask(host, front, wanted, max(1.0, deadline - time.monotonic()))
-        if not problem or time.monotonic() >= deadline:
+        if not problem or time.monotonic() >= deadline or is_lost():
             return problem
         time.sleep(0.1)
 
@@ -152,9 +181,15 @@ def _ask(host: str, front: Front, wanted: ProbeRequest, timeout: float) -> str:
         answer = request(front, Asked(host, wanted.path), timeout)
     except OSError as error:
         return f"{where} does not answer: {error}"
+    problem = shortfall(answer, wanted)
+    return f"{where} {problem}" if problem else ""
+
+
+def shortfall(answer: Answer, wanted: ProbeRequest) -> str:
+    """Return what is not as expected in an answer, with its first lines; nothing when all is."""
     if answer.status != wanted.status:
-        return f"{where} answers {answer.status}, not {wanted.status}"
+        return f"answers {answer.status}, not {wanted.status}:{answer.excerpt}"
     text = wanted.contains
     if text and text not in answer.text and text not in html.unescape(answer.text):
-        return f"{where} answers, but without {text!r}"
+        return f"answers {answer.status}, but without {text!r}:{answer.excerpt}"
     return ""

@@ -11,8 +11,11 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 
 from chainsaw.errors import Diagnostic, in_file_order, invalid
+from chainsaw.load import compose
 from chainsaw.load.source import KeyPath, Source
 from chainsaw.model.base import Model
+from chainsaw.model.recipe import Recipe
+from chainsaw.model.site import Instance
 
 Checked = TypeVar("Checked", bound=Model)
 
@@ -59,16 +62,19 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
     path = _in_source(source, error["loc"])
     if kind == "extra_forbidden":
         known = known_keys(model, path[:-1])
-        meant = nearest(str(path[-1]), known)
+        hint = compose.unknown_key(path) if model is Recipe else ""
+        meant = "" if hint else nearest(str(path[-1]), known)
         message = f"unknown key{meant}"
-        outside = len(path) == 1 and "settings" in known and not meant
-        hint = f"is {path[0]} a setting of the recipe? It stands below settings:" if outside else ""
+        if model is Instance and len(path) == 1 and not meant:
+            hint = f"is {path[0]} a setting of the recipe? It stands below settings:"
         return source.problem(path, message, code="unknown-key", hint=hint, at_key=True)
     message, hint = _message(error), ""
     if kind == "string_type" and isinstance(error["input"], bool | int | float):
         fault = _fault_of_text(model, source, path, error["loc"])
         message, hint = (fault, "") if fault else (message, f'quote it: "{source.written(path)}"')
     at_key = error["loc"][-1:] == ("[key]",)
+    if model is Recipe and not hint:
+        hint = compose.wrong_value(path, error["input"], at_key)
     found = source.problem(path, message, code=kind.replace("_", "-"), hint=hint, at_key=at_key)
     return replace(found, mistyped=kind.endswith("_type"))
 

@@ -141,15 +141,23 @@ def _problems(bundle: Bundle, directory: str) -> Iterator[Diagnostic]:
     if recipe.name != directory:
         yield source.problem(("name",), f"the directory is called {directory!r}", code="recipe-name")
     for path, message in recipe.missing_names():
-        yield source.problem(path, message, code="undeclared")
+        hint = "an empty value removes a key; what has only defaults is written {}" if _is_empty(source, path) else ""
+        yield source.problem(path, message, code="undeclared", hint=hint)
     for name, setting in recipe.settings.items():
-        if setting.default is not None and (problem := value_problem(setting, setting.default)):
-            yield source.problem(("settings", name, "default"), problem, code="setting-default")
+        for key, value in (("default", setting.default), ("example", setting.example)):
+            if value is not None and (problem := value_problem(setting, value)):
+                yield source.problem(("settings", name, key), problem, code="setting-default")
     yield from _unit_problems(bundle)
     yield from _variant_problems(bundle)
     yield from _place_problems(bundle)
     yield from _file_problems(bundle)
     yield from _cycles(bundle)
+
+
+def _is_empty(source: Source, path: KeyPath) -> bool:
+    """Return whether a volume that a component mounts is declared, but without a value."""
+    volumes = source.value.get("volumes")
+    return "volumes" in path and isinstance(volumes, dict) and path[-1] in volumes and volumes[path[-1]] is None
 
 
 def _unit_problems(bundle: Bundle) -> Iterator[Diagnostic]:

@@ -74,7 +74,8 @@ def setting_problems(file: InstanceFile, recipe: Recipe, complete: bool = True) 
             yield file.source.problem(path, problem, code="setting-value", hint=setting.documentation)
     for name, setting in recipe.settings.items():
         if complete and setting.default is None and name not in file.instance.settings:
-            message = f"required by {recipe.name}, and missing: {setting.help}"
+            example = "" if setting.example is None else f" Such as: {setting.example}"
+            message = f"required by {recipe.name}, and missing: {setting.help}{example}"
             yield file.source.problem(("settings", name), message, code="setting-missing", hint=setting.documentation)
 
 

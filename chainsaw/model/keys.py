@@ -142,6 +142,7 @@ SYSTEMD = {
             "RemoveOnStop",
             "Service",
             "SocketMode",
+            "TriggerLimitBurst",
             "TriggerLimitIntervalSec",
         ),
         _SETTING,

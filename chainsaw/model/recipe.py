@@ -38,6 +38,9 @@ class Setting(Model):
     default: str | int | bool | None = Field(
         None, description="The value when none is set; without one it is required."
     )
+    example: str | int | bool | None = Field(
+        None, description="A value for a setting without a default: a test sets it, and it is shown to whoever must."
+    )
     help: Text = Field(description="One sentence for the person who sets it.")
     documentation: WebAddress = Field(description="The upstream page that documents it.")
     options: tuple[Text, ...] = Field((), description="The values of a choice.")
@@ -48,6 +51,12 @@ class Setting(Model):
     def _choice_has_options(self) -> Setting:
         if (self.type == "choice") != bool(self.options):
             raise ValueError("a choice, and only a choice, lists its options")
+        return self
+
+    @model_validator(mode="after")
+    def _default_or_example(self) -> Setting:
+        if self.default is not None and self.example is not None:
+            raise ValueError("a setting with a default needs no example")
         return self
 
     @model_validator(mode="after")
@@ -166,6 +175,11 @@ class Recipe(Model):
         asked_by_a_timer = any(timer.component == name for timer in self.timers.values())
         return not self.components[name].once and bool(waiting) and all(waiting) and not asked_by_a_timer
 
+    def awaits_port(self, other: str) -> int | None:
+        """Return the port whose answers say that a component is up; None for one whose unit says it."""
+        served = self.serve.http
+        return served.port if served and self.components[other].ready == "answers" else None
+
     def is_needed(self, name: str, by: str = "app") -> bool:
         """Return whether a component does not answer without another: itself, or one that it starts after."""
         after = self.components[by].after if by in self.components else ()
@@ -174,7 +188,11 @@ class Recipe(Model):
     def start_timeout(self, name: str) -> int:
         """Return how many seconds a component may take to become ready, with the slowest that it waits for itself."""
         component = self.components[name]
-        along = [other for other in component.after if component.waits and self.is_awaited(other)]
+        along = [
+            other
+            for other in component.after
+            if (component.waits and self.is_awaited(other)) or (not component.waits and self.awaits_port(other))
+        ]
         return span_in_seconds(component.start_timeout) + max(map(self.start_timeout, along), default=0)
 
     def missing_names(self) -> list[tuple[tuple[Any, ...], str]]:

@@ -40,7 +40,9 @@ class Http(Model):
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         None, description="The TCP port; without one it uses the socket that systemd passes to it (LISTEN_FDS)."
     )
-    websockets: bool = Field(False, description="Whether upgrades are passed on.")
+    websockets: bool = Field(
+        False, description="Whether upgrades are passed on; false: the websockets that a page opens are not needed."
+    )
     headers: dict[HeaderName, HeaderValue] = Field(
         {}, description="Header fields that the front adds to each request; values are templates."
     )

@@ -13,20 +13,28 @@ LEVELS = {
     2: "it installs with defaults and its page answers through the front, with its first stylesheet and script",
     3: "its data survives a restart and a reboot",
     4: "two instances run side by side, and neither sees the other's data",
-    5: "it follows its route to another host name, and below a path where it says so",
+    5: "it follows its route, below a path where it says so, each option of a setting, and each common directive",
     6: "it is removed without residue, and installs again",
     7: "it is as confined as it can be, and leaks no secret",
-    8: "it sleeps and wakes without an error",
+    8: "it sleeps and wakes, its timers run and its secrets change, without an error",
 }
 
 
 class LevelResult(Recorded):
-    """How one level ended, and what was seen; `evidence` is for people and programs to read."""
+    """How one level ended, and what was seen; `evidence` is for people and programs to read.
+
+    One that neither passed nor has problems was not tried, or not all of it.
+    """
 
     passed: bool
     seconds: float
     evidence: dict[str, Any] = Field({})
     problems: tuple[str, ...] = ()
+
+    @property
+    def tried(self) -> bool:
+        """Whether it passed or failed."""
+        return self.passed or bool(self.problems)
 
 
 class Tested(Recorded):

@@ -33,7 +33,8 @@ class Request:
     """The options of a command: some instances or all, a dry run, overwriting edited files, waiting for the lock.
 
     `why` is shown in the history; without `recorded` nothing is written there. A dry run that is `explained` shows the
-    equivalent commands; `timings` shows the seconds of each step. A purge that `prunes` deletes what is unused then.
+    equivalent commands; `timings` shows the seconds of each step. A purge that `prunes` deletes what is unused then. An
+    apply that `keeps` leaves an instance that does not work as it is, instead of rolling it back.
     `texts` are texts of the admin's files that a dry run takes in the place of those on disk, None for one to delete.
     """
 
@@ -48,6 +49,7 @@ class Request:
     timings: bool = False
     prunes: bool = True
     texts: Mapping[str, str | None] = field(default_factory=dict)
+    keeps: bool = False
 
 
 class Reporter(Protocol):

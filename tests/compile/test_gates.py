@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,7 +13,8 @@ from identity import IDENTITY
 from systemd_syntax import argument, arguments, read
 
 from chainsaw.compile.component import component_quadlet
-from chainsaw.compile.context import Host, Job, Shared
+from chainsaw.compile.context import ANSWERS, Host, Job, Shared
+from chainsaw.compile.instance import compile_instance
 from chainsaw.load.recipe import load_recipe
 from chainsaw.load.site import load_instance
 from chainsaw.model.block import Block
@@ -256,6 +260,73 @@ def test_who_waits_has_the_time_of_the_slowest_that_it_waits_for_beside_its_own(
     assert {name: values(text, "TimeoutStartSec") for name, text in units.items()} == {
         "app": ["720"], "db": ["600"], "cache": ["60"]
     }  # fmt: skip
+
+
+ANSWERING = """\
+images: {app: {shared: base}}
+serve: {http: {port: 8080}}
+timers: {fetch: {component: app, command: [fetch], every: 1d, help: It fetches.}}
+components:
+  app: {image: app, memory: 64M, ready: answers, start_timeout: 3m}
+  jobs: {image: app, memory: 64M, health: {command: ["true"]}, after: [app], start_timeout: 1m}
+"""
+
+
+def commands(text, key):
+    return [arguments(value) for _, name, value in read(text) if name == key]
+
+
+def test_what_needs_an_app_on_a_port_waits_until_that_port_answers(goldens):
+    """The unit of such an app is up as soon as its container runs: systemd knows nothing of its port."""
+    job = job_of(goldens, IDENTITY + ANSWERING)
+    files = {artifact.path: artifact.content.decode() for artifact in compile_instance(job).artifacts}
+    waits = ["/bin/sh", "-c", ANSWERS, "app@one.service", "1F90"]
+    for unit in ("units/app@one.fetch.service", "quadlets/app@one.jobs.container"):
+        assert commands(files[unit], "ExecStartPre") == [waits]
+    assert commands(files["quadlets/app@one.container"], "ExecStartPre") == []
+    assert values(files["quadlets/app@one.jobs.container"], "TimeoutStartSec") == ["240"]
+
+
+def test_who_waits_for_an_app_itself_does_not_wait_for_its_port(goldens):
+    job = job_of(goldens, IDENTITY + ANSWERING.replace("after: [app]", "after: [app], waits: true"))
+    text = component_quadlet(job, "jobs", []).content.decode()
+    assert commands(text, "ExecStartPre") == []
+
+
+LISTENING = """
+import os, socket, sys, time
+parent = os.getppid()
+listener = socket.socket(socket.AF_INET6 if sys.argv[1] == "6" else socket.AF_INET)
+listener.bind(("::1" if sys.argv[1] == "6" else "127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+time.sleep(0.6)
+listener.listen()
+while os.getppid() == parent:
+    time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_it_waits_until_the_process_in_the_container_listens(tmp_path, family):
+    """As conmon does, a process that systemd knows has the one that listens as its child."""
+    script = tmp_path / "late.py"
+    script.write_text(LISTENING)
+    starter = f"import subprocess, sys; subprocess.run([sys.executable, {str(script)!r}, {family!r}])"
+    began = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True) as main:
+        port = int(main.stdout.readline())
+        manager = tmp_path / "systemctl"
+        manager.write_text(f'#!/bin/sh\ntest "$*" = "--user show -P MainPID app@one.service" && echo {main.pid}\n')
+        manager.chmod(0o755)
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        try:
+            subprocess.run(
+                ["/bin/sh", "-c", ANSWERS, "app@one.service", f"{port:04X}"], env=path, timeout=20, check=True
+            )
+        finally:
+            main.stdout.close()
+            main.kill()
+    assert time.monotonic() - began > 0.5
 
 
 @pytest.mark.parametrize("word", [";", ""])

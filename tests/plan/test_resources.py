@@ -97,6 +97,7 @@ def test_the_resources_of_a_wordpress(goldens):
         "app@blog.cron.service",
         "app@blog.cron.timer",
         "app@blog.socket",
+        "chainsaw-instances-blog.slice",
     ]
     assert one.names("volume") == ["content", "database"]
     assert one.names("secret") == ["admin_password", "salt"]

@@ -87,6 +87,19 @@ def test_a_crash_loop_is_seen_backs_off_and_ends(machine: Machine, sites: None, 
     assert machine.plan() == []
 
 
+def test_visitors_who_wait_for_what_crashes_do_not_fill_the_journal(machine: Machine, sites: None) -> None:
+    """journald would drop all that the admin's units have to say, the words of the application among them."""
+    began = time.time()
+    machine.root("touch", f"{DATA}/instances/gadget/run/broken")
+    machine.admin("systemctl", "--user", "kill", "--signal=KILL", "app@gadget.service")
+    assert wait(lambda: bool(machine.try_get(url("gadget"))) and is_tried(machine, "gadget"), 90)
+    lines = machine.journal("-u", "app@gadget.service", "-o", "cat", f"--since=@{began:.0f}").splitlines()
+    assert sum("repeated too quickly" in line for line in lines) < 100
+    machine.root("rm", f"{DATA}/instances/gadget/run/broken")
+    machine.chainsaw("apply")
+    assert wait(partial(answers, machine, "gadget"), 30)
+
+
 def test_apply_starts_it_at_once_and_a_stop_ends_the_attempts(machine: Machine, sites: None) -> None:
     for name in NAMES:
         machine.root("touch", f"{DATA}/instances/{name}/run/broken")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chainsaw.work.trial.levels import first_assets
+from chainsaw.work.trial.page import first_assets
 
 URL = "https://blog.example.org/wiki/start"
 

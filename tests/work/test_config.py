@@ -89,7 +89,7 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "key": "recipe",
         "value": "wordpress",
         "origin": "instances/blog.yaml:2",
-        "help": "The recipe's name, with its source if two sources have it: club/wiki.",
+        "help": "The recipe's name, with its source if two have it: club/wiki; wiki@VERSION stays at one version.",
         "kind": "",
         "documentation": "",
     }

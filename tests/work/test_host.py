@@ -24,7 +24,7 @@ from chainsaw.host.account import Account
 from chainsaw.host.podman import Podman, program
 from chainsaw.host.podman.placement import Placement, VolumeFile
 from chainsaw.host.systemd import UserManager
-from chainsaw.host.web import Front, probe
+from chainsaw.host.web import Answer, Front, probe
 from chainsaw.model.block import SIZE, Range
 from chainsaw.model.deployment import ProbeRequest
 from chainsaw.model.paths import Paths
@@ -298,7 +298,12 @@ PAGE = b"<title>Fish &amp; Chips</title>"
     [
         ("blog.example.org", 200, None, ""),
         ("blog.example.org", 200, "Fish & Chips", ""),
-        ("blog.example.org", 200, "Walks", "https://blog.example.org/ answers, but without 'Walks'"),
+        (
+            "blog.example.org",
+            200,
+            "Walks",
+            "https://blog.example.org/ answers 200, but without 'Walks':\n  <title>Fish &amp; Chips</title>",
+        ),
         ("blog.example.org", 302, None, "https://blog.example.org/ answers 200, not 302"),
         ("other.example.org", 200, None, "https://other.example.org/ does not answer: "),
     ],
@@ -309,6 +314,25 @@ def test_a_page_proves_an_instance_or_says_what_is_wrong(tmp_path, host, status,
         found = probe(host, Front(port, str(tmp_path / "ca.pem")), request, patience=0)
     assert found.startswith(problem)
     assert bool(found) == bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "shown"),
+    [
+        ({}, b"", "\n  nothing at all"),
+        ({}, b"\n  one\r\n\n\ttwo\n", "\n  one\n  two"),
+        ({}, b"a\nb\nc\nd\ne\nf\n", "\n  a\n  b\n  c\n  d\n  e\n  …"),
+        ({}, b"x" * 200, f"\n  {'x' * 159}…"),
+        ({}, b"<!doctype html>\n<html>\n<title>Not found</title>\n", "\n  <title>Not found</title>"),
+        ({}, b"<html>\n<body>\n", "\n  <html>\n  <body>"),
+        ({"location": "/login"}, b"", "\n  Location: /login"),
+        ({"location": "/login"}, b"moved", "\n  Location: /login\n  moved"),
+        ({"content-type": "image/png"}, b"\x89PNG\0\0", "\n  6 bytes of image/png"),
+        ({}, b"\0", "\n  1 bytes of an unknown type"),
+    ],
+)
+def test_of_a_wrong_answer_the_first_lines_are_shown(headers, body, shown):
+    assert Answer(500, headers, body).excerpt == shown
 
 
 def test_a_port_without_a_listener_is_a_problem(tmp_path):

@@ -167,7 +167,7 @@ def test_a_wrong_answer_is_reported_with_the_step_and_the_answer(scene):
     player, _, _ = scene
     player.kept["token"] = "forged"
     assert failure(player, LOGIN, step(method="POST", path="/x", headers={"X-Token": "no"})) == (
-        'POST /app/x answers 403, not 200: {"error": "no token"}'
+        'POST /app/x answers 403, not 200:\n  {"error": "no token"}'
     )
 
 
@@ -175,14 +175,14 @@ def test_an_answer_without_the_expected_text_is_reported(scene):
     player, _, _ = scene
     player.play((LOGIN, WRITE), "mark1")
     other = step(path="/mark1", contains="B: {{ marker }}")
-    assert failure(player, other) == "GET /app/mark1 does not contain 'B: mark1'"
+    assert failure(player, other) == 'GET /app/mark1 answers 200, but without \'B: mark1\':\n  {"note": "A: mark1"}'
 
 
 @pytest.mark.parametrize("where", ["data.1.token", "data.token", "data.0.key", "token", "data.0.token.x"])
 def test_a_value_that_is_missing_in_an_answer_is_reported(scene, where):
     player, _, _ = scene
     login = step(method="POST", path="/login", user="kim", secret="password", keep={"token": where})
-    assert failure(player, login).startswith(f"the answer has no {where}: ")
+    assert failure(player, login).startswith(f"the answer has no {where}:\n  ")
 
 
 def test_a_secret_is_known_in_requests_and_only_there(scene):
@@ -207,7 +207,7 @@ def test_a_command_is_run_in_its_component(scene):
     player.play((Step(run=run),), "mark1")
     assert podman.asked == [("notes.jobs", ["find", "mark1"])]
     podman.outcome = Outcome(0, b"nothing", b"")
-    assert failure(player, Step(run=run)) == "find does not contain 'mark1'"
+    assert failure(player, Step(run=run)) == "find in jobs ends well, but without 'mark1':\n  nothing"
     podman.outcome = Outcome(3, b"", b"no such thing")
     assert failure(player, Step(run=run)) == "find in jobs ended with 3: no such thing"
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from identity import IDENTITY
 
 from chainsaw.load.edit import with_key
+from chainsaw.load.recipe import load_recipe
 from chainsaw.load.settings import effective_settings
 from chainsaw.load.site import load_instance, problems_in
 from chainsaw.model.names import check_text
@@ -53,6 +55,22 @@ def test_what_stands_in_comments_is_valid_once_it_is_uncommented(name):
     assert set(file.instance.settings) == set(recipe.settings)
     honoured = {item for item in recipe.honours if getattr(file.instance, item, None) is not None}
     assert honoured == set(recipe.honours)
+
+
+REQUIRED = """\
+settings:
+  motto: {type: string, example: By the sea, help: What stands below., documentation: https://example.org/motto}
+  name: {type: string, help: What stands above., documentation: https://example.org/name}
+serve: {files: {volume: site}}
+volumes: {site: {public: /}}
+"""
+
+
+def test_a_setting_that_must_be_set_is_shown_with_its_example():
+    bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": (IDENTITY + REQUIRED).encode()}, {})
+    lines = instance_text(bundle.recipe, "https://blog.localhost/", {}).splitlines()
+    assert '  # motto: "By the sea"' in lines
+    assert '  # name: ""' in lines
 
 
 WORDPRESS = CATALOG["wordpress"].recipe

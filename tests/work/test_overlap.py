@@ -68,9 +68,9 @@ class Site:
     """Why the front does not reload, once for each."""
     units: dict[str, str] = field(default_factory=lambda: {FRONT_SOCKET: "active"})
 
-    def apply(self, *names: str, why: str = "") -> Result:
+    def apply(self, *names: str, why: str = "", keeps: bool = False) -> Result:
         """Apply; what is to happen while it waits for an instance happens once, in another thread."""
-        return applying.apply(self.admin.account, Request(names, why=why), Quiet())
+        return applying.apply(self.admin.account, Request(names, why=why, keeps=keeps), Quiet())
 
     def session(
         self, account: Any, request: Any, report: Any, work: Any, given: Any, locks: Any, earlier: Any
@@ -259,6 +259,25 @@ def test_what_another_command_has_made_current_is_not_taken_for_compiled(site):
     site.waits = {"club": another}
     site.apply()
     assert records.read_compiled(site.admin.paths) == before
+
+
+def test_what_does_not_work_stays_as_it_is_where_that_is_wanted(site):
+    site.admin.declare("blog", "new walks")
+    site.admin.declare("club", "chess")
+    site.broken = {"new walks", "chess"}
+    result = site.apply(keeps=True)
+    assert result.exit is Exit.DEGRADED
+    notes = [item.message for item in result.diagnostics if item.severity == "note"]
+    assert notes == [f"{name} does not work, and stays as it is" for name in ("blog", "club")]
+    assert site.titles() == {BLOG: "new walks", CLUB: "chess"}
+
+
+def test_what_could_not_be_prepared_does_not_stay(site):
+    site.admin.declare("club", "chess")
+    site.without_image = {"club"}
+    result = site.apply(keeps=True)
+    assert result.diagnostics[-1].message == "club was rolled back: it was not installed; its data, if any, is kept"
+    assert site.titles() == {BLOG: "old walks"}
 
 
 def test_what_does_not_work_is_not_proven_and_there_may_be_nothing_to_roll_back_to(site):

@@ -268,6 +268,24 @@ def test_an_instance_that_does_not_start_leaves_the_others_alone(host, plan):
     assert "app@club.service" not in applied
 
 
+GATED = act.StartUnit("dav", "app@dav.gate.service", False, (("app@dav.service", "1"), ("app@dav.gate.service", "2")))
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"app@dav.service", "app@dav.gate.service"}, "app@dav.service did not start: it is failed"),
+        ({"app@dav.gate.service"}, "app@dav.service does not answer: its gate is failed"),
+    ],
+)
+def test_of_a_gate_that_is_down_the_application_is_the_cause(host, broken, said):
+    """The gate has nothing to say but that it cannot join a container that is gone."""
+    _, failures = carry_out([GATED], host(broken=broken))
+    (problem,) = failures["dav"]
+    assert problem.message == f"{said}; its log:\n  app@dav.service cannot open its file"
+    assert problem.hint == "journalctl --user -u 'app@dav*' -n 30"
+
+
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_what_podman_could_not_remove_at_once_is_no_failure_of_the_instance(host, plan, attempts):
     """A container that was killed, or that a power cut ended, goes with the second or the third attempt."""

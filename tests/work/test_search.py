@@ -45,7 +45,11 @@ def prove(directory, levels=(1, 2, 3), measured=None):
         date="2026-01-02",
         by="chainsaw 0",
         host={"system": "Debian 13"},
-        levels={number: LevelResult(passed=number in levels, seconds=1) for number in (*levels, max(levels) + 1)},
+        levels={
+            **{number: LevelResult(passed=True, seconds=1) for number in levels},
+            max(levels) + 1: LevelResult(passed=False, seconds=1, problems=("it does not work",)),
+            max(levels) + 2: LevelResult(passed=False, seconds=1),
+        },
         measured=measured or {},
     )
     (directory / "tested.json").write_text(found.model_dump_json())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -154,7 +154,7 @@ def bring_to(session: Session, instances: Instances, former: Instances) -> Resul
         if switched:
             session.done += plan.actions
             session.number = plan.number
-        again = {name for name in failed.keys() - failures if not is_same(former.get(name), instances.get(name))}
+        again = set() if switched and session.request.keeps else _changed(failed.keys() - failures, former, instances)
         given_up |= failed.keys() - again
         for name, problems in failed.items():
             failures.setdefault(name, []).extend(problems)
@@ -169,13 +169,21 @@ def bring_to(session: Session, instances: Instances, former: Instances) -> Resul
             if name in former:
                 instances[name] = former[name]
     deployments = {name: instance.deployment for name, instance in former.items()}
-    endings = {name: ending_of(name, name in former, name in rolled_back, name in given_up) for name in failures}
+    endings = {name: _ending(session.request, former, rolled_back, given_up, name) for name in failures}
     report = report_applied(session.done, failures, plan.manifest, deployments, session.account.paths, endings)
     touched, finished = frozenset(session.touched), frozenset(session.touched - given_up)
     outcome = Outcome(plan.manifest, session.number, session.is_overtaken, touched, finished, deployments, failures)
     unrecorded = session.done or failures or session.touched & plan.observed.unproven
     problems = record(session.account, session.request, outcome, session.steps) if unrecorded else []
     return replace(report, diagnostics=(*report.diagnostics, *problems))
+
+
+def _changed(names: Iterable[str], former: Instances, instances: Instances) -> set[str]:
+    return {name for name in names if not is_same(former.get(name), instances.get(name))}
+
+
+def _ending(request: Request, former: Instances, rolled_back: set[str], given_up: set[str], name: str) -> str:
+    return ending_of(name, name in former, name in rolled_back, name in given_up, request.keeps)
 
 
 def _planned(session: Session, plan: Plan) -> Result:

@@ -72,11 +72,14 @@ def report_applied(
     return Result(data, tuple(lines), problems, Exit.DEGRADED if failures else Exit.OK)
 
 
-def ending_of(name: str, is_known: bool, rolled_back: bool, fails: bool) -> str:
+def ending_of(name: str, is_known: bool, rolled_back: bool, fails: bool, kept: bool = False) -> str:
     """Return what became of an instance that failed.
 
-    `is_known` is whether there was an earlier one, `fails` whether it failed again after it was rolled back.
+    `is_known` is whether there was an earlier one, `fails` whether it failed again after it was rolled back, `kept`
+    whether it was to stay as it is.
     """
+    if kept and not rolled_back:
+        return f"{name} does not work, and stays as it is"
     if not rolled_back:
         return f"{name} does not work, and it is what was there before: there is nothing to roll back to"
     if not is_known:

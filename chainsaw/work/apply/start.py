@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host.store import records
 from chainsaw.host.systemd import CRASHED, GRACE
 from chainsaw.plan import actions as act
-from chainsaw.work.apply.worker import Worker
+from chainsaw.work.apply.worker import Worker, said
 
+GATE = ".gate.service"
+"""The end of the name of a gate's unit."""
 SITE_TIMEOUT = 90.0
 """Seconds for the front to start."""
 PAUSES = (0.0, 2.0)
@@ -129,13 +132,11 @@ def _record_outcome(
         return None
     failed, applied = None, dict[str, str]()
     for item in starting.starts:
-        down = sorted(
-            (unit for unit in units_of(item) if states[unit] != "active"), key=lambda unit: states[unit] != CRASHED
-        )
+        down = sorted((unit for unit in units_of(item) if states[unit] != "active"), key=partial(_importance, states))
         if not down:
             applied |= dict(item.digests)
             continue
-        problem = _not_started(down[0], states[down[0]], worker.last_lines(down[0], starting.since))
+        problem = _not_started(down[0], states[down[0]], worker, starting.since)
         if item.owner is None:
             failed = failed or ChainsawError(problem)
         else:
@@ -143,6 +144,11 @@ def _record_outcome(
     with worker.steps.step("record what runs"):
         records.write_applied(worker.account.paths, records.read_applied(worker.account.paths) | applied)
     return failed
+
+
+def _importance(states: Mapping[str, str], unit: str) -> tuple[bool, bool]:
+    """Return what sorts units that are down: the cause first. A gate is down because its app does not answer."""
+    return unit.endswith(GATE), states[unit] != CRASHED
 
 
 def _failure_of(effect: Callable[[], None]) -> Exception | None:
@@ -154,7 +160,11 @@ def _failure_of(effect: Callable[[], None]) -> Exception | None:
     return None
 
 
-def _not_started(name: str, state: str, words: Sequence[str]) -> Diagnostic:
-    log = "".join(f"\n  {line}" for line in words)
-    message = f"{name} did not start: it is {state}{'; its log:' if log else ''}{log}"
+def _not_started(name: str, state: str, worker: Worker, since: float) -> Diagnostic:
+    if name.endswith(GATE):
+        name = f"{name.removesuffix(GATE)}.service"
+        message = f"{name} does not answer: its gate is {state}"
+    else:
+        message = f"{name} did not start: it is {state}"
+    message += said(worker.last_lines(name, since))
     return Diagnostic("not-started", message, hint=f"journalctl --user -u '{name.removesuffix('.service')}*' -n 30")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -17,11 +18,11 @@ from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.artifact import Artifact, Tree, as_tree
-from chainsaw.model.deployment import Manifest
+from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
-from chainsaw.plan.observed import TARGET
+from chainsaw.plan.observed import TARGET, UnitDetails
 from chainsaw.plan.state import FRONT_CONTAINER, FRONT_SERVICE
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
@@ -180,9 +181,22 @@ class Worker:
         assert ports
         front = Front(ports[1], f"{self.account.paths.authority}/ca.pem")
         patience = min(60, deployment.start_timeout) if deployment.services else 15
-        problem = probe(deployment.route.host, front, deployment.probe, patience)
+        began, before = time.time(), self._components(deployment)
+        crashed: list[str] = []
+
+        def is_lost() -> bool:
+            now = self._components(deployment)
+            crashed[:] = [unit for unit in now if _has_crashed(now[unit], before.get(unit))]
+            return bool(crashed)
+
+        problem = probe(deployment.route.host, front, deployment.probe, patience, is_lost)
+        hint = f"journalctl --user -u 'app@{action.owner}*' -n 30"
+        causes = [f"{unit} has crashed{said(self.last_lines(unit, began))}" for unit in crashed]
         if problem:
-            raise ChainsawError(Diagnostic("probe", problem, hint=f"journalctl --user -u 'app@{action.owner}*' -n 30"))
+            raise ChainsawError([Diagnostic("probe", message, hint=hint) for message in (*causes, problem)])
+
+    def _components(self, deployment: Deployment) -> dict[str, UnitDetails]:
+        return self.manager.details([service.unit for service in deployment.services])
 
     @property
     def is_overtaken(self) -> bool:
@@ -200,6 +214,17 @@ class Worker:
         """Forget what the named units were started from."""
         kept = {unit: digest for unit, digest in records.read_applied(self.account.paths).items() if unit not in names}
         records.write_applied(self.account.paths, kept)
+
+
+def _has_crashed(now: UnitDetails, before: UnitDetails | None) -> bool:
+    """Return whether a unit has failed, or systemd has started it again meanwhile, or is about to."""
+    return now.active == "failed" or now.sub.startswith("auto-restart") or now.restarts > (before or now).restarts
+
+
+def said(words: Sequence[str]) -> str:
+    """Return the end of a message with the last lines of a log, or nothing where there are none."""
+    lines = [line for line in words if line.strip()]
+    return "; its log:" + "".join(f"\n  {line}" for line in lines) if lines else ""
 
 
 def _is_serving(process: int) -> bool:

@@ -141,7 +141,8 @@ def _settings(recipe: Recipe, values: Mapping[str, Value]) -> Iterator[str]:
         kind = f"one of {', '.join(setting.options)}" if setting.options else setting.type
         yield f"  # {setting.help}" if active else f"#   # {setting.help}"
         yield f"  # {kind}; {setting.documentation}" if active else f"#   # {kind}; {setting.documentation}"
-        shown = _scalar(values[name] if set_here else setting.default if setting.default is not None else "")
+        suggested = setting.example if setting.default is None else setting.default
+        shown = _scalar(values[name] if set_here else "" if suggested is None else suggested)
         mark = "" if set_here else "# "
         yield f"  {mark}{name}: {shown}" if active else f"#   {name}: {shown}"
 

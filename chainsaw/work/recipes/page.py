@@ -44,7 +44,8 @@ def _proof(bundle: Bundle) -> Iterator[str]:
     yield "| level | what | |\n| --- | --- | --- |"
     for number, meaning in LEVELS.items():
         found = tested.levels.get(number)
-        yield f"| {number} | {meaning} | {'not tried' if found is None else 'passed' if found.passed else 'failed'} |"
+        ended = "not tried" if found is None or not found.tried else "passed" if found.passed else "failed"
+        yield f"| {number} | {meaning} | {ended} |"
     yield ""
 
 

@@ -6,6 +6,7 @@ from chainsaw.compile.images import shared_build
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, usage
 from chainsaw.host.store import records
+from chainsaw.host.systemd import UserManager
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.scene import Scene
 
@@ -21,6 +22,9 @@ def memory_of(scene: Scene, name: str) -> float:
 
 def image_sizes(scene: Scene) -> dict[str, float]:
     """Return the size of an instance's images, in MB: all layers, each once, and those that only it uses."""
+    # Since the last reboot, nothing may have needed it.
+    with UserManager() as manager:
+        manager.start_api()
     shared = shared_files().images
     base = shared_build("base", shared).reference
     parents: dict[str, str] = {}

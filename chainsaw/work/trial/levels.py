@@ -5,26 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
 
 from chainsaw.compile.lint import lint
-from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.errors import ChainsawError
 from chainsaw.host import facts
-from chainsaw.host.web import Answer
+from chainsaw.host.web import shortfall
 from chainsaw.model.names import span_in_seconds
 from chainsaw.work.recipes.shipped import shared_files
+from chainsaw.work.trial.choices import try_directives, try_options
 from chainsaw.work.trial.confinement import capabilities_beyond, leaks, listeners, not_confined, reachable
+from chainsaw.work.trial.data import demand, holds, write, write_once
 from chainsaw.work.trial.footprint import footprint, image_sizes, memory_of
+from chainsaw.work.trial.page import check_page, check_websockets
+from chainsaw.work.trial.problem import trying, wrong
 from chainsaw.work.trial.rehearsal import rehearse
-from chainsaw.work.trial.scene import Scene, wait_until
+from chainsaw.work.trial.scene import Scene, new_marker, wait_until
+from chainsaw.work.trial.upkeep import change_secrets, run_timers
 
 IDLE = 12.0
 SLEEP = "5s"
 BUSY_REQUESTS = 20
-KINDS = {"css": ("text/css",), "js": ("javascript",)}
 Evidence = dict[str, Any]
 
 
@@ -33,15 +34,16 @@ def well_formed(scene: Scene) -> Evidence:
     problems = [item for item in lint(scene.bundle, shared_files()) if item.severity == "error"]
     if problems:
         raise ChainsawError(problems)
-    scene.declare(scene.first, f"https://{scene.first}.localhost/")
+    scene.declare(scene.first)
     return rehearse(scene, scene.first)
 
 
 def installs(scene: Scene) -> Evidence:
     """Level 2: it installs with defaults, and its page answers with its first stylesheet and script."""
-    scene.declare(scene.first, f"https://{scene.first}.localhost/")
+    scene.declare(scene.first)
     scene.apply(scene.first)
     assets = check_page(scene, scene.first)
+    check_websockets(scene, scene.first)
     scene.measured |= image_sizes(scene)
     for _ in range(BUSY_REQUESTS):
         scene.get(scene.first, scene.deployment(scene.first).probe.path)
@@ -49,68 +51,38 @@ def installs(scene: Scene) -> Evidence:
     return {"page": scene.deployment(scene.first).probe.path, "assets": assets}
 
 
-def check_page(scene: Scene, name: str) -> dict[str, str]:
-    """Return the first assets of an instance's page; raise ChainsawError when one has a wrong answer or type."""
-    deployment = scene.deployment(name)
-    answer = scene.get(name, deployment.probe.path)
-    if answer.status != deployment.probe.status:
-        raise _wrong(f"{deployment.probe.path} answers {answer.status}")
-    assets = first_assets(answer.text, f"https://{deployment.route.host}{deployment.probe.path}")
-    for kind, path in assets.items():
-        found = scene.get(name, path)
-        if found.status != 200 or not found.body or not _is_kind(found, kind):
-            shown = found.headers.get("content-type", "without a type")
-            raise _wrong(f"the {kind} {path} answers {found.status}, {len(found.body)} bytes, {shown}")
-    return assets
-
-
-def _is_kind(answer: Answer, kind: str) -> bool:
-    return any(word in answer.headers.get("content-type", "") for word in KINDS[kind])
-
-
 def keeps_data(scene: Scene) -> Evidence:
     """Level 3, before the reboot: written data is still there after a restart."""
-    marker = scene.bundle.recipe.marker
-    if marker is None:
-        raise _wrong("the recipe has no marker, so nothing shows that data is kept")
-    scene.player(scene.first).play(marker.write, scene.marker)
-    scene.player(scene.first).play(marker.read, scene.marker, "read")
+    write_once(scene)
     began = time.monotonic()
     scene.restart(scene.first)
     check_page(scene, scene.first)
     scene.measured["restart_seconds"] = round(time.monotonic() - began, 1)
-    scene.player(scene.first).play(marker.read, scene.marker, "read")
+    demand(scene, scene.first, "after a restart")
     return {"marker": scene.marker, "boot": facts.boot_id()}
-
-
-def has_marker(scene: Scene, name: str) -> bool:
-    """Return whether the marker is in an instance."""
-    marker = scene.bundle.recipe.marker
-    if marker is None:
-        return False
-    try:
-        scene.player(name).play(marker.read, scene.marker, "read")
-    except ChainsawError:
-        return False
-    return True
 
 
 def side_by_side(scene: Scene) -> Evidence:
     """Level 4: a second instance shares nothing with the first, and removing it does not affect the first."""
-    scene.declare(scene.second, f"https://{scene.second}.localhost/")
+    write_once(scene)
+    scene.declare(scene.second)
     scene.apply(scene.second)
     check_page(scene, scene.second)
-    if has_marker(scene, scene.second):
-        raise _wrong("the second instance has the data of the first")
+    # With data of its own, it is known that reading works there: what is not found is not there.
+    other = new_marker()
+    write(scene, scene.second, other)
+    demand(scene, scene.first, "beside a second instance")
+    for name, word in ((scene.second, scene.marker), (scene.first, other)):
+        if holds(scene, name, word):
+            raise wrong(f"{name} has the data of the other instance")
     blocks = [scene.deployment(name).block for name in (scene.first, scene.second)]
     if blocks[0] is not None and blocks[0] == blocks[1]:
-        raise _wrong("both instances have the same ids")
+        raise wrong("both instances have the same ids")
     ways = [way for pair in _pairs(scene) for way in reachable(scene, *pair)]
     if ways:
-        raise _wrong("; ".join(ways))
+        raise wrong("; ".join(ways))
     scene.purge(scene.second)
-    if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
-        raise _wrong("the first instance lost its data when the second was removed")
+    demand(scene, scene.first, "after the second instance was removed")
     return {"blocks": blocks}
 
 
@@ -118,26 +90,35 @@ def _pairs(scene: Scene) -> list[tuple[str, str]]:
     return [(scene.first, scene.second), (scene.second, scene.first)]
 
 
-def follows_route(scene: Scene) -> Evidence:
-    """Level 5: after a change of route the instance answers at the new one, with its data."""
+def follows_file(scene: Scene) -> Evidence:
+    """Level 5: it follows its file: another route, each option of its settings, each directive that it honours."""
+    keeps = scene.bundle.recipe.marker is not None
+    if keeps:
+        write_once(scene)
     routes = [f"https://{scene.first}-moved.localhost/"]
     if scene.bundle.recipe.subpath:
         routes.append(f"https://{scene.first}-moved.localhost/a/path/")
-    for route in [*routes, f"https://{scene.first}.localhost/"]:
+    for route in routes:
         scene.declare(scene.first, route)
         scene.apply(scene.first)
         check_page(scene, scene.first)
-        if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
-            raise _wrong(f"at {route} its data is missing")
+        if keeps:
+            demand(scene, scene.first, f"at {route}")
+    options, directives = try_options(scene), try_directives(scene)
+    scene.declare(scene.first)
+    scene.apply(scene.first)
+    check_page(scene, scene.first)
+    if keeps:
+        demand(scene, scene.first, "with its defaults again")
     scene.idle_since = time.monotonic()
-    return {"routes": routes}
+    return {"routes": routes, "options": options, "directives": directives}
 
 
 def leaves_nothing(scene: Scene) -> Evidence:
     """Level 6: a purge leaves nothing behind, and the instance can be installed again."""
     before = footprint(scene)
     for _ in range(2):
-        scene.declare(scene.second, f"https://{scene.second}.localhost/")
+        scene.declare(scene.second)
         began = time.monotonic()
         scene.apply(scene.second)
         scene.measured["first_start_seconds"] = round(time.monotonic() - began, 1)
@@ -145,7 +126,7 @@ def leaves_nothing(scene: Scene) -> Evidence:
         scene.purge(scene.second)
         left = sorted(footprint(scene) - before)
         if left:
-            raise _wrong(f"a removal leaves {', '.join(left)}")
+            raise wrong(f"a removal leaves {', '.join(left)}")
     return {"compared": len(before)}
 
 
@@ -156,40 +137,59 @@ def is_confined(scene: Scene) -> Evidence:
     scene.measured["memory_idle_mb"] = memory_of(scene, scene.first)
     problems = [*not_confined(scene), *capabilities_beyond(scene), *listeners(scene), *leaks(scene)]
     if problems:
-        raise _wrong("; ".join(problems))
+        raise wrong("; ".join(problems))
     waived = {name: [w.name for w in item.capabilities] for name, item in scene.bundle.recipe.components.items()}
     return {"processes": len(scene.processes(scene.first)), "waived": {k: v for k, v in waived.items() if v}}
 
 
-def sleeps_and_wakes(scene: Scene) -> Evidence:
-    """Level 8: without requests its processes end; the next requests, several at once, are all answered."""
+def runs_unattended(scene: Scene) -> Evidence:
+    """Level 8: it sleeps and wakes, its timers run and its secrets change; then its data is there, and no leak."""
+    keeps = scene.bundle.recipe.marker is not None
+    if keeps:
+        write_once(scene)
+    evidence: Evidence = {"timers": run_timers(scene), "secrets": change_secrets(scene)}
+    evidence |= _sleep(scene)
+    # A command in a container is no request: it could fall asleep again while the marker is read.
+    scene.declare(scene.first)
+    scene.apply(scene.first)
+    if keeps:
+        demand(scene, scene.first, "after its sleep")
+    if problems := leaks(scene):
+        raise wrong("; ".join(problems))
+    return evidence
+
+
+def _sleep(scene: Scene) -> Evidence:
+    """Let it fall asleep, and wake it: by each timer, then by several requests at once."""
     deployment = scene.deployment(scene.first)
     if deployment.socket is None:
         return {"processes": 0, "why": "there is no process that could sleep"}
-    scene.declare(scene.first, f"https://{scene.first}.localhost/", f"sleep: {SLEEP}\n")
+    scene.declare(scene.first, keys={"sleep": SLEEP})
     scene.apply(scene.first)
     check_page(scene, scene.first)
-    if not wait_until(lambda: scene.state(scene.first) == "asleep", span_in_seconds(SLEEP) + 60):
-        raise _wrong(f"it is {scene.state(scene.first)} and not asleep a minute after its last request")
-    if left := scene.processes(scene.first):
-        raise _wrong(f"{len(left)} processes run while it is asleep")
+    _await_sleep(scene, "its last request")
+    if deployment.timers:
+        with trying("asleep"):
+            run_timers(scene)
+        _await_sleep(scene, "its last timer")
     began = time.monotonic()
     with ThreadPoolExecutor(max_workers=4) as pool:
         path = deployment.probe.path
-        answers = [pool.submit(scene.get, scene.first, path) for _ in range(4)]
-        statuses = [answer.result().status for answer in answers]
+        asked = [pool.submit(scene.get, scene.first, path) for _ in range(4)]
+        answers = [one.result() for one in asked]
     scene.measured["wake_seconds"] = round(time.monotonic() - began, 2)
-    if set(statuses) != {deployment.probe.status}:
-        raise _wrong(f"the requests that woke it were answered {statuses}")
-    if scene.bundle.recipe.marker and not has_marker(scene, scene.first):
-        raise _wrong("after its sleep its data is missing")
-    scene.declare(scene.first, f"https://{scene.first}.localhost/")
-    scene.apply(scene.first)
+    for answer in answers:
+        if problem := shortfall(answer, deployment.probe):
+            raise wrong(f"a request that woke it {problem}")
+    statuses = [answer.status for answer in answers]
     return {"processes": 0, "wake_seconds": scene.measured["wake_seconds"], "statuses": statuses}
 
 
-def _wrong(message: str) -> ChainsawError:
-    return ChainsawError(Diagnostic("level", message))
+def _await_sleep(scene: Scene, since: str) -> None:
+    if not wait_until(lambda: scene.state(scene.first) == "asleep", span_in_seconds(SLEEP) + 60):
+        raise wrong(f"it is {scene.state(scene.first)} and not asleep a minute after {since}")
+    if left := scene.processes(scene.first):
+        raise wrong(f"{len(left)} processes run while it is asleep")
 
 
 LEVELS: dict[int, Callable[[Scene], Evidence]] = {
@@ -197,52 +197,8 @@ LEVELS: dict[int, Callable[[Scene], Evidence]] = {
     2: installs,
     3: keeps_data,
     4: side_by_side,
-    5: follows_route,
+    5: follows_file,
     6: leaves_nothing,
     7: is_confined,
-    8: sleeps_and_wakes,
+    8: runs_unattended,
 }
-
-
-class _Finder(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.base = ""
-        self.found: dict[str, list[str]] = {"css": [], "js": []}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "base" and given.get("href") and not self.base:
-            self.base = given["href"]
-        if tag == "link" and "stylesheet" in given.get("rel", "").lower().split() and given.get("href"):
-            self.found["css"].append(given["href"])
-        if tag == "script" and given.get("src"):
-            self.found["js"].append(given["src"])
-
-
-SAFE = "%/?:@!$&'()*+,;=-._~"
-
-
-def _joined(base: str, reference: str) -> str:
-    try:
-        return urljoin(base, reference) if reference else ""
-    except ValueError:
-        return ""
-
-
-def first_assets(page: str, url: str) -> dict[str, str]:
-    """Return the path and query of the first stylesheet (css) and script (js) that a page has on its own host."""
-    finder = _Finder()
-    with suppress(AssertionError):  # raised by HTMLParser for unknown markup
-        finder.feed(page)
-    base = _joined(url, finder.base) or url
-    own = urlsplit(url).netloc
-    first: dict[str, str] = {}
-    for kind, references in finder.found.items():
-        for reference in references:
-            parts = urlsplit(_joined(base, reference))
-            if parts.netloc == own and parts.scheme == "https":
-                path = quote(parts.path, safe=SAFE)
-                first[kind] = path + (f"?{quote(parts.query, safe=SAFE)}" if parts.query else "")
-                break
-    return first

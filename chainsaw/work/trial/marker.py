@@ -13,7 +13,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import VolumeFile
-from chainsaw.host.web import Answer, Asked, Front, request
+from chainsaw.host.web import Answer, Asked, Front, first_lines, request
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.serve import Put, Request, Run, Step
 
@@ -62,10 +62,9 @@ class Player:
         except OSError as error:
             raise _failed(where, f"{step.method} {path} is not answered: {error}") from error
         if answer.status != step.status:
-            raise _failed(
-                where, f"{step.method} {path} answers {answer.status}, not {step.status}: {answer.text[:200]}"
-            )
-        self._demand(step.contains, answer.text, names, where, f"{step.method} {path}")
+            message = f"{step.method} {path} answers {answer.status}, not {step.status}:{answer.excerpt}"
+            raise _failed(where, message)
+        self._demand(step.contains, answer.text, names, where, f"{step.method} {path} answers {answer.status}, but")
         for name, value_at in step.keep.items():
             self.kept[name] = _picked(answer, value_at, where)
 
@@ -74,7 +73,7 @@ class Player:
         outcome = self.podman.exec(f"{self.deployment.name}.{step.component}", argv)
         if outcome.code:
             raise _failed(where, f"{argv[0]} in {step.component} ended with {outcome.code}: {outcome.complaint}")
-        self._demand(step.contains, outcome.text, names, where, argv[0])
+        self._demand(step.contains, outcome.text, names, where, f"{argv[0]} in {step.component} ends well, but")
 
     def _put(self, step: Put, names: Mapping[str, Any]) -> None:
         volume = next(item for item in self.deployment.volumes if item.name == step.volume)
@@ -88,7 +87,8 @@ class Player:
 
     def _demand(self, wanted: str | None, text: str, names: Mapping[str, Any], where: str, what: str) -> None:
         if wanted is not None and self._text(wanted, names) not in text:
-            raise _failed(where, f"{what} does not contain {self._text(wanted, names)!r}")
+            found = first_lines(text) or "\n  nothing at all"
+            raise _failed(where, f"{what} without {self._text(wanted, names)!r}:{found}")
 
     def _text(self, text: str, names: Mapping[str, Any]) -> str:
         return render("marker", text, names, one_line_values=False) if "{" in text else text
@@ -101,7 +101,7 @@ def _picked(answer: Answer, value_at: str, where: str) -> Any:
         for part in value_at.split("."):
             value = value[int(part)] if isinstance(value, list) else value[part]
     except (ValueError, KeyError, IndexError, TypeError):
-        raise _failed(where, f"the answer has no {value_at}: {answer.text[:200]}") from None
+        raise _failed(where, f"the answer has no {value_at}:{answer.excerpt}") from None
     return value
 
 

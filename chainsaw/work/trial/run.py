@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from chainsaw import __version__
@@ -12,13 +13,14 @@ from chainsaw.compile.sample import sample_digest
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import facts, files
 from chainsaw.host.account import Account
-from chainsaw.load.recipe import Bundle
+from chainsaw.host.mailbox import Mailbox
 from chainsaw.model.tested import LEVELS as MEANINGS
 from chainsaw.model.tested import LevelResult, Tested
 from chainsaw.work.recipes.catalog import catalog_of, read_recipe
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Result
-from chainsaw.work.trial.levels import LEVELS, has_marker
+from chainsaw.work.trial.data import demand
+from chainsaw.work.trial.levels import LEVELS, Evidence
 from chainsaw.work.trial.scene import Scene
 
 RECORD = "tested.json"
@@ -28,15 +30,20 @@ def run_trial(account: Account, directory: str, levels: Sequence[int], after: st
     """Test levels of a recipe on this host and write the results beside it.
 
     `after` is "pause" to leave the first instance for a reboot, "resume" to check it after one, "keep" to leave it
-    running until the next test, or "" to remove it.
+    as it is until the next test, also when it does not work, or "" to remove it.
     """
     directory = files.real_path(directory)
     name = directory.rsplit("/", 1)[-1]
-    bundle = read_recipe(directory, name)
-    scene = Scene(bundle, catalog_of(account.paths, {name: directory}), report, account)
+    bundle, catalog = read_recipe(directory, name), catalog_of(account.paths, {name: directory})
     pending = f"{account.paths.trials}/{name}.json"
-    if after == "resume":
-        return _resume(scene, directory, pending)
+    with Mailbox() as mailbox:
+        scene = Scene(bundle, catalog, report, account, mailbox, keeps=after == "keep")
+        if after == "resume":
+            return _resume(scene, directory, pending)
+        return _begin(scene, directory, levels, after, pending)
+
+
+def _begin(scene: Scene, directory: str, levels: Sequence[int], after: str, pending: str) -> Result:
     # Other commands that read the instances meanwhile must find their recipe.
     files.write_atomic(pending, json.dumps({"format": 1, "directory": directory}).encode())
     try:
@@ -48,48 +55,67 @@ def run_trial(account: Account, directory: str, levels: Sequence[int], after: st
 
 
 def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pending: str) -> Result:
-    report, bundle = scene.report, scene.bundle
     results: dict[int, LevelResult] = {}
     _clear(scene)
     # All later levels use what the second one installed.
-    for number in sorted({*levels, *((2,) if max(levels) > 2 else ())}):
-        report.note(f"level {number}: {MEANINGS[number]}")
-        results[number] = _attempt(scene, number)
+    wanted = sorted({*levels, *((2,) if max(levels) > 2 else ())})
+    for number in wanted:
+        scene.report.note(f"level {number}: {MEANINGS[number]}")
+        results[number] = _outcome_of(partial(LEVELS[number], scene))
         if not results[number].passed:
             break
     tested = _tested(scene, results)
     if after == "pause" and results.get(3, _MISSED).passed:
         known = {"format": 1, "directory": directory, "marker": scene.marker, "tested": tested.model_dump(mode="json")}
         files.write_atomic(pending, json.dumps(known).encode())
-        return _result(
-            tested, bundle, f"level 3 waits for a reboot; after it: chainsaw recipe test {directory} --resume"
-        )
+        line = f"level 3 waits for a reboot; after it: chainsaw recipe test {directory} --resume"
+        return _result(tested, wanted, (line,), waits=True)
     tested = _without_reboot(tested)
     _write(directory, tested)
     if after == "keep":
-        return _result(tested, bundle, f"{scene.first} stays, at https://{scene.first}.localhost/, until the next test")
+        return _result(tested, wanted, tuple(_kept_lines(scene)))
     _clear(scene)
     files.remove(pending)
-    return _result(tested, bundle)
+    return _result(tested, wanted, _needed(tested, directory))
+
+
+def _kept_lines(scene: Scene) -> Iterator[str]:
+    """Say where each instance is that stays, and how to look into it."""
+    present = scene.account.current().instances
+    for name in (scene.first, scene.second):
+        if name in present:
+            yield f"{name} stays until the next test, at {present[name].url}"
+            yield f"  to look into it: chainsaw status {name}; chainsaw logs {name}"
+
+
+def _needed(tested: Tested, directory: str) -> tuple[str, ...]:
+    """Say what is to be done for what was not tried."""
+    third = tested.levels.get(3)
+    if third is None or third.tried:
+        return ()
+    steps = f"chainsaw recipe test {directory} --pause; sudo reboot; chainsaw recipe test {directory} --resume"
+    return (f"level 3 needs a reboot: {steps}",)
 
 
 _MISSED = LevelResult(passed=False, seconds=0)
 
 
-def _attempt(scene: Scene, number: int) -> LevelResult:
-    began = time.monotonic()
+def _outcome_of(check: Callable[[], Evidence], seconds: float = 0.0) -> LevelResult:
+    """Return how a check ended; `seconds` have been spent on its level before."""
+    began = time.monotonic() - seconds
     try:
-        evidence = LEVELS[number](scene)
+        found = LevelResult(passed=True, seconds=0, evidence=check())
     except ChainsawError as error:
         problems = tuple(item.render() for item in error.diagnostics)
-        return LevelResult(passed=False, seconds=_since(began), problems=problems)
+        found = LevelResult(passed=False, seconds=0, problems=problems or ("it failed, and nothing says why",))
     except OSError as error:
-        return LevelResult(passed=False, seconds=_since(began), problems=(str(error),))
-    return LevelResult(passed=True, seconds=_since(began), evidence=evidence)
+        found = LevelResult(passed=False, seconds=0, problems=(str(error),))
+    return found.model_copy(update={"seconds": round(time.monotonic() - began, 1)})
 
 
-def _since(began: float) -> float:
-    return round(time.monotonic() - began, 1)
+def _kept(scene: Scene) -> Evidence:
+    demand(scene, scene.first, "after the reboot")
+    return {}
 
 
 def _clear(scene: Scene) -> None:
@@ -106,20 +132,18 @@ def _resume(scene: Scene, directory: str, pending: str) -> Result:
             Diagnostic("no-trial", f"no test of {scene.name} waits for a reboot", hint=hint), Exit.MISSING
         )
     tested = Tested.model_validate_json(json.dumps(known["tested"]))
-    scene.marker = known["marker"]
+    scene.marker, scene.is_written = known["marker"], True
     third = tested.levels[3]
     evidence = {**third.evidence, "boot_after": facts.boot_id()}
-    problems = []
     if evidence["boot_after"] == evidence["boot"]:
         raise invalid(Diagnostic("no-reboot", "this host was not rebooted since the test began", hint="sudo reboot"))
-    if not has_marker(scene, scene.first):
-        problems.append("after the reboot its data is missing")
-    level = third.model_copy(update={"evidence": evidence, "passed": not problems, "problems": tuple(problems)})
+    after = _outcome_of(lambda: _kept(scene), third.seconds)
+    level = after.model_copy(update={"evidence": evidence})
     tested = tested.model_copy(update={"levels": {**tested.levels, 3: level}})
     _clear(scene)
     files.remove(pending)
     _write(directory, tested)
-    return _result(tested, scene.bundle)
+    return _result(tested, tuple(tested.levels))
 
 
 def _tested(scene: Scene, results: dict[int, LevelResult]) -> Tested:
@@ -138,12 +162,11 @@ def _tested(scene: Scene, results: dict[int, LevelResult]) -> Tested:
 
 
 def _without_reboot(tested: Tested) -> Tested:
-    """Mark level 3 as not passed: without a reboot it is only half tested."""
+    """Mark level 3 as not tried: without a reboot it is only half tested."""
     third = tested.levels.get(3)
     if third is None or not third.passed:
         return tested
-    problem = "not tried across a reboot: chainsaw recipe test DIR --pause, reboot, chainsaw recipe test DIR --resume"
-    level = third.model_copy(update={"passed": False, "problems": (problem,)})
+    level = third.model_copy(update={"passed": False})
     return tested.model_copy(update={"levels": {**tested.levels, 3: level}})
 
 
@@ -152,16 +175,19 @@ def _write(directory: str, tested: Tested) -> None:
     files.write_atomic(f"{directory}/{RECORD}", content.encode())
 
 
-def _result(tested: Tested, bundle: Bundle, pending: str = "") -> Result:
+def _result(tested: Tested, wanted: Sequence[int], last: Sequence[str] = (), waits: bool = False) -> Result:
+    """Return what a test has found, with the level reached unless it `waits` for a reboot, and what comes last."""
     lines = []
     problems = []
-    for number, found in sorted(tested.levels.items()):
-        mark = "ok    " if found.passed else "FAILED"
-        lines.append(f"{number}  {mark}  {found.seconds:6.1f} s  {MEANINGS[number]}")
+    for number in sorted({*wanted, *tested.levels}):
+        found = tested.levels.get(number, _MISSED)
+        mark = "ok" if found.passed else "FAILED" if found.tried else "not tried"
+        took = f"{found.seconds:6.1f} s" if number in tested.levels else ""
+        lines.append(f"{number}  {mark:9}  {took:8}  {MEANINGS[number]}")
         problems += [Diagnostic("level", problem, key=f"level {number}") for problem in found.problems]
     shown = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in tested.measured.items())
     lines += [f"measured: {shown}"] if shown else []
-    lines.append(pending or f"{bundle.recipe.name} {tested.version} reaches level {tested.level}")
-    level = min(tested.level, 2) if pending else tested.level
+    lines += [] if waits else [f"{tested.recipe} {tested.version} reaches level {tested.level}"]
+    level = min(tested.level, 2) if waits else tested.level
     data: dict[str, Any] = {"tested": tested.model_dump(mode="json"), "level": level}
-    return Result(data, tuple(lines), tuple(problems), Exit.FAILED if problems else Exit.OK)
+    return Result(data, (*lines, *last), tuple(problems), Exit.FAILED if problems else Exit.OK)

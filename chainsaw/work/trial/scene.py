@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chainsaw.compile.context import Host, Job
-from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.compile.sample import sample_settings
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.account import Account
+from chainsaw.host.mailbox import HOST, Mailbox
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import Podman
-from chainsaw.host.systemd import UserManager
-from chainsaw.host.web import Answer, Asked, Front, request
-from chainsaw.load.recipe import Bundle, instance_bundle
+from chainsaw.host.systemd import GRACE, UserManager
+from chainsaw.host.web import Answer, Asked, Front, probe, request
+from chainsaw.load.recipe import Bundle, chosen_options, instance_bundle, with_options
+from chainsaw.load.settings import Value
 from chainsaw.load.site import load_instance, load_site
 from chainsaw.model.deployment import Deployment
+from chainsaw.model.recipe import Recipe
 from chainsaw.model.site import Site
 from chainsaw.plan.state import State, instance_state
 from chainsaw.work.apply.apply import apply
@@ -33,17 +38,29 @@ from chainsaw.work.trial.marker import Player
 REQUEST_TIMEOUT = 60.0
 
 
+def new_marker() -> str:
+    """Return a word that no data holds yet."""
+    return f"mark{secrets.token_hex(6)}"
+
+
 @dataclass
 class Scene:
-    """One recipe under test; `first` and `second` are its temporary instances."""
+    """One recipe under test; `first` and `second` are its temporary instances.
+
+    `marker` is the word that the data written into the first one holds, once it `is_written`. One that does not work
+    `keeps` what it is, to be looked at.
+    """
 
     bundle: Bundle
     catalog: Catalog
     report: Reporter
     account: Account
+    mailbox: Mailbox
     measured: dict[str, Any] = field(default_factory=dict)
     idle_since: float = field(default_factory=time.monotonic)
-    marker: str = field(default_factory=lambda: f"mark{secrets.token_hex(6)}")
+    marker: str = field(default_factory=new_marker)
+    is_written: bool = False
+    keeps: bool = False
 
     @property
     def name(self) -> str:
@@ -82,17 +99,38 @@ class Scene:
         """Podman of the admin."""
         return self.account.podman
 
-    def declare(self, name: str, route: str, extra: str = "") -> None:
-        """Write the file of an instance with the recipe's defaults."""
-        text = instance_text(self.bundle.recipe, route, {}) + extra
+    def declare(
+        self,
+        name: str,
+        route: str = "",
+        settings: Mapping[str, Value] | None = None,
+        keys: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write the file of an instance with the recipe's defaults, but for some settings and other keys.
+
+        Whatever the site says, it does not sleep, and its mail stays here.
+        """
+        recipe = self.bundle.recipe
+        values = {**sample_settings(recipe), **(settings or {})}
+        everything = {setting: values.get(setting, item.default) for setting, item in recipe.settings.items()}
+        variant = with_options(self.bundle, chosen_options(recipe, everything)).recipe
+        fixed: dict[str, object] = {"sleep": "never"} if variant.primary else {}
+        fixed |= {"mail": self.mail} if "mail" in variant.honours and self.site.mail else {}
+        text = instance_text(recipe, route or f"https://{name}.localhost/", values)
+        text += "".join(f"{key}: {json.dumps(value)}\n" for key, value in {**fixed, **(keys or {})}.items())
         files.write_atomic(f"{self.account.paths.instance_files}/{name}.yaml", text.encode(), 0o600)
+
+    @property
+    def mail(self) -> dict[str, object]:
+        """The mail server of the test, as an instance's file names it."""
+        return {"host": HOST, "port": self.mailbox.port, "tls": "none"}
 
     def apply(self, name: str) -> None:
         """Apply one instance; raise ChainsawError when it does not come up."""
-        result = apply(self.account, Request((name,), command="recipe test", recorded=False), self.report, self.catalog)
-        if result.exit is not Exit.OK:
-            # A note says which file to fix, and a test has no such file.
-            raise ChainsawError([item for item in result.diagnostics if item.severity != "note"], result.exit)
+        request = Request((name,), command="recipe test", recorded=False, keeps=self.keeps)
+        result = apply(self.account, request, self.report, self.catalog)
+        if problems := problems_of(name, result.diagnostics):
+            raise ChainsawError(problems, result.exit)
 
     def purge(self, name: str) -> None:
         """Delete an instance with everything that belongs to it."""
@@ -142,23 +180,62 @@ class Scene:
         if down:
             raise ChainsawError(Diagnostic("not-started", f"{down[0]} is {states[down[0]]} after a restart"))
 
-    def player(self, name: str) -> Player:
-        """Return a player of the recipe's marker against an instance."""
+    def wait_until_up(self, name: str) -> None:
+        """Wait until all components of an instance run and its page answers; raise ChainsawError if they do not.
+
+        Nothing is started: after a reboot, all of it starts by itself.
+        """
+        found = self.deployment(name)
+        units = [service.unit for service in found.services]
+        with UserManager() as manager:
+            states: dict[str, str] = {}
+
+            def are_up() -> bool:
+                states.update(manager.states(units))
+                return all(states.get(unit) == "active" for unit in units)
+
+            if units and not wait_until(are_up, found.start_timeout + GRACE):
+                down = next(unit for unit in units if states.get(unit) != "active")
+                raise ChainsawError(Diagnostic("not-started", f"{down} is {states.get(down, 'inactive')}"))
+        problem = probe(found.route.host, self.front, found.probe, found.start_timeout)
+        if problem:
+            raise ChainsawError(Diagnostic("probe", problem))
+
+    def player(self, name: str, secrets: Mapping[str, str] | None = None) -> Player:
+        """Return a player of the recipe's marker against an instance; `secrets` are used in the place of its own."""
+        known = secrets or {}
         return Player(
             self.deployment(name),
-            self._context(name),
+            self._job(name).context,
             self.front,
             self.podman,
-            lambda key: self.secret(name, key),
+            lambda key: known[key] if key in known else self.secret(name, key),
             self.front_image,
         )
 
-    def _context(self, name: str) -> Mapping[str, Any]:
+    def recipe(self, name: str) -> Recipe:
+        """Return the recipe with the variants that an instance has chosen."""
+        return self._job(name).bundle.recipe
+
+    def _job(self, name: str) -> Job:
         file = load_instance(
             f"instances/{name}.yaml", files.read_text(f"{self.account.paths.instance_files}/{name}.yaml") or ""
         )
         bundle = instance_bundle(self.bundle, file.instance)
-        return Job(file, bundle, self.site, None, Host(self.account.paths), shared_files()).context
+        return Job(file, bundle, self.site, None, Host(self.account.paths), shared_files())
+
+
+def problems_of(name: str, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return the problems of one instance among those of an apply: before each note on a file are those of it."""
+    found: list[Diagnostic] = []
+    for item in diagnostics:
+        if item.severity != "note":
+            found.append(item)
+        elif item.file == f"instances/{name}.yaml":
+            return found
+        else:
+            found = []
+    return []
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
