@@ -84,3 +84,13 @@ def test_the_table_of_recipes_shows_what_their_tests_measured():
         in_words = [f"{seconds:.1f}" for seconds in times if seconds]
         expected[file.parent.name] = (round(measured["memory_idle_mb"]), measured["image_own_mb"], in_words)
     assert shown == expected
+
+
+def test_every_promise_names_the_tests_that_try_it():
+    chapter = README.partition("## What is promised, and what is shared")[2].partition("## How fast")[0]
+    rows = [line for line in chapter.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(rows) >= 8
+    for row in rows:
+        named = re.findall(r"`(tests/[^`]+)`", row)
+        assert named, row
+        assert [path for path in named if not (ROOT / path).exists()] == [], row
