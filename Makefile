@@ -4,7 +4,7 @@ VENV = $(CACHE)/venv-$(shell { python3 --version; $(REQUIREMENTS); } | sha256sum
 
 # All tests run side by side, each worker with a machine of its own; files that PYTEST names run alone.
 SIDE_BY_SIDE = $(if $(findstring tests/,$(PYTEST)),,-n $(WORKERS) --dist loadscope --no-loadscope-reorder)
-WORKERS = 3
+WORKERS = 4
 
 .PHONY: help demo test test-long deb machine clean
 
