@@ -195,6 +195,7 @@ def test_mail_of_a_test_stays_with_the_test(machine: Machine, www: str) -> None:
         fifth = tried(machine, bring(machine, "mirror"), "--levels", "5")["5"]
         assert fifth["passed"], fifth["problems"]
         assert "mail" in fifth["evidence"]["directives"]
+        assert "try-mirror" not in machine.chainsaw("inventory", "--orphans").out
     finally:
         machine.admin("rm", f"{CONFIG}/site.yaml")
         machine.chainsaw("apply")

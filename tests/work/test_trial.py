@@ -74,6 +74,7 @@ class Stage:
     is_written: bool = False
     first: str = "one"
     second: str = "two"
+    moved: str = "one-moved"
     name: str = "demo"
     notes: dict[str, set[str]] = field(default_factory=dict)
     up: bool = True
@@ -100,6 +101,9 @@ class Stage:
         if wrong:
             raise ChainsawError(Diagnostic("level", f"/ answers 500 because of {wrong[0]}"))
         return {}
+
+    def host(self, name):
+        return f"{name}.localhost"
 
     def recipe(self, name):
         return self.bundle.recipe

@@ -95,9 +95,9 @@ def follows_file(scene: Scene) -> Evidence:
     keeps = scene.bundle.recipe.marker is not None
     if keeps:
         write_once(scene)
-    routes = [f"https://{scene.first}-moved.localhost/"]
+    routes = [f"https://{scene.host(scene.moved)}/"]
     if scene.bundle.recipe.subpath:
-        routes.append(f"https://{scene.first}-moved.localhost/a/path/")
+        routes.append(f"{routes[0]}a/path/")
     for route in routes:
         scene.declare(scene.first, route)
         scene.apply(scene.first)

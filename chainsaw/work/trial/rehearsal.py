@@ -42,7 +42,7 @@ def rehearse(scene: Scene, name: str) -> dict[str, Any]:
             generations.discard_generation(paths, number)
             for action in plan.actions:
                 if isinstance(action, act.IssueCertificate) and action.host in fresh:
-                    _discard_certificate(paths, action.host)
+                    discard_certificate(paths, action.host)
         seen["files"] = sorted(path for path, artifact in plan.tree.items() if artifact.owner == name)
         return Result({})
 
@@ -62,6 +62,7 @@ def _prepare(worker: Worker, action: act.Action, fresh: frozenset[str]) -> None:
         worker.issue_certificate(action)
 
 
-def _discard_certificate(paths: Paths, host: str) -> None:
+def discard_certificate(paths: Paths, host: str) -> None:
+    """Delete the certificate of a host, if there is one."""
     for item in certificates_of(host, paths):
         files.remove_whatever(item.place)

@@ -21,6 +21,7 @@ from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Result
 from chainsaw.work.trial.data import demand
 from chainsaw.work.trial.levels import LEVELS, Evidence
+from chainsaw.work.trial.rehearsal import discard_certificate
 from chainsaw.work.trial.scene import Scene
 
 RECORD = "tested.json"
@@ -121,6 +122,10 @@ def _kept(scene: Scene) -> Evidence:
 def _clear(scene: Scene) -> None:
     for name in (scene.first, scene.second):
         scene.purge(name)
+    # An instance that was rolled back, or moved, leaves the certificate of a host that it no longer has.
+    used = scene.account.current().hosts
+    for host in {scene.host(name) for name in (scene.first, scene.second, scene.moved)} - used:
+        discard_certificate(scene.account.paths, host)
 
 
 def _resume(scene: Scene, directory: str, pending: str) -> Result:

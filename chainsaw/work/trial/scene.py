@@ -78,6 +78,15 @@ class Scene:
         return f"try-{self.name}-2"
 
     @property
+    def moved(self) -> str:
+        """What the host of the first instance is called after it has moved."""
+        return f"{self.first}-moved"
+
+    def host(self, name: str) -> str:
+        """Return the host of an instance."""
+        return f"{name}.localhost"
+
+    @property
     def site(self) -> Site:
         """The settings of site.yaml."""
         return load_site("site.yaml", files.read_text(self.account.paths.site_file))
@@ -116,7 +125,7 @@ class Scene:
         variant = with_options(self.bundle, chosen_options(recipe, everything)).recipe
         fixed: dict[str, object] = {"sleep": "never"} if variant.primary else {}
         fixed |= {"mail": self.mail} if "mail" in variant.honours and self.site.mail else {}
-        text = instance_text(recipe, route or f"https://{name}.localhost/", values)
+        text = instance_text(recipe, route or f"https://{self.host(name)}/", values)
         text += "".join(f"{key}: {json.dumps(value)}\n" for key, value in {**fixed, **(keys or {})}.items())
         files.write_atomic(f"{self.account.paths.instance_files}/{name}.yaml", text.encode(), 0o600)
 
