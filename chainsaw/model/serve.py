@@ -52,7 +52,9 @@ class Files(Model):
     """Files without a process: the front serves a public volume."""
 
     volume: Word = Field(description="The volume whose public path is /.")
-    index: RelativePath = Field("index.html", description="The file shown for a directory.")
+    index: RelativePath = Field(
+        "index.html", description="The file shown for a directory; 404.html is shown for what is missing."
+    )
 
 
 class Serve(Model):
