@@ -73,6 +73,9 @@ def test_a_rollback_holds_when_the_recipe_has_changed(machine: Machine, www: str
     assert shown["version"] == "1-1"
     assert machine.plan() == []
     assert "nothing differs" in machine.chainsaw("diff", "pages").out
+    done = machine.chainsaw("install", "pages")
+    assert "pages stays at its version; to follow: chainsaw config set pages recipe pages" in done.out
+    assert machine.plan() == []
     machine.chainsaw("config", "set", "pages", "recipe", "pages")
     machine.chainsaw("apply")
     (shown,) = (row for row in machine.json("list")["data"]["instances"] if row["name"] == "pages")

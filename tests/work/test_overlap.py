@@ -364,8 +364,11 @@ def test_a_switch_that_the_front_refuses_is_rolled_back(site):
         ("site-rolled-back", "note"),
     ]
     assert site.titles() == before
-    assert not site.unfinished.switch
+    assert site.unfinished == Unfinished(), "nobody needs to prove what was never served"
     assert "app@club.service" not in site.units
+    numbers = generations.numbers(site.admin.paths)
+    served = [intent_of(site.admin.paths, number).get(BLOG, "") for number in numbers]
+    assert not any("new walks" in text for text in served), "a rollback does not return to what was never served"
     site.apply()
     assert site.titles() == {BLOG: "new walks", CLUB: "new club"}
 

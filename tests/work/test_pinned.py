@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chainsaw.errors import ChainsawError
 from chainsaw.host import files
+from chainsaw.host.account import Account
 from chainsaw.load.recipe import load_recipe
 from chainsaw.load.site import load_site
 from chainsaw.model.deployment import Deployment, ProbeRequest
 from chainsaw.model.paths import Paths
 from chainsaw.model.route import Route
+from chainsaw.plan.observed import EMPTY
+from chainsaw.work.inspect.inventory import unused_recipes
 from chainsaw.work.lifecycle.pinned import pin_directives, pin_recipe
 from chainsaw.work.recipes.catalog import Catalog
-from chainsaw.work.recipes.installed import store_recipe
+from chainsaw.work.recipes.installed import pinned_version, store_recipe
 from chainsaw.work.recipes.shipped import shared_parts
 
 TEXT = "recipe: dokuwiki\nroute: https://wiki.example.org/\n"
@@ -83,6 +88,28 @@ def test_a_version_that_is_gone_is_an_error(paths, versions):
     assert problem.code == "version-missing"
     assert f"in version {first.digest[:16]}, which is no longer on this host" in problem.message
     assert f"dokuwiki@{first.digest[:16]}" not in Catalog(paths=paths)
+    text, notes = pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, ran(first), runs=False)
+    assert text == TEXT
+    assert notes == (f"the recipe is the present one: version {first.digest[:16]} is no longer on this host",)
+
+
+def test_of_two_sources_with_the_same_recipe_the_one_that_ran_is_named(paths, versions):
+    first, second = versions
+    for bundle in (first, second):
+        store_recipe(paths, replace(bundle, origin="club/dokuwiki"))
+    text, _ = pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT.replace("dokuwiki", "club/dokuwiki"), ran(first))
+    assert f"recipe: club/dokuwiki@{first.digest[:16]}" in text
+
+
+def test_a_version_that_a_file_names_is_kept(paths, versions):
+    first, _ = versions
+    account = Account("kim", 1000, paths, "/run/user/1000")
+    place = paths.installed(first.origin, first.digest)
+    assert place in unused_recipes(account, EMPTY)
+    files.write_atomic(paths.removed_file("wiki"), TEXT.replace("dokuwiki", f"dokuwiki@{first.digest[:16]}").encode())
+    files.write_atomic(paths.instance_file("other"), TEXT.encode())
+    assert pinned_version(paths, "wiki") == first.digest[:16]
+    assert place not in unused_recipes(account, EMPTY)
 
 
 def test_an_unknown_version_is_no_recipe(paths, versions):

@@ -87,6 +87,8 @@ def test_what_was_removed_long_ago_comes_back_from_where_its_file_is_kept(applie
 def test_a_generation_that_only_git_has_will_do(applied):
     files.remove_tree(f"{applied.paths.generations}/1")
     assert where(dry("blog", 1)) == to(1, "instances/blog.yaml")
+    note = "blog: the recipe is the present one: of generation 1 only your files are known"
+    assert note in dry("blog", 1).lines
 
 
 @pytest.mark.parametrize(

@@ -229,18 +229,22 @@ def _carry_out(session: Session, plan: Plan, earlier: Failures) -> tuple[bool, F
 
 def _with_the_site_rolled_back(session: Session, plan: Plan, error: ChainsawError) -> ChainsawError:
     """Return the site to the generation before a switch that failed; return the error, and what came of this."""
-    paths, before = session.account.paths, plan.observed.manifest
+    paths, before = session.account.paths, session.found or plan.observed.manifest
     switching = operations.unfinished(paths).switch and generations.current_number(paths) != before.number
     if before.front is None or not switching:
         return error
     session.report.note(f"the site is rolled back to generation {before.number}")
     try:
         back = session.plan_to(before, generations.read_tree(paths, before), {})
+        back = back.without(session.locks.take_free(back.touched))
         switched, failures = carry_out(back.actions, worker_for(session, back))
     except ChainsawError as again:
         return ChainsawError([*error.diagnostics, *again.diagnostics], error.exit)
     problems = [problem for found in failures.values() for problem in found]
     if switched:
+        # What was never served is no generation to return to, and nobody needs to prove it any more.
+        generations.discard_generation(paths, plan.number)
+        operations.write_done(paths, back.number, (plan.touched | back.touched) & session.touched - failures.keys())
         message = f"the site is rolled back: it serves what it did in generation {before.number}"
         problems.append(Diagnostic("site-rolled-back", message, hint="fix it, then: chainsaw apply", severity="note"))
     return ChainsawError([*error.diagnostics, *problems], error.exit)

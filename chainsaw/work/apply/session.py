@@ -124,9 +124,10 @@ def _occupied(port: int) -> Diagnostic:
 class Session:
     """What one apply holds while it runs.
 
-    `number` is the generation that this command found or made current. `done` are the actions that led to it,
-    `touched` the instances that they were for, all of them locked. `compiled_from` are the digest of the installed
-    recipes and the blocks, as they were before others could change them; only an apply of all needs them.
+    `number` is the generation that this command found or made current, `found` is what it found. `done` are the actions
+    that led from one to the other, `touched` the instances that they were for, all of them locked. `compiled_from` are
+    the digest of the installed recipes and the blocks, as they were before others could change them; only an apply of
+    all needs them.
     """
 
     account: Account
@@ -142,6 +143,7 @@ class Session:
     provided: tuple[act.ProvideImage, ...] = ()
     done: list[act.Step] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    found: Manifest | None = None
     compiled_from: tuple[str, Mapping[str, int]] | None = None
 
     @cached_property
@@ -190,6 +192,7 @@ class Session:
         paths = self.account.paths
         with self.steps.timed("read the state of the host"):
             observed = observe(paths, manifest, self.manager)
+        self.found = self.found or observed.manifest
         return Plan(manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed))
 
 

@@ -17,6 +17,7 @@ from chainsaw.host.podman.program import check_quadlets
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
+from chainsaw.load.recipe import Bundle
 from chainsaw.model.artifact import Artifact, Tree, as_tree
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
@@ -77,7 +78,7 @@ class Worker:
         seed: dict[str, bytes] = {}
         if isinstance(directory, Volume) and directory.seed:
             recipe, below = directory.seed
-            seed = self.catalog.bundle(recipe).below(below)
+            seed = self._bundle_of(action.owner, recipe).below(below)
         if directory.ids is not None:
             self.pending.append(Placement(directory.path, directory.mode, directory.ids, seed=seed))
             return
@@ -89,6 +90,13 @@ class Worker:
         files.make_directory(partial, directory.mode)
         files.write_tree(partial, as_tree(Artifact(path, content) for path, content in seed.items()))
         files.publish((partial, directory.path))
+
+    def _bundle_of(self, owner: str | None, recipe: str) -> Bundle:
+        """Return an instance's recipe in the version that it runs, which need not be the installed one."""
+        deployment = self.manifest.instances.get(owner or "")
+        if deployment is None or not deployment.origin:
+            return self.catalog.bundle(recipe)
+        return self.catalog.version(deployment.origin, deployment.digest)
 
     def create_secret(self, action: act.CreateSecret) -> None:
         """Generate a secret of letters and digits, or copy the site's, readable by its component's user alone."""

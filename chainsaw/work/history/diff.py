@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
-from chainsaw.load.yaml import read_yaml
 from chainsaw.model.artifact import INTENT_OF_SITE, intent_path
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.paths import Paths
 from chainsaw.work.config.names import declared_names, instance_names, no_instance
+from chainsaw.work.recipes.installed import pinned_version
 from chainsaw.work.result import Result
 
 PREFIX = "intent/"
@@ -85,16 +84,8 @@ def _recipes(account: Account, name: str | None) -> Iterator[str]:
 
 def _was_replaced(account: Account, deployment: Deployment) -> bool:
     paths = account.paths
-    if _stays_at_its_version(paths, deployment.name):
+    if pinned_version(paths, deployment.name):
         return False
     source, _, recipe = deployment.origin.partition("/")
     target = files.link_target(paths.recipe_link(source, recipe))
     return target is not None and target.rpartition("@")[2] != deployment.digest[:16]
-
-
-def _stays_at_its_version(paths: Paths, name: str) -> bool:
-    """Return whether an instance's file names a version of its recipe."""
-    with suppress(ChainsawError):
-        declared = read_yaml(name, files.read_text(paths.instance_file(name)) or "").value
-        return isinstance(declared, dict) and "@" in str(declared.get("recipe"))
-    return False

@@ -25,6 +25,7 @@ from chainsaw.work.config.names import applied_instance, declared_names
 from chainsaw.work.config.on_disk import left_of, names_on_disk, subject_of
 from chainsaw.work.inspect.snapshot import start_api
 from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.recipes.installed import pinned_version
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Result, Table
 
@@ -221,7 +222,12 @@ def unused_recipes(account: Account, manifest: Manifest) -> list[str]:
     """Return the directories and links of recipes that no instance uses, and that were not installed by name."""
     paths = account.paths
     chosen = records.read_chosen(paths)
-    used = {(item.origin, item.digest[:16]) for item in versions_of_rest(paths, manifest)}
+    # What was removed can be rolled back, in the version that it had.
+    names = names_on_disk(paths) | declared_names(paths)
+    past = [item for former in generations.former_manifests(paths) for item in former.instances.values()]
+    back = [item for item in past if item.name in names]
+    used = {(item.origin, item.digest[:16]) for item in (*versions_of_rest(paths, manifest), *back)}
+    pinned = {version for name in names if (version := pinned_version(paths, name))}
     wanted = set(chosen) | {origin for origin, _ in used} | _declared_origins(account)
     found = []
     for source in files.list_directory(paths.recipes):
@@ -229,7 +235,7 @@ def unused_recipes(account: Account, manifest: Manifest) -> list[str]:
             recipe, _, digest = entry.partition("@")
             origin = f"{source}/{recipe}"
             current = (files.link_target(paths.recipe_link(source, recipe)) or "").rpartition("@")[2]
-            kept = origin in wanted and (not digest or digest == current or (origin, digest) in used)
+            kept = origin in wanted and (not digest or digest in (current, *pinned) or (origin, digest) in used)
             found += [] if kept else [f"{paths.recipes}/{source}/{entry}"]
     return found
 

@@ -20,10 +20,10 @@ Pinned = tuple[str, tuple[str, ...]]
 """The text of an instance's file, and what is said about it."""
 
 
-def pin_recipe(paths: Paths, catalog: Catalog, name: str, text: str, then: Deployment) -> Pinned:
+def pin_recipe(paths: Paths, catalog: Catalog, name: str, text: str, then: Deployment, runs: bool = True) -> Pinned:
     """Return a file in which the recipe has the version of a deployment, if another one is installed now.
 
-    Raise ChainsawError when that version is no longer on this host.
+    Raise ChainsawError when that version is no longer on this host and the instance `runs`: it is left as it is.
     """
     recipe = load_instance(_file(name), text).instance.recipe
     if not then.origin or "@" in recipe:
@@ -32,10 +32,14 @@ def pin_recipe(paths: Paths, catalog: Catalog, name: str, text: str, then: Deplo
     if now is not None and now.digest == then.digest:
         return text, ()
     if not files.exists(paths.installed(then.origin, then.digest)):
+        if not runs:
+            return text, (f"the recipe is the present one: version {then.digest[:16]} is no longer on this host",)
         message = f"{name} ran the recipe {recipe} in version {then.digest[:16]}, which is no longer on this host"
         hint = f"the file alone: chainsaw diff {name} --to N, then chainsaw config edit {name}"
         raise ChainsawError(Diagnostic("version-missing", message, hint=hint))
     kept = f"{recipe}@{then.digest[:16]}"
+    if not _is_one(catalog, kept):
+        kept = f"{then.origin}@{then.digest[:16]}"
     note = f"the recipe is {kept}, as it was then; to follow it again: chainsaw config set {name} recipe {recipe}"
     return with_key(text, ("recipe",), kept), (note,)
 
@@ -56,6 +60,14 @@ def pin_directives(catalog: Catalog, name: str, text: str, then: Site, now: Site
             text = with_key(text, path, part)
         notes.append(f"{key} stands in its own file, as it was then: site.yaml has changed since")
     return text, tuple(notes)
+
+
+def _is_one(catalog: Catalog, name: str) -> bool:
+    """Return whether a name is that of one recipe, and not of several sources."""
+    try:
+        return name in catalog
+    except ChainsawError:
+        return False
 
 
 def _file(name: str) -> str:

@@ -89,7 +89,10 @@ def _pinned(account: Account, name: str, texts: Texts, number: int, with_site: b
     if number in generations.numbers(paths):
         then = generations.read_manifest(paths, number).instances.get(name)
         if then is not None:
-            text, notes = pin_recipe(paths, catalog, name, text, then)
+            runs = name in account.current().instances
+            text, notes = pin_recipe(paths, catalog, name, text, then, runs)
+    elif number:
+        notes = (f"the recipe is the present one: of generation {number} only your files are known",)
     if number and not with_site:
         sites = (intent_of(paths, number).get("site.yaml"), files.read_text(paths.site_file))
         then_site, now_site = (load_site("site.yaml", site_text) for site_text in sites)

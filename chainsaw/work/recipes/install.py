@@ -15,7 +15,7 @@ from chainsaw.load.recipe import Bundle
 from chainsaw.work.locks import preparing, site
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.images import Images
-from chainsaw.work.recipes.installed import store_recipe
+from chainsaw.work.recipes.installed import pinned_version, store_recipe
 from chainsaw.work.recipes.search import permission_lines
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Result
@@ -44,12 +44,15 @@ def install(account: Account, name: str, agree: Callable[[list[str]], bool], rep
             with steps.step(f"record that {place.origin} is installed"):
                 records.write_chosen(account.paths, [*records.read_chosen(account.paths), place.origin])
     applied = account.current().instances
-    users = sorted(one for one, item in applied.items() if item.origin == place.origin and item.digest != bundle.digest)
+    older = sorted(one for one, item in applied.items() if item.origin == place.origin and item.digest != bundle.digest)
+    users = [one for one in older if not pinned_version(account.paths, one)]
     version = f"{bundle.recipe.version}-{bundle.recipe.revision}"
     lines = [f"{bundle.recipe.name} {version} is installed", *(f"  {permission}" for permission in wanted)]
     lines.append(
         f"next: chainsaw apply, which updates {', '.join(users)}" if users else f"next: chainsaw new {name} NAME"
     )
+    staying = [one for one in older if one not in users]
+    lines += [f"{one} stays at its version; to follow: chainsaw config set {one} recipe {name}" for one in staying]
     return Result({"recipe": place.origin, "version": version, "permissions": wanted, "updates": users}, tuple(lines))
 
 

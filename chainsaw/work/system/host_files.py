@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from chainsaw.host import facts, files
 from chainsaw.host.account import Account
@@ -13,6 +14,7 @@ MADE = "# Made by chainsaw setup"
 SYSCTL = "/etc/sysctl.d/50-chainsaw.conf"
 JOURNALD = "/etc/systemd/journald.conf.d/50-chainsaw.conf"
 UNITS = "/etc/systemd/system"
+OTHERS = "users may not take the ports 80 and 443, nor may their containers"
 INOTIFY = {"max_user_instances": 1024, "max_user_watches": 524288}
 """What the kernel gives one user of inotify(7): enough for 16 containers that take all they may."""
 
@@ -28,8 +30,11 @@ class HostFile:
     """Whether every user of chainsaw on this host needs it."""
 
 
-def drop_ins(account: Account) -> Iterator[HostFile]:
+def drop_ins(account: Account, others: Mapping[str, int] = MappingProxyType({})) -> Iterator[HostFile]:
     """Yield the drop-ins of systemd for a user; a later one of a user takes back what is denied to all.
+
+    `others` are the ids of other users of chainsaw by name. The kernel asks at each bind(2), also inside the containers
+    of the users to whom it is denied.
 
     Sources: systemd.resource-control(5) for Delegate= and SocketBindDeny=, systemd.unit(5) for their order.
     """
@@ -37,9 +42,16 @@ def drop_ins(account: Account) -> Iterator[HostFile]:
     text = f"{MADE}: instances share these.\n[Service]\nDelegate=cpu io memory pids\n"
     yield HostFile(manager, text, f"{account.name} may share out the processor, the disk and memory")
     text = f"{MADE}: the front's, also while it is down.\n[Slice]\nSocketBindDeny=tcp:80\nSocketBindDeny=tcp:443\n"
-    yield HostFile(f"{UNITS}/user-.slice.d/50-chainsaw.conf", text, "users may not take the ports 80 and 443", True)
+    yield HostFile(
+        f"{UNITS}/user-.slice.d/50-chainsaw.conf",
+        text,
+        "users may not take the ports 80 and 443, nor may their containers",
+        True,
+    )
     allowed = f"{MADE}.\n[Slice]\nSocketBindDeny=\n"
     yield HostFile(f"{UNITS}/user-{account.uid}.slice.d/60-chainsaw.conf", allowed, f"but {account.name} may")
+    for name, uid in sorted(others.items()):
+        yield HostFile(f"{UNITS}/user-{uid}.slice.d/60-chainsaw.conf", allowed, f"and {name}, who uses chainsaw, too")
     yield HostFile(f"{UNITS}/user-0.slice.d/60-chainsaw.conf", allowed, "and root may", True)
 
 

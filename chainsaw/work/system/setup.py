@@ -141,8 +141,16 @@ def _writing(wanted: HostFile) -> Change:
     return Change(f"write {wanted.path}: {wanted.why}", effect)
 
 
+def _others(account: Account) -> dict[str, int]:
+    """Return the other users of chainsaw on this host, with their ids."""
+    used = [name for name, home in facts.homes().items() if files.exists(Paths.of(home, {}).generations)]
+    entries = [entry for name in used if name != account.name and (entry := facts.user_named(name))]
+    return {entry.pw_name: entry.pw_uid for entry in entries}
+
+
 def _drop_in_changes(account: Account) -> Iterator[Change]:
-    missing = [item for item in drop_ins(account) if files.read_text(item.path) != item.text]
+    wanted = drop_ins(account, _others(account))
+    missing = [item for item in wanted if files.read_text(item.path) != item.text]
     yield from map(_writing, missing)
     if missing:
         yield Change("let systemd read its units again", partial(users.reload_manager, account))
