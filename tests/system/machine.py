@@ -26,7 +26,7 @@ STATE = f"{HOME}/.local/state/chainsaw"
 QUADLETS = f"{HOME}/.config/containers/systemd/chainsaw"
 UNITS = f"{HOME}/.local/share/systemd/user"
 STEPS = f"{HOME}/steps"
-TIMEOUT = 600.0
+TIMEOUT = 1200.0
 RECIPES = "/usr/share/chainsaw/recipes"
 
 
