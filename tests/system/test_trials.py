@@ -174,7 +174,9 @@ def test_what_is_broken_in_a_recipe_is_found(machine: Machine, www: str, fault: 
 
 
 def test_an_instance_that_does_not_work_can_be_kept_and_looked_at(machine: Machine, www: str) -> None:
-    place = changed(machine, "faulty", {"recipe.yaml": [("contains: <h1>", "contains: <h7>")]})
+    # The time for which it is waited is that for its start.
+    changes = [("contains: <h1>", "contains: <h7>"), ("ready: answers", "ready: answers\n    start_timeout: 5s")]
+    place = changed(machine, "faulty", {"recipe.yaml": changes})
     found = tried(machine, place, "--levels", "2", "--keep")
     (problem,) = found["2"]["problems"]
     assert "answers 200, but without '<h7>':\n  <!DOCTYPE html><title>Notes</title><h1>Notes</h1>" in problem

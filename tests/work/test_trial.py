@@ -388,6 +388,9 @@ BY_WORD = RECIPE.replace(
     '{run: {component: app, command: [read, "{{ marker }}"], contains: "{{ marker }}"}}',
     '{request: {path: "/{{ marker }}", user: kim, secret: word, contains: "{{ marker }}"}}',
 )
+WITH_WORD = RECIPE.replace(
+    '{run: {component: app, command: [write, "{{ marker }}"]}}', '{request: {path: /, body: "{{ secret.word }}"}}'
+)
 
 
 @pytest.fixture
@@ -409,10 +412,7 @@ def test_each_secret_that_can_be_changed_is_changed(stage, rotated):
 
 
 def test_a_secret_that_the_marker_uses_is_proven_with_data_written_afterwards(stage, rotated):
-    both = BY_WORD.replace(
-        '{run: {component: app, command: [write, "{{ marker }}"]}}', '{request: {path: /, body: "{{ secret.word }}"}}'
-    )
-    scene = stage(both + SECRETS, secrets={"word": "a", "salt": "b"})
+    scene = stage(WITH_WORD + SECRETS, secrets={"word": "a", "salt": "b"})
     found = levels.runs_unattended(scene)["secrets"]
     assert found["word"] == "changed, and used by the marker"
     # Once at first, once with the new secret, and once more after the restart that follows.
@@ -434,9 +434,10 @@ def test_data_that_is_gone_after_a_new_secret_is_found(stage, rotated, monkeypat
         levels.runs_unattended(scene)
 
 
-def test_a_secret_whose_former_value_still_works_is_found(stage, rotated):
-    scene = stage(BY_WORD + SECRETS, secrets={"word": "a", "salt": "b"}, forgiving=True)
-    with pytest.raises(ChainsawError, match="with a new word: with the former value the marker can still be read"):
+@pytest.mark.parametrize(("recipe", "verb"), [(BY_WORD, "read"), (WITH_WORD, "written")])
+def test_a_secret_whose_former_value_still_works_is_found(stage, rotated, recipe, verb):
+    scene = stage(recipe + SECRETS, secrets={"word": "a", "salt": "b"}, forgiving=True)
+    with pytest.raises(ChainsawError, match=f"with a new word: with the former value the marker can still be {verb}"):
         levels.runs_unattended(scene)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chainsaw.errors import ChainsawError
-from chainsaw.model.serve import Marker
+from chainsaw.model.serve import Marker, Step
 from chainsaw.work.trial.problem import wrong
 from chainsaw.work.trial.scene import Scene
 
@@ -45,18 +45,25 @@ def demand(scene: Scene, name: str, when: str, word: str = "") -> None:
         raise wrong(f"{when} its data is missing: {found}") from error
 
 
-def holds(scene: Scene, name: str, word: str, secrets: Mapping[str, str] | None = None) -> bool:
-    """Return whether a marker can be read in an instance, with other secrets than its own if any are given.
-
-    That reading works there must have been shown before.
-    """
+def holds(scene: Scene, name: str, word: str) -> bool:
+    """Return whether a marker can be read in an instance; that reading works there must have been shown before."""
     scene.wait_until_up(name)
     try:
-        _read(scene, name, word, secrets)
+        _read(scene, name, word)
     except ChainsawError:
         return False
     return True
 
 
-def _read(scene: Scene, name: str, word: str, secrets: Mapping[str, str] | None = None) -> None:
-    scene.player(name, secrets).play(marker_of(scene, name).read, word, "read")
+def works_with(scene: Scene, name: str, steps: Sequence[Step], secrets: Mapping[str, str]) -> bool:
+    """Return whether steps of the marker succeed with other secrets than those of the instance."""
+    scene.wait_until_up(name)
+    try:
+        scene.player(name, secrets).play(steps, scene.marker)
+    except ChainsawError:
+        return False
+    return True
+
+
+def _read(scene: Scene, name: str, word: str) -> None:
+    scene.player(name).play(marker_of(scene, name).read, word, "read")

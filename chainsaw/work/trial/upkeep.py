@@ -9,7 +9,7 @@ from chainsaw.host.systemd import GRACE, UserManager
 from chainsaw.model.serve import Step
 from chainsaw.work.apply.worker import said
 from chainsaw.work.data.secrets import rotate_secret
-from chainsaw.work.trial.data import demand, holds, marker_of, write
+from chainsaw.work.trial.data import demand, marker_of, works_with, write
 from chainsaw.work.trial.page import check_page
 from chainsaw.work.trial.problem import trying, wrong
 from chainsaw.work.trial.scene import Scene, new_marker
@@ -61,10 +61,11 @@ def _change(scene: Scene, key: str) -> str:
     if not _look(scene, key, "afterwards"):
         return "changed"
     marker = marker_of(scene, name)
-    if _uses(marker.read, key) and holds(scene, name, scene.marker, {key: former}):
-        raise wrong("with the former value the marker can still be read")
-    proven = _uses((*marker.write, *marker.read), key)
-    return "changed, and used by the marker" if proven else "changed; the marker does not use it"
+    using = [(verb, steps) for verb, steps in (("read", marker.read), ("written", marker.write)) if _uses(steps, key)]
+    for verb, steps in using[:1]:
+        if works_with(scene, name, steps, {key: former}):
+            raise wrong(f"with the former value the marker can still be {verb}")
+    return "changed, and used by the marker" if using else "changed; the marker does not use it"
 
 
 def _look(scene: Scene, key: str, when: str) -> bool:
