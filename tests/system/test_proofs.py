@@ -1,4 +1,7 @@
-"""Every recipe with a record of passed tests passes them again, each in a machine of its own."""
+"""Every recipe with a record of passed tests passes them again, each in a machine of its own.
+
+Three of them always: PHP with a database, a server in Python, and files. `make test-long` runs the others.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from .prove import prepare, prove, recorded
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("workshop")]
 
+ALWAYS = ("wordpress", "radicale", "static")
+
 
 @pytest.fixture(scope="module")
 def proof(request: pytest.FixtureRequest, own: Machine) -> dict[str, Any]:
@@ -19,7 +24,11 @@ def proof(request: pytest.FixtureRequest, own: Machine) -> dict[str, Any]:
     return prove(prepare(Machine(own.name)), [request.param])[request.param]
 
 
-@pytest.mark.parametrize("proof", recorded(), indirect=True)
+@pytest.mark.parametrize(
+    "proof",
+    [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.long) for name in recorded()],
+    indirect=True,
+)
 def test_a_recipe_reaches_the_highest_level(proof: dict[str, Any]) -> None:
     assert proof["level"] == 8, "\n".join(problem["message"] for problem in proof["problems"])
     record = json.loads(proof["record"])
