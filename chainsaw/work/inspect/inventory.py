@@ -222,8 +222,8 @@ def unused_recipes(account: Account, manifest: Manifest) -> list[str]:
     """Return the directories and links of recipes that no instance uses, and that were not installed by name."""
     paths = account.paths
     chosen = records.read_chosen(paths)
-    # What was removed can be rolled back, in the version that it had.
-    names = names_on_disk(paths) | declared_names(paths)
+    # What was removed can be rolled back, in the version that it had, as long as its file is kept.
+    names = {name for name in names_on_disk(paths) if files.exists(paths.removed_file(name))} | declared_names(paths)
     past = [item for former in generations.former_manifests(paths) for item in former.instances.values()]
     back = [item for item in past if item.name in names]
     used = {(item.origin, item.digest[:16]) for item in (*versions_of_rest(paths, manifest), *back)}
