@@ -114,6 +114,7 @@ SYSTEMD = {
                 "RemainAfterExit",
                 "Restart",
                 "RestartMaxDelaySec",
+                "RestartMode",
                 "RestartSec",
                 "RestartSteps",
                 "Slice",

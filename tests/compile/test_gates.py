@@ -42,6 +42,9 @@ def quadlet(site, unit):
     return site.text(f"quadlets/{unit.removesuffix('.service')}.container")
 
 
+FIRST_OF_PODMAN = "chainsaw-podman.service"
+
+
 def values(text, key):
     return [argument(value) for _, name, value in read(text) if name == key]
 
@@ -134,9 +137,28 @@ def test_other_components_start_and_stop_with_the_app(applied):
         app = f"app@{one.name}.service"
         if app in units:
             text = quadlet(site, app)
-            assert {*values(text, "Wants"), *values(text, "Requires")} - {one.socket.unit} == {*units} - {app}
+            others = {one.socket.unit, FIRST_OF_PODMAN}
+            assert {*values(text, "Wants"), *values(text, "Requires")} - others == {*units} - {app}
             for unit in units:
                 assert values(quadlet(site, unit), "PartOf") == ([app] if unit != app else [])
+
+
+def test_after_a_boot_one_podman_process_comes_before_all_others(applied):
+    for site, _ in applied:
+        quadlets = [site.text(path) for path in site.tree if path.endswith((".container", ".network"))]
+        assert len(quadlets) > 1
+        for text in quadlets:
+            assert FIRST_OF_PODMAN in values(text, "Wants")
+            assert FIRST_OF_PODMAN in values(text, "After")
+        assert "RemainAfterExit=true" in site.text(f"units/{FIRST_OF_PODMAN}")
+
+
+def test_what_requires_a_component_does_not_fail_with_its_first_attempt(applied):
+    for site, one in applied:
+        for service in one.services:
+            text = quadlet(site, service.unit)
+            is_started_again = values(text, "Restart") == ["always"] and service.component != "app"
+            assert values(text, "RestartMode") == (["direct"] if is_started_again else [])
 
 
 def test_a_once_component_is_not_started_again_after_it_has_finished(goldens):
@@ -246,7 +268,8 @@ def test_who_waits_for_a_component_itself_starts_beside_it(goldens, waiting, rea
     units = {name: component_quadlet(job, name, []).content.decode() for name in ("app", "db", "jobs")}
     assert values(units["db"], "Notify") == notify
     assert values(units["jobs"], "Notify") == ["healthy"]
-    assert values(units["jobs"], "After") == values(units["jobs"], "Requires") == ["app@one.db.service"]
+    assert values(units["jobs"], "Requires") == ["app@one.db.service"]
+    assert values(units["jobs"], "After") == [FIRST_OF_PODMAN, "app@one.db.service"]
     assert bool(values(units["db"], "HealthCmd")) == (ready == "healthy")
 
 

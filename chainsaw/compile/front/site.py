@@ -40,7 +40,7 @@ def compile_site(
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
     front = list(_front_units(site, block, host, shared))
-    artifacts += [*front, _target(instances, host, shared), _slice(site, host, shared), *_common(shared)]
+    artifacts += [*front, _target(instances, host, shared), *_site_units(site, host, shared), *_common(shared)]
     tree = as_tree(artifacts)
     manifest = Manifest(
         number=0,
@@ -93,10 +93,15 @@ def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Share
     )
 
 
-def _slice(site: Site, host: Host, shared: Shared) -> Artifact:
-    """Return the slice of all instances."""
-    path, context = "units/chainsaw-instances.slice", {"memory": site.memory or SHARE}
-    return unit_artifact(path, "instances.slice.j2", context, shared=shared, host=host, origin=ORIGIN, owner="")
+def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
+    """Yield the slice of all instances, and what comes before all containers after a boot."""
+    contexts: dict[str, dict[str, Any]] = {
+        "instances.slice": {"memory": site.memory or SHARE},
+        "podman.service": {},
+    }
+    for name, context in contexts.items():
+        path = f"units/chainsaw-{name}"
+        yield unit_artifact(path, f"{name}.j2", context, shared=shared, host=host, origin=ORIGIN, owner="")
 
 
 def _common(shared: Shared) -> Iterator[Artifact]:
