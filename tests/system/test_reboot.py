@@ -25,6 +25,13 @@ ExecStart=/bin/sh -c 'until ip route | grep -q default; do sleep 0.1; done; ip l
 WantedBy=multi-user.target
 """
 
+LATE = "/home/admin/.config/systemd/user/app@blog.db.service.d"
+
+# The first attempt fails.
+DROP_IN = """[Service]
+ExecStartPre=/bin/sh -c 'test -e %t/tried || { touch %t/tried; exit 1; }'
+"""
+
 
 @pytest.fixture
 def offline(machine: Machine) -> Iterator[None]:
@@ -32,6 +39,13 @@ def offline(machine: Machine) -> Iterator[None]:
     yield
     machine.root("sh", "-c", 'systemctl -q disable offline; rm "$0"; ip link set host0 up', OFFLINE)
     machine.root("ip", "route", "add", "default", "via", machine.address.rsplit(".", 1)[0] + ".1")
+
+
+def restarts(machine: Machine) -> dict[str, int]:
+    """Return the services whose first attempt failed, with how often systemd started them again."""
+    shown = machine.admin("systemctl", "--user", "show", "-p", "Id,NRestarts", "app@*.service", "chainsaw-front.service")
+    found = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.strip().split("\n\n")]
+    return {item["Id"]: int(item["NRestarts"]) for item in found if int(item["NRestarts"])}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +67,7 @@ def test_a_reboot_without_a_network_brings_all_back(
     assert "High tide" in machine.curl(f"{blog}wp-json/wp/v2/posts/{written}")
     assert "default" not in machine.root("ip", "route")
     assert set(machine.invocations()) == before
+    assert restarts(machine) == {}
     assert machine.plan() == []
 
 
@@ -61,6 +76,7 @@ def test_a_power_cut_brings_all_back(machine: Machine, blog: str, shop: str, wri
     machine.serves(blog, "<title>Walks by the sea</title>", 60)
     machine.serves(shop, "<title>Buckets and spades</title>", 60)
     assert post(machine, blog, written)["title"]["rendered"] == "High tide"
+    assert restarts(machine) == {}
     assert machine.plan() == []
 
 
@@ -72,3 +88,15 @@ def test_a_power_cut_during_an_apply_is_repaired(machine: Machine, blog: str) ->
     machine.chainsaw("apply")
     assert "<title>Walks in the dark</title>" in machine.get(blog).body
     assert machine.plan() == []
+
+
+def test_an_application_waits_for_the_second_attempt_of_its_database(machine: Machine, blog: str) -> None:
+    machine.admin("mkdir", "-p", LATE)
+    machine.admin("tee", f"{LATE}/late.conf", stdin=DROP_IN)
+    machine.admin("systemctl", "--user", "daemon-reload")
+    machine.admin("systemctl", "--user", "stop", "app@blog.service", "app@blog.db.service")
+    machine.admin("systemctl", "--user", "start", "app@blog.service")
+    assert restarts(machine) == {"app@blog.db.service": 1}
+    machine.serves(blog, "<title>Walks", 60)
+    machine.admin("rm", "-r", LATE)
+    machine.admin("systemctl", "--user", "daemon-reload")
