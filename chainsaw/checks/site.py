@@ -13,6 +13,7 @@ from chainsaw.plan.observed import UnitDetails
 from chainsaw.plan.state import FRONT_SERVICE, instance_state, restarted
 
 FIX = "chainsaw doctor --fix"
+LOGS = "chainsaw-logs.service"
 UNKNOWN_UNITS = "systemd's user manager does not answer"
 
 Units = Mapping[str, UnitDetails]
@@ -68,13 +69,14 @@ def generated_files(edited: Collection[str] | None) -> Check:
 
 
 def listening(manifest: Manifest, units: Units | None) -> Iterator[Check]:
-    """Check the units that start everything else: the front's socket, each instance's sockets and timers."""
+    """Check the units behind all others: the front's socket, the limits of logs, sockets and timers of instances."""
     if manifest.front is None:
         return
     if units is None:
-        yield Check("front socket", "unknown", UNKNOWN_UNITS)
+        yield from (Check(topic, "unknown", UNKNOWN_UNITS) for topic in ("front socket", "limits of logs"))
     else:
         yield _held("front socket", FRONT_SOCKET, units)
+        yield _held("limits of logs", LOGS, units)
     for kind in ("socket", "timer", "mail socket"):
         for name, deployment in manifest.instances.items():
             own = {"socket": (deployment.socket,), "timer": deployment.timers, "mail socket": (deployment.relay,)}

@@ -144,6 +144,7 @@ def _timers(job: Job) -> Iterator[Artifact]:
             wakes=job.sleep is not None,
             container=job.container(timer.component),
             slice=job.slice,
+            logs=job.host.paths.logs,
             waits=job.wait_for(timer.component),
             command=[job.value(("timers", name, "command", index), item) for index, item in enumerate(timer.command)],
             **words,

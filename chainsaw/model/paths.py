@@ -75,6 +75,11 @@ class Paths:
         return self.ejected or f"{self.state}/chainsaw/generations"
 
     @property
+    def logs(self) -> str:
+        """The sockets to which containers log, and the commands of timers."""
+        return f"{self.state}/chainsaw/logs"
+
+    @property
     def current(self) -> str:
         """The link to the current generation."""
         return f"{self.generations}/current"

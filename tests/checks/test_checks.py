@@ -395,7 +395,7 @@ def manifest(goldens):
 @pytest.fixture
 def units(manifest):
     """All units of the site, up."""
-    names = {"chainsaw-front.socket", "chainsaw-front.service"}
+    names = {"chainsaw-front.socket", "chainsaw-front.service", "chainsaw-logs.service"}
     for item in manifest.instances.values():
         names |= {one.unit for one in (*item.services, item.gate, item.socket, *item.timers) if one}
     return dict.fromkeys(names, ACTIVE)
@@ -407,12 +407,14 @@ def named(checks, name):
 
 def test_the_front_socket_and_the_sockets_of_instances(manifest, units):
     assert {check.state for check in site_checks.listening(manifest, units)} == {"ok"}
-    fallen = {**units, "chainsaw-front.socket": FAILED, "app@feeds.socket": INACTIVE}
+    fallen = {**units, "chainsaw-front.socket": FAILED, "app@feeds.socket": INACTIVE, "chainsaw-logs.service": FAILED}
     found = list(site_checks.listening(manifest, fallen))
     hint = "chainsaw doctor --fix, or systemctl --user start "
     assert_check(
         named(found, "front socket"), "fail", "chainsaw-front.socket is failed", hint=f"{hint}chainsaw-front.socket"
     )
+    logs = "chainsaw-logs.service"
+    assert_check(named(found, "limits of logs"), "fail", f"{logs} is failed", hint=f"{hint}{logs}")
     assert_check(
         named(found, "socket of feeds"), "fail", "app@feeds.socket is inactive", hint=f"{hint}app@feeds.socket"
     )
@@ -426,14 +428,14 @@ def test_timers_and_mail_sockets_are_checked_like_sockets(goldens):
     assert named(found, "timer of blog").found == "app@blog.cron.timer is inactive"
     assert named(found, "mail socket of blog").found == "app@blog.mail.socket is inactive"
     topics = [check.topic for check in found]
-    assert topics == sorted(topics, key=("front socket", "socket", "timer", "mail socket").index)
+    assert topics == sorted(topics, key=("front socket", "limits of logs", "socket", "timer", "mail socket").index)
 
 
 def test_an_instance_that_is_stopped_by_its_file_needs_no_socket(manifest, units):
     stopped = manifest.model_copy(
         update={"instances": {"feeds": manifest.instances["feeds"].model_copy(update={"serving": "stopped"})}}
     )
-    assert [check.name for check in site_checks.listening(stopped, {})] == ["front socket"]
+    assert [check.name for check in site_checks.listening(stopped, {})] == ["front socket", "limits of logs"]
     assert_check(next(site_checks.instances(stopped, {}, {})), "ok", "stopped")
 
 

@@ -43,6 +43,7 @@ def quadlet(site, unit):
 
 
 FIRST_OF_PODMAN = "chainsaw-podman.service"
+LOGS = "chainsaw-logs.service"
 
 
 def values(text, key):
@@ -137,7 +138,7 @@ def test_other_components_start_and_stop_with_the_app(applied):
         app = f"app@{one.name}.service"
         if app in units:
             text = quadlet(site, app)
-            others = {one.socket.unit, FIRST_OF_PODMAN}
+            others = {one.socket.unit, FIRST_OF_PODMAN, LOGS}
             assert {*values(text, "Wants"), *values(text, "Requires")} - others == {*units} - {app}
             for unit in units:
                 assert values(quadlet(site, unit), "PartOf") == ([app] if unit != app else [])
@@ -151,6 +152,25 @@ def test_after_a_boot_one_podman_process_comes_before_all_others(applied):
             assert FIRST_OF_PODMAN in values(text, "Wants")
             assert FIRST_OF_PODMAN in values(text, "After")
         assert "RemainAfterExit=true" in site.text(f"units/{FIRST_OF_PODMAN}")
+
+
+def test_what_every_container_and_command_logs_is_bounded(applied):
+    for site, one in applied:
+        containers = [site.text(path) for path in site.tree if path.endswith(".container")]
+        commands = [site.text(f"units/{timer.unit.removesuffix('.timer')}.service") for timer in one.timers]
+        assert containers
+        for text in containers:
+            assert LOGS in values(text, "Wants")
+            assert LOGS in values(text, "After")
+            assert values(text, "LogDriver") == ["journald"]
+            assert values(text, "StandardOutput") == ["null"]
+        for text in commands:
+            assert values(text, "StandardOutput") == [f"file:{site.paths.logs}/lines"]
+            assert values(text, "StandardError") == ["inherit"]
+        text = site.text("units/chainsaw-logs.socket")
+        assert values(text, "ListenStream") == [f"{site.paths.logs}/lines"]
+        assert values(text, "ListenDatagram") == [f"{site.paths.logs}/journal"]
+        assert values(text, "SocketMode") == ["0600"], "an application may not log in the name of another"
 
 
 def test_what_requires_a_component_does_not_fail_with_its_first_attempt(applied):
@@ -269,7 +289,7 @@ def test_who_waits_for_a_component_itself_starts_beside_it(goldens, waiting, rea
     assert values(units["db"], "Notify") == notify
     assert values(units["jobs"], "Notify") == ["healthy"]
     assert values(units["jobs"], "Requires") == ["app@one.db.service"]
-    assert values(units["jobs"], "After") == [FIRST_OF_PODMAN, "app@one.db.service"]
+    assert values(units["jobs"], "After") == [FIRST_OF_PODMAN, LOGS, "app@one.db.service"]
     assert bool(values(units["db"], "HealthCmd")) == (ready == "healthy")
 
 

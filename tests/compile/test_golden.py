@@ -9,6 +9,8 @@ from pathlib import Path
 from chainsaw.host import files
 from chainsaw.model.deployment import Manifest
 
+ROOT = Path(__file__).parents[2]
+
 
 def listing(directory: Path) -> dict[str, bytes | str]:
     """Return every file below a directory: its bytes, or `-> target` of a link."""
@@ -39,7 +41,12 @@ def asked_of_the_host(manifest: Manifest) -> str:
 
 def test_a_site_compiles_to_what_is_expected(golden, compiled, update, tmp_path):
     site = compiled(golden)
-    files.write_tree(str(tmp_path / "found"), site.tree)
+    # Programs are shipped, and are the same for each site.
+    programs = {path: site.tree[path] for path in site.tree if path.startswith("programs/")}
+    assert programs
+    for path, artifact in programs.items():
+        assert artifact.content == (ROOT / "quadlets" / path).read_bytes()
+    files.write_tree(str(tmp_path / "found"), {path: site.tree[path] for path in site.tree.keys() - programs.keys()})
     found = {"modes.txt": modes(tmp_path / "found"), "manifest.json": asked_of_the_host(site.manifest)}
     if update:
         shutil.rmtree(golden / "expected", ignore_errors=True)

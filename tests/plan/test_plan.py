@@ -148,7 +148,7 @@ def test_a_plan_leads_from_any_state_to_any_other(goldens, before, after):
     assert running == {
         item.unit
         for one in deployments
-        for item in (*one.services, *one.timers, one.socket, one.gate, one.network)
+        for item in (*one.services, *one.timers, one.socket, one.gate, one.network, one.relay)
         if item is not None
     }
 

@@ -43,7 +43,9 @@ def offline(machine: Machine) -> Iterator[None]:
 
 def restarts(machine: Machine) -> dict[str, int]:
     """Return the services whose first attempt failed, with how often systemd started them again."""
-    shown = machine.admin("systemctl", "--user", "show", "-p", "Id,NRestarts", "app@*.service", "chainsaw-front.service")
+    shown = machine.admin(
+        "systemctl", "--user", "show", "-p", "Id,NRestarts", "app@*.service", "chainsaw-front.service"
+    )
     found = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.strip().split("\n\n")]
     return {item["Id"]: int(item["NRestarts"]) for item in found if int(item["NRestarts"])}
 

@@ -95,7 +95,7 @@ def test_nothing_is_left_but_what_is_not_of_chainsaw(empty, manager, podman):
     assert not Path(paths.root).exists()
     assert not Path(f"{paths.state}/chainsaw").exists()
     assert manager.calls == [
-        ("stop", "chainsaw.target", "chainsaw-front.service", "chainsaw-front.socket", "chainsaw.slice"),
+        ("stop", "chainsaw.target", "chainsaw-front.service", "chainsaw-front.socket", *leaving.HELD, "chainsaw.slice"),
         ("reload",),
     ]
     assert f"image rm --ignore {IMAGE}\n" in podman.read_text()
@@ -135,6 +135,7 @@ def test_it_may_be_interrupted_and_repeated(empty, manager, step):
         "chainsaw.target",
         "chainsaw-front.service",
         "chainsaw-front.socket",
+        *leaving.HELD,
         "chainsaw.slice",
     ) in manager.calls
 

@@ -240,7 +240,10 @@ def test_the_digest_of_a_started_unit_is_recorded(host, plan, goldens):
     manifest = goldens["one-host"].manifest
     everything = [manifest.front, *manifest.instances.values()]
     expected = {
-        item.unit: item.digest for one in everything for item in (*one.services, *one.timers, one.socket) if item
+        item.unit: item.digest
+        for one in everything
+        for item in (*one.services, *one.timers, one.socket, one.relay)
+        if item
     }
     assert records.read_applied(machine.account.paths) == expected
 

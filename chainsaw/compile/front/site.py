@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 from chainsaw.compile.context import Host, Shared
@@ -23,6 +24,8 @@ from chainsaw.model.volume import Directory, Ids
 ORIGIN = "site.yaml and instances/"
 KERNEL_LIMITS = {"instances": 64, "watches": 32768}
 """What one container may have of the kernel's inotify(7), which counts it for all containers of the admin together."""
+LOGS = "programs/logs.py"
+"""The program that passes on what containers log."""
 SHARE = "85%"
 """The part of the host's memory that all instances together may take, unless the admin says otherwise."""
 
@@ -40,11 +43,12 @@ def compile_site(
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
     front = list(_front_units(site, block, host, shared))
-    artifacts += [*front, _target(instances, host, shared), *_site_units(site, host, shared), *_common(shared)]
+    own = [*_site_units(site, host, shared), *_common(shared)]
+    artifacts += [*front, _target(instances, host, shared), *own]
     tree = as_tree(artifacts)
     manifest = Manifest(
         number=0,
-        front=_front_deployment(front, block, host, shared),
+        front=_front_deployment([*front, *own], block, host, shared),
         instances={name: instance.deployment for name, instance in sorted(instances.items())},
         files={path: artifact.digest for path, artifact in tree.items()},
         owners={path: artifact.owner for path, artifact in tree.items() if artifact.owner},
@@ -79,7 +83,7 @@ def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterat
 
 
 def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Shared) -> Artifact:
-    units = ["chainsaw-front.socket", "chainsaw-front.service"]
+    units = ["chainsaw-logs.service", "chainsaw-front.socket", "chainsaw-front.service"]
     for _, instance in sorted(instances.items()):
         deployment = instance.deployment
         if deployment.serving == "stopped":
@@ -94,10 +98,12 @@ def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Share
 
 
 def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
-    """Yield the slice of all instances, and what comes before all containers after a boot."""
+    """Yield the slice of all instances, what comes before all containers after a boot, and what bounds their logs."""
     contexts: dict[str, dict[str, Any]] = {
         "instances.slice": {"memory": site.memory or SHARE},
         "podman.service": {},
+        "logs.service": {"program": f"{host.paths.current}/{LOGS}"},
+        "logs.socket": {"logs": host.paths.logs},
     }
     for name, context in contexts.items():
         path = f"units/chainsaw-{name}"
@@ -107,8 +113,8 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
 def _common(shared: Shared) -> Iterator[Artifact]:
     """Yield what all instances have in common.
 
-    It is a drop-in of the template of their services (systemd.unit(5)), a hook for their containers (oci-hooks(5)), and
-    the units that start again what fails.
+    It is a drop-in of the template of their services (systemd.unit(5)), a hook for their containers (oci-hooks(5)), the
+    units that start again what fails, and what bounds their logs.
     """
     text = shared.templates["component.service.conf.j2"]
     yield Artifact("units/app@.service.d/chainsaw.conf", marked(ORIGIN, text).encode())
@@ -117,6 +123,7 @@ def _common(shared: Shared) -> Iterator[Artifact]:
     for name in ("failed", "retry"):
         text = shared.templates[f"{name}.service.j2"]
         yield Artifact(f"units/chainsaw-{name}@.service", marked(ORIGIN, text).encode())
+    yield Artifact(LOGS, shared.templates[LOGS].encode())
 
 
 def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
@@ -174,5 +181,11 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
             ),
         ),
         socket=Service(unit="chainsaw-front.socket", digest=digests["chainsaw-front.socket"]),
+        relay=Service(unit="chainsaw-logs.service", digest=_digest_of_logs(digests)),
         probe=ProbeRequest(path="/", status=200),
     )
+
+
+def _digest_of_logs(digests: Mapping[str, str]) -> str:
+    """Return what changes when the unit or its program does."""
+    return sha256(f"{digests['chainsaw-logs.service']} {digests['logs.py']}".encode()).hexdigest()

@@ -19,6 +19,8 @@ from chainsaw.work.result import Reporter, Result, Table
 
 SLICE = "chainsaw.slice"
 """What holds the front and all instances; it stays until it is stopped."""
+HELD = ("chainsaw-logs.socket", "chainsaw-podman.service")
+"""What stays active by itself."""
 COMMAND = "chainsaw uninstall --all"
 
 
@@ -111,7 +113,7 @@ def _stop(account: Account, links: list[str]) -> None:
     if not links and not started:
         return
     with UserManager() as manager:
-        units = [TARGET, *started, SLICE]
+        units = [TARGET, *started, *HELD, SLICE]
         with steps.step(f"stop {' '.join(units)}"):
             manager.stop(units, STOP_TIMEOUT)
         for link in links:

@@ -35,7 +35,9 @@ def shared_files() -> Shared:
     """Return the shared templates and the contexts of the shared images."""
     from chainsaw.compile.context import Shared
 
-    templates = {path: content.decode() for path, content in _quadlets().items() if path.endswith((".j2", ".html"))}
+    templates = {
+        path: content.decode() for path, content in _quadlets().items() if path.endswith((".j2", ".html", ".py"))
+    }
     return Shared(templates, _grouped("images/"))
 
 
