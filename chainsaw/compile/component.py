@@ -45,6 +45,8 @@ def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifa
         "block": job.block.start,
         "config_digest": _digest(job, component, files),
         "networks": [f"chainsaw-{job.name}.network" if job.egress(component) else "none"],
+        "egress": job.egress(component),
+        "host_ports": " ".join(map(str, job.file.instance.host_ports)),
         "slice": job.slice,
         "hooks": f"{job.host.paths.current}/hooks",
         "mounts": list(_mounts(job, component, declared)),

@@ -130,11 +130,8 @@ class Job:
         return any(self.egress(name) for name in self.bundle.recipe.components)
 
     def egress(self, component: str) -> bool:
-        """Return whether a component reaches the internet: the recipe requires it, or the admin allows it."""
-        declared = self.bundle.recipe.components[component].egress
-        if declared is None or self.file.instance.egress == "none":
-            return False
-        return declared.need == "internet" or self.file.instance.egress == "internet"
+        """Return whether a component reaches the internet."""
+        return self.bundle.recipe.components[component].has_network(self.file.instance.egress)
 
     def value(self, path: KeyPath, text: str) -> str:
         """Return a template value of recipe.yaml, rendered; `path` is its key path."""

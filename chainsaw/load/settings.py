@@ -106,3 +106,7 @@ def _resource_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnosti
         yield problem(("sleep",), f"{recipe.name} has no process that could sleep", code="no-sleep", at_key=True)
     if instance.egress == "internet" and not any(item.egress for item in recipe.components.values()):
         yield problem(("egress",), f"no component of {recipe.name} uses the internet", code="no-egress")
+    if instance.host_ports and not any(item.has_network(instance.egress) for item in recipe.components.values()):
+        hint = "egress: internet" if any(item.egress for item in recipe.components.values()) else ""
+        message = "it has no network, and so reaches no port of this host"
+        yield problem(("host_ports",), message, code="no-egress", hint=hint)

@@ -74,6 +74,12 @@ class Component(Model):
     dump: Command = Field((), description="Writes all of its data to standard output while it runs.")
     restore: Command = Field((), description="Reads what dump wrote from standard input, and replaces its data.")
 
+    def has_network(self, chosen: str | None) -> bool:
+        """Return whether it reaches the internet: the recipe requires it, or the admin allows it."""
+        if self.egress is None or chosen == "none":
+            return False
+        return self.egress.need == "internet" or chosen == "internet"
+
     @model_validator(mode="after")
     def _stays_and_is_asked(self) -> Component:
         if self.health is None and self.ready != "answers" and not self.once:

@@ -30,6 +30,7 @@ _MANY = Key(repeatable=True)
 
 CONTAINER = {
     "AddCapability": _MANY,
+    "Annotation": Key(repeatable=True, encoding="word"),
     "ContainerName": Key(),
     "DropCapability": _MANY,
     "Entrypoint": Key((5, 0)),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
-from pathlib import Path
 
 import pytest
+from program import program
 
-PROGRAM = Path(__file__).parents[2] / "quadlets/programs/logs.py"
 LINES = 2000
 
 
@@ -17,9 +15,7 @@ LINES = 2000
 def logs(monkeypatch, tmp_path):
     """Return the program as a module, with a directory of its own for its sockets."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    spec = importlib.util.spec_from_file_location("logs", PROGRAM)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = program("logs")
     monkeypatch.setattr(module, "JOURNALD", str(tmp_path / "journald"))
     return module
 
@@ -80,7 +76,7 @@ def test_an_entry_is_passed_on_as_it_is(relay, journald):
 
 def test_the_unit_is_that_of_the_process_that_wrote(relay, journald, logs, monkeypatch):
     asked = []
-    monkeypatch.setattr(logs, "unit_of", lambda pid: asked.append(pid) or b"app@blog.service")
+    monkeypatch.setattr(logs, "unit_of", lambda pid: (asked.append(pid), b"app@blog.service")[1])
     write(relay, entry(), entry())
     assert [found.endswith("USER_UNIT=app@blog.service\n") for found in received(journald)] == [True, True]
     assert asked == [os.getpid()], "it is looked up once for each process"

@@ -22,7 +22,9 @@ from chainsaw.model.site import Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
-KERNEL_LIMITS = {"instances": 64, "watches": 32768}
+EGRESS = "programs/egress.py"
+"""The hook that closes this host to what may reach the internet."""
+KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768}
 """What one container may have of the kernel's inotify(7), which counts it for all containers of the admin together."""
 LOGS = "programs/logs.py"
 """The program that passes on what containers log."""
@@ -43,7 +45,7 @@ def compile_site(
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
     front = list(_front_units(site, block, host, shared))
-    own = [*_site_units(site, host, shared), *_common(shared)]
+    own = [*_site_units(site, host, shared), *_common(site, host, shared)]
     artifacts += [*front, _target(instances, host, shared), *own]
     tree = as_tree(artifacts)
     manifest = Manifest(
@@ -110,20 +112,27 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
         yield unit_artifact(path, f"{name}.j2", context, shared=shared, host=host, origin=ORIGIN, owner="")
 
 
-def _common(shared: Shared) -> Iterator[Artifact]:
+def _common(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
     """Yield what all instances have in common.
 
-    It is a drop-in of the template of their services (systemd.unit(5)), a hook for their containers (oci-hooks(5)), the
-    units that start again what fails, and what bounds their logs.
+    It is a drop-in of the template of their services (systemd.unit(5)), hooks for their containers (oci-hooks(5)), the
+    units that start again what fails, and programs.
     """
     text = shared.templates["component.service.conf.j2"]
     yield Artifact("units/app@.service.d/chainsaw.conf", marked(ORIGIN, text).encode())
-    hook = render("quadlets/limits.json.j2", shared.templates["limits.json.j2"], KERNEL_LIMITS)
-    yield Artifact("hooks/limits.json", hook.encode())
+    ports = [str(site.ports.http), str(site.ports.https)]
+    contexts: dict[str, dict[str, Any]] = {
+        "limits.json": KERNEL_LIMITS,
+        "egress.json": {"program": f"{host.paths.current}/{EGRESS}", "ports": ports},
+    }
+    for name, context in contexts.items():
+        hook = render(f"quadlets/{name}.j2", shared.templates[f"{name}.j2"], context)
+        yield Artifact(f"hooks/{name}", hook.encode())
     for name in ("failed", "retry"):
         text = shared.templates[f"{name}.service.j2"]
         yield Artifact(f"units/chainsaw-{name}@.service", marked(ORIGIN, text).encode())
-    yield Artifact(LOGS, shared.templates[LOGS].encode())
+    for program in (LOGS, EGRESS):
+        yield Artifact(program, shared.templates[program].encode())
 
 
 def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
