@@ -2,7 +2,7 @@
 
 An OCI hook (oci-hooks(5)) of the stage createRuntime: crun(1) calls it with the container's state on standard input,
 and the container is not started unless it succeeds. The arguments are the ports of the front. Of this host, the
-container reaches these at each address of the host, and what the admin's `host_ports` names at host.containers.internal.
+container reaches these at each address of the host, and the `host_ports` of the instance at host.containers.internal.
 
 Podman gives the host an address in containers, and pasta(1) hands on what is for another address of the host, too.
 The rules are in the container's own network namespace, whose processes may not change them.
@@ -38,21 +38,26 @@ def own_addresses(routes: str) -> list[str]:
     return sorted({address for address in found if not address.startswith("127.")})
 
 
-def rules(own: list[str], front: list[str], host_ports: list[str]) -> str:
+def host_ports(state: dict[str, dict[str, str]]) -> list[str]:
+    """Return the ports that the admin allows, as the container's annotation names them."""
+    found = state.get("annotations", {}).get(ANNOTATION, "").split()
+    return [port for port in found if port.isdigit()]
+
+
+def rules(own: list[str], front: list[str], others: list[str]) -> str:
     """Return the rules for a container, for nft(8)."""
     # Where the host has no address of its own, there is nothing that could be reached at one.
     own = own or ["0.0.0.0"]  # noqa: S104 - an address of nobody
     return RULES.format(
-        own=", ".join(own), front=", ".join(front), allowed=", ".join([*front, *host_ports]), there=FRONT_IS_AT
+        own=", ".join(own), front=", ".join(front), allowed=", ".join([*front, *others]), there=FRONT_IS_AT
     )
 
 
 def main() -> None:
     """Give the container its rules."""
     state = json.load(sys.stdin)
-    host_ports = [port for port in state.get("annotations", {}).get(ANNOTATION, "").split() if port.isdigit()]
     with open("/proc/net/fib_trie") as file:
-        text = rules(own_addresses(file.read()), sys.argv[1:], host_ports)
+        text = rules(own_addresses(file.read()), sys.argv[1:], host_ports(state))
     reading, writing = os.pipe()
     os.write(writing, text.encode())
     os.close(writing)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import os
-
 import pytest
 from program import program
 
@@ -57,17 +53,7 @@ def test_a_host_without_an_address_has_rules_too(egress):
     assert "ip daddr { 0.0.0.0, 169.254.1.2 } reject" in egress.rules([], ["80", "443"], [])
 
 
-@pytest.mark.parametrize("ports", ["993 25", "993 ; drop 25 {", ""])
-def test_the_rules_are_handed_to_nft_in_the_network_of_the_container(egress, monkeypatch, ports):
-    ran = []
-    state = {"pid": 4711, "annotations": {"chainsaw.host-ports": ports}}
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(state)))
-    monkeypatch.setattr("sys.argv", ["egress.py", "8080", "8443"])
-    monkeypatch.setattr(os, "execvp", lambda file, argv: ran.append(argv))
-    monkeypatch.setattr(os, "dup2", lambda reading, _: ran.append(os.read(reading, 10_000).decode()))
-    egress.main()
-    text, argv = ran
-    assert argv == ["nsenter", "--net", "--target=4711", "/usr/sbin/nft", "--file", "-"]
-    allowed = ", ".join(["8080", "8443", *(["993", "25"] if ports else [])])
-    assert f"tcp dport {{ {allowed} }} accept" in text
-    assert "drop" not in text
+@pytest.mark.parametrize(("text", "ports"), [("993 25", ["993", "25"]), ("993 ; drop", ["993"]), ("", [])])
+def test_the_ports_are_those_of_the_annotation(egress, text, ports):
+    assert egress.host_ports({"pid": 4711, "annotations": {"chainsaw.host-ports": text}}) == ports
+    assert egress.host_ports({"pid": 4711}) == []

@@ -1,4 +1,4 @@
-"""An instance with internet access cannot reach its neighbours."""
+"""An instance with internet access reaches neither its neighbours nor this host, but for the host's own sites."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .machine import Machine
+from .machine import Machine, wait
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
@@ -63,6 +63,80 @@ def test_it_does_not_reach_a_neighbour(machine: Machine, neighbours: tuple[str, 
     assert target and address(machine, first) != target
     assert reaches(machine, second, target, 7777), "it listens"
     assert not reaches(machine, first, target, 7777)
+
+
+SECOND = "198.51.100.9"
+"""An address of a second device of this host."""
+
+
+@pytest.fixture
+def second(machine: Machine, neighbours: tuple[str, str]) -> Iterator[str]:
+    """Give the host another address; the application has started since."""
+    machine.root(
+        "sh", "-c", f"ip link add second type dummy; ip addr add {SECOND}/32 dev second; ip link set second up"
+    )
+    machine.admin("systemctl", "--user", "restart", "app@widget.service")
+    yield SECOND
+    machine.root("ip", "link", "del", "second")
+
+
+@pytest.fixture
+def service(machine: Machine) -> Iterator[int]:
+    """A service of the host, on all of its addresses."""
+    machine.root("systemd-run", "--quiet", "--unit=mailbox", "perl", "-e", LISTEN)
+    assert wait(lambda: ":7777 " in machine.root("ss", "-ltnH"), 10)
+    yield 7777
+    machine.root("systemctl", "stop", "mailbox")
+
+
+def test_it_reaches_no_service_of_the_host_at_any_address(
+    machine: Machine, neighbours: tuple[str, str], second: str, service: int
+) -> None:
+    gateway = address(machine, neighbours[0]).rsplit(".", 1)[0] + ".1"
+    for place in ("host.containers.internal", "169.254.1.2", machine.address, second, gateway):
+        assert not reaches(machine, neighbours[0], place, service), place
+    assert machine.root("perl", "-e", CONNECT, second, str(service)) == "hello\n", "it listens there"
+
+
+def test_it_reaches_the_sites_of_the_host_at_any_address(
+    machine: Machine, neighbours: tuple[str, str], second: str
+) -> None:
+    for place in ("host.containers.internal", machine.address, second):
+        for port in (80, 443):
+            assert reaches(machine, neighbours[0], place, port), (place, port)
+
+
+def test_it_reaches_the_ports_that_its_file_names(
+    machine: Machine, neighbours: tuple[str, str], second: str, service: int
+) -> None:
+    machine.append("widget", "host_ports: [7777]")
+    machine.chainsaw("apply")
+    assert reaches(machine, neighbours[0], "host.containers.internal", service)
+    assert not reaches(machine, neighbours[0], second, service)
+    machine.chainsaw("config", "unset", "widget", "host_ports")
+    machine.chainsaw("apply")
+    assert not reaches(machine, neighbours[0], "host.containers.internal", service)
+
+
+def test_it_cannot_take_the_rules_away(machine: Machine, neighbours: tuple[str, str]) -> None:
+    user = machine.inside("widget.app", "cat", "/proc/self/status")
+    assert "CapEff:\t0000000000000000" in user
+    pid = machine.admin("podman", "inspect", "--format", "{{.State.Pid}}", neighbours[0]).strip()
+    shown = machine.admin("podman", "unshare", "nsenter", "--net", f"--target={pid}", "nft", "list", "ruleset")
+    assert "reject" in shown
+
+
+def test_it_does_not_start_without_its_rules(machine: Machine, neighbours: tuple[str, str]) -> None:
+    machine.root("mv", "/usr/sbin/nft", "/usr/sbin/nft.away")
+    try:
+        machine.try_admin("systemctl", "--user", "restart", "app@widget.service")
+        running = machine.admin("podman", "ps", "--format", "{{.Names}}").split()
+        assert "widget.app" not in running
+        assert "gadget.app" in running
+    finally:
+        machine.root("mv", "/usr/sbin/nft.away", "/usr/sbin/nft")
+    machine.chainsaw("apply")
+    assert "widget.app" in machine.admin("podman", "ps", "--format", "{{.Names}}").split()
 
 
 def test_it_listens_nowhere_on_the_host(machine: Machine, neighbours: tuple[str, str]) -> None:
