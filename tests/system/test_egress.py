@@ -65,19 +65,18 @@ def test_it_does_not_reach_a_neighbour(machine: Machine, neighbours: tuple[str, 
     assert not reaches(machine, first, target, 7777)
 
 
+NFT = "/usr/sbin/nft"
 SECOND = "198.51.100.9"
-"""An address of a second device of this host."""
+"""A second address of this host."""
 
 
 @pytest.fixture
 def second(machine: Machine, neighbours: tuple[str, str]) -> Iterator[str]:
     """Give the host another address; the application has started since."""
-    machine.root(
-        "sh", "-c", f"ip link add second type dummy; ip addr add {SECOND}/32 dev second; ip link set second up"
-    )
+    machine.root("ip", "addr", "add", f"{SECOND}/32", "dev", "lo")
     machine.admin("systemctl", "--user", "restart", "app@widget.service")
     yield SECOND
-    machine.root("ip", "link", "del", "second")
+    machine.root("ip", "addr", "del", f"{SECOND}/32", "dev", "lo")
 
 
 @pytest.fixture
@@ -122,19 +121,19 @@ def test_it_cannot_take_the_rules_away(machine: Machine, neighbours: tuple[str, 
     user = machine.inside("widget.app", "cat", "/proc/self/status")
     assert "CapEff:\t0000000000000000" in user
     pid = machine.admin("podman", "inspect", "--format", "{{.State.Pid}}", neighbours[0]).strip()
-    shown = machine.admin("podman", "unshare", "nsenter", "--net", f"--target={pid}", "nft", "list", "ruleset")
+    shown = machine.admin("podman", "unshare", "nsenter", "--net", f"--target={pid}", NFT, "list", "ruleset")
     assert "reject" in shown
 
 
 def test_it_does_not_start_without_its_rules(machine: Machine, neighbours: tuple[str, str]) -> None:
-    machine.root("mv", "/usr/sbin/nft", "/usr/sbin/nft.away")
+    machine.root("mv", NFT, f"{NFT}.away")
     try:
         machine.try_admin("systemctl", "--user", "restart", "app@widget.service")
         running = machine.admin("podman", "ps", "--format", "{{.Names}}").split()
         assert "widget.app" not in running
         assert "gadget.app" in running
     finally:
-        machine.root("mv", "/usr/sbin/nft.away", "/usr/sbin/nft")
+        machine.root("mv", f"{NFT}.away", NFT)
     machine.chainsaw("apply")
     assert "widget.app" in machine.admin("podman", "ps", "--format", "{{.Names}}").split()
 
