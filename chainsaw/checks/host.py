@@ -199,6 +199,15 @@ def git(is_there: bool) -> Check:
     return Check("git", "warn", "not installed: the history has only the last generations", "sudo apt install git")
 
 
+def nftables(is_there: bool) -> Check:
+    """Check whether nft(8) is installed, which closes this host to containers that reach the internet."""
+    if is_there:
+        return Check("nftables", "ok", "installed")
+    return Check(
+        "nftables", "fail", "not installed: what may reach the internet does not start", "sudo apt install nftables"
+    )
+
+
 def names_of_ids(named: IdNames | None, user: str) -> Check:
     """Check whether `ps` and `ls` have names for the ids of instances (nss-systemd(8)); None for unknown ids."""
     if named is None:

@@ -46,7 +46,7 @@ def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifa
         "config_digest": _digest(job, component, files),
         "networks": [f"chainsaw-{job.name}.network" if job.egress(component) else "none"],
         "egress": job.egress(component),
-        "host_ports": " ".join(map(str, job.file.instance.host_ports)),
+        "host_ports": " ".join(map(str, job.file.instance.host_ports or ())),
         "slice": job.slice,
         "hooks": f"{job.host.paths.current}/hooks",
         "mounts": list(_mounts(job, component, declared)),

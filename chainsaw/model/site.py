@@ -144,8 +144,8 @@ class Instance(Common):
     egress: Literal["none", "internet"] | None = Field(
         None, description="internet allows it where the recipe has egress: optional."
     )
-    host_ports: list[Port] = Field(
-        [], description="Ports of this host, such as [993], that it may reach at host.containers.internal."
+    host_ports: tuple[Port, ...] | None = Field(
+        None, description="Ports of this host, such as [993], that it may reach at host.containers.internal."
     )
 
     @property

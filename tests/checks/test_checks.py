@@ -234,6 +234,12 @@ def test_git():
     )
 
 
+def test_nftables():
+    assert_check(host_checks.nftables(True), "ok", "installed")
+    found = "what may reach the internet does not start"
+    assert_check(host_checks.nftables(False), "fail", found, hint="sudo apt install nftables")
+
+
 def test_names_of_ids():
     both = {"front": "chainsaw-front-root", "blog": "chainsaw-blog-root"}
     assert_check(host_checks.names_of_ids(IdNames(both), "admin"), "ok", "names for the ids of blog, front")

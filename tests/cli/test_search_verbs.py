@@ -63,7 +63,7 @@ def test_info_shows_maintainers_settings_and_permissions(chainsaw):
         "  responsible     The chainsaw maintainers, https://",
         "  app             at most 512M of memory",
         "  db              at most 256M of memory",
-        "  app             asks for the internet, only if you allow it: To install",
+        "  app             asks for the internet and this host's sites, only if you allow it: To install",
         "  title (string, default 'A new site'): The name of the site.",
         "      https://wordpress.org/documentation/",
         "  timezone: ",
@@ -116,5 +116,5 @@ def test_what_a_recipe_asks_for_is_shown_and_may_be_declined(home):
     with pytest.raises(ChainsawError) as caught:
         acting(install.install)("wordpress", decline, Quiet())
     assert [item.code for item in caught.value.diagnostics] == ["declined"]
-    assert "the internet, only if you allow it" in asked[0]
+    assert "the internet and this host's sites, only if you allow it" in asked[0]
     assert list(home.rglob("recipe.yaml")) == []

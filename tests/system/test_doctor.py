@@ -20,9 +20,9 @@ WIDGET = "https://widget.localhost/"
 CURRENT = f"{STATE}/generations/current"
 KNOWN = {
     "user manager", "lingering", "subordinate ids", "storage driver", "journal", "low ports", "limits",
-    "Podman", "systemd", "Python", "nginx", "git", "names of ids", "clock", "memory", "swap", "memory limits",
-    "memory pressure", "generation", "last apply", "leftovers", "generated files", "units", "front socket",
-    "limits of logs", "front",
+    "Podman", "systemd", "Python", "nginx", "git", "nftables", "names of ids", "clock", "memory", "swap",
+    "memory limits", "memory pressure", "generation", "last apply", "leftovers", "generated files", "units",
+    "front socket", "limits of logs", "front",
     "http", "https", "socket of widget", "instance of widget", "instance of www", "certificate of widget.localhost",
     "certificate of www.localhost", "DNS of widget.localhost", "DNS of www.localhost",
 }  # fmt: skip

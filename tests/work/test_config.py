@@ -63,6 +63,12 @@ def refused(function, *arguments):
     return caught.value.diagnostics, caught.value.exit
 
 
+def test_a_list_is_shown_as_one_writes_it(blog):
+    blog.write("instances/blog.yaml", f"{BLOG}egress: internet\nhost_ports: [993, 25]\n")
+    rows = {key: value for key, value, _ in show("blog", None).table.rows}
+    assert rows["host_ports"] == "[993, 25]"
+
+
 def test_every_key_has_its_value_and_where_it_comes_from(blog):
     shown = show("blog", None)
     rows = {key: (value, origin) for key, value, origin in shown.table.rows}
@@ -79,6 +85,7 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "memory": ("db: 256M", "instances/blog.yaml:7"),
         "serving": ("normal", "default"),
         "egress": ("", "default"),
+        "host_ports": ("", "default"),
         "settings.title": ("Walks by the sea", "instances/blog.yaml:6"),
         "settings.tagline": ("", "recipe default"),
         "settings.debug": ("false", "recipe default"),

@@ -156,11 +156,11 @@ def test_every_permission_is_shown_with_its_reason():
     bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": ASKING.encode()}, shared_parts())
     asked = [(item["component"], item["permission"], item["reason"]) for item in permissions_of(bundle.recipe)]
     assert asked[:2] == [
-        ("app", "the internet", "It reads the news."),
+        ("app", "the internet and this host's sites", "It reads the news."),
         ("app", "the capability CHOWN", "It gives files away."),
     ]
     assert asked[2][:2] == ("app", "to be root in its container")
-    assert asked[3] == ("jobs", "the internet, only if you allow it", "It looks for updates.")
+    assert asked[3] == ("jobs", "the internet and this host's sites, only if you allow it", "It looks for updates.")
     for component, what, reason in asked:
         assert f"- `{component}` asks for {what}: {reason}" in page(bundle)
 

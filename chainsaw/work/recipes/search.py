@@ -141,7 +141,8 @@ def permissions_of(recipe: Recipe) -> list[dict[str, str]]:
     asked = []
     for name, component in recipe.components.items():
         if component.egress:
-            need = "the internet" if component.egress.need == "internet" else "the internet, only if you allow it"
+            need = "the internet and this host's sites"
+            need += "" if component.egress.need == "internet" else ", only if you allow it"
             asked.append({"component": name, "permission": need, "reason": component.egress.reason})
         for waiver in component.capabilities:
             asked.append({"component": name, "permission": f"the capability {waiver.name}", "reason": waiver.reason})

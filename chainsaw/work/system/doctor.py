@@ -170,6 +170,7 @@ def _host_checks(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     yield host_checks.controllers(*readings.controllers(account.uid), readings.in_container())
     yield from _versions(seen, systemd)
     yield host_checks.git(readings.has_program("git"))
+    yield host_checks.nftables(readings.has_program("/usr/sbin/nft"))
     yield host_checks.names_of_ids(None if blocks is None else readings.named_ids(blocks), account.name)
 
 

@@ -76,7 +76,12 @@ def test_an_entry_is_passed_on_as_it_is(relay, journald):
 
 def test_the_unit_is_that_of_the_process_that_wrote(relay, journald, logs, monkeypatch):
     asked = []
-    monkeypatch.setattr(logs, "unit_of", lambda pid: asked.append(pid) or b"app@blog.service")  # type: ignore[func-returns-value]
+
+    def unit_of(pid):
+        asked.append(pid)
+        return b"app@blog.service"
+
+    monkeypatch.setattr(logs, "unit_of", unit_of)
     write(relay, entry(), entry())
     assert [found.endswith("USER_UNIT=app@blog.service\n") for found in received(journald)] == [True, True]
     assert asked == [os.getpid()], "it is looked up once for each process"
