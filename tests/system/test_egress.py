@@ -134,8 +134,7 @@ def test_it_does_not_start_without_its_rules(machine: Machine, neighbours: tuple
         assert "gadget.app" in running
     finally:
         machine.root("mv", f"{NFT}.away", NFT)
-    machine.chainsaw("apply")
-    assert "widget.app" in machine.admin("podman", "ps", "--format", "{{.Names}}").split()
+    assert wait(lambda: "widget.app" in machine.admin("podman", "ps", "--format", "{{.Names}}").split(), 60)
 
 
 def test_it_listens_nowhere_on_the_host(machine: Machine, neighbours: tuple[str, str]) -> None:
