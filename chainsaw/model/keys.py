@@ -155,7 +155,8 @@ SYSTEMD = {
         "ExecStopPost": _EXEC,
     },
     "Timer": dict.fromkeys(
-        ("OnActiveSec", "OnCalendar", "FixedRandomDelay", "RandomizedDelaySec", "Unit", "AccuracySec"), _SETTING
+        ("OnActiveSec", "OnCalendar", "Persistent", "FixedRandomDelay", "RandomizedDelaySec", "Unit", "AccuracySec"),
+        _SETTING,
     ),
     "Slice": {**dict.fromkeys(("CPUWeight", "IOWeight"), _SETTING), "MemoryMax": Key((0, 0), encoding="literal")},
     "Install": dict.fromkeys(("WantedBy",), _SETTING),

@@ -75,6 +75,11 @@ class Paths:
         return self.ejected or f"{self.state}/chainsaw/generations"
 
     @property
+    def stamps(self) -> str:
+        """Where systemd keeps when a timer last ran (systemd.timer(5), Persistent=)."""
+        return f"{self.data}/systemd/timers"
+
+    @property
     def logs(self) -> str:
         """The sockets to which containers log, and the commands of timers."""
         return f"{self.state}/chainsaw/logs"

@@ -194,6 +194,19 @@ def _written(subject: Subject) -> Iterator[Resource]:
     yield Resource("file", f"removed/{name}.yaml", "purge", kept, "", paths.instance_file, "moves")
 
 
+def _stamps(subject: Subject) -> Iterator[Resource]:
+    """Yield the files in which systemd keeps when a timer last ran (systemd.timer(5), Persistent=)."""
+    directory, before = subject.paths.stamps, f"stamp-app@{subject.name}."
+
+    def elsewhere(rest: str) -> Callable[[str], str]:
+        return lambda new: f"{directory}/stamp-app@{new}.{rest}"
+
+    for file in subject.inside(directory):
+        if file.startswith(before):
+            to = elsewhere(file.removeprefix(before))
+            yield Resource("stamp", file, "purge", f"{directory}/{file}", "", to, "moves")
+
+
 def _published(subject: Subject) -> Iterator[Resource]:
     manifest, deployment, paths = subject.manifest, subject.deployment, subject.paths
     for host in deployment.hosts if deployment else ():
@@ -258,6 +271,7 @@ SOURCES: tuple[Source, ...] = (
     _volumes,
     _secrets,
     _record,
+    _stamps,
     _directories,
     _written,
     _published,

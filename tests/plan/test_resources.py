@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from chainsaw.plan.in_use import in_use, unused_images
+from chainsaw.plan.observed import EMPTY
 from chainsaw.plan.resources import Subject, copies, directories_of_names, moves, outermost, purged, resources_of
 
 APP, BASE, PHP = "localhost/chainsaw/wiki-app:1", "localhost/chainsaw/base:1", "localhost/chainsaw/php:1"
@@ -104,6 +105,18 @@ def test_the_resources_of_a_wordpress(goldens):
     assert one.names("block") == ["589824-655359"]
     assert one.names("socket") == ["blog.sock"]
     assert one.names("host user", "stays") == ["chainsaw-blog"]
+
+
+def test_what_systemd_keeps_of_its_timers_is_purged_and_moves_with_a_rename(goldens):
+    site = goldens["wordpress"]
+    place = f"{site.paths.stamps}/stamp-app@blog.cron.timer"
+    present = frozenset(
+        {place, f"{site.paths.stamps}/stamp-app@blog2.cron.timer", f"{site.paths.stamps}/stamp-mine.timer"}
+    )
+    for manifest in (site.manifest, EMPTY):
+        found = resources_of(Subject("blog", site.paths, present, manifest))
+        assert [item.place for item in purged(found) if item.kind == "stamp"] == [place]
+        assert (place, f"{site.paths.stamps}/stamp-app@diary.cron.timer") in moves(found, "diary")
 
 
 def test_the_network_of_an_instance_is_removed_with_it(goldens):

@@ -67,6 +67,16 @@ def test_an_app_that_is_down_is_a_503_for_itself_alone(machine: Machine, blog: s
         machine.admin("systemctl", "--user", "start", "app@blog.socket", "app@blog.service")
 
 
+def test_what_a_timer_missed_while_the_host_was_off_is_known_afterwards(machine: Machine, blog: str) -> None:
+    stamp = "/home/admin/.local/share/systemd/timers/stamp-app@blog.cron.timer"
+    machine.admin("systemctl", "--user", "stop", "app@blog.cron.timer")
+    machine.admin("touch", "--date=2026-01-02 03:04:05 UTC", stamp)
+    machine.admin("systemctl", "--user", "start", "app@blog.cron.timer")
+    shown = machine.admin("systemctl", "--user", "show", "-P", "LastTriggerUSec", "app@blog.cron.timer")
+    assert "2026-01-02 03:04:05" in shown
+    assert [row for row in machine.json("inventory", "blog")["data"]["resources"] if row["path"] == stamp]
+
+
 def test_the_timer_of_the_recipe_runs(machine: Machine, blog: str) -> None:
     assert "app@blog.cron.timer" in machine.admin("systemctl", "--user", "list-timers", "--no-pager", "--all")
     shown = ("systemctl", "--user", "show", "-P", "NextElapseUSecRealtime", "app@blog.cron.timer")

@@ -14,7 +14,7 @@ from chainsaw.plan.resources import NOTHING, Resource, Subject, directories_of_n
 def subject_of(paths: Paths, name: str, manifest: Manifest = EMPTY, others: InUse = NOTHING) -> Subject:
     """Return an instance with what is in its directories."""
     own = paths.instance(name)
-    directories = (own, f"{own}/volumes", f"{own}/secrets", f"{paths.public}/{name}")
+    directories = (own, f"{own}/volumes", f"{own}/secrets", f"{paths.public}/{name}", paths.stamps)
     present = [f"{place}/{entry}" for place in directories for entry in files.list_directory(place)]
     return Subject(name, paths, frozenset(present), manifest, others)
 
