@@ -52,6 +52,7 @@ FACTS: dict[str, Any] = {
     "podman": [5, 4],
     "processors": 2,
     "ipv6": True,
+    "memory": 0,
     "subuid": ["admin:100000:65536", "admin:524288:4194304"],
     "subgid": ["admin:100000:65536", "admin:524288:4194304"],
     "recorded": {},
@@ -131,7 +132,9 @@ def inputs_of_case(directory: Path) -> Inputs:
         user=facts["user"],
         ranges=ranges_in(facts["user"], facts["uid"], "\n".join(facts["subuid"]), "\n".join(facts["subgid"])),
         recorded=facts["recorded"],
-        host=Host(Paths.of(facts["home"], {}), tuple(facts["podman"]), facts["processors"], facts["ipv6"]),
+        host=Host(
+            Paths.of(facts["home"], {}), tuple(facts["podman"]), facts["processors"], facts["ipv6"], facts["memory"]
+        ),
         shared=_with_templates(shared_files(), directory / "quadlets"),
         secrets=frozenset(facts["secrets"]),
     )

@@ -45,12 +45,13 @@ ESCAPED_DASH = r"\x2d"
 
 @dataclass(frozen=True)
 class Host:
-    """What compilation needs to know of a host."""
+    """What compilation needs to know of a host; `memory` is in bytes with its swap space, 0 where it is unknown."""
 
     paths: Paths
     podman: Version = (5, 4)
     processors: int = 2
     ipv6: bool = True
+    memory: int = 0
 
 
 @dataclass(frozen=True)

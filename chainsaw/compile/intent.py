@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -14,12 +14,14 @@ from chainsaw.compile.instance import CompiledInstance, compile_instance
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.load.recipe import Bundle, instance_bundle
 from chainsaw.load.site import Intent
+from chainsaw.load.source import KeyPath, Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.block import Block, Ranges
 from chainsaw.model.deployment import Manifest
-from chainsaw.model.names import FRONT
+from chainsaw.model.names import FRONT, size_in_bytes
 from chainsaw.model.paths import Paths
+from chainsaw.model.quantity import bytes_for_people
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def compile_intent(inputs: Inputs) -> CompiledIntent:
     blocks = allocate([FRONT, *needy], inputs.recorded, ranges.uids, ranges.gids, inputs.user)
     jobs = {name: inputs.job(name, blocks.get(name)) for name in sorted(inputs.intent.instances)}
     instances: dict[str, CompiledInstance] = {}
-    problems: list[Diagnostic] = []
+    problems: list[Diagnostic] = list(_limits_of_nothing(inputs))
     for name, job in jobs.items():
         try:
             instances[name] = compile_instance(job)
@@ -113,6 +115,22 @@ def compile_intent(inputs: Inputs) -> CompiledIntent:
     if problems:
         raise invalid(in_file_order(problems))
     return CompiledIntent(inputs, jobs, instances, blocks)
+
+
+def _limits_of_nothing(inputs: Inputs) -> Iterator[Diagnostic]:
+    """Yield a problem for each limit of memory that is more than the host has."""
+    there, intent = inputs.host.memory, inputs.intent
+    site = read_yaml("site.yaml", intent.site_text or "") if intent.site.memory else None
+    wanted: list[tuple[Source, KeyPath, str]] = []
+    wanted += [(site, ("memory",), intent.site.memory)] if site and intent.site.memory else []
+    for file in intent.instances.values():
+        memory = file.instance.memory or {}
+        sizes = memory.items() if isinstance(memory, dict) else [("", memory)]
+        wanted += [(file.source, ("memory", part) if part else ("memory",), size) for part, size in sizes]
+    for source, path, size in wanted:
+        if 0 < there < size_in_bytes(size):
+            message = f"{size} limits nothing: this host has {bytes_for_people(there)}, with its swap space"
+            yield source.problem(path, message, code="no-limit")
 
 
 def _missing_secrets(job: Job, instance: CompiledInstance, inputs: Inputs) -> list[Diagnostic]:

@@ -43,6 +43,12 @@ def host_memory() -> dict[str, int]:
     return {name: int(found.get(field, 0)) * 1024 for name, field in names.items()}
 
 
+def memory_and_swap() -> int:
+    """Return the memory of the host with its swap space, in bytes."""
+    known = host_memory()
+    return known["total"] + known["swap_total"]
+
+
 def disk_usage(paths: Sequence[str], enter: list[str], patience: float) -> dict[str, int]:
     """Return the bytes of each file or directory on the disk; those that take too long to count are left out.
 

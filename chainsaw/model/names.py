@@ -19,6 +19,15 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-
 _SIZE = re.compile(r"([1-9][0-9]*)([KMG]?)")
 _SPAN = re.compile(r"([1-9][0-9]*)(s|m|h|d)")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
+_LANGUAGES = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv "
+    "dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie "
+    "ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv "
+    "mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm "
+    "rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts "
+    "tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+"""The languages with two letters (ISO 639-1)."""
 _TIMEZONE = re.compile(r"UTC|[A-Z][A-Za-z_+-]+(/[A-Z][A-Za-z0-9_+-]+){1,2}")
 _HEADER = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _CAPABILITY = re.compile(r"[A-Z][A-Z_]{2,30}")
@@ -170,6 +179,9 @@ def check_language(value: str) -> str:
     """Return a language, with a country where it matters (de, de_AT); raise ValueError otherwise."""
     if not _LANGUAGE.fullmatch(value):
         raise ValueError("a language is written de or de_AT")
+    language = value.partition("_")[0]
+    if len(language) == 2 and language not in _LANGUAGES.split():
+        raise ValueError(f"there is no language {language}; a language is written de or de_AT")
     return value
 
 

@@ -105,7 +105,7 @@ BAD = {
     check_header: ["", "X_Name", "-X", "X-", "X: y", "X\n"],
     check_header_value: ['"', "$host", "a\\b", "a\nb"],
     check_capability: ["CAP_CHOWN", "chown", "all", "ALL", ""],
-    check_language: ["", "de-AT", "DE", "german", "de_at"],
+    check_language: ["", "de-AT", "DE", "german", "de_at", "xx", "xx_AT"],
     check_timezone: [
         "",
         "Vienna",

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from chainsaw.compile.context import Host
 from chainsaw.compile.intent import Inputs, admin_directories, bundles_of
-from chainsaw.host import facts, files
+from chainsaw.host import facts, files, usage
 from chainsaw.host.account import Account
 from chainsaw.host.observe import files_of_instances
 from chainsaw.host.store import records
@@ -55,7 +55,13 @@ def read_inputs(
         user=account.name,
         ranges=account.ranges,
         recorded=records.read_blocks(paths),
-        host=Host(paths, podman or facts.podman_version(paths), facts.processors(), facts.has_ipv6()),
+        host=Host(
+            paths,
+            podman or facts.podman_version(paths),
+            facts.processors(),
+            facts.has_ipv6(),
+            usage.memory_and_swap(),
+        ),
         shared=shared_files(),
         secrets=frozenset(files.list_directory(f"{paths.root}/secrets")),
         admin_files={place: digests for place, digests in found.items() if digests is not None},
