@@ -18,6 +18,7 @@ from . import disk
 
 MEMORY = "1280"
 BOOT_SECONDS = 600
+BOOTS = 3
 STOP_SECONDS = 120
 SAVE_SECONDS = 120.0
 APPEND = "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off"
@@ -72,10 +73,21 @@ class Guest:
     def boot(self) -> None:
         """Start it and wait until the admin's user manager is up."""
         say("booting the virtual machine; without KVM this takes minutes")
-        self._start()
-        # Reaped by whoever waits; a command of tests/machine leaves it to init.
-        if not wait_for(self._is_up, BOOT_SECONDS):
-            raise MachineError(f"the virtual machine does not finish its boot; see {self.home / 'console.log'}")
+        for _ in range(BOOTS):
+            self._start()
+            # Reaped by whoever waits; a command of tests/machine leaves it to init.
+            if not wait_for(lambda: self._has_panicked() or self._is_up(), BOOT_SECONDS):
+                raise MachineError(f"the virtual machine does not finish its boot; see {self.home / 'console.log'}")
+            if not self._has_panicked():
+                return
+            # The kernel changes its code while another processor runs it, and without KVM that goes wrong at times.
+            say("the kernel of the virtual machine panicked in the emulator; booting once more")
+            self.kill()
+        raise MachineError(f"the kernel of the virtual machine panics; see {self.home / 'console.log'}")
+
+    def _has_panicked(self) -> bool:
+        console = self.home / "console.log"
+        return console.exists() and b"Kernel panic - not syncing" in console.read_bytes()
 
     def save(self, place: Path) -> None:
         """Let it stop where it is and keep it in a directory, memory and all, from which others may go on."""
