@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-from chainsaw.compile.context import SHARED_DIRECTORY, Job
+from chainsaw.compile.context import SHARED_DIRECTORY, WRITABLE, Job
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
@@ -123,10 +123,10 @@ def memory_limit(job: Job, component: str) -> str:
 
 def _mounts(job: Job, component: str, declared: Component) -> Iterator[str]:
     paths, recipe = job.host.paths, job.bundle.recipe
-    yield f"{paths.instance(job.name)}/run:{SHARED_DIRECTORY}"
+    yield f"{paths.instance(job.name)}/run:{SHARED_DIRECTORY}:{WRITABLE}"
     for volume, target in sorted(declared.volumes.items()):
         source = job.volume(volume)
-        yield f"{source}:{target}{':ro' if recipe.volumes[volume].admin else ''}"
+        yield f"{source}:{target}:{'ro,' if recipe.volumes[volume].admin else ''}{WRITABLE}"
     own = {*declared.secrets, *([job.mail.password.secret] if declared.mail and job.mail and job.mail.password else [])}
     for secret in sorted(own):
         yield f"{paths.secret(job.name, secret)}:/run/secrets/{secret}:ro"

@@ -20,6 +20,8 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.site import Mail, Site, effective
 
 SHARED_DIRECTORY = "/run/instance"
+WRITABLE = "nosuid,nodev"
+"""How what an application may write to is mounted: no program there gives rights, and no file is a device."""
 APP_SOCKET = f"{SHARED_DIRECTORY}/app.sock"
 """Where an app listens that could inherit its socket, but is behind a gate."""
 

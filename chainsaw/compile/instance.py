@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chainsaw.compile.component import component_quadlet, config_files
-from chainsaw.compile.context import APP_SOCKET, SHARED_DIRECTORY, Job
+from chainsaw.compile.context import APP_SOCKET, SHARED_DIRECTORY, WRITABLE, Job
 from chainsaw.compile.deployment import deployment_of, service_of
 from chainsaw.compile.front.locations import location_files
 from chainsaw.compile.images import shared_build
@@ -97,7 +97,7 @@ def _gate(job: Job) -> Iterator[Artifact]:
         image=shared_build("gate", job.shared.images).reference,
         shares=job.container("app") if port else "",
         block=job.block.start,
-        run=f"{job.host.paths.instance(job.name)}/run:{SHARED_DIRECTORY}",
+        run=f"{job.host.paths.instance(job.name)}/run:{SHARED_DIRECTORY}:{WRITABLE}",
         user=app.user,
         group=app.user if app.group is None else app.group,
         command=["--connections-max=1024", *idle, target],

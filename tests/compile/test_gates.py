@@ -73,7 +73,7 @@ def test_a_gate_has_no_capability_no_writable_root_and_no_port(gated):
 def test_a_gate_sees_neither_data_nor_secrets(gated):
     for site, one in gated:
         mounts = values(quadlet(site, one.gate.unit), "Volume")
-        assert mounts in ([], [f"{site.paths.instance(one.name)}/run:/run/instance"])
+        assert mounts in ([], [f"{site.paths.instance(one.name)}/run:/run/instance:nosuid,nodev"])
 
 
 def test_a_gate_runs_as_the_same_user_as_the_app(gated):
@@ -197,7 +197,7 @@ def test_volumes_of_the_admin_are_mounted_read_only(applied):
         for service in one.services:
             for mount in values(quadlet(site, service.unit), "Volume"):
                 if mount.split(":")[0] in admins:
-                    assert mount.endswith(":ro")
+                    assert mount.endswith(":ro,nosuid,nodev")
                     seen += 1
     assert seen
 
