@@ -128,6 +128,19 @@ def test_no_container_has_a_capability_or_may_gain_one(machine: Machine, pair: t
         )
 
 
+@pytest.mark.parametrize("container", ["blog.app", "blog.db"])
+def test_no_file_that_it_may_write_gives_rights_or_is_a_device(
+    machine: Machine, pair: tuple[str, str], container: str
+) -> None:
+    mounts = [line.split() for line in machine.inside(container, "cat", "/proc/self/mounts").splitlines()]
+    own = ("/srv/", "/var/lib/", "/run/instance")
+    volumes = {place: kept.split(",") for _, place, _, kept, *_ in mounts if place.startswith(own)}
+    assert "/run/instance" in volumes
+    assert len(volumes) > 1
+    for place, kept in volumes.items():
+        assert {"nosuid", "nodev"} <= set(kept), place
+
+
 @pytest.fixture
 def forged(machine: Machine, pair: tuple[str, str]) -> Iterator[None]:
     """The shop puts links in place of its own sockets and files, to where the front has the blog's."""
