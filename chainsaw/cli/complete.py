@@ -92,7 +92,7 @@ def generated_secrets(account: Account, ctx: click.Context) -> Iterable[str]:
 @completing
 def site_secrets(account: Account, ctx: click.Context) -> Iterable[str]:
     """Yield the secrets that the files of the admin name."""
-    from chainsaw.work.data.secrets import site_secret_keys
+    from chainsaw.work.config.site_secrets import site_secret_keys
 
     return site_secret_keys(account)
 

@@ -20,6 +20,7 @@ from chainsaw.model.deployment import Deployment, ProbeRequest, SecretFile
 from chainsaw.model.recipe import Rotation
 from chainsaw.model.route import Route
 from chainsaw.model.volume import Ids
+from chainsaw.work.config import site_secrets
 from chainsaw.work.data import secrets
 from chainsaw.work.data.secrets import rotate
 from chainsaw.work.recipes.catalog import Catalog
@@ -201,3 +202,16 @@ def test_a_value_that_an_application_may_have_already_is_offered_again(blog, pas
     assert wiki.known[0] == wiki.known[1] == Path(password.path).read_text()
     rotate(wiki, Steps(""), blog, password, COMMAND)
     assert wiki.known[2] != wiki.known[1]
+
+
+def test_a_secret_of_the_site_that_no_file_names_is_unused(admin):
+    for key in ("smtp_password", "old_password", "kept_password"):
+        files.write_atomic(admin.paths.site_secret(key), b"x")
+    mail = "mail: {host: smtp.example.org, user: kim, password: {secret: KEY}}\n"
+    admin.write("site.yaml", mail.replace("KEY", "smtp_password"))
+    admin.write("removed/wiki.yaml", "recipe: wiki\n" + mail.replace("KEY", "kept_password"))
+    assert site_secrets.unused_site_secrets(admin.account, ["wiki"]) == ["old_password"]
+    assert site_secrets.unused_site_secrets(admin.account, []) == ["kept_password", "old_password"]
+    admin.write("site.yaml", "mail: {host: [\n")
+    assert site_secrets.unused_site_secrets(admin.account, ["wiki"]) == [], "what a file says is not known"
+    assert set(site_secrets.site_secret_keys(admin.account)) == {"smtp_password", "old_password", "kept_password"}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
@@ -15,12 +13,10 @@ from chainsaw.host.step import Steps
 from chainsaw.host.store import records
 from chainsaw.host.systemd import GRACE, UserManager
 from chainsaw.load.check import nearest
-from chainsaw.load.source import KeyPath
-from chainsaw.load.yaml import read_yaml
 from chainsaw.model.deployment import Deployment, SecretFile
 from chainsaw.model.names import check_instance, check_text, check_word
 from chainsaw.model.recipe import Rotation, Secret
-from chainsaw.work.config.names import applied_instance, declared_names, declared_text
+from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding, site
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.result import Reporter, Result, Table
@@ -37,23 +33,6 @@ def secret_keys(account: Account, name: str, generated: bool = False) -> list[st
     """
     deployment = applied_instance(account.paths, account.current(), name)
     return [item.key for item in deployment.secrets if not (generated and item.source)]
-
-
-def site_secret_keys(account: Account) -> list[str]:
-    """Return the secrets that are set for the site, and those that its files name."""
-    paths, found = account.paths, list(files.list_directory(f"{account.paths.root}/secrets"))
-    named = [files.read_text(paths.site_file), *(declared_text(paths, one) for one in sorted(declared_names(paths)))]
-    for text in named:
-        with suppress(ChainsawError):
-            source = read_yaml("site.yaml", text or "")
-            found += [_held(source.value, path) for path in source.keys if path[-1] == "secret"]
-    return list(dict.fromkeys(found))
-
-
-def _held(value: Any, path: KeyPath) -> str:
-    for part in path:
-        value = value[part]
-    return str(value)
 
 
 def show_secret(account: Account, name: str, key: str) -> Result:

@@ -23,6 +23,7 @@ from chainsaw.plan.resources import Resource, Subject, certificates_of, innermos
 from chainsaw.plan.state import processes_of
 from chainsaw.work.config.names import applied_instance, declared_names
 from chainsaw.work.config.on_disk import left_of, names_on_disk, subject_of
+from chainsaw.work.config.site_secrets import unused_site_secrets
 from chainsaw.work.inspect.snapshot import start_api
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.installed import pinned_version
@@ -179,6 +180,9 @@ def _orphans(account: Account, manifest: Manifest) -> Iterator[Resource]:
         left = left_of(paths, name)
         roots = outermost(item.place for item in left)
         yield from (replace(item, reason=f"chainsaw remove {name} --purge") for item in left if item.place in roots)
+    # Only the admin has them, perhaps: they are never deleted by themselves.
+    for key in unused_site_secrets(account, names_on_disk(paths)):
+        yield Resource("site secret", key, "purge", paths.site_secret(key), f"rm {paths.site_secret(key)}")
     yield from (replace(item, reason="chainsaw remove --orphans") for item in unused_resources(account, manifest))
 
 
