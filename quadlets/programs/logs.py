@@ -208,7 +208,12 @@ def unit_of(pid: int) -> bytes:
 
 
 def is_mounted(socket_of_entries: str) -> bool | None:
-    """Return whether containers log to this; None where Podman has no namespace, and so no containers."""
+    """Return whether containers log to this; None where Podman has no namespace, and so no containers.
+
+    The socket may be deleted from its directory; what is mounted stays until systemd makes a new one.
+    """
+    if not os.path.exists(socket_of_entries):
+        return True
     try:
         with open(f"{RUNTIME}/libpod/tmp/pause.pid") as file:
             there = os.stat(f"/proc/{file.read().strip()}/root{JOURNALD}")
