@@ -19,6 +19,8 @@ import time
 JOURNALD = "/run/systemd/journal/socket"
 RUNTIME = os.environ["XDG_RUNTIME_DIR"]
 FRONT = b"chainsaw-front"
+SITES = f"{os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}/nginx/locations"
+"""Where each site has a file with its name."""
 BURST, PER_SECOND = 4_000_000, 2_000
 """Bytes of the journal that a source may fill at once, and then each second: at most 173 MB a day."""
 ENTRY = 500
@@ -102,6 +104,8 @@ class Relay:
         # On stdout is the front's access log alone, and the name of the site comes first.
         if name == FRONT and fields.get(b"PRIORITY") == b"6":
             site = fields.get(b"MESSAGE", b"").partition(b" ")[0]
+        if site and name + b" " + site not in self.sources and not is_site(site):
+            site = b""
         source = self.sources.setdefault(name + b" " + site, Source())
         source.name, source.site = name, site
         if source.pid != pid:
@@ -195,6 +199,11 @@ def entry_of(text: bytes, source: Source) -> bytes:
     fields[b"SYSLOG_IDENTIFIER"] = source.name or source.unit.partition(b".service")[0]
     short = b"".join(key + b"=" + value + b"\n" for key, value in fields.items() if value)
     return b"MESSAGE\n" + len(text).to_bytes(8, "little") + text + b"\n" + short
+
+
+def is_site(word: bytes) -> bool:
+    """Return whether a word is the name of a site; a visitor must not make up sources."""
+    return word.replace(b"-", b"").isalnum() and os.path.exists(f"{SITES}/{word.decode()[:40]}.conf")
 
 
 def unit_of(pid: int) -> bytes:

@@ -140,7 +140,22 @@ def test_what_was_left_out_is_said_in_the_name_of_the_source(relay, journald, lo
     assert received(journald) == [], "once"
 
 
-def test_each_site_of_the_front_is_a_source(relay, journald, logs):
+@pytest.fixture
+def sites(logs, monkeypatch, tmp_path):
+    monkeypatch.setattr(logs, "SITES", str(tmp_path / "locations"))
+    (tmp_path / "locations").mkdir()
+    for name in ("blog", "shop"):
+        (tmp_path / f"locations/{name}.conf").touch()
+
+
+@pytest.mark.parametrize("word", [b"forum", b"../locations/blog", b"", b"bl\xc3\xb6g", b"b" * 10_000])
+def test_a_visitor_cannot_make_up_a_source(relay, journald, sites, word):
+    write(relay, entry("chainsaw-front", word + b' 192.0.2.1 - "GET / HTTP/2.0"\n', 6))
+    assert list(relay.sources) == [b"chainsaw-front "]
+    assert len(received(journald)) == 1
+
+
+def test_each_site_of_the_front_is_a_source(relay, journald, logs, sites):
     visit = {
         site: entry("chainsaw-front", f'{site} 192.0.2.1 - "GET / HTTP/2.0"\n'.encode(), 6) for site in ("blog", "shop")
     }

@@ -125,6 +125,20 @@ def test_an_application_cannot_forge_the_request_of_a_visitor(machine: Machine) 
     assert not [entry for entry in entries if entry["from"] == "visitor" and "/forged" in entry["text"]]
 
 
+def test_a_visitor_cannot_begin_a_line_of_the_access_log(machine: Machine) -> None:
+    """What is too long for one line, or written by two workers at once, would go on in a line of its own."""
+    line = ' gadget 192.0.2.1 - "GET /forged HTTP/1.1" 200 5 0.001 "-" "-"'
+    headers = {"User-Agent": line * 120, "Referer": line * 120}
+    for number in range(20):
+        machine.get(f"{MIRROR}?long-{number}&{'%22' * 2000}", headers=headers)
+    assert wait(lambda: "?long-19" in machine.chainsaw("logs", "mirror", "--access").out, 10)
+    rows = machine.json("logs", "gadget", "--access")["data"]["entries"]
+    assert not [row for row in rows if "/forged" in row["text"]]
+    rows = machine.json("logs", "mirror", "--access", "--lines", "40")["data"]["entries"]
+    assert len([row for row in rows if "?long-" in row["text"]]) == 20
+    assert all(len(row["text"]) < 4096 for row in rows)
+
+
 def test_what_an_application_writes_does_not_reach_a_terminal(machine: Machine) -> None:
     machine.inside("mirror.app", "sh", "-c", r"printf '\033]0;taken\007 said so\n' > /proc/1/fd/2")
     assert wait(lambda: "said so" in machine.chainsaw("logs", "mirror").out, 10)
