@@ -118,7 +118,7 @@ def compile_intent(inputs: Inputs) -> CompiledIntent:
 
 
 def _limits_of_nothing(inputs: Inputs) -> Iterator[Diagnostic]:
-    """Yield a problem for each limit of memory that is more than the host has."""
+    """Yield a problem for each limit of memory that is more than twice what the host has."""
     there, intent = inputs.host.memory, inputs.intent
     site = read_yaml("site.yaml", intent.site_text or "") if intent.site.memory else None
     wanted: list[tuple[Source, KeyPath, str]] = []
@@ -128,7 +128,7 @@ def _limits_of_nothing(inputs: Inputs) -> Iterator[Diagnostic]:
         sizes = memory.items() if isinstance(memory, dict) else [("", memory)]
         wanted += [(file.source, ("memory", part) if part else ("memory",), size) for part, size in sizes]
     for source, path, size in wanted:
-        if 0 < there < size_in_bytes(size):
+        if 0 < 2 * there < size_in_bytes(size):
             message = f"{size} limits nothing: this host has {bytes_for_people(there)}, with its swap space"
             yield source.problem(path, message, code="no-limit")
 

@@ -108,6 +108,7 @@ SYSTEMD = {
             (
                 "CPUWeight",
                 "IOWeight",
+                "LogLevelMax",
                 "MemoryMax",
                 "MemorySwapMax",
                 "NoNewPrivileges",

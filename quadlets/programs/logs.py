@@ -10,6 +10,7 @@ mounted over it. systemd holds that socket, so nothing is lost while this starts
 Sources: systemd.io/JOURNAL_NATIVE_PROTOCOL, unix(7), sd_listen_fds(3), sd_notify(3).
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -26,6 +27,8 @@ BURST, PER_SECOND = 4_000_000, 2_000
 ENTRY = 500
 """Bytes that an entry takes in the journal beside its message."""
 LONGEST = 1 << 18
+ROUND = 256
+"""Entries of containers that are passed on before the next look at commands."""
 SECONDS = 30
 """How often what was left out is said, and the mount looked at."""
 
@@ -144,17 +147,17 @@ class Relay:
 
     def say_what_was_left_out(self) -> None:
         """Log how much of each source was left out since the last time, and forget sources that are quiet."""
-        now = time.monotonic()
+        now, held = time.monotonic(), {id(source) for _, source, _ in self.commands.values()}
         for key, source in list(self.sources.items()):
             if source.left_out:
                 text = f"{source.left_out} lines were left out in {now - source.since:.0f} seconds: too many".encode()
                 self.send(entry_of(source.site + b" " + text if source.site else text, source))
                 source.left_out = 0
-            elif now - source.at > BURST / PER_SECOND:
+            elif now - source.at > BURST / PER_SECOND and id(source) not in held:
                 del self.sources[key]
 
     def serve(self) -> None:
-        """Pass on entries and lines until the mount is gone."""
+        """Pass on entries and lines, and mount the socket again where Podman's mount namespace is a new one."""
         due = time.monotonic() + SECONDS
         while True:
             for descriptor, _ in self.poll.poll(max(0, due - time.monotonic()) * 1000):
@@ -166,13 +169,16 @@ class Relay:
             if time.monotonic() >= due:
                 self.say_what_was_left_out()
                 if is_mounted(self.path) is False:
-                    sys.exit("Podman's mount namespace is a new one: this starts again")
+                    in_podmans_namespace("mount", "--bind", self.path, JOURNALD)
                 due = time.monotonic() + SECONDS
 
     def pass_one(self, descriptor: int) -> None:
         """Pass on what came at a socket."""
         if descriptor == self.entries.fileno():
-            self.pass_entry()
+            with contextlib.suppress(BlockingIOError):
+                # One command that floods does not keep the entries of all containers waiting.
+                for _ in range(ROUND):
+                    self.pass_entry()
         elif descriptor == self.listener.fileno():
             self.accept()
         else:

@@ -44,6 +44,7 @@ def quadlet(site, unit):
 
 FIRST_OF_PODMAN = "chainsaw-podman.service"
 LOGS = "chainsaw-logs.service"
+EGRESS = "chainsaw-egress.timer"
 
 
 def values(text, key):
@@ -138,7 +139,7 @@ def test_other_components_start_and_stop_with_the_app(applied):
         app = f"app@{one.name}.service"
         if app in units:
             text = quadlet(site, app)
-            others = {one.socket.unit, FIRST_OF_PODMAN, LOGS}
+            others = {one.socket.unit, FIRST_OF_PODMAN, LOGS, EGRESS}
             assert {*values(text, "Wants"), *values(text, "Requires")} - others == {*units} - {app}
             for unit in units:
                 assert values(quadlet(site, unit), "PartOf") == ([app] if unit != app else [])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
+from dataclasses import dataclass
+
 import pytest
 from program import program
 
@@ -33,7 +37,12 @@ def egress():
 
 
 def test_the_addresses_of_the_host_are_those_of_all_its_devices(egress):
-    assert egress.own_addresses(TRIE) == ["10.213.10.2", "192.0.2.7"]
+    assert egress.own_addresses(TRIE) == ["10.213.10.2/32", "192.0.2.7/32"]
+
+
+def test_a_range_that_is_local_is_the_hosts_too(egress):
+    text = TRIE + "        |-- 192.0.2.0\n           /24 host LOCAL\n"
+    assert egress.own_addresses(text) == ["10.213.10.2/32", "192.0.2.0/24"], "what overlaps is one"
 
 
 def test_only_the_front_is_reached_at_them(egress):
@@ -55,5 +64,38 @@ def test_a_host_without_an_address_has_rules_too(egress):
 
 @pytest.mark.parametrize(("text", "ports"), [("993 25", ["993", "25"]), ("993 ; drop", ["993"]), ("", [])])
 def test_the_ports_are_those_of_the_annotation(egress, text, ports):
-    assert egress.host_ports({"pid": 4711, "annotations": {"chainsaw.host-ports": text}}) == ports
-    assert egress.host_ports({"pid": 4711}) == []
+    assert egress.host_ports(text) == ports
+
+
+@pytest.fixture
+def given(egress, monkeypatch, tmp_path):
+    """What is given to which process, instead of giving it."""
+    found = []
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(egress, "routes", lambda: TRIE)
+    monkeypatch.setattr(egress, "give", lambda pid, text, *before: found.append((pid, text, before)))
+    return found
+
+
+def test_a_container_that_is_created_gets_its_rules(egress, given, monkeypatch):
+    state = {"pid": 4711, "annotations": {"chainsaw.host-ports": "993"}}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(state)))
+    egress.hook(["80", "443"])
+    assert given == [(4711, egress.rules(egress.own_addresses(TRIE), ["80", "443"], ["993"]), ())]
+
+
+def test_running_ones_get_new_rules_only_when_something_has_changed(egress, given, monkeypatch):
+    @dataclass
+    class Shown:
+        stdout: str
+
+    monkeypatch.setattr(egress.subprocess, "run", lambda *argv, **options: Shown("11 993\n12 \n"))
+    egress.refresh(["80", "443"])
+    assert [(pid, "993" in text) for pid, text, _ in given] == [(11, True), (12, False)]
+    egress.refresh(["80", "443"])
+    assert len(given) == 2
+    monkeypatch.setattr(egress, "routes", lambda: TRIE.replace("192.0.2.7", "192.0.2.8"))
+    egress.refresh(["80", "443"])
+    assert "192.0.2.8/32" in given[-1][1]
+    egress.refresh(["80", "8443"])
+    assert len(given) == 6

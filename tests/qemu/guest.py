@@ -74,6 +74,7 @@ class Guest:
         """Start it and wait until the admin's user manager is up."""
         say("booting the virtual machine; without KVM this takes minutes")
         for _ in range(BOOTS):
+            (self.home / "console.log").unlink(missing_ok=True)
             self._start()
             # Reaped by whoever waits; a command of tests/machine leaves it to init.
             if not wait_for(lambda: self._has_panicked() or self._is_up(), BOOT_SECONDS):

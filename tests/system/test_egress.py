@@ -70,11 +70,16 @@ SECOND = "198.51.100.9"
 """A second address of this host."""
 
 
+def rules_of(machine: Machine, container: str) -> str:
+    pid = machine.admin("podman", "inspect", "--format", "{{.State.Pid}}", container).strip()
+    return machine.admin("podman", "unshare", "nsenter", "--net", f"--target={pid}", NFT, "list", "ruleset")
+
+
 @pytest.fixture
 def second(machine: Machine, neighbours: tuple[str, str]) -> Iterator[str]:
-    """Give the host another address; the application has started since."""
+    """Give the host another address, while the applications run."""
     machine.root("ip", "addr", "add", f"{SECOND}/32", "dev", "lo")
-    machine.admin("systemctl", "--user", "restart", "app@widget.service")
+    assert wait(lambda: f"{SECOND}" in rules_of(machine, neighbours[0]), 90)
     yield SECOND
     machine.root("ip", "addr", "del", f"{SECOND}/32", "dev", "lo")
 
@@ -120,9 +125,7 @@ def test_it_reaches_the_ports_that_its_file_names(
 def test_it_cannot_take_the_rules_away(machine: Machine, neighbours: tuple[str, str]) -> None:
     user = machine.inside("widget.app", "cat", "/proc/self/status")
     assert "CapEff:\t0000000000000000" in user
-    pid = machine.admin("podman", "inspect", "--format", "{{.State.Pid}}", neighbours[0]).strip()
-    shown = machine.admin("podman", "unshare", "nsenter", "--net", f"--target={pid}", NFT, "list", "ruleset")
-    assert "reject" in shown
+    assert "reject" in rules_of(machine, neighbours[0])
 
 
 def test_it_does_not_start_without_its_rules(machine: Machine, neighbours: tuple[str, str]) -> None:

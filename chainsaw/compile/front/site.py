@@ -106,10 +106,17 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
         "podman.service": {},
         "logs.service": {"program": f"{host.paths.current}/{LOGS}"},
         "logs.socket": {"logs": host.paths.logs},
+        "egress.service": _egress(site, host),
+        "egress.timer": {},
     }
     for name, context in contexts.items():
         path = f"units/chainsaw-{name}"
         yield unit_artifact(path, f"{name}.j2", context, shared=shared, host=host, origin=ORIGIN, owner="")
+
+
+def _egress(site: Site, host: Host) -> dict[str, Any]:
+    ports = [str(site.ports.http), str(site.ports.https)]
+    return {"program": f"{host.paths.current}/{EGRESS}", "ports": ports}
 
 
 def _common(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
@@ -120,10 +127,9 @@ def _common(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
     """
     text = shared.templates["component.service.conf.j2"]
     yield Artifact("units/app@.service.d/chainsaw.conf", marked(ORIGIN, text).encode())
-    ports = [str(site.ports.http), str(site.ports.https)]
     contexts: dict[str, dict[str, Any]] = {
         "limits.json": KERNEL_LIMITS,
-        "egress.json": {"program": f"{host.paths.current}/{EGRESS}", "ports": ports},
+        "egress.json": _egress(site, host),
     }
     for name, context in contexts.items():
         hook = render(f"quadlets/{name}.j2", shared.templates[f"{name}.j2"], context)

@@ -9,6 +9,7 @@ from typing import Any
 from chainsaw.errors import ChainsawError
 from chainsaw.host import files
 from chainsaw.host.account import Account
+from chainsaw.host.store import generations
 from chainsaw.load.source import KeyPath
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.paths import Paths
@@ -25,7 +26,7 @@ def site_secret_keys(account: Account) -> list[str]:
 
 
 def unused_site_secrets(account: Account, removed: Iterable[str]) -> list[str]:
-    """Return the site's secrets that no file names, and no instance that runs; none where a file cannot be read.
+    """Return the site's secrets that no file and no generation names; none where a file cannot be read.
 
     The files of the instances that were removed count, too: they can be rolled back.
     """
@@ -35,7 +36,10 @@ def unused_site_secrets(account: Account, removed: Iterable[str]) -> list[str]:
         used = {key for text in (*_texts(paths), *kept) for key in _named_in(text)}
     except ChainsawError:
         return []
-    used |= {item.key for one in account.current().instances.values() for item in one.secrets if item.source}
+    # An earlier generation can be rolled back to.
+    every = (account.current(), *generations.former_manifests(paths))
+    ran = [one for manifest in every for one in manifest.instances.values()]
+    used |= {item.key for one in ran for item in one.secrets if item.source}
     return [key for key in files.list_directory(f"{paths.root}/secrets") if key not in used]
 
 

@@ -12,6 +12,7 @@ from chainsaw.compile.intent import CompiledIntent, compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.account import Account
+from chainsaw.host.podman.program import BUILD_NETWORK
 from chainsaw.model.deployment import Deployment
 from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.config.names import applied_instance, declared_text
@@ -85,9 +86,10 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield f"# {job.title}, without chainsaw\n"
     yield "These are plain files: quadlets for Podman, units for systemd, and the configuration of an nginx that serves"
     yield f"{deployment.url} on ports {job.site.ports.http} and {job.site.ports.https}. They need Podman 5.4, systemd"
-    yield "254, and the subordinate ids and the settings that this account has already. Other instances stop.\n"
+    yield "254, nftables, Python, and the subordinate ids and the settings that this account has already. Other"
+    yield "instances stop.\n"
     yield "## Put them in place\n"
-    yield "    systemctl --user stop chainsaw.target 'app@*' 'chainsaw-front*'"
+    yield "    systemctl --user stop chainsaw.target 'app@*' 'chainsaw-*'"
     yield f"    find {paths.unit_links} -lname '{paths.current}/units/*' -delete"
     yield f"    ln -sfn {out}/current/quadlets {paths.quadlet_link}"
     yield f"    cp -rsf {out}/current/units/. {paths.unit_links}/"
@@ -103,7 +105,7 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield "## Its images\n"
     yield "They are in the store already. To build them again, in this order:\n"
     for reference, base in builds:
-        options = f"--network=pasta --build-arg BASE={base} --tag {reference}"
+        options = f"{BUILD_NETWORK} --build-arg BASE={base} --tag {reference}"
         yield f"    podman build {options} {out}/images/{_short(reference)}"
     yield "\n## See what it does\n"
     yield f"    systemctl --user status 'app@{name}*' chainsaw-front"

@@ -41,7 +41,7 @@ def drop_ins(account: Account, others: Mapping[str, int] = MappingProxyType({}))
     manager = f"{UNITS}/user@{account.uid}.service.d/50-chainsaw.conf"
     text = f"{MADE}: instances share these.\n[Service]\nDelegate=cpu io memory pids\n"
     text += "# chainsaw-logs.service bounds each source; journald would take all of them for one.\n"
-    text += "LogRateLimitIntervalSec=1s\nLogRateLimitBurst=1000000\n"
+    text += "LogRateLimitIntervalSec=30s\nLogRateLimitBurst=100000\n"
     why = f"{account.name} may share out the processor, the disk and memory, and each source of logs has its own limit"
     yield HostFile(manager, text, why)
     text = f"{MADE}: the front's, also while it is down.\n[Slice]\nSocketBindDeny=tcp:80\nSocketBindDeny=tcp:443\n"
