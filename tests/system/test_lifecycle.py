@@ -180,7 +180,8 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
         assert difference(before, snapshot(machine)) != []
         machine.chainsaw("remove", "gizmo", "--purge", "--yes", "-m", "it was only tried")
 
-    # Podman makes some files of its own the first time that it has a use for them.
+    # Podman makes some files of its own the first time that it has a use for them, and systemd a directory for timers.
+    machine.admin("mkdir", "-p", "/home/admin/.local/share/systemd/timers")
     bring_back(machine, "widget-app")
     machine.chainsaw("new", "widget", "one")
     machine.append("one", "egress: internet")
