@@ -10,7 +10,7 @@ PROGRAMS = Path(__file__).parents[2] / "quadlets/programs"
 
 
 def program(name: str) -> ModuleType:
-    """Return a program as a module, read anew."""
+    """Return a program as a module of its own."""
     spec = importlib.util.spec_from_file_location(name, PROGRAMS / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -227,4 +227,4 @@ def test_whether_it_is_mounted(logs, tmp_path):
     logs.JOURNALD = str(tmp_path)
     assert logs.is_mounted(str(place)) is False
     place.unlink()
-    assert logs.is_mounted(str(place)) is True, "it is served on, and cannot be mounted anew"
+    assert logs.is_mounted(str(place)) is True, "it is served on, and cannot be mounted again"

@@ -6,7 +6,8 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -157,6 +158,15 @@ class Machine:
     def retract(self, *names: str) -> None:
         """Remove the files of instances, if they are there."""
         self.admin("rm", "-f", *(f"{CONFIG}/instances/{name}.yaml" for name in names))
+
+    @contextmanager
+    def running(self, *names: str) -> Iterator[None]:
+        """Have an instance of each of these recipes, with the recipe's name, for as long as it lasts."""
+        for name in names:
+            self.declare(name, name)
+        self.chainsaw("apply")
+        yield
+        self.purge(*names)
 
     def purge(self, *names: str) -> None:
         """Remove instances with all their data."""

@@ -18,11 +18,8 @@ NAMES = ("widget", "gadget")
 
 @pytest.fixture(scope="module")
 def sites(machine: Machine, www: str) -> Iterator[None]:
-    for name in NAMES:
-        machine.declare(name, name)
-    machine.chainsaw("apply")
-    yield
-    machine.purge(*NAMES)
+    with machine.running(*NAMES):
+        yield
 
 
 def url(name: str) -> str:

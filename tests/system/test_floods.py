@@ -18,11 +18,8 @@ MOST = 10_000
 
 @pytest.fixture(scope="module", autouse=True)
 def sites(machine: Machine, www: str) -> Iterator[None]:
-    machine.declare("mirror", "mirror")
-    machine.declare("late", "late")
-    machine.chainsaw("apply")
-    yield
-    machine.purge("mirror", "late")
+    with machine.running("mirror", "late"):
+        yield
 
 
 @pytest.fixture

@@ -45,11 +45,8 @@ EVIL = "evil.example"
 @pytest.fixture(scope="module", autouse=True)
 def sites(machine: Machine, www: str) -> Iterator[None]:
     """One site over HTTP, one over FastCGI."""
-    machine.declare("gadget", "gadget")
-    machine.declare("mirror", "mirror")
-    machine.chainsaw("apply")
-    yield
-    machine.purge("gadget", "mirror")
+    with machine.running("gadget", "mirror"):
+        yield
 
 
 @pytest.fixture(autouse=True)
