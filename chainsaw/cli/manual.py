@@ -24,9 +24,9 @@ DESCRIPTION = (
     "chainsaw hosts web applications on one small server. You write a few lines for each application, an instance of a"
     " recipe; chainsaw compiles them into plain rootless Podman units that systemd runs, behind one shared nginx that"
     " does routing and TLS.",
-    "chainsaw does not keep running after `chainsaw apply`. systemd runs everything that it made, and `systemctl --user`"
-    " shows, stops and starts it: the applications, the front, and a small program that bounds their logs. Every command"
-    " that changes something writes a line into the journal, which `journalctl --user -t chainsaw` shows.",
+    "chainsaw does not keep running after `chainsaw apply`. systemd runs everything that it made, and"
+    " `systemctl --user` shows, stops and starts it: the applications, the front, and a small program that bounds their"
+    " logs. Every command that changes something writes a line into the journal, which `journalctl --user -t chainsaw` shows.",
     "Only `sudo chainsaw setup` needs root, once. All other commands are for an ordinary user.",
 )
 FILES = {
