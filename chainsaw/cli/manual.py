@@ -26,7 +26,8 @@ DESCRIPTION = (
     " does routing and TLS.",
     "chainsaw does not keep running after `chainsaw apply`. systemd runs everything that it made, and"
     " `systemctl --user` shows, stops and starts it: the applications, the front, and a small program that bounds their"
-    " logs. Every command that changes something writes a line into the journal, which `journalctl --user -t chainsaw` shows.",
+    " logs. Every command that changes something writes a line into the journal, which `journalctl --user -t chainsaw`"
+    " shows.",
     "Only `sudo chainsaw setup` needs root, once. All other commands are for an ordinary user.",
 )
 FILES = {
