@@ -38,6 +38,9 @@ def service(one: Container) -> dict[str, Any]:
             made.setdefault(LISTS[option], []).append(value)
         elif option in MAPS:
             made.setdefault(MAPS[option], []).append(value)
+        elif option == "--ulimit":
+            limit, _, most = str(value).partition("=")
+            made.setdefault("ulimits", {})[limit] = int(most)
         elif option in VALUES:
             key, convert = VALUES[option]
             made[key] = convert(value)
