@@ -107,7 +107,7 @@ class Common(Model):
 
     admin: Admin | None = Field(None, description="The person who administers the site.")
     timezone: Timezone | None = Field(None, description="Such as Europe/Vienna.")
-    language: Language | None = Field(None, description="Such as de or de_AT.")
+    language: Language | None = Field(None, description="Such as de or de_AT, also for the pages of the front.")
     upload_limit: Size | None = Field(None, description="The largest request body that the front lets through.")
     mail: Mail | None = Field(None, description="The server to which applications send mail.")
 
