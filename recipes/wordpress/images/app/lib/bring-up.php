@@ -49,7 +49,7 @@ function translation(?string $language): string
     if (!WP_HTTP_BLOCK_EXTERNAL) {
         require_once ABSPATH . 'wp-admin/includes/translation-install.php';
         $current = closest($language, array_keys(wp_get_available_translations()));
-        if ($current && fetch_translation($current)) {
+        if ($current && chainsaw_fetch_translation($current)) {
             return $current;
         }
     }

@@ -13,7 +13,8 @@ add_filter(
     'load_textdomain_mofile',
     fn ($file) => is_readable($file) ? $file : str_replace(WP_LANG_DIR, SHIPPED_TRANSLATIONS, $file)
 );
-function offer_shipped_translations(array $known, ?string $directory): array
+
+function chainsaw_offer_translations(array $known, ?string $directory): array
 {
     $shipped = array_map(fn ($file) => basename($file, '.mo'), glob(SHIPPED_TRANSLATIONS . '/*.mo'));
     $shipped = preg_grep('/^[a-z]{2,3}(_[A-Z]{2})?$/', $shipped);
@@ -21,10 +22,10 @@ function offer_shipped_translations(array $known, ?string $directory): array
     $offered = WP_HTTP_BLOCK_EXTERNAL || wp_installing() ? $shipped : array_intersect($shipped, [get_option('WPLANG')]);
     return $directory ? $known : array_values(array_unique([...$known, ...$offered]));
 }
-add_filter('get_available_languages', 'offer_shipped_translations', 10, 2);
+add_filter('get_available_languages', 'chainsaw_offer_translations', 10, 2);
 
-// Debian's translations are from 2011 to 2016 and know a part of the words: with the internet, the current one is fetched.
-function fetch_translation(string $language): bool
+// Debian's translations are from 2011 to 2016 and know a part of the texts. With the internet, the current one is fetched.
+function chainsaw_fetch_translation(string $language): bool
 {
     if (WP_HTTP_BLOCK_EXTERNAL) {
         return false;
@@ -34,12 +35,12 @@ function fetch_translation(string $language): bool
     }
     require_once ABSPATH . 'wp-admin/includes/admin.php';
     require_once ABSPATH . 'wp-admin/includes/translation-install.php';
-    remove_filter('get_available_languages', 'offer_shipped_translations');
+    remove_filter('get_available_languages', 'chainsaw_offer_translations');
     $fetched = wp_download_language_pack($language);
-    add_filter('get_available_languages', 'offer_shipped_translations', 10, 2);
+    add_filter('get_available_languages', 'chainsaw_offer_translations', 10, 2);
     return (bool) $fetched;
 }
-add_action('wp_version_check', fn () => get_option('WPLANG') && fetch_translation(get_option('WPLANG')));
+add_action('wp_version_check', fn () => get_option('WPLANG') && chainsaw_fetch_translation(get_option('WPLANG')));
 
 // WordPress itself is updated with the image.
 add_filter('map_meta_cap', fn ($needed, $ability) => $ability === 'update_core' ? ['do_not_allow'] : $needed, 10, 2);
@@ -48,7 +49,7 @@ add_filter('map_meta_cap', fn ($needed, $ability) => $ability === 'update_core' 
 add_filter('wp_image_editors', fn ($editors) => array_unique(['WP_Image_Editor_GD', ...$editors]));
 
 // What asks for the site's own REST API gets its answer here.
-function ask_rest_api(mixed $answer, array $request, string $url): mixed
+function chainsaw_ask_rest_api(mixed $answer, array $request, string $url): mixed
 {
     $own = rest_url();
     if (!str_starts_with($url, $own)) {
@@ -67,9 +68,9 @@ function ask_rest_api(mixed $answer, array $request, string $url): mixed
 add_filter('block_local_requests', '__return_true');
 add_filter('site_status_tests', function ($tests) {
     $tests['direct']['rest_availability']['test'] = function () {
-        add_filter('pre_http_request', 'ask_rest_api', 10, 3);
+        add_filter('pre_http_request', 'chainsaw_ask_rest_api', 10, 3);
         $result = WP_Site_Health::get_instance()->get_test_rest_availability();
-        remove_filter('pre_http_request', 'ask_rest_api');
+        remove_filter('pre_http_request', 'chainsaw_ask_rest_api');
         return $result;
     };
     unset($tests['async']['background_updates'], $tests['async']['loopback_requests']);
