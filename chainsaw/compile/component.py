@@ -103,8 +103,20 @@ def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "start_timeout": job.bundle.recipe.start_timeout(component),
         "memory": size_in_bytes(memory_limit(job, component)),
         "tasks": declared.tasks,
+        "asks": list(_questions(job, component)),
         "waits": [command for other in declared.after if not declared.waits and (command := job.wait_for(other))],
     }
+
+
+def _questions(job: Job, component: str) -> Iterator[list[str]]:
+    """Yield the commands that ask a component when its work is due, before it sleeps."""
+    for name, timer in sorted(job.bundle.recipe.timers.items()):
+        if timer.component == component and job.states_due(timer):
+            words = [job.word(("timers", name, "due", index), item) for index, item in enumerate(timer.due)]
+            place = job.host.paths.due(job.name, name)
+            program = ["/usr/bin/python3", "-I", "-S", job.host.paths.program("due"), "ask", place]
+            podman = ["/usr/bin/podman", "--events-backend=none", "--log-level=error"]
+            yield [*program, *podman, "exec", job.container(component), *words]
 
 
 def _notify(job: Job, component: str, declared: Component) -> str:

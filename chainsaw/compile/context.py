@@ -17,6 +17,7 @@ from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
 from chainsaw.model.names import span_in_seconds
 from chainsaw.model.paths import Paths
+from chainsaw.model.recipe import Timer
 from chainsaw.model.site import Mail, Site, effective
 
 SHARED_DIRECTORY = "/run/instance"
@@ -120,6 +121,10 @@ class Job:
         """The seconds without a request after which its processes are stopped; None for never."""
         span = self.file.instance.sleep or self.site.sleep
         return span_in_seconds(span) if span and span != "never" and self.bundle.recipe.primary else None
+
+    def states_due(self, timer: Timer) -> bool:
+        """Return whether it is asked when work of a timer is due, before it sleeps."""
+        return self.sleep is not None and bool(timer.due)
 
     @property
     def gated(self) -> bool:

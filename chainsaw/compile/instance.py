@@ -118,6 +118,8 @@ def _slice(job: Job) -> Iterator[Artifact]:
 
 SPREAD = 3600
 """Seconds over which timers of the same time are spread, at most."""
+OFTEN = 900
+"""Seconds: of what is done more often, only failures are written down."""
 
 
 def calendar_of(seconds: int) -> str:
@@ -131,17 +133,19 @@ def calendar_of(seconds: int) -> str:
 
 def _timers(job: Job) -> Iterator[Artifact]:
     for name, timer in sorted(job.bundle.recipe.timers.items()):
-        stem = f"app@{job.name}.{name}"
+        stem = job.stem(name)
         words = {"title": job.title, "help": timer.help}
         period = span_in_seconds(timer.every)
         when = {"calendar": calendar_of(period), "period": min(period, SPREAD)}
-        yield _unit(job, f"units/{stem}.timer", "component.timer.j2", service=f"{stem}.service", **when, **words)
+        service = f"{stem}.due.service" if job.states_due(timer) else f"{stem}.service"
+        yield _unit(job, f"units/{stem}.timer", "component.timer.j2", service=service, **when, **words)
         yield _unit(
             job,
             f"units/{stem}.service",
             "component.service.j2",
             component=job.unit(timer.component),
             wakes=job.sleep is not None,
+            quiet=period < OFTEN,
             container=job.container(timer.component),
             slice=job.slice,
             logs=job.host.paths.logs,
@@ -149,3 +153,17 @@ def _timers(job: Job) -> Iterator[Artifact]:
             command=[job.value(("timers", name, "command", index), item) for index, item in enumerate(timer.command)],
             **words,
         )
+        if job.states_due(timer):
+            yield _unit(
+                job,
+                f"units/{stem}.due.service",
+                "due.service.j2",
+                program=job.host.paths.program("due"),
+                arguments=[
+                    job.host.paths.due(job.name, name),
+                    f"app@{job.name}.socket",
+                    job.unit(timer.component),
+                    f"{stem}.service",
+                ],
+                **words,
+            )

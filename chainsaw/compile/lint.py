@@ -9,11 +9,12 @@ from dataclasses import replace
 from chainsaw.compile.containerfile import containerfile_problems
 from chainsaw.compile.context import Shared
 from chainsaw.compile.front.pages import DIRECTORY
-from chainsaw.compile.instance import compile_instance
+from chainsaw.compile.instance import OFTEN, compile_instance
 from chainsaw.compile.passwords import default_passwords
 from chainsaw.compile.sample import options_of, sample_job
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order
 from chainsaw.load.recipe import Bundle, with_options
+from chainsaw.model.names import span_in_seconds
 from chainsaw.model.recipe import Recipe
 
 SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
@@ -42,7 +43,7 @@ def lint(bundle: Bundle, shared: Shared) -> list[Diagnostic]:
             found += error.diagnostics
             continue
         found += [*_images(variant), *_privileges(variant), *_unused(variant), *_mail(variant)]
-        found += [*default_passwords(variant), *_compiled(bundle, options, shared)]
+        found += [*_timers(variant), *default_passwords(variant), *_compiled(bundle, options, shared)]
     return in_file_order(found)
 
 
@@ -126,6 +127,13 @@ def _privileges(bundle: Bundle) -> Iterator[Diagnostic]:
         if component.egress and len(component.egress.reason.split()) < 3:
             message = "needs a reason of at least three words"
             yield bundle.source.problem((*place, "egress", "reason"), message, code="lint")
+
+
+def _timers(bundle: Bundle) -> Iterator[Diagnostic]:
+    for name, timer in bundle.recipe.timers.items():
+        if span_in_seconds(timer.every) < OFTEN and not timer.due:
+            message = f"each {timer.every} it would wake an instance that sleeps: add due, or do it less often"
+            yield _warning(bundle, ("timers", name), message, at_key=True)
 
 
 def _unused(bundle: Bundle) -> Iterator[Diagnostic]:

@@ -131,7 +131,7 @@ SYSTEMD = {
             ),
             _SETTING,
         ),
-        **dict.fromkeys(("ExecStart", "ExecStartPre", "ExecReload"), _EXEC),
+        **dict.fromkeys(("ExecStart", "ExecStartPre", "ExecReload", "ExecStop"), _EXEC),
     },
     "Socket": {
         **dict.fromkeys(

@@ -89,6 +89,14 @@ class Paths:
         """The link to the current generation."""
         return f"{self.generations}/current"
 
+    def program(self, name: str) -> str:
+        """Return one of the programs that systemd starts beside containers."""
+        return f"{self.current}/programs/{name}.py"
+
+    def due(self, name: str, timer: str) -> str:
+        """Return the file that keeps when work of a sleeping instance is due."""
+        return f"{self.instance(name)}/{timer}.due"
+
     @property
     def journal(self) -> str:
         """The journal of operations."""

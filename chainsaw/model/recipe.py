@@ -118,6 +118,11 @@ class Timer(Model):
     component: Word = Field(description="Where it runs.")
     command: tuple[Text, ...] = Field(min_length=1, description="Arguments; the first is the program.")
     every: Period = Field(description="How often, by the clock: a part of an hour or of a day, a day or a week.")
+    due: tuple[Text, ...] = Field(
+        (),
+        description="Prints when there is work next, in seconds since 1970, or nothing; asked before it sleeps, which "
+        "it then does until that time.",
+    )
     help: Text = Field(description="What it does.")
 
 

@@ -101,6 +101,13 @@ RULES = [
         "{name",
     ),
     (MEMORY, f"{MEMORY}\n    egress: {{need: internet, reason: news}}", "error", "of at least three words", "news"),
+    (
+        "marker:\n",
+        "timers:\n  jobs: {component: app, command: [jobs], every: 5m, help: Works.}\nmarker:\n",
+        "warning",
+        "each 5m it would wake an instance that sleeps: add due, or do it less often",
+        "jobs: ",
+    ),
     ("secrets:\n", "secrets:\n  salt: {help: Nobody knows.}\n", "warning", "nothing uses it", "salt: "),
     ("volumes:\n", "volumes:\n  cache: {}\n", "warning", "nothing uses it", "cache: "),
     ("images:\n", "images:\n  other: {shared: php}\n", "warning", "nothing uses it", "other: "),

@@ -48,14 +48,23 @@ for unit in ~/.config/systemd/user/argv-*.service; do
     path=$(busctl --user call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
         org.freedesktop.systemd1.Manager LoadUnit s "$name" | cut -d '"' -f 2)
     printf '%s ' "$name"
-    busctl --user --json=short get-property org.freedesktop.systemd1 "$path" org.freedesktop.systemd1.Service ExecStart
+    busctl --user --json=short get-property org.freedesktop.systemd1 "$path" org.freedesktop.systemd1.Service \
+        ExecStart ExecStop
 done
 """.replace("GENERATOR", GENERATOR)
 
 
 @dataclass(frozen=True)
+class Commands:
+    """The command lines that systemd has of a unit, each as arguments."""
+
+    start: list[list[str]]
+    stop: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Case:
-    """The words of a recipe's command, variable, check and entry point."""
+    """The words of a recipe's command, variable, check, and of the question when there is work."""
 
     words: list[str]
     once: bool
@@ -69,16 +78,21 @@ class Case:
         }  # fmt: skip
         recipe = f"{IDENTITY}images: {{app: {{shared: base}}}}\nserve: {{http: {{}}}}\n"
         recipe += f"components: {json.dumps({'app': component}, ensure_ascii=False)}\n"
+        timer = {"component": "app", "command": ["true"], "every": "1h", "due": self.words, "help": "Works."}
+        recipe += f"timers: {json.dumps({'work': timer}, ensure_ascii=False)}\n"
         bundle = load_recipe("recipe.yaml", "demo", {"recipe.yaml": recipe.encode()}, shared_parts())
-        file = load_instance("instances/one.yaml", "recipe: demo\nroute: https://one.example.org/\n")
+        file = load_instance("instances/one.yaml", "recipe: demo\nroute: https://one.example.org/\nsleep: 15m\n")
         job = Job(file, bundle, Site(), Block(524288), Host(Paths.of(HOME, {})), shared_files())
         return component_quadlet(job, "app", []).content.decode()
 
-    def differences(self, commands: list[list[str]]) -> list[str]:
+    def differences(self, commands: Commands) -> list[str]:
         """Return where the command lines that systemd has are not what the recipe says."""
-        if len(commands) != 1:
-            return [f"{len(commands)} commands"]
-        argv = [_executed(word) for word in commands[0]]
+        if (len(commands.start), len(commands.stop)) != (1, 2):
+            return [f"{len(commands.start)} commands to start, and {len(commands.stop)} to stop"]
+        question = [_executed(word) for word in commands.stop[0]]
+        if question[-len(self.words) :] != self.words:
+            return [f"its question is {question}"]
+        argv = [_executed(word) for word in commands.start[0]]
         found = [] if argv[-len(self.words) :] == self.words else [f"its command is {argv[-len(self.words) :]}"]
         variable = argv[argv.index("--env") + 1]
         found += [] if variable == f"A={self.words[0]}" else [f"its variable is {variable!r}"]
@@ -102,8 +116,8 @@ def cases(seed: int) -> list[Case]:
     return [Case(words, once) for words in every for once in (True, False)]
 
 
-def loaded(machine: Machine, quadlets: list[str]) -> list[list[list[str]]]:
-    """Return the command lines that systemd has of quadlets, each as arguments, after Podman's generator made units."""
+def loaded(machine: Machine, quadlets: list[str]) -> list[Commands]:
+    """Return the command lines that systemd has of quadlets after Podman's generator made units."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for number, text in enumerate(quadlets):
@@ -113,8 +127,9 @@ def loaded(machine: Machine, quadlets: list[str]) -> list[list[list[str]]]:
     encoded = base64.b64encode(packed.getvalue()).decode()
     printed = machine.admin("sh", "-c", LOAD, stdin=encoded)
     machine.admin("sh", "-c", "rm -rf ~/argv ~/.config/systemd/user/argv-*; systemctl --user daemon-reload")
-    lines = [line.partition(" ")[2] for line in printed.splitlines()]
-    return [[command[1] for command in json.loads(line)["data"]] for line in lines]
+    properties = [json.loads(line[line.index("{") :])["data"] for line in printed.splitlines()]
+    lines = [[command[1] for command in commands] for commands in properties]
+    return [Commands(*pair) for pair in zip(lines[::2], lines[1::2], strict=True)]
 
 
 def test_systemd_executes_the_words_of_the_recipe_and_nothing_else(machine: Machine) -> None:

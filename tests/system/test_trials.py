@@ -84,6 +84,7 @@ variants:
 """
 ROTATE = "The password of the user admin.\n    rotate: {component: app, command: [%s]}"
 TIMER = "\ntimers:\n  fetch:\n    component: app\n    command: [sh, -c, echo no such feed >&2; exit 3]\n"
+DUE = "\ntimers:\n  fetch:\n    component: app\n    command: ['true']\n    every: 1d\n    due: [echo, soon]\n"
 PAGE = 'self.answer(200, f"'
 Changes = dict[str, list[tuple[str, str]]]
 """For each file, the texts that are replaced, and by what."""
@@ -133,6 +134,11 @@ FAULTS: dict[str, tuple[Changes, int, str]] = {
         {"recipe.yaml": [("\nlogin:", f"{TIMER}    every: 1d\n    help: It fetches.\n\nlogin:")]},
         8,
         "no such feed",
+    ),
+    "a time that is none": (
+        {"recipe.yaml": [("\nlogin:", f"{DUE}    help: It fetches.\n\nlogin:")]},
+        8,
+        "the timer fetch: echo soon did not print a time in seconds since 1970, or nothing",
     ),
     "websockets that are not passed on": (
         {"images/app/app.py": [(PAGE, f"{PAGE}<script>new WebSocket('wss://x/')</script>")]},

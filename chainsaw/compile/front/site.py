@@ -23,12 +23,10 @@ from chainsaw.model.site import DEFAULTS, Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
-EGRESS = "programs/egress.py"
-"""The hook that closes this host to what may reach the internet."""
 KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768}
 """What one container may have of the kernel's inotify(7), which counts it for all containers of the admin together."""
-LOGS = "programs/logs.py"
-"""The program that passes on what containers log."""
+PROGRAMS = ("programs/due.py", "programs/egress.py", "programs/logs.py")
+"""What wakes sleepers, what closes this host to what may reach the internet, and what passes on what containers log."""
 SHARE = "85%"
 """The part of the host's memory that all instances together may take, unless the admin says otherwise."""
 
@@ -105,7 +103,7 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
     contexts: dict[str, dict[str, Any]] = {
         "instances.slice": {"memory": site.memory or SHARE},
         "podman.service": {},
-        "logs.service": {"program": f"{host.paths.current}/{LOGS}"},
+        "logs.service": {"program": host.paths.program("logs")},
         "logs.socket": {"logs": host.paths.logs},
         "egress.service": _egress(site, host),
         "egress.timer": {},
@@ -117,7 +115,7 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
 
 def _egress(site: Site, host: Host) -> dict[str, Any]:
     ports = [str(site.ports.http), str(site.ports.https)]
-    return {"program": f"{host.paths.current}/{EGRESS}", "ports": ports}
+    return {"program": host.paths.program("egress"), "ports": ports}
 
 
 def _common(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
@@ -138,7 +136,7 @@ def _common(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
     for name in ("failed", "retry"):
         text = shared.templates[f"{name}.service.j2"]
         yield Artifact(f"units/chainsaw-{name}@.service", marked(ORIGIN, text).encode())
-    for program in (LOGS, EGRESS):
+    for program in PROGRAMS:
         yield Artifact(program, shared.templates[program].encode())
 
 

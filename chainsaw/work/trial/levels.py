@@ -21,7 +21,7 @@ from chainsaw.work.trial.page import check_page, check_websockets
 from chainsaw.work.trial.problem import trying, wrong
 from chainsaw.work.trial.rehearsal import rehearse
 from chainsaw.work.trial.scene import Scene, new_marker, wait_until
-from chainsaw.work.trial.upkeep import change_secrets, run_timers
+from chainsaw.work.trial.upkeep import change_secrets, check_due, run_timers
 
 IDLE = 12.0
 SLEEP = "5s"
@@ -168,6 +168,7 @@ def _sleep(scene: Scene) -> Evidence:
     scene.apply(scene.first)
     check_page(scene, scene.first)
     _await_sleep(scene, "its last request")
+    check_due(scene)
     if deployment.timers:
         with trying("asleep"):
             run_timers(scene)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from chainsaw.host import journal
+from chainsaw.host import files, journal
 from chainsaw.host.systemd import GRACE, UserManager
 from chainsaw.model.serve import Step
 from chainsaw.work.apply.worker import said
@@ -16,6 +16,8 @@ from chainsaw.work.trial.scene import Scene, new_marker
 
 JOB = 600.0
 """Seconds that a job of a timer may take; see quadlets/component.service.j2."""
+UNSAID = "unsaid"
+"""What is kept where an application did not say when its work is due; see quadlets/programs/due.py."""
 LINES = 8
 """Lines of a job's log; the last three are systemd's own."""
 
@@ -35,6 +37,16 @@ def run_timers(scene: Scene) -> list[str]:
             raise wrong(f"the timer {name}: {problem}{said(journal.last_lines(unit, '', began, LINES))}")
         names.append(name)
     return names
+
+
+def check_due(scene: Scene) -> None:
+    """Raise ChainsawError when the first instance, which sleeps, did not say when work of its timers is due."""
+    stating = {name: timer for name, timer in scene.recipe(scene.first).timers.items() if timer.due}
+    for name, timer in stating.items():
+        kept = files.read_text(scene.account.paths.due(scene.first, name)) or UNSAID
+        if kept.rstrip().endswith(UNSAID):
+            words = " ".join(timer.due)
+            raise wrong(f"the timer {name}: {words} did not print a time in seconds since 1970, or nothing")
 
 
 def change_secrets(scene: Scene) -> dict[str, str]:
