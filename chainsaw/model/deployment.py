@@ -79,7 +79,7 @@ class ProbeRequest(Recorded):
 
 
 class Deployment(Recorded):
-    """One applied instance."""
+    """One applied instance; it may take `start_timeout` seconds to start, and `timeout` seconds for a request."""
 
     name: str
     recipe: str
@@ -104,6 +104,7 @@ class Deployment(Recorded):
     network: Service | None = None
     probe: ProbeRequest
     start_timeout: int = 120
+    timeout: int = 0
     login: tuple[str, str, str] | None = None
     notes: str = ""
 

@@ -13,6 +13,7 @@ from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, journal, usage
 from chainsaw.host.account import Account
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.names import FRONT
@@ -137,7 +138,7 @@ def _parents(needs: Iterable[ImageNeed]) -> dict[str, str]:
 def unused_images_of(account: Account, manifest: Manifest) -> list[str]:
     """Return chainsaw's images in the store that no applied instance and no installed recipe uses."""
     used, parents = _images_in_use(account, manifest)
-    present = [name for name in records.image_names(account.paths) if name.startswith(OWN_IMAGES)]
+    present = [name for name in storage.image_names(account.paths) if name.startswith(OWN_IMAGES)]
     return unused_images(present, used, parents)
 
 
@@ -145,7 +146,7 @@ def _sizes(account: Account, listed: Sequence[Resource], subject: Subject) -> di
     """Return the bytes of resources, by their path or kind and name; for an image, what it adds to its base image."""
     sizes = usage.disk_usage([item.place for item in listed if item.place], account.podman.enter(), DISK_TIMEOUT)
     images = [item.name for item in listed if item.kind == "image"]
-    known = account.podman.image_sizes(image for image in images if image in records.image_names(account.paths))
+    known = account.podman.image_sizes(image for image in images if image in storage.image_names(account.paths))
     sizes |= {
         f"image {name}": size - known.get(subject.others.parents.get(name, ""), 0) for name, size in known.items()
     }

@@ -72,6 +72,8 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
         yield f"edited by hand: {', '.join(edited)}"
     for unit, restarts in restarted(deployment, seen.units).items():
         yield f"{unit} restarted {restarts} times: chainsaw logs {name}"
+    for lost in seen.lost_by(deployment):
+        yield f"Podman does not have {lost} any more: chainsaw apply {name}"
     for place in missing_directories(deployment):
         yield f"{place} is missing"
 

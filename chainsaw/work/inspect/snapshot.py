@@ -10,6 +10,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import usage
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
@@ -75,11 +76,17 @@ class Snapshot:
     disk: Mapping[str, int] = field(default_factory=dict)
     processes: Mapping[str, frozenset[int]] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
+    lost: frozenset[str] = frozenset()
     pending: Pending = field(default_factory=lambda: Pending(frozenset()))
 
     def edited(self, name: str) -> list[str]:
         """Return the generated files of an instance that were edited by hand."""
         return [item.path for item in self.drift if self.manifest.owners.get(item.path) == name]
+
+    def lost_by(self, deployment: Deployment) -> list[str]:
+        """Return the images and units of networks of an instance that Podman does not have any more."""
+        needed = {need.reference for need in deployment.images} | {item.unit for item in (deployment.network,) if item}
+        return sorted(needed & self.lost)
 
 
 def take_snapshot(account: Account) -> Snapshot:
@@ -91,7 +98,7 @@ def take_snapshot(account: Account) -> Snapshot:
     with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
         disk = pool.submit(_disk, account, instances)
         units = manager.details((*PATTERNS, API_SOCKET))
-        if asked and units.get(API_SOCKET, DOWN).active != "active":
+        if asked:
             manager.start_api()
         healths = pool.submit(_healths, account) if asked else None
         memory = {name: usage.memory_of(processes_in(manager, item, units)) for name, item in instances.items()}
@@ -104,6 +111,7 @@ def take_snapshot(account: Account) -> Snapshot:
             memory=memory,
             disk=disk.result(),
             drift=drift,
+            lost=storage.lost_from(paths, manifest),
             pending=waiting,
         )
 
@@ -126,6 +134,7 @@ def snapshot_of(
         units,
         processes={unit: manager.processes(unit) for unit in up},
         drift=tuple(generations.find_drift(account.paths, manifest.model_copy(update={"files": own}))),
+        lost=storage.lost_from(account.paths, manifest),
         pending=pending(account, manifest),
     )
 

@@ -15,8 +15,7 @@ from chainsaw.host.observe import issued_record
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
-from chainsaw.plan.observed import API_SOCKET
-from chainsaw.plan.state import instance_state, processes_of, restarted, state_since
+from chainsaw.plan.state import instance_state, logs_of, processes_of, restarted, state_since
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.history.notes import notes_of
 from chainsaw.work.inspect.list import missing_directories
@@ -42,7 +41,7 @@ def status(account: Account, name: str) -> Result:
     with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
         units = units_around(manager, name)
         active = [item for item in processes_of(deployment) if units.get(item.unit, DOWN).active == "active"]
-        if any(item.health for item in active) and units.get(API_SOCKET, DOWN).active != "active":
+        if any(item.health for item in active):
             start_api()
         checks = {item.unit: pool.submit(_check, account, item) for item in active}
         problems = pool.submit(_problem_lines, deployment)
@@ -65,7 +64,7 @@ def status(account: Account, name: str) -> Result:
         data["log"] = _problem_lines(deployment, "") if _has_problems(data) else problems.result()
     data["next"] = next(_next_steps(data), None)
     code = Exit.OK if data["state"] in ("running", "asleep") and data["health"] != "unhealthy" else Exit.DEGRADED
-    code = Exit.DEGRADED if data["missing"] else code
+    code = Exit.DEGRADED if data["missing"] or data["lost"] else code
     return Result(data, tuple(_lines(data)), exit=code)
 
 
@@ -93,6 +92,7 @@ def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[
         "problems": [item.as_dict() for item in seen.pending.problems],
         "restarted": again,
         "missing": missing_directories(deployment),
+        "lost": seen.lost_by(deployment),
         "last_backup": None,
         "notes": notes_of(account, name),
     }
@@ -158,7 +158,7 @@ def _problem_lines(deployment: Deployment, pattern: str = PROBLEM) -> list[dict[
 
     Many programs write everything to standard error, so the priority alone means little.
     """
-    match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
+    match = journal.either(journal.matches(*item) for item in logs_of(deployment).values())
     if not match:
         return []
     options = [f"--since=@{time.time() - DAY:.0f}", f"--priority={WARNING}", *match]
@@ -173,7 +173,7 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
     name = data["instance"]
     if data["state"] == "no longer declared":
         yield "chainsaw apply"
-    if data["missing"]:
+    if data["missing"] or data["lost"]:
         yield f"chainsaw apply {name}"
     if _has_problems(data):
         yield f"chainsaw logs {name}"
@@ -235,5 +235,7 @@ def _differences(data: dict[str, Any]) -> Iterator[str]:
         yield f"  {'changed':12} its file or its recipe has changed since it was applied"
     for place in data["missing"]:
         yield f"  {'missing':12} {place}"
+    for item in data["lost"]:
+        yield f"  {'lost':12} Podman does not have {item} any more"
     for problem in data["problems"]:
         yield f"  {'refused':12} {problem['message']}"

@@ -20,6 +20,7 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import certificates, facts, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS, issued_record
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
@@ -220,6 +221,8 @@ def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     drift = None if seen.unreadable else _tried(lambda: generations.find_drift(paths, manifest))
     yield site_checks.generated_files(None if drift is None else [item.path for item in drift])
     yield site_checks.failed_units(systemd.units)
+    yield site_checks.podman_store(None if seen.unreadable else _tried(lambda: storage.lost_from(paths, manifest)))
+    yield site_checks.podman_api(readings.has_api_socket(seen.account.runtime), systemd.units)
     yield from site_checks.listening(manifest, systemd.units)
     missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
     yield from site_checks.instances(manifest, systemd.units, missing)
