@@ -56,6 +56,23 @@ class Space:
 
 
 @dataclass(frozen=True)
+class DiskUse:
+    """What an instance has on the disk: bytes of data, bytes of caches, and how many files and directories.
+
+    None is what was not counted in time.
+    """
+
+    data: int | None = None
+    caches: int | None = None
+    files: int | None = None
+
+    @property
+    def bytes(self) -> int | None:
+        """All bytes; None when a part is not known."""
+        return None if self.data is None or self.caches is None else self.data + self.caches
+
+
+@dataclass(frozen=True)
 class Leftovers:
     """What a crash left: whether the last apply was interrupted, generations that never became current, and *.partial.
 

@@ -79,7 +79,7 @@ class ProbeRequest(Recorded):
 
 
 class Deployment(Recorded):
-    """One applied instance."""
+    """One applied instance; `disk` is how many bytes are expected of it at most, `sleep` is in seconds."""
 
     name: str
     recipe: str
@@ -99,6 +99,7 @@ class Deployment(Recorded):
     socket: Service | None = None
     gate: Service | None = None
     sleep: int | None = None
+    disk: int = 2 * 2**30
     timers: tuple[Service, ...] = ()
     relay: Service | None = None
     network: Service | None = None
