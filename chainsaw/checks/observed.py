@@ -73,6 +73,24 @@ class DiskUse:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """How many of something are taken that the kernel gives to all together, and how many there are; None for unknown.
+
+    `setting` is what the limit is set by: a name of sysctl(8), or of a property of a unit and the unit.
+    """
+
+    what: str
+    used: int | None
+    limit: int | None
+    setting: str
+
+    @property
+    def share(self) -> float | None:
+        """The part that is taken; None when it is not known."""
+        return None if self.used is None or not self.limit else self.used / self.limit
+
+
+@dataclass(frozen=True)
 class Leftovers:
     """What a crash left: whether the last apply was interrupted, generations that never became current, and *.partial.
 

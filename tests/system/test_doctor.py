@@ -21,7 +21,7 @@ CURRENT = f"{STATE}/generations/current"
 KNOWN = {
     "user manager", "lingering", "subordinate ids", "storage driver", "journal", "low ports", "limits",
     "Podman", "systemd", "Python", "nginx", "git", "nftables", "names of ids", "clock", "memory", "swap",
-    "memory limits", "memory pressure", "disk use of widget", "disk use of www",
+    "memory limits", "memory pressure", "shared limits", "disk use of widget", "disk use of www",
     "generation", "last apply", "leftovers", "generated files", "units",
     "front socket", "limits of logs", "front",
     "http", "https", "socket of widget", "instance of widget", "instance of www", "certificate of widget.localhost",
@@ -190,6 +190,23 @@ def test_an_instance_with_more_on_the_disk_than_is_expected(machine: Machine) ->
     machine.chainsaw("apply")
     assert checks(machine)["disk use of widget"]["state"] == "ok"
     machine.inside("widget.app", "sh", "-c", "cd /srv/data; rm big $(seq 100)")
+
+
+def test_what_one_takes_of_what_is_shared_is_seen(machine: Machine) -> None:
+    hold = "open($held[$_], '+<', '/dev/ptmx') for 1 .. 50; $| = 1; print 'held'; sleep 60"
+    before = checks(machine)["shared limits"]
+    assert before["state"] in ("ok", "warn")
+    assert terminals(before["found"]) < 40
+    machine.admin("systemd-run", "--user", "--unit=holding", "podman", "exec", "widget.app", "perl", "-e", hold)
+    try:
+        assert wait(lambda: terminals(checks(machine)["shared limits"]["found"]) >= 50, 20)
+    finally:
+        machine.try_admin("systemctl", "--user", "stop", "holding")
+        machine.inside("widget.app", "sh", "-c", "kill $(grep -l ptmx /proc/[0-9]*/cmdline | cut -d/ -f3) || :")
+
+
+def terminals(found: str) -> int:
+    return int(re.findall(r"terminals (\d+) of", found)[0])
 
 
 def test_a_socket_that_is_stopped(machine: Machine) -> None:

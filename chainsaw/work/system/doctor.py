@@ -17,7 +17,7 @@ from chainsaw.checks import site as site_checks
 from chainsaw.checks.check import Check, in_short, summary
 from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import certificates, facts, readings, web
+from chainsaw.host import certificates, facts, kernel, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS, issued_record
 from chainsaw.host.store import generations, records
@@ -215,6 +215,7 @@ def _resources(seen: Seen) -> Iterator[Check]:
     }
     for space in readings.spaces(places):
         yield resources.space(space)
+    yield resources.shared_limits(list(kernel.taken(seen.account.uid)))
     meminfo, pressure = readings.text_of("/proc/meminfo"), readings.text_of("/proc/pressure/memory")
     yield from resources.memory(meminfo, pressure, None if seen.unreadable else readings.limits(paths, seen.manifest))
 
