@@ -12,7 +12,7 @@ from chainsaw.host import files, process
 
 BYTES, INODES = "--block-size=1", "--inodes"
 """What du(1) counts."""
-PROGRAMS, ABREAST = 16, 4
+PROGRAMS, ABREAST = 8, 4
 """So many of them count, and so many at a time."""
 
 
