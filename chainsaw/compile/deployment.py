@@ -48,6 +48,7 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
         socket=_unit(units, f"app@{job.name}.socket"),
         gate=_gate(job, units),
         sleep=job.sleep,
+        disk=job.disk,
         timers=tuple(_units(units, ".timer")),
         relay=_relay(job, units),
         network=_network(job, units),

@@ -22,8 +22,8 @@ from chainsaw.model.site import Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
-KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768}
-"""What one container may have of the kernel's inotify(7), which counts it for all containers of the admin together."""
+KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768, "namespaces": 32}
+"""What one container may have of inotify(7) and of each kind of namespaces(7), counted for all together."""
 PROGRAMS = tuple(f"programs/{name}.py" for name in ("drain", "due", "egress", "logs"))
 """What systemd starts beside containers."""
 SHUTDOWN = 3600

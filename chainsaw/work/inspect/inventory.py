@@ -61,8 +61,11 @@ def inventory(account: Account, name: str) -> Result:
     ]
     shown = tuple(_grouped(rows))
     totals = {kind: sum(row["size"] or 0 for row in rows if row["removed_by"] == kind) for kind in REMOVED_BY}
+    caches = sum(row["size"] or 0 for row in rows if row["kind"] == "cache")
     line = f"remove --purge frees {bytes_for_people(totals['remove'] + totals['purge'])}"
-    return Result({"instance": name, "resources": rows, "totals": totals}, (line,), table=Table(HEADING, shown))
+    line += f", {bytes_for_people(caches)} of it caches" if caches else ""
+    data = {"instance": name, "resources": rows, "totals": totals, "caches": caches}
+    return Result(data, (line,), table=Table(HEADING, shown))
 
 
 def _grouped(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str, str]]:

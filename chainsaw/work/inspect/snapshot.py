@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import usage
 from chainsaw.host.account import Account
@@ -18,9 +19,10 @@ from chainsaw.plan.observed import API_SOCKET, Drift, UnitDetails
 from chainsaw.plan.state import FRONT_SERVICE, attempts_of, processes_of
 from chainsaw.work.apply.unchanged import inputs_unchanged
 from chainsaw.work.config.names import declared_names
+from chainsaw.work.inspect.disk import disk_uses
 
-DISK_TIMEOUT = 1.0
-"""Seconds after which counting the bytes on disk is given up."""
+DISK_TIMEOUT = 2.0
+"""Seconds after which counting what is on the disk is given up."""
 DOWN = UnitDetails("inactive", "dead")
 
 
@@ -64,7 +66,7 @@ def _differing(account: Account, manifest: Manifest) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The host at one moment; `memory` and `disk` are bytes by instance, `healths` by container, `processes` by unit.
+    """The host at one moment: `memory`, in bytes, and `disk` by instance, `healths` by container, `processes` by unit.
 
     What could not be read in time, or was not requested, is missing.
     """
@@ -73,7 +75,7 @@ class Snapshot:
     units: Mapping[str, UnitDetails] = field(default_factory=dict)
     healths: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, int] = field(default_factory=dict)
-    disk: Mapping[str, int] = field(default_factory=dict)
+    disk: Mapping[str, DiskUse] = field(default_factory=dict)
     processes: Mapping[str, frozenset[int]] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
     lost: frozenset[str] = frozenset()
@@ -96,7 +98,7 @@ def take_snapshot(account: Account) -> Snapshot:
     instances = manifest.instances
     asked = [name for name, item in instances.items() if any(service.polled for service in item.services)]
     with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
-        disk = pool.submit(_disk, account, instances)
+        disk = pool.submit(disk_uses, account, instances, DISK_TIMEOUT)
         units = manager.details((*PATTERNS, API_SOCKET))
         if asked:
             manager.start_api()
@@ -151,16 +153,6 @@ def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[st
         item.unit for item in processes_of(deployment) if item.unit in units and units[item.unit].active != "inactive"
     ]
     return [number for unit in up for number in manager.processes(unit)]
-
-
-def _disk(account: Account, names: Iterable[str]) -> dict[str, int]:
-    paths = account.paths
-    places = {name: (paths.instance(name), f"{paths.public}/{name}") for name in names}
-    found = usage.disk_usage(
-        [place for pair in places.values() for place in pair], account.podman.enter(), DISK_TIMEOUT
-    )
-    totals = {name: usage.total(pair, found) for name, pair in places.items()}
-    return {name: count for name, count in totals.items() if count is not None}
 
 
 def _healths(account: Account) -> dict[str, str]:

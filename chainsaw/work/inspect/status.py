@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chainsaw.checks import network
+from chainsaw.checks import amounts, network
+from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, journal, readings, usage
 from chainsaw.host.account import Account
@@ -18,8 +19,9 @@ from chainsaw.model.quantity import bytes_for_people, span_for_people
 from chainsaw.plan.state import instance_state, logs_of, processes_of, restarted, state_since
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.history.notes import notes_of
-from chainsaw.work.inspect.list import missing_directories
-from chainsaw.work.inspect.snapshot import DOWN, Snapshot, snapshot_of, start_api, units_around
+from chainsaw.work.inspect.disk import disk_use
+from chainsaw.work.inspect.list import disk_keys, missing_directories
+from chainsaw.work.inspect.snapshot import DISK_TIMEOUT, DOWN, Snapshot, snapshot_of, start_api, units_around
 from chainsaw.work.result import Result
 
 WARNING = 4
@@ -36,7 +38,6 @@ def status(account: Account, name: str) -> Result:
     """Return all that is known of an instance; raise ChainsawError when there is none of this name."""
     manifest = account.current()
     deployment = applied_instance(account.paths, manifest, name)
-    volumes = [item.path for item in deployment.volumes]
     # Slow reads start first and run in parallel with the rest.
     with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
         units = units_around(manager, name)
@@ -45,21 +46,15 @@ def status(account: Account, name: str) -> Result:
             start_api()
         checks = {item.unit: pool.submit(_check, account, item) for item in active}
         problems = pool.submit(_problem_lines, deployment)
-        # du counts each file once: the volumes come first, then their directories for the remaining files.
-        places = [*volumes, account.paths.instance(name), f"{account.paths.public}/{name}"]
         shown = pool.submit(_certificate, account, deployment.route.host)
-        sizes = pool.submit(usage.disk_usage, places, account.podman.enter(), 2.0)
+        counting = pool.submit(disk_use, account, deployment, DISK_TIMEOUT)
         seen = snapshot_of(account, manager, manifest, name, units)
         asked = {unit: check.result() for unit, check in checks.items()}
         parts = [
             _component(seen, service, *asked.get(service.unit, (None, ""))) for service in processes_of(deployment)
         ]
         data = {**_data(account, seen, deployment, parts), "certificate": shown.result()}
-        found = sizes.result()
-        data["disk"] = usage.total(places, found)
-        data["volumes"] = [
-            {"name": item.name, "path": item.path, "size": found.get(item.path)} for item in deployment.volumes
-        ]
+        data |= _disk(deployment, *counting.result())
         # When an instance has failed, every line of its log may show the reason.
         data["log"] = _problem_lines(deployment, "") if _has_problems(data) else problems.result()
     data["next"] = next(_next_steps(data), None)
@@ -96,6 +91,13 @@ def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[
         "last_backup": None,
         "notes": notes_of(account, name),
     }
+
+
+def _disk(deployment: Deployment, use: DiskUse, sizes: Mapping[str, int]) -> dict[str, Any]:
+    more = amounts.excess(use, deployment.disk)
+    volumes = [{"name": item.name, "path": item.path, "size": sizes.get(item.path)} for item in deployment.volumes]
+    over = f"it has {more}: {amounts.remedy(deployment.name, use)}" if more else None
+    return {**disk_keys(use, deployment), "over": over, "volumes": volumes}
 
 
 def _unit(seen: Snapshot, service: Service | None) -> dict[str, str] | None:
@@ -206,6 +208,7 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     yield f"  {'certificate':12} {data['certificate']['found']}"
     for volume in data["volumes"]:
         yield f"  {'volume':12} {volume['name']}, {bytes_for_people(volume['size'])}, {volume['path']}"
+    yield f"  {'disk':12} {_disk_line(data)}"
     for timer in data["timers"]:
         yield f"  {'timer':12} {timer['unit']}, {timer['state']}"
     yield from _differences(data)
@@ -215,6 +218,15 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     yield from (f"  {'note':12} {line}" for line in data["notes"])
     if data["next"]:
         yield f"next: {data['next']}"
+
+
+def _disk_line(data: dict[str, Any]) -> str:
+    if data["over"]:
+        return str(data["over"])
+    caches = f", {bytes_for_people(data['caches'])} of caches" if data["caches"] != 0 else ""
+    count = "?" if data["files"] is None else data["files"]
+    expected = f"{bytes_for_people(data['disk_expected'])} and {data['files_expected']} are expected at most"
+    return f"{bytes_for_people(data['disk'])} of data{caches}, {count} files; {expected}"
 
 
 def _component_lines(part: dict[str, Any], now: float) -> Iterator[str]:
