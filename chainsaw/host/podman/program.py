@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import copier, disk, files, process
 from chainsaw.host.podman import seclusion
 from chainsaw.host.podman.placement import Placement, VolumeFile, pack
+from chainsaw.host.podman.unpack import unpack
 from chainsaw.model.block import SIZE, Range, intermediate
 from chainsaw.model.names import check_file_path
 
@@ -160,7 +159,7 @@ class Program:
             "--entrypoint=tar", reference, "-C", root, "--hard-dereference", "-chf", "-", ".",
         ]  # fmt: skip
         # tar ends with 1 for a broken link (tar(1), RETURN VALUE); such a file is left out.
-        process.pipe(argv, lambda stream: _unpack(stream, target, tuple(scripts)), accepted=(0, 1))
+        process.pipe(argv, lambda stream: unpack(stream, target, tuple(scripts)), accepted=(0, 1))
 
     def exec(
         self, container: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes | None = None
@@ -218,29 +217,6 @@ def _namespace(uids: Sequence[Range], gids: Sequence[Range], *options: str) -> l
             words.append(f"--map-{kind}={inside}:{item.start}:{item.count}")
             inside += item.count
     return words
-
-
-def _unpack(stream: IO[bytes], target: str, scripts: tuple[str, ...]) -> None:
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for member in archive:
-            path = os.path.normpath(member.name)
-            if path.startswith(("/", "..")):
-                raise ChainsawError(Diagnostic("static-path", f"the image's archive leaves its root: {member.name}"))
-            place = Path(target, path)
-            if member.isdir():
-                place.mkdir(parents=True, exist_ok=True)
-            elif member.isfile():
-                _place(archive, member, place, scripts)
-
-
-def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, scripts: tuple[str, ...]) -> None:
-    content = archive.extractfile(member)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("wb") as file:
-        if content is not None and not place.name.endswith(scripts):
-            while chunk := content.read(1 << 20):
-                file.write(chunk)
-    place.chmod(0o644)
 
 
 def check_quadlets(directory: str) -> None:
