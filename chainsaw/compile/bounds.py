@@ -7,10 +7,24 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 SECONDS = 5.0
+TOGETHER = 15.0
+"""Seconds for one template, and for all of an instance."""
 BYTES = 256 * 1024**2
 PAGE = resource.getpagesize()
+_LEFT: ContextVar[list[float]] = ContextVar("left")
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Run something in which all that is bounded may take fifteen seconds in sum."""
+    token = _LEFT.set([TOGETHER])
+    try:
+        yield
+    finally:
+        _LEFT.reset(token)
 
 
 @contextmanager
@@ -36,15 +50,23 @@ def _timed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    left = _LEFT.get([SECONDS])
+    if left[0] <= 0:
+        raise TimeoutError(f"all templates of an instance take more than {TOGETHER:g} seconds")
+    allowed, unused = min(SECONDS, left[0]), 0.0
     former = signal.signal(signal.SIGALRM, _stop)
     # Again and again: an error that is raised inside a destructor is lost.
-    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, allowed, 1.0)
     try:
         yield
+        unused = signal.getitimer(signal.ITIMER_REAL)[0]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
+        left[0] -= allowed - unused
 
 
 def _stop(number: int, frame: object) -> None:
-    raise TimeoutError(f"it takes more than {SECONDS:g} seconds")
+    raise TimeoutError(
+        f"it takes more than {SECONDS:g} seconds, or all templates of an instance more than {TOGETHER:g}"
+    )

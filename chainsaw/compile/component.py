@@ -10,6 +10,8 @@ from chainsaw.compile.context import SHARED_DIRECTORY, WRITABLE, Job
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
+from chainsaw.compile.unitfile import SEPARATOR, lost_of
+from chainsaw.errors import invalid
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.component import Component
 from chainsaw.model.names import size_in_bytes, span_in_seconds
@@ -96,7 +98,7 @@ def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "environment": [
             (key, job.value((*where, "environment", key), value)) for key, value in sorted(declared.environment.items())
         ],
-        "entrypoint": declared.entrypoint,
+        "entrypoint": _entrypoint(job, component, declared),
         "command": [job.word((*where, "command", index), item) for index, item in enumerate(declared.command)],
         "health": declared.health,
         "ready": declared.ready,
@@ -110,6 +112,20 @@ def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "asks": list(_questions(job, component)),
         "waits": [command for other in declared.after if not declared.waits and (command := job.wait_for(other))],
     }
+
+
+def _entrypoint(job: Job, component: str, declared: Component) -> str | None:
+    """Return the program of a component; raise ChainsawError for one that would not arrive as it is."""
+    value = declared.entrypoint
+    if value is not None:
+        loss = lost_of(value) or {"": "an empty word", SEPARATOR: "only a semicolon"}.get(value, "")
+        loss = loss or ("a backslash at its end" if value.endswith("\\") else "")
+        if loss:
+            message = f"this cannot be passed to Podman: {loss}"
+            raise invalid(
+                job.bundle.source.problem(("components", component, "entrypoint"), message, code="unit-value")
+            )
+    return value
 
 
 def _questions(job: Job, component: str) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chainsaw.compile.bounds import together
 from chainsaw.compile.component import component_quadlet, config_files
 from chainsaw.compile.context import APP_SOCKET, SHARED_DIRECTORY, WRITABLE, Job
 from chainsaw.compile.deployment import deployment_of, service_of
@@ -27,6 +28,11 @@ class CompiledInstance:
 
 def compile_instance(job: Job) -> CompiledInstance:
     """Return one compiled instance; raise ChainsawError for a template or key that does not work."""
+    with together():
+        return _compiled(job)
+
+
+def _compiled(job: Job) -> CompiledInstance:
     artifacts: list[Artifact] = []
     services: list[ComponentService] = []
     for component in _start_order(job):

@@ -65,11 +65,25 @@ def _problems(unit: Unit, template: str, podman: Version) -> Iterator[Diagnostic
         elif unit.filename.endswith(".container") and "" in _arguments(key.encoding, value):
             message = "an empty argument, which Podman's generator leaves out"
             yield Diagnostic("unit-value", message, template, key=where)
+        elif unit.filename.endswith(".container") and key.encoding == "plain" and (loss := lost_of(value)):
+            yield Diagnostic("unit-value", loss, template, key=where)
         elif key.encoding in ("setting", "literal", "plain") and value.endswith("\\"):
             yield Diagnostic(
                 "unit-value", "ends with a backslash, which would join the next line to it", template, key=where
             )
         seen.add((section, name))
+
+
+def lost_of(value: str) -> str:
+    """Return what Podman's generator would take off one argument that it takes as it is; nothing when it is whole.
+
+    Which quotes go depends on its version (Podman, pkg/systemd/parser: Lookup), so none can be written around it.
+    """
+    if value != value.strip():
+        return "a space at its begin or end, which Podman's generator takes off"
+    if value.startswith('"') or value.endswith('"'):
+        return "a double quote at its begin or end, which Podman's generator takes off"
+    return ""
 
 
 def _arguments(encoding: Encoding, value: str) -> list[str]:

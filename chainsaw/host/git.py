@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import process
@@ -24,6 +25,14 @@ QUIET = {
 }
 LARGEST = 4 * 1024 * 1024
 """Largest size of one file of a recipe, in bytes."""
+MOST_ENTRIES = 50_000
+LONGEST_LIST = 16 * 1024**2
+"""Of the files of a source: how many, and how many bytes their list has."""
+LARGEST_PACK = 256 * 1024**2
+PATIENCE = 900
+"""Of a fetch: bytes that it may write, and seconds that it may take."""
+STREAMED = ["-c", "core.bigFileThreshold=1m", "-c", "pack.threads=2", "-c", "fetch.unpackLimit=1"]
+"""With these git keeps no large object in memory, and makes no file of each object."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,30 @@ class Repository:
     def fetch(self, url: str) -> str:
         """Fetch the head of a repository elsewhere and return its commit; raise ChainsawError when that fails."""
         outcome = process.run(
-            [*SAFE, "-C", self.path, "fetch", "--quiet", "--no-tags", "--force", "--", url, f"+HEAD:{LATEST}"],
+            [
+                *SAFE,
+                *STREAMED,
+                "-C",
+                self.path,
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--force",
+                "--",
+                url,
+                f"+HEAD:{LATEST}",
+            ],
+            within=_bounded(),
             check=False,
             extra_env=QUIET,
         )
         if outcome.code:
-            raise ChainsawError(Diagnostic("source-unreachable", f"{url} cannot be fetched:\n{outcome.complaint}"))
+            # git leaves what it had written of a pack for `git gc`, which nobody calls here.
+            for left in Path(self.path, "objects/pack").glob("tmp_*"):
+                left.unlink()
+            hint = f"a source has at most {LARGEST_PACK // 1024**2} MB, and is fetched in {PATIENCE // 60} minutes"
+            message = f"{url} cannot be fetched:\n{outcome.complaint}"
+            raise ChainsawError(Diagnostic("source-unreachable", message, hint=hint))
         return self._ask("rev-parse", "--verify", f"{LATEST}^{{commit}}")
 
     def follows(self, commit: str, earlier: str) -> bool:
@@ -80,12 +107,21 @@ class Repository:
         return "" if outcome.code == 0 else outcome.complaint or "it is not signed"
 
     def entries(self, commit: str) -> list[Entry]:
-        """Return all files of a commit."""
-        listed = self._ask("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
-        found = []
-        for line in listed.split("\0"):
+        """Return all files of a commit; raise ChainsawError when there are more than any source has."""
+        argv = [*SAFE, "-C", self.path, "ls-tree", "-r", "-z", "-l", "--full-tree", commit]
+        return process.pipe(argv, self._listed, extra_env=QUIET)
+
+    def _listed(self, stream: IO[bytes]) -> list[Entry]:
+        """Return the entries in git's list, of which no more is read than a source may have."""
+        found: list[Entry] = []
+        text = stream.read(LONGEST_LIST + 1)
+        for line in text.split(b"\0", MOST_ENTRIES + 1):
+            if len(text) > LONGEST_LIST or len(found) > MOST_ENTRIES:
+                message = f"more than {MOST_ENTRIES} files, or names of more than {LONGEST_LIST // 1024**2} MB"
+                hint = "a source is a repository of recipes alone; chainsaw source remove forgets one"
+                raise ChainsawError(Diagnostic("source-size", message, self.path, hint=hint))
             if line:
-                fields, path = line.split("\t", 1)
+                fields, path = line.decode(errors="replace").split("\t", 1)
                 mode, _, blob, size = fields.split()
                 # A submodule has no size.
                 found.append(Entry(mode, blob, int(size) if size.isdigit() else 0, path))
@@ -100,6 +136,13 @@ class Repository:
 
     def _ask(self, *words: str) -> str:
         return process.run([*SAFE, "-C", self.path, *words], extra_env=QUIET).text
+
+
+def _bounded() -> list[str]:
+    """Return the words before git that bound what it may take: what is packed may be a thousand times larger."""
+    # A write of too much is an error then, which git reports.
+    words = ["env", "--ignore-signal=XFSZ", "timeout", "--foreground", "--kill-after=5", str(PATIENCE)]
+    return [*words, "prlimit", f"--fsize={LARGEST_PACK}", f"--as={2 * 1024**3}", "--cpu=300"]
 
 
 def _git(*words: str) -> None:

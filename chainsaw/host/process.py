@@ -47,15 +47,20 @@ def run(
     `within` are the words before it, of a program that runs it in another user namespace. A variable of `extra_env`
     that is None is removed from the environment.
     """
-    environment = {name: value for name, value in {**os.environ, **(extra_env or {})}.items() if value is not None}
     try:
-        done = subprocess.run([*within, *argv], input=stdin, capture_output=True, check=False, env=environment)
+        done = subprocess.run(
+            [*within, *argv], input=stdin, capture_output=True, check=False, env=_environment(extra_env)
+        )
     except FileNotFoundError:
         raise ChainsawError(_missing([*within, *argv][0])) from None
     outcome = Outcome(done.returncode, done.stdout, done.stderr)
     if check and outcome.code:
         raise ChainsawError(_failed(argv, outcome))
     return outcome
+
+
+def _environment(extra: Mapping[str, str | None] | None) -> dict[str, str]:
+    return {name: value for name, value in {**os.environ, **(extra or {})}.items() if value is not None}
 
 
 def run_briefly(argv: Sequence[str], patience: float, stdin: str = "") -> str:
@@ -94,15 +99,22 @@ def follow(argv: Sequence[str], line: Callable[[str], None], within: Sequence[st
     return outcome
 
 
-def pipe(argv: Sequence[str], consume: Callable[[IO[bytes]], Result], accepted: Sequence[int] = (0,)) -> Result:
+def pipe(
+    argv: Sequence[str],
+    consume: Callable[[IO[bytes]], Result],
+    accepted: Sequence[int] = (0,),
+    extra_env: Mapping[str, str | None] | None = None,
+) -> Result:
     """Pass the output of a program to a function while it runs, and return the function's result.
 
-    Raise ChainsawError when it ends with none of the accepted codes.
+    Raise ChainsawError when it ends with none of the accepted codes. A variable of `extra_env` that is None is removed.
     """
     # A pipe for errors that is not read would fill up, and the program would wait for ever.
     with tempfile.TemporaryFile() as errors:
         try:
-            process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+            process = subprocess.Popen(
+                list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_environment(extra_env)
+            )
         except FileNotFoundError:
             raise ChainsawError(_missing(argv[0])) from None
         assert process.stdout is not None

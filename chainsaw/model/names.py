@@ -115,7 +115,10 @@ def check_prefix(value: str) -> str:
 
 def check_reference(value: str) -> str:
     """Return a fully qualified image reference (registry/name[:tag][@digest]); raise ValueError otherwise."""
-    if not _REFERENCE.fullmatch(value):
+    host = value.partition("/")[0].partition(":")[0]
+    if host.split(".")[-1] == "localhost" or re.fullmatch(r"(127|0)(\.[0-9]+)*", host):
+        raise ValueError("this host is no registry for a recipe")
+    if not _REFERENCE.fullmatch(value) or "." not in host:
         raise ValueError("an image reference names its registry: docker.io/library/nginx:1.30")
     return value
 

@@ -140,3 +140,21 @@ def test_a_template_that_would_take_for_ever_or_all_memory_is_an_error(text, mon
 
 def test_a_product_of_ordinary_numbers_is_calculated():
     assert render("a.j2", "{{ megabytes * 1048576 }}{{ '-' * 3 }}", {"megabytes": 64}) == "67108864---"
+
+
+def test_all_templates_of_an_instance_have_a_limit_together(monkeypatch):
+    monkeypatch.setattr(bounds, "SECONDS", 0.3)
+    monkeypatch.setattr(bounds, "TOGETHER", 0.5)
+    began = time.monotonic()
+    with bounds.together():
+        for _ in range(20):
+            with pytest.raises(ChainsawError, match="all templates of an instance"):
+                render("a.j2", ENDLESS["loops"], {})
+    assert time.monotonic() - began < 3
+    assert render("a.j2", "{{ 1 }}", {}) == "1"
+
+
+def test_templates_that_are_quick_do_not_use_it_up(monkeypatch):
+    monkeypatch.setattr(bounds, "TOGETHER", 2.0)
+    with bounds.together():
+        assert [render("a.j2", "{{ i }}", {"i": i}) for i in range(100)] == [str(i) for i in range(100)]

@@ -92,6 +92,8 @@ ELSEWHERE = {
     "source-missing": "work/test_catalog.py::test_a_missing_repository_is_fetched_again",
     "source-key": "work/test_catalog.py::test_a_key_lets_only_signed_commits_in",
     "source-rewritten": "work/test_catalog.py::test_a_source_moves_on_only_to_what_follows",
+    "source-size": "work/test_catalog.py::test_a_source_has_a_largest_number_of_files",
+    "static-size": "work/test_host.py::test_static_files_have_a_largest_number_and_size",
     "source-unreachable": "work/test_catalog.py::test_what_a_source_may_be",
     "source-unsigned": "work/test_catalog.py::test_a_key_lets_only_signed_commits_in",
     "static-path": "work/test_host.py::test_an_archive_that_leaves_its_root_is_refused",

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from .machine import DATA, HOME, Machine
+from .machine import DATA, HOME, Done, Machine
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
@@ -244,42 +244,92 @@ def test_setup_follows_no_link_of_the_admins(machine: Machine) -> None:
 
 
 BUILD = """
-import sys
+import json, sys
 from chainsaw.host.account import this_account
 
-this_account().podman.build("localhost/attack:1", {"Containerfile": sys.stdin.buffer.read()}, sys.argv[1], print)
+files = {path: text.encode() for path, text in json.load(sys.stdin).items()}
+this_account().podman.build("localhost/attack:1", files, sys.argv[1], print)
+"""
+ASK = r"""use IO::Socket::INET;
+for (@ARGV) {
+    my $socket = IO::Socket::INET->new(PeerAddr => "$_:18080", Timeout => 2);
+    if (!$socket) { print "$_ $@\n"; next }
+    print $socket "GET / HTTP/1.0\r\n\r\n";
+    print "$_ ", join(" ", map { s/\s+/ /gr } <$socket>), "\n";
+}
 """
 KNOCK = r"""ARG BASE
 FROM ${BASE}
-RUN perl -MIO::Socket::INET -e 'for (@ARGV) { \
-    my $socket = IO::Socket::INET->new(PeerAddr => "$_:18080", Timeout => 2) or next; \
-    print $socket "GET / HTTP/1.0\\r\\n\\r\\n"; local $/; print "$_ says ", <$socket> }' ADDRESSES > /etc/heard
-RUN cat /proc/self/uid_map > /etc/maps; cat /proc/self/gid_map >> /etc/maps
+COPY ask /etc/ask
+RUN --network=NETWORK perl /etc/ask ADDRESSES > /etc/heard
+RUN cat /proc/self/uid_map > /etc/maps; cat /proc/self/gid_map >> /etc/maps; cat /proc/mounts > /etc/mounts
 """
+SECOND = "10.99.99.9"
+"""A second address of the host, which a network of pasta does not have by itself."""
 
 
-def test_an_image_build_reaches_nothing_on_this_host_and_has_no_id_of_an_instance(
-    machine: Machine, pair: tuple[str, str]
-) -> None:
-    """Not on its loopback, not on its addresses, and not on those that stand for it in Podman's networks."""
+@pytest.fixture
+def host_service(machine: Machine, pair: tuple[str, str]) -> Iterator[list[str]]:
+    """Return the addresses at which a service of the host listens: on its loopback, too."""
+    machine.root("ip", "address", "add", f"{SECOND}/32", "dev", "lo")
     machine.write(f"{HOME}/kept/index.html", "of the host alone")
     server = machine.begin("python3", "-m", "http.server", "18080", "--directory", f"{HOME}/kept")
     try:
-        own = machine.admin("hostname", "-I").split()
-        addresses = ["127.0.0.1", "169.254.1.1", "169.254.1.2", "10.0.2.2", *(item for item in own if "." in item)]
-        assert machine.admin("curl", "-s", "--retry", "5", "--retry-connrefused", f"http://{own[0]}:18080/")
-        base = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", "chainsaw/base").split()[0]
-        machine.admin("python3", "-I", "-c", BUILD, base, stdin=KNOCK.replace("ADDRESSES", " ".join(addresses)))
-        heard, maps = (
-            machine.admin("podman", "run", "--rm", "--network=none", "localhost/attack:1", "cat", f"/etc/{name}")
-            for name in ("heard", "maps")
-        )
+        own = [item for item in machine.admin("hostname", "-I").split() if "." in item]
+        for address in ("127.0.0.1", *own, SECOND):
+            shown = machine.admin("curl", "-s", "--retry", "5", "--retry-connrefused", f"http://{address}:18080/")
+            assert "of the host alone" in shown, address
+        yield ["127.0.0.1", *own, SECOND]
     finally:
         server.kill()
         machine.try_admin("pkill", "-f", "http.server 18080")
+        machine.root("ip", "address", "del", f"{SECOND}/32", "dev", "lo")
+
+
+def build(machine: Machine, containerfile: str, **others: str) -> Done:
+    """Build an image past every check of its Containerfile; `others` are texts of files beside it."""
+    files = {"Containerfile": containerfile, **others}
+    reference = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", "chainsaw/base").split()[0]
+    return machine.try_admin("python3", "-I", "-c", BUILD, reference, stdin=json.dumps(files))
+
+
+@pytest.mark.parametrize("network", ["default", "host"])
+def test_an_image_build_reaches_nothing_on_this_host_and_has_no_id_of_an_instance(
+    machine: Machine, host_service: list[str], network: str
+) -> None:
+    """Not on its loopback, not on its addresses, and not on those that stand for it in Podman's networks."""
+    addresses = " ".join([*host_service, "localhost", "169.254.1.1", "169.254.1.2", "10.0.2.2"])
+    done = build(machine, KNOCK.replace("NETWORK", network).replace("ADDRESSES", addresses), ask=ASK)
+    assert done.code == 0, done.err
+    heard, maps, mounts = (
+        machine.admin("podman", "run", "--rm", "--network=none", "localhost/attack:1", "cat", f"/etc/{name}")
+        for name in ("heard", "maps", "mounts")
+    )
+    assert len(heard.splitlines()) == len(addresses.split())
     assert "of the host alone" not in heard
+    assert HOME not in mounts
     ranges = [tuple(map(int, line.split())) for line in maps.splitlines()]
     assert len(ranges) == 4
     for block in map(machine.block, ("front", "blog", "shop")):
         assert all(block >= outside + count or outside >= block + 65536 for _, outside, count in ranges)
     machine.admin("podman", "image", "rm", "localhost/attack:1")
+
+
+def test_podman_itself_fetches_nothing_of_this_host_for_a_build(machine: Machine, host_service: list[str]) -> None:
+    for address in (*host_service, "localhost"):
+        done = build(machine, f"ARG BASE\nFROM ${{BASE}}\nADD http://{address}:18080/ /etc/heard\n")
+        assert "connection refused" in done.err, address
+    assert "connection refused" in build(machine, "FROM 127.0.0.1:18080/x/y:1\n").err
+    pull = "from chainsaw.host.account import this_account; this_account().podman.pull('127.0.0.1:18080/x/y:1')"
+    assert "connection refused" in machine.try_admin("python3", "-I", "-c", pull).err
+    assert machine.try_admin("podman", "image", "exists", "localhost/attack:1").code != 0
+
+
+def test_a_build_has_no_file_of_the_admin(machine: Machine, pair: tuple[str, str]) -> None:
+    machine.admin("podman", "save", "--output", f"{HOME}/private.tar", "docker.io/library/debian:trixie-slim")
+    for words in ("FROM docker-archive:{}", "ARG BASE\nFROM ${{BASE}}\nCOPY --from=docker-archive:{} / /"):
+        done = build(machine, words.format(f"{HOME}/private.tar") + "\n")
+        assert done.code != 0
+        assert "no such file or directory" in done.err or "no stage or image found" in done.err
+    machine.admin("rm", f"{HOME}/private.tar")
+    assert machine.admin("find", "/var/tmp", "-maxdepth", "1", "-name", "chainsaw-build-*") == ""

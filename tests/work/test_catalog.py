@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from identity import identity
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
+from chainsaw.host import git as git_module
 from chainsaw.host.git import Repository
 from chainsaw.load.recipe import load_recipe
 from chainsaw.model.paths import Paths
@@ -220,6 +224,49 @@ def test_a_recipe_has_a_largest_size(paths, shipped, club, monkeypatch):
     monkeypatch.setattr(files, "LARGEST_TREE", 10**6)
     monkeypatch.setattr(files, "MOST_FILES", 4)
     assert refused(Catalog(str(shipped), paths=paths).bundle, "wiki") == ["recipe-size"]
+
+
+def test_a_source_has_a_largest_number_of_files(paths, club):
+    """Few objects may be many files: here each directory has the next one a thousand times."""
+    inner = hashed(club, "blob", b"x")
+    for mode in ("100644", "40000", "40000"):
+        entries = b"".join(f"{mode} {number:03}\0".encode() + bytes.fromhex(inner) for number in range(1000))
+        inner = hashed(club, "tree", entries)
+    commit_tree(club, ("40000", "many", inner))
+    began = time.monotonic()
+    assert refused(add_source, "club", f"file://{club}", None, Silent()) == ["source-size"]
+    assert time.monotonic() - began < 20
+    assert not files.exists(paths.source("club"))
+
+
+def test_names_of_files_have_a_largest_size(paths, club, monkeypatch):
+    monkeypatch.setattr(git_module, "LONGEST_LIST", 100)
+    assert refused(add_source, "club", f"file://{club}", None, Silent()) == ["source-size"]
+
+
+def test_a_fetch_writes_only_so_much(paths, club, monkeypatch):
+    monkeypatch.setattr(git_module, "LARGEST_PACK", 1024**2)
+    add(paths, club)
+    (club / "recipes/wiki/noise").write_bytes(random.Random(1).randbytes(3 * 1024**2))
+    git(club, "add", "-A")
+    git(club, "commit", "-q", "-m", "Noise")
+    with pytest.raises(ChainsawError, match="cannot be fetched") as caught:
+        add_source("other", f"file://{club}", None, Silent())
+    assert caught.value.diagnostics[0].hint == "a source has at most 1 MB, and is fetched in 15 minutes"
+    assert not files.exists(paths.source("other"))
+    assert refused(update_sources, ("club",), Silent()) == ["source-unreachable"]
+    assert not list(Path(paths.source("club")).rglob("tmp_*"))
+
+
+def test_a_fetch_takes_only_so_long(paths, monkeypatch):
+    monkeypatch.setattr(git_module, "PATIENCE", 1)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"git://127.0.0.1:{silent.getsockname()[1]}/club"
+        began = time.monotonic()
+        assert refused(add_source, "club", url, None, Silent()) == ["source-unreachable"]
+        assert time.monotonic() - began < 10
 
 
 def test_a_source_moves_on_only_to_what_follows(paths, club):

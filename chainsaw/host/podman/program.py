@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import os
 import sys
-import tarfile
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import copier, disk, files, process
+from chainsaw.host.podman import seclusion
 from chainsaw.host.podman.placement import Placement, VolumeFile, pack
+from chainsaw.host.podman.unpack import unpack
 from chainsaw.model.block import SIZE, Range, intermediate
 from chainsaw.model.names import check_file_path
 
 PODMAN = ["podman", "--events-backend=none"]
 UNPACK = ["tar", "-x", "-p", "--same-owner", "--numeric-owner"]
-BUILD_NETWORK = "--network=pasta:--map-guest-addr,none"
-"""A network of its own, without the address that stands for this host (podman-build(1), pasta(1))."""
+OF_PODMAN = (".local/share/containers", ".config/containers", ".docker")
+"""What Podman needs of the admin's home: its store, its settings, and logins of registries."""
+FURTHER = [
+    "unshare", "--user", "--mount", "--setuid=0", "--setgid=0",
+    *(f"--map-{kind}={ids}" for kind in ("users", "groups") for ids in ("0:0:1", f"1:1:{SIZE}")),
+]  # fmt: skip
+"""The words before a program that take from it all that root of the present user namespace may do to it."""
 RESTRICTED = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 GENERATORS = ("/usr/lib/systemd/user-generators/podman-user-generator", "/usr/libexec/podman/quadlet")
 """Where Podman's generator is, which makes systemd's units of quadlets (podman-systemd.unit(5))."""
@@ -46,19 +52,35 @@ class Program:
         """
         return [*PODMAN, "unshare"] if _is_restricted() else _namespace(self.uids, self.gids)
 
-    def _without_instance_ids(self) -> list[str]:
-        """Return the words before Podman that run it in a user namespace without the ids of any instance.
+    def _away(self, work: str) -> list[str]:
+        """Return the words before Podman that run it where nothing of this host is; `work` is outside of home.
 
-        It has the first 65,536 ids of the admin, which are never an instance's. Where there is no such range, or
-        AppArmor restricts user namespaces, Podman's own is used.
+        It has a network of its own, see seclusion.py, of the home only Podman's directories, and the first 65,536 ids
+        of the admin, which are never an instance's. Where there is no such range, or AppArmor restricts user
+        namespaces, it has Podman's own ids.
         """
+        home = os.path.expanduser("~")
+        kept = [f"{home}/{name}" for name in OF_PODMAN]
+        graph = process.run([*PODMAN, "info", "--format", "{{.Store.GraphRoot}}"]).text
+        kept += [graph] if graph.startswith(f"{home}/") and not graph.startswith(f"{kept[0]}/") else []
+        secluded = [sys.executable, "-I", seclusion.__file__, work, home, *kept, "--", "env", f"TMPDIR={work}"]
         first = [next((item for item in ranges if item.count == SIZE), None) for ranges in (self.uids, self.gids)]
         if _is_restricted() or first[0] is None or first[1] is None:
-            return []
+            return [*PODMAN, "unshare", *secluded]
         # Podman tells by these that the namespace is made already (podman-unshare(1) sets them).
         made = ["_CONTAINERS_USERNS_CONFIGURED=done", f"_CONTAINERS_ROOTLESS_UID={os.getuid()}"]
         made.append(f"_CONTAINERS_ROOTLESS_GID={os.getgid()}")
-        return [*_namespace([first[0]], [first[1]], "--mount"), "env", *made]
+        return [*_namespace([first[0]], [first[1]], "--mount"), *secluded, *made, *FURTHER]
+
+    def _follow_away(self, argv: Sequence[str], line: Callable[[str], None], context: Mapping[str, bytes]) -> None:
+        """Run Podman away from this host, in a directory of its own with a context; pass on each line."""
+        with _work_directory(self) as work:
+            for path, content in context.items():
+                target = Path(work, "context", check_file_path(path))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+                target.chmod(0o755 if content.startswith(b"#!") else 0o644)
+            process.follow([*PODMAN, *argv, *([f"{work}/context"] if context else [])], line, self._away(work))
 
     def remove_images(self, references: Sequence[str]) -> None:
         """Remove images; one that a container still uses stays."""
@@ -68,25 +90,15 @@ class Program:
     def build(self, reference: str, context: Mapping[str, bytes], base: str, report: Callable[[str], None]) -> None:
         """Build an image from a context and the reference for its ARG BASE; report each step's line.
 
-        A build reaches the internet, and nothing that listens on this host: by default it would be in its network. It
-        can become nobody whose ids are an instance's, where the admin has the 65,536 ids that adduser gives.
+        Whatever its Containerfile says, Podman fetches and runs it away from this host.
         """
-        with tempfile.TemporaryDirectory(prefix="chainsaw-build-") as directory:
-            for path, content in context.items():
-                target = Path(directory, check_file_path(path))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-                target.chmod(0o755 if content.startswith(b"#!") else 0o644)
-            options = ["--squash", BUILD_NETWORK, "--build-arg", f"BASE={base}", "--tag", reference]
-            process.follow(
-                [*PODMAN, "build", *options, directory],
-                lambda line: report(line) if line.startswith("STEP") else None,
-                self._without_instance_ids(),
-            )
+        # The network that is the host's for Podman is the one that it has there.
+        options = ["--squash", "--network=host", "--build-arg", f"BASE={base}", "--tag", reference]
+        self._follow_away(["build", *options], lambda line: report(line) if line.startswith("STEP") else None, context)
 
     def pull(self, reference: str) -> None:
-        """Pull an image."""
-        process.follow([*PODMAN, "pull", reference], lambda line: None)
+        """Pull an image, from anywhere but this host."""
+        self._follow_away(["pull", reference], lambda line: None, {})
 
     def place(self, items: Sequence[Placement]) -> None:
         """Make directories and files that belong to ids of a block, all in one process, each complete or not at all.
@@ -147,7 +159,7 @@ class Program:
             "--entrypoint=tar", reference, "-C", root, "--hard-dereference", "-chf", "-", ".",
         ]  # fmt: skip
         # tar ends with 1 for a broken link (tar(1), RETURN VALUE); such a file is left out.
-        process.pipe(argv, lambda stream: _unpack(stream, target, tuple(scripts)), accepted=(0, 1))
+        process.pipe(argv, lambda stream: unpack(stream, target, tuple(scripts)), accepted=(0, 1))
 
     def exec(
         self, container: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes | None = None
@@ -180,6 +192,16 @@ class Program:
         )  # fmt: skip
 
 
+@contextmanager
+def _work_directory(podman: Program) -> Iterator[str]:
+    """Give a directory for one build, on the disk and outside of home, and remove it with what other ids left there."""
+    work = tempfile.mkdtemp(prefix="chainsaw-build-", dir="/var/tmp")
+    try:
+        yield work
+    finally:
+        podman.remove_trees([work])
+
+
 def _is_restricted() -> bool:
     """Return whether AppArmor keeps unknown programs from making a user namespace."""
     return (files.read_text(RESTRICTED) or "0").strip() != "0"
@@ -195,29 +217,6 @@ def _namespace(uids: Sequence[Range], gids: Sequence[Range], *options: str) -> l
             words.append(f"--map-{kind}={inside}:{item.start}:{item.count}")
             inside += item.count
     return words
-
-
-def _unpack(stream: IO[bytes], target: str, scripts: tuple[str, ...]) -> None:
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for member in archive:
-            path = os.path.normpath(member.name)
-            if path.startswith(("/", "..")):
-                raise ChainsawError(Diagnostic("static-path", f"the image's archive leaves its root: {member.name}"))
-            place = Path(target, path)
-            if member.isdir():
-                place.mkdir(parents=True, exist_ok=True)
-            elif member.isfile():
-                _place(archive, member, place, scripts)
-
-
-def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, scripts: tuple[str, ...]) -> None:
-    content = archive.extractfile(member)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("wb") as file:
-        if content is not None and not place.name.endswith(scripts):
-            while chunk := content.read(1 << 20):
-                file.write(chunk)
-    place.chmod(0o644)
 
 
 def check_quadlets(directory: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from chainsaw.compile.borders import check_containerfile
 from chainsaw.compile.context import Shared
-from chainsaw.compile.images import Build, recipe_build, shared_build
+from chainsaw.compile.images import Build, containerfile, recipe_build, shared_build
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import disk, facts
 from chainsaw.host.podman import Podman
@@ -84,7 +85,9 @@ class Images:
                 second[build.reference] = build
             if need.recipe:
                 context = self.catalog.version(need.recipe, need.digest).below(need.build)
-                build = recipe_build(need.recipe.rpartition("/")[2], need.image, context, need.base, self.shared.images)
+                name = need.recipe.rpartition("/")[2]
+                check_containerfile(containerfile(name, need.build), context["Containerfile"])
+                build = recipe_build(name, need.image, context, need.base, self.shared.images)
                 level = third if need.base != "base" else second
                 level[build.reference] = build
         levels = [list(level.values()) for level in (first, second, third)]
