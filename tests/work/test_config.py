@@ -243,7 +243,7 @@ def test_a_site_without_a_file_gets_one(admin):
         ("blog", "serving", "stoped", "literal-error", "'normal', 'maintenance' or 'stopped'"),
         ("blog", "route", "http://blog.example.org/", "value-error", "a route starts with https://"),
         ("blog", "recipe", "wordpess", "no-recipe", "did you mean wordpress?"),
-        ("blog", "memory.dbb", "1M", "unknown-component", "did you mean db?"),
+        ("blog", "memory.dbb", "64M", "unknown-component", "did you mean db?"),
         ("blog", "title", "two\nlines", "setting-value", "one line"),
         ("blog", "admin", "kim@example.org", "model-type", "should be a mapping"),
         ("blog", "route.x", "y", "no-key", "not a mapping"),
