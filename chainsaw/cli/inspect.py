@@ -26,7 +26,8 @@ def list_command(account: Account, watched: bool, as_json: bool) -> None:
     One that is failing crashed several times in a row, and is started again later and later. One that is no longer
     declared is stopped by the next apply.
 
-    Memory is what its processes use now, disk what its data uses.
+    Memory is what its processes use now, disk what its data uses. The exit status is 3 if one is failing, failed or
+    unhealthy.
     """
     from chainsaw.work.inspect.list import list_instances
 
