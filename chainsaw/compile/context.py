@@ -95,7 +95,12 @@ class Job:
         return {
             "name": self.name,
             "recipe": {"name": recipe.name, "version": recipe.version, "revision": recipe.revision},
-            "route": {"url": instance.url(self.site.ports), "host": instance.host, "path": instance.path},
+            "route": {
+                "url": instance.url(self.site.ports),
+                "origin": instance.origin(self.site.ports),
+                "host": instance.host,
+                "path": instance.path,
+            },
             "settings": effective_settings(recipe, instance),
             "egress": self.may_reach_internet,
             "inherited": not self.gated,

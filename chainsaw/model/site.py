@@ -161,7 +161,11 @@ class Instance(Common):
 
     def url(self, ports: Ports) -> str:
         """Return its URL: its route, with the front's port if that is not 443."""
-        return f"https://{self.host}{ports.suffix}{self.path}"
+        return f"{self.origin(ports)}{self.path}"
+
+    def origin(self, ports: Ports) -> str:
+        """Return what its URL begins with, without a slash at the end (RFC 6454)."""
+        return f"https://{self.host}{ports.suffix}"
 
 
 DEFAULTS = {"timezone": "UTC", "language": "en", "upload_limit": "64M"}
