@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from chainsaw.compile.containerfile import containerfile_problems
 from chainsaw.compile.context import Shared
+from chainsaw.compile.front.pages import DIRECTORY
 from chainsaw.compile.instance import OFTEN, compile_instance
 from chainsaw.compile.passwords import default_passwords
 from chainsaw.compile.sample import options_of, sample_job
@@ -181,7 +182,8 @@ def _addresses(bundle: Bundle) -> Iterator[Diagnostic]:
 def _directives(bundle: Bundle, shared: Shared) -> Iterator[Diagnostic]:
     """Yield the directives that change nothing although they are honoured, or change something although they are not.
 
-    How much the front lets through depends on upload_limit in any case.
+    How much the front lets through depends on upload_limit in any case, and the language of its pages on language; a
+    recipe of files alone has no others.
     """
     try:
         plain = _artifacts(bundle, shared, {})
@@ -201,7 +203,8 @@ def _directives(bundle: Bundle, shared: Shared) -> Iterator[Diagnostic]:
 
 def _artifacts(bundle: Bundle, shared: Shared, fields: Mapping[str, object]) -> dict[str, str]:
     found = compile_instance(sample_job(bundle, shared, fields=fields)).artifacts
-    return {item.path: item.digest for item in found}
+    left_out = () if "language" in bundle.recipe.honours and bundle.recipe.serve.files else (f"{DIRECTORY}/",)
+    return {item.path: item.digest for item in found if not item.path.startswith(left_out)}
 
 
 def _compiled(bundle: Bundle, options: Options, shared: Shared) -> list[Diagnostic]:
