@@ -21,6 +21,8 @@ SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 CONTACT = re.compile(r"https://\S+|[^@\s]+@[^@\s]+")
 SUMMARY = 80
 MAIL = {"host": "smtp.example.org", "user": "kim", "password": {"secret": "smtp_password"}}
+WITHOUT_PORT = re.compile(r"https?://[\"']?\s*(~|\{\{|\+)[\s(]*route\.host\b")
+"""An address that a template makes of the host alone."""
 DIRECTIVES: Mapping[str, Mapping[str, object]] = {
     "admin": {"admin": {"email": "kim@example.net"}},
     "timezone": {"timezone": "Asia/Kathmandu"},
@@ -35,7 +37,7 @@ Options = tuple[tuple[str, str], ...]
 
 def lint(bundle: Bundle, shared: Shared) -> list[Diagnostic]:
     """Return the errors and warnings for a recipe, in file order."""
-    found = [*_identity(bundle), *_proof(bundle), *_directives(bundle, shared)]
+    found = [*_identity(bundle), *_proof(bundle), *_directives(bundle, shared), *_addresses(bundle)]
     for options in _all_options(bundle.recipe):
         try:
             variant = with_options(bundle, options)
@@ -163,6 +165,18 @@ def _mail(bundle: Bundle) -> Iterator[Diagnostic]:
     if senders and "mail" not in bundle.recipe.honours:
         message = "without mail under honours nothing takes this mail"
         yield _warning(bundle, ("components", senders[0], "mail"), message, at_key=True)
+
+
+def _addresses(bundle: Bundle) -> Iterator[Diagnostic]:
+    """Yield the addresses that a template makes without the port of the front."""
+    directory = bundle.source.name.removesuffix("recipe.yaml")
+    for path, content in sorted(bundle.files.items()):
+        lines = content.decode(errors="replace").splitlines() if path.endswith((".j2", "recipe.yaml")) else []
+        for number, line in enumerate(lines, 1):
+            if found := WITHOUT_PORT.search(line):
+                message, hint = "this address has no port where the front's is not 443", "route.url, or route.origin"
+                place = (f"{directory}{path}", number, found.start() + 1)
+                yield Diagnostic("lint", message, *place, source=line, hint=hint, severity="warning")
 
 
 def _directives(bundle: Bundle, shared: Shared) -> Iterator[Diagnostic]:

@@ -94,7 +94,7 @@ def test_a_route_that_is_taken_is_refused(chainsaw, home):
     chainsaw("new", "static", "www", "--route", "https://example.org/")
     done = chainsaw("new", "wordpress", "blog", "--route", "https://example.org/")
     assert done.code == Exit.INVALID
-    assert "already used by www" in done.err
+    assert "also used by www, in instances/www.yaml:" in done.err
 
 
 def test_what_it_writes_is_what_render_takes(chainsaw, home):

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from chainsaw.compile.context import Job
-from chainsaw.compile.front.pages import MAINTENANCE, MISSING, UNAVAILABLE, page_files
+from chainsaw.compile.front.pages import LARGE, MAINTENANCE, MISSING, UNAVAILABLE, page_files
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.template import render
@@ -38,9 +38,9 @@ def location_files(job: Job) -> Iterator[Artifact]:
     if job.file.instance.serving != "normal":
         page = MAINTENANCE if job.file.instance.serving == "maintenance" else UNAVAILABLE
         yield _file(job, f"{job.name}.conf", "closed.conf.j2", page=page)
-        yield from _pages(job, page)
+        yield from _pages(job, LARGE, page)
         return
-    yield from _pages(job, MISSING, UNAVAILABLE)
+    yield from _pages(job, LARGE, MISSING, UNAVAILABLE)
     if served.drop_headers:
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if served.fastcgi:
@@ -74,7 +74,7 @@ def _fastcgi(job: Job, served: FastCgi) -> Iterator[Artifact]:
 
 def _pages(job: Job, *pages: str) -> Iterator[Artifact]:
     yield _file(job, f"{job.name}.pages", "pages.conf.j2", pages=pages)
-    yield from page_files(job.shared, job.context["language"], pages, job.name)
+    yield from page_files(job.shared, job.context["language"], pages, job.name, job.context["upload_limit"])
 
 
 def _headers(job: Job) -> list[tuple[str, str]]:
@@ -111,7 +111,7 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "path": job.file.instance.path,
         "https": job.site.ports.https,
         "port_suffix": job.site.ports.suffix,
-        "upload_limit": job.context["upload_limit"],
+        "upload_limit": job.context["request_limit"],
         "upstream": f"unix:/srv/sockets/{job.name}.sock",
         "drops": job.bundle.recipe.serve.drop_headers,
         "timeout": span_in_seconds(job.bundle.recipe.serve.timeout),
