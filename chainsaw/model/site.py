@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from chainsaw.model.base import Model
 from chainsaw.model.limits import MemoryLimit, SiteMemoryLimit, UploadLimit
-from chainsaw.model.names import Email, Language, Login, Rest, Timezone, Word, check_host, check_path
+from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host, check_path
 from chainsaw.model.sources import RecipeName
 
 Port = Annotated[int, Field(ge=1, le=65535)]

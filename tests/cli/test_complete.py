@@ -52,7 +52,7 @@ OFFERED = {
     "status blog ": [],
     "apply ": ["blog", "wiki", "www"],
     "apply wiki --force ": ["blog", "www"],
-    "logs blog ": ["db", "app"],
+    "logs blog ": ["db", "app", "cron", "mail"],
     "logs www ": [],
     "logs --follow blog a": ["app"],
     "secret show blog a": ["admin_password"],

@@ -67,6 +67,8 @@ class Site:
     without_image: set[str] = field(default_factory=set)
     refuses: list[str] = field(default_factory=list)
     """Why the front does not reload, once for each."""
+    fault: Exception | None = None
+    """What a reload of the front meets, once, that nobody thought of."""
     units: dict[str, str] = field(default_factory=lambda: {FRONT_SOCKET: "active"})
 
     def apply(self, *names: str, why: str = "", keeps: bool = False) -> Result:
@@ -132,6 +134,9 @@ class Site:
                 records.write_applied(paths, records.read_applied(paths) | dict(action.digests))
             case act.StopUnit():
                 self.units.pop(action.name)
+            case act.ReloadFront() if self.fault:
+                fault, self.fault = self.fault, None
+                raise fault
             case act.ReloadFront() if self.refuses:
                 raise ChainsawError(Diagnostic("not-reloaded", self.refuses.pop()))
 
@@ -373,6 +378,16 @@ def test_a_switch_that_the_front_refuses_is_rolled_back(site):
     assert not any("new walks" in text for text in served), "a rollback does not return to what was never served"
     site.apply()
     assert site.titles() == {BLOG: "new walks", CLUB: "new club"}
+
+
+def test_a_fault_of_chainsaw_in_a_switch_leaves_the_site_as_it_was(site):
+    before = site.titles()
+    site.admin.declare("blog", "new walks")
+    site.fault = KeyError("a property that a socket does not have")
+    with pytest.raises(KeyError):
+        site.apply()
+    assert site.titles() == before
+    assert site.unfinished == Unfinished()
 
 
 def test_a_rollback_that_the_front_refuses_too_is_said(site):

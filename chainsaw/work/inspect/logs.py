@@ -106,10 +106,8 @@ def source_of(entry: Entry, name: str) -> str:
         return "visitor"
     if entry.container:
         return entry.container.removeprefix(f"{name}.")
-    before = f"app@{name}."
-    if entry.program in ("", "systemd") or not entry.unit.startswith(before):
-        return "systemd"
-    return entry.unit.removeprefix(before).removesuffix(".service")
+    what = entry.unit.removesuffix(".service").removeprefix(f"app@{name}")
+    return what[1:] if what.startswith(".") and entry.program not in ("", "systemd") else "systemd"
 
 
 def recent(account: Account, request: LogRequest) -> Result:
