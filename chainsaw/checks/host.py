@@ -200,7 +200,7 @@ def git(is_there: bool) -> Check:
 
 
 def nftables(is_there: bool) -> Check:
-    """Check whether nft(8) is installed, which closes this host to image builds and to containers that reach the internet."""
+    """Check whether nft(8) is installed, which closes this host to builds and to containers with the internet."""
     if is_there:
         return Check("nftables", "ok", "installed")
     return Check(

@@ -56,6 +56,41 @@ class Space:
 
 
 @dataclass(frozen=True)
+class DiskUse:
+    """What an instance has on the disk: bytes of data, bytes of caches, and how many files and directories.
+
+    None is what was not counted in time.
+    """
+
+    data: int | None = None
+    caches: int | None = None
+    files: int | None = None
+
+    @property
+    def bytes(self) -> int | None:
+        """All bytes; None when a part is not known."""
+        return None if self.data is None or self.caches is None else self.data + self.caches
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How many of something are taken that the kernel gives to all together, and how many there are; None for unknown.
+
+    `setting` is what the limit is set by: a name of sysctl(8), or of a property of a unit and the unit.
+    """
+
+    what: str
+    used: int | None
+    limit: int | None
+    setting: str
+
+    @property
+    def share(self) -> float | None:
+        """The part that is taken; None when it is not known."""
+        return None if self.used is None or not self.limit else self.used / self.limit
+
+
+@dataclass(frozen=True)
 class Leftovers:
     """What a crash left: whether the last apply was interrupted, generations that never became current, and *.partial.
 

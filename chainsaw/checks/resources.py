@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from chainsaw.checks.check import Check, State
-from chainsaw.checks.observed import Clock, Space
+from chainsaw.checks.observed import Clock, Space, Taken
 from chainsaw.model.quantity import bytes_for_people, span_for_people
 
 UNSYNCHRONISED = 16.0
@@ -19,6 +19,8 @@ FEW_INODES, SOME_INODES = 0.01, 0.05
 NO_MEMORY, LITTLE_MEMORY = 0.04, 0.1
 WAITING, STALLED = 10.0, 10.0
 """Percent of a minute in which some, or all, processes waited for memory (PSI: some avg60, full avg60)."""
+NEARLY_ALL = 0.8
+"""The part of a shared limit from which on it is worth a warning."""
 SMALL_PAGES = "podman image prune; journalctl --user --vacuum-size=100M"
 
 
@@ -119,3 +121,28 @@ def _pressure(text: str | None) -> Check:
         return Check(topic, state, waited)
     hint = "chainsaw list shows which instance uses it"
     return Check(topic, state, f"{waited}, in {stalled:.0f} % all of them", hint)
+
+
+def shared_limits(found: Sequence[Taken]) -> Check:
+    """Check how much is taken of what the kernel gives to all instances together, with no limit for each."""
+    topic = "shared limits"
+    scarce = [item for item in found if item.share is not None and item.share > NEARLY_ALL]
+    if scarce:
+        texts = ", ".join(map(_taken, scarce))
+        return Check(topic, "warn", f"nearly used up, by all together: {texts}", _raise(scarce[0]))
+    if unread := [item.what for item in found if item.share is None]:
+        return Check(topic, "unknown", f"cannot be read: {', '.join(unread)}", "ls /proc/sys/kernel /proc/sys/fs")
+    return Check(topic, "ok", f"taken by all together: {', '.join(map(_taken, found))}")
+
+
+def _taken(item: Taken) -> str:
+    return f"{item.what} {item.used} of {item.limit}"
+
+
+def _raise(item: Taken) -> str:
+    """Return the commands that double a limit, and keep it so."""
+    name, _, unit = item.setting.partition(" of ")
+    wanted = f"{name}={2 * (item.limit or 0)}"
+    if unit:
+        return f"chainsaw top; then sudo systemctl set-property {unit} {wanted}"
+    return f"echo {wanted} | sudo tee /etc/sysctl.d/60-{name.replace('.', '-')}.conf; sudo sysctl --system"

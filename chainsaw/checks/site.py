@@ -9,7 +9,7 @@ from chainsaw.checks.observed import Leftovers
 from chainsaw.errors import Diagnostic
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.plan.diff import FRONT_SOCKET
-from chainsaw.plan.observed import UnitDetails
+from chainsaw.plan.observed import API_SOCKET, UnitDetails
 from chainsaw.plan.state import FRONT_SERVICE, instance_state, restarted
 
 FIX = "chainsaw doctor --fix"
@@ -66,6 +66,26 @@ def generated_files(edited: Collection[str] | None) -> Check:
         return Check("generated files", "ok", "as they were written")
     found = f"edited by hand: {some(edited)}; apply does not overwrite them"
     return Check("generated files", "warn", found, "chainsaw plan shows it, chainsaw apply --force discards it")
+
+
+def podman_store(lost: Collection[str] | None) -> Check:
+    """Check whether Podman has what the instances and the front run from; `lost` are images and units of networks."""
+    topic = "Podman's store"
+    if lost is None:
+        return Check(topic, "unknown", "it cannot be read", "podman images; podman network ls")
+    if not lost:
+        return Check(topic, "ok", "has all images and networks that are needed")
+    found = f"does not have {some(sorted(lost))} any more: what needs them cannot start"
+    return Check(topic, "fail", found, "chainsaw apply, which builds or pulls them again")
+
+
+def podman_api(is_reachable: bool, units: Units | None) -> Check:
+    """Check whether the socket of Podman's API is where its unit made it."""
+    state = "unknown" if units is None else units[API_SOCKET].active if API_SOCKET in units else "inactive"
+    if state == "active" and not is_reachable:
+        found = "its socket was removed while its unit is active, as podman system reset does"
+        return Check("Podman's API", "fail", found, f"{FIX}, or systemctl --user restart {API_SOCKET}")
+    return Check("Podman's API", "ok" if units is not None else "unknown", f"its socket is {state}")
 
 
 def listening(manifest: Manifest, units: Units | None) -> Iterator[Check]:

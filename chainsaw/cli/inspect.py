@@ -26,7 +26,8 @@ def list_command(account: Account, watched: bool, as_json: bool) -> None:
     One that is failing crashed several times in a row, and is started again later and later. One that is no longer
     declared is stopped by the next apply.
 
-    Memory is what its processes use now, disk what its data uses.
+    Memory is what its processes use now, disk what its data uses, and caches what its components make again. Which one
+    has more on the disk than is expected of it is named below.
     """
     from chainsaw.work.inspect.list import list_instances
 

@@ -16,6 +16,9 @@ from chainsaw.model.artifact import Artifact
 from chainsaw.model.component import Component
 from chainsaw.model.names import size_in_bytes, span_in_seconds
 
+PAUSE = 75
+"""Seconds that a stop and the longest pause between two starts may take; see quadlets/component.container.j2."""
+
 
 def config_files(job: Job, component: str) -> list[Artifact]:
     """Return the config files of a component, rendered where they end in .j2; they never hold a secret."""
@@ -103,6 +106,7 @@ def _process(job: Job, component: str, declared: Component) -> dict[str, Any]:
         "stop_signal": declared.stop.signal,
         "stop_seconds": span_in_seconds(declared.stop.timeout),
         "start_timeout": job.bundle.recipe.start_timeout(component),
+        "four_starts": max(300, 4 * (job.bundle.recipe.start_timeout(component) + PAUSE)),
         "memory": size_in_bytes(memory_limit(job, component)),
         "tasks": declared.tasks,
         "asks": list(_questions(job, component)),

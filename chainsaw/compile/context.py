@@ -15,7 +15,7 @@ from chainsaw.load.settings import InstanceFile, effective_settings
 from chainsaw.load.source import KeyPath
 from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
-from chainsaw.model.names import span_in_seconds
+from chainsaw.model.names import size_in_bytes, span_in_seconds
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Timer
 from chainsaw.model.site import Mail, Site, effective
@@ -125,6 +125,11 @@ class Job:
     def states_due(self, timer: Timer) -> bool:
         """Return whether it is asked when work of a timer is due, before it sleeps."""
         return self.sleep is not None and bool(timer.due)
+
+    @property
+    def disk(self) -> int:
+        """The bytes that are expected of it at most: by its own file, the site's, or the recipe."""
+        return size_in_bytes(self.file.instance.disk or self.site.disk or self.bundle.recipe.disk)
 
     @property
     def gated(self) -> bool:

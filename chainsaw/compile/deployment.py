@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 
 from chainsaw.compile.context import Job
 from chainsaw.compile.front.locations import static_key
@@ -47,8 +48,9 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
         socket=_unit(units, f"app@{job.name}.socket"),
         gate=_gate(job, units),
         sleep=job.sleep,
+        disk=job.disk,
         timers=tuple(_units(units, ".timer")),
-        relay=_unit(units, f"app@{job.name}.mail.socket"),
+        relay=_relay(job, units),
         network=_network(job, units),
         probe=ProbeRequest(
             path=instance.path + probe.path.lstrip("/"),
@@ -56,6 +58,7 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
             contains=job.value(("probe", "contains"), probe.contains) if probe.contains else None,
         ),
         start_timeout=sum(span_in_seconds(item.start_timeout) for item in recipe.components.values()) or 30,
+        timeout=span_in_seconds(recipe.serve.timeout),
         login=(url + login.path.lstrip("/"), login.user or "", login.secret) if login else None,
         notes=job.value(("notes",), recipe.notes),
     )
@@ -69,6 +72,15 @@ def _units(units: list[Artifact], ending: str) -> Iterator[Service]:
 
 def _unit(units: list[Artifact], name: str) -> Service | None:
     return next(_units(units, f"/{name}"), None)
+
+
+def _relay(job: Job, units: list[Artifact]) -> Service | None:
+    """Return the socket for mail; when the service behind it changes, it starts again, and the service with it."""
+    found = _unit(units, f"app@{job.name}.mail.socket")
+    behind = _unit(units, f"app@{job.name}.mail.service")
+    if found is None or behind is None:
+        return found
+    return found.model_copy(update={"digest": sha256(f"{found.digest} {behind.digest}".encode()).hexdigest()})
 
 
 def _gate(job: Job, units: list[Artifact]) -> Service | None:

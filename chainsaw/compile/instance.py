@@ -97,6 +97,8 @@ def _gate(job: Job) -> Iterator[Artifact]:
         name=job.name,
         title=job.title,
         socket=f"app@{job.name}.socket",
+        address=job.host.paths.socket(job.name),
+        drain=job.host.paths.program("drain"),
         app=job.unit("app"),
         container=job.container("gate"),
         slice=job.slice,

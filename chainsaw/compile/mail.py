@@ -13,6 +13,9 @@ from chainsaw.model.volume import Ids
 
 SOCKET = f"{SHARED_DIRECTORY}/mail.sock"
 
+LOOPBACK = {"localhost": "127.0.0.1"}
+"""systemd-socket-proxyd(8) tries one address of a name, and few mail servers listen on ::1."""
+
 
 def senders(job: Job) -> list[str]:
     """Return the components that send mail, if the site has a mail server for this instance."""
@@ -26,7 +29,10 @@ def mail_units(job: Job) -> Iterator[Artifact]:
     place = f"{job.host.paths.instance(job.name)}/run/mail.sock"
     contexts: dict[str, dict[str, Any]] = {
         "socket": {"address": place},
-        "service": {"target": f"{job.mail.host}:{job.mail.port}", "socket": f"app@{job.name}.mail.socket"},
+        "service": {
+            "target": f"{LOOPBACK.get(job.mail.host, job.mail.host)}:{job.mail.port}",
+            "socket": f"app@{job.name}.mail.socket",
+        },
     }
     for kind, context in contexts.items():
         path = f"units/app@{job.name}.mail.{kind}"

@@ -12,7 +12,7 @@ from chainsaw.host import process
 
 EITHER = "+"
 """Between two matches: either of them (journalctl(1))."""
-FIELDS = ("MESSAGE", "PRIORITY", "CONTAINER_NAME", "_SYSTEMD_USER_UNIT", "USER_UNIT")
+FIELDS = ("MESSAGE", "PRIORITY", "CONTAINER_NAME", "_SYSTEMD_USER_UNIT", "USER_UNIT", "SYSLOG_IDENTIFIER")
 SOCKET = "/run/systemd/journal/socket"
 CUT_OFF = (0, 1, -13)
 """The exit codes of journalctl when its output is closed."""
@@ -20,13 +20,14 @@ CUT_OFF = (0, 1, -13)
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the journal: time in seconds since 1970, source, priority (syslog(3)) and message."""
+    """One entry of the journal: time in seconds since 1970, source, priority (syslog(3)), message, and who wrote it."""
 
     at: float
     container: str
     unit: str
     priority: int
     text: str
+    program: str = ""
 
 
 def matches(unit: str, container: str = "") -> list[str]:
@@ -122,6 +123,7 @@ def _entries(stream: IO[bytes]) -> Iterator[Entry]:
             unit=_text(fields.get("USER_UNIT") or fields.get("_SYSTEMD_USER_UNIT")),
             priority=int(fields.get("PRIORITY") or 6),
             text=_text(fields.get("MESSAGE")).rstrip("\n"),
+            program=_text(fields.get("SYSLOG_IDENTIFIER")),
         )
 
 

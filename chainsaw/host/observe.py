@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainsaw.host import certificates, files
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.worktree import Worktree
@@ -37,6 +38,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
         quadlets_linked=files.link_target(paths.quadlet_link) == f"{paths.current}/quadlets",
         certificates=frozenset(host for host in wanted.hosts if certificates.is_current(issued_record(paths, host))),
         images=records.read_images(paths),
+        lost=storage.lost_from(paths, wanted),
         drift=tuple(generations.find_drift(paths, manifest)),
         unfinished=unfinished.switch,
         unproven=unfinished.instances,

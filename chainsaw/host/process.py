@@ -63,14 +63,14 @@ def _environment(extra: Mapping[str, str | None] | None) -> dict[str, str]:
     return {name: value for name, value in {**os.environ, **(extra or {})}.items() if value is not None}
 
 
-def run_briefly(argv: Sequence[str], patience: float) -> str:
+def run_briefly(argv: Sequence[str], patience: float, stdin: str = "") -> str:
     """Return what a program printed until it ended, or until it was stopped because it took longer, in seconds."""
     try:
         with subprocess.Popen(
-            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
             try:
-                out, _ = process.communicate(timeout=patience)
+                out, _ = process.communicate(stdin.encode(), timeout=patience)
             except subprocess.TimeoutExpired:
                 process.kill()
                 out, _ = process.communicate()

@@ -17,6 +17,7 @@ from pathlib import Path
 from chainsaw.checks.observed import Clock, Files, IdNames, ImageStore, JournalStore, Leftovers, Space
 from chainsaw.errors import ChainsawError
 from chainsaw.host import files
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, operations
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
@@ -56,10 +57,15 @@ def in_container() -> bool:
 
 def image_store(paths: Paths) -> ImageStore:
     """Return which drivers have stored images, and whether a mount program did."""
-    root = f"{paths.data}/containers/storage"
+    root = storage.graph_root(paths)
     drivers = [name.removesuffix("-images") for name in _names(root) if name.endswith("-images")]
     filled = [name for name in drivers if files.exists(f"{root}/{name}-images/images.json")]
     return ImageStore(frozenset(filled), text_of(f"{root}/overlay/.has-mount-program"))
+
+
+def has_api_socket(runtime: str) -> bool:
+    """Return whether the socket of Podman's API is there; `runtime` is XDG_RUNTIME_DIR."""
+    return files.exists(f"{runtime}/podman/podman.sock")
 
 
 def nginx_version(paths: Paths, reference: str) -> tuple[int, int, int] | None:

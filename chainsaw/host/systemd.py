@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -73,7 +74,9 @@ class UserManager:
         return UnitDetails(active, sub, since, restarts, self._property(path, b"Service", b"Result", b"s").decode())
 
     def failed_in_podman(self, name: str) -> bool:
-        """Return whether the last run of a service ended with an error of Podman's own, before its container ran."""
+        """Return whether the last run of a unit ended with an error of Podman's own, before its container ran."""
+        if not name.endswith(".service"):
+            return False
         rows = self._rows([name])
         status = self._property(rows[name][6], b"Service", b"ExecMainStatus", b"i") if name in rows else 0
         return status in PODMAN_FAILED
@@ -218,8 +221,12 @@ class UserManager:
             raise ChainsawError(Diagnostic("systemd", message, hint="systemctl --user status")) from error
 
     def start_api(self) -> None:
-        """Start the socket of Podman's API."""
-        self.start([(API_SOCKET, False)], API_TIMEOUT)
+        """Start the socket of Podman's API, also when its file is gone, as after `podman system reset`."""
+        is_gone = not os.path.exists(f"{os.environ['XDG_RUNTIME_DIR']}/podman/podman.sock")
+        if is_gone:
+            # Its socket does not start while it runs.
+            self.stop(["podman.service"], API_TIMEOUT)
+        self.start([(API_SOCKET, is_gone)], API_TIMEOUT)
 
     def _reset_failed(self, name: str) -> None:
         with suppress(Exception):

@@ -79,7 +79,10 @@ class ProbeRequest(Recorded):
 
 
 class Deployment(Recorded):
-    """One applied instance."""
+    """One applied instance; `disk` is how many bytes are expected of it at most.
+
+    `sleep`, `start_timeout` and `timeout`, that of a request, are in seconds.
+    """
 
     name: str
     recipe: str
@@ -99,11 +102,13 @@ class Deployment(Recorded):
     socket: Service | None = None
     gate: Service | None = None
     sleep: int | None = None
+    disk: int = 2 * 2**30
     timers: tuple[Service, ...] = ()
     relay: Service | None = None
     network: Service | None = None
     probe: ProbeRequest
     start_timeout: int = 120
+    timeout: int = 0
     login: tuple[str, str, str] | None = None
     notes: str = ""
 

@@ -13,6 +13,7 @@ from chainsaw.model.names import (
     Period,
     RelativePath,
     SettingName,
+    Size,
     Text,
     UrlPath,
     Word,
@@ -159,6 +160,7 @@ class Recipe(Model):
     components: dict[Word, Component] = Field({}, description="Containers; app is the primary.")
     volumes: dict[Word, Volume] = Field({}, description="Data.")
     serve: Serve = Field(description="How the front reaches it.")
+    disk: Size = Field("2G", description="Disk that is expected of an instance at most; more gives a warning.")
     subpath: bool = Field(False, description="Whether it works below a path of a host.")
     probe: Probe = Field(Probe(), description="What proves that it works.")
     marker: Marker | None = Field(None, description="What proves that its data is kept.")

@@ -122,6 +122,9 @@ class Site(Common):
     memory: Size | None = Field(
         None, description="Memory limit of all instances together; 85 % of the host's memory when left out."
     )
+    disk: Size | None = Field(
+        None, description="Disk that is expected of each instance at most; what the recipe says when left out."
+    )
     tls: Tls = Field(Tls(), description="Who signs certificates.")
     ports: Ports = Field(Ports(), description="The ports of the front.")
 
@@ -138,6 +141,10 @@ class Instance(Common):
         None, description="Time without a request after which its processes are stopped: 15m, or never."
     )
     memory: Memory | None = Field(None, description="Memory limit of app, or of each component.")
+    disk: Size | None = Field(
+        None,
+        description="Disk that is expected of it at most, with one file for each 16 kB; more is a warning, no limit.",
+    )
     serving: Literal["normal", "maintenance", "stopped"] = Field(
         "normal", description="maintenance shows visitors a maintenance page; stopped also stops its processes."
     )

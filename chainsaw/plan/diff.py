@@ -103,10 +103,10 @@ def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> I
     static = deployment.static
     exported = static is None or f"{paths.static}/{static.key}" in observed.paths
     pending = any(_is_stale(service.unit, service.digest, observed) for service in processes_of(deployment))
-    if pending or not exported:
-        for need in deployment.images:
-            if set(observed.images.get(need.reference, ("unknown",))) - set(need.mounted):
-                yield act.ProvideImage(owner, need)
+    for need in deployment.images:
+        unknown = set(observed.images.get(need.reference, ("unknown",))) - set(need.mounted)
+        if need.reference in observed.lost or (unknown and (pending or not exported)):
+            yield act.ProvideImage(owner, need)
     for directory in deployment.places:
         if directory.path not in observed.paths:
             yield act.CreateDirectory(owner, directory)
@@ -164,6 +164,7 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
     stale_socket = socket is not None and _is_stale(socket.unit, socket.digest, observed)
     processes = processes_of(deployment)
     stale = any(_is_stale(service.unit, service.digest, observed, deployment.sleep) for service in processes)
+    stale = stale or _waits_for_what_is_lost(deployment, observed)
     if socket is not None and stale_socket:
         running = [service.unit for service in reversed(processes) if observed.runs(service.unit)]
         for unit in (*running, *([socket.unit] if observed.runs(socket.unit) else [])):
@@ -176,11 +177,26 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
             yield act.StartUnit(name, timer.unit, observed.runs(timer.unit), ((timer.unit, timer.digest),))
 
 
-def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Iterator[act.StartUnit]:
+def _waits_for_what_is_lost(deployment: Deployment, observed: Observed) -> bool:
+    """Return whether a deployment cannot run without what Podman has lost, and is being started all the same."""
+    attempts = (*(service.unit for service in processes_of(deployment)), *attempts_of(deployment.name))
+    trying = any(observed.units.get(unit) == "activating" for unit in attempts)
+    images = any(need.reference in observed.lost for need in deployment.images)
+    return (images and trying) or _network_is_lost(deployment, observed)
+
+
+def _network_is_lost(deployment: Deployment, observed: Observed) -> bool:
+    return deployment.network is not None and deployment.network.unit in observed.lost
+
+
+def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Iterator[act.Step]:
     """Yield the starts of the units that pull in all others of a deployment; a gate pulls in the app behind it."""
     owner = _owner(deployment.name)
     started = (*deployment.services, *([deployment.network] if deployment.network else []))
     digests = tuple((service.unit, service.digest) for service in started)
+    if deployment.network and _network_is_lost(deployment, observed) and observed.runs(deployment.network.unit):
+        # Its unit did its work once; all that requires it stops with it.
+        yield act.StopUnit(owner, deployment.network.unit)
     units = [service.unit for service in deployment.services]
     app = f"app@{deployment.name}.service"
     for unit in [app] if app in units else units:

@@ -42,7 +42,8 @@ class Observed:
     `paths` are the absolute paths, of those that a plan may need, that exist; `units` are the active states of units by
     name; `applied` are the digests from which running units were started; `links` are chainsaw's existing unit links;
     `certificates` are the hosts whose certificate is valid and not due for renewal; `images` are those known to be
-    in the store, with the VOLUME paths that they declare; `unfinished` is whether a switch was interrupted, and
+    in the store, with the VOLUME paths that they declare; `lost` are wanted images and units of networks that Podman
+    does not have; `unfinished` is whether a switch was interrupted, and
     `unproven` are the instances that were changed and did not answer since; `recorded` is the last generation in the
     history, for when there is none on disk.
     """
@@ -55,6 +56,7 @@ class Observed:
     quadlets_linked: bool = False
     certificates: frozenset[str] = frozenset()
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
     drift: tuple[Drift, ...] = ()
     unfinished: bool = False
     unproven: frozenset[str] = frozenset()

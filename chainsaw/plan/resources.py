@@ -20,6 +20,8 @@ Renamed = Literal["moves", "inside", "again", "stays"]
 
 QUADLETS = {"container": "", "network": "-network"}
 """The suffix that Podman's generator adds to the name of a unit, by type of quadlet (podman-systemd.unit(5))."""
+RUN = "run"
+"""The directory of an instance with what its components make again: sockets, sessions, compiled code. It is no data."""
 PRUNED = ("image", "static", "recipe")
 """Kinds that instances share: a prune deletes them when no instance uses them any more."""
 
@@ -177,10 +179,10 @@ def _directories(subject: Subject) -> Iterator[Resource]:
     """Yield the content of the instance's directory, and the directories with its name."""
     name, paths = subject.name, subject.paths
     own = paths.instance(name)
-    run = ["run"] if subject.deployment and subject.deployment.services else []
+    run = [RUN] if subject.deployment and subject.deployment.services else []
     for entry in dict.fromkeys([*run, *subject.inside(own)]):
         if f"{own}/{entry}" != paths.record(name):
-            yield Resource("directory", entry, "purge", f"{own}/{entry}", renamed="inside")
+            yield Resource("cache" if entry == RUN else "directory", entry, "purge", f"{own}/{entry}", renamed="inside")
     yield Resource("data", name, "purge", own, "", paths.instance, "moves", last=True)
     public = f"{paths.public}/{name}"
     yield Resource("data", f"public/{name}", "purge", public, "", lambda new: f"{paths.public}/{new}", "moves")

@@ -66,6 +66,20 @@ def processes_of(deployment: Deployment) -> tuple[Service, ...]:
     return (*deployment.services, *([deployment.gate] if deployment.gate else []))
 
 
+def logs_of(deployment: Deployment) -> dict[str, tuple[str, str]]:
+    """Return the unit and the container, if any, of all that writes to the log of an instance, by its name there.
+
+    It is each component, the gate, the work of each timer, and what hands on its mail.
+    """
+    found = {item.container.rpartition(".")[2]: (item.unit, item.container) for item in processes_of(deployment)}
+    for timer in deployment.timers:
+        unit = timer.unit.removesuffix(".timer")
+        found[unit.rpartition(".")[2]] = (f"{unit}.service", "")
+    if deployment.relay:
+        found["mail"] = (f"{deployment.relay.unit.removesuffix('.socket')}.service", "")
+    return found
+
+
 def state_since(deployment: Deployment, units: Mapping[str, UnitDetails]) -> float:
     """Return since when an instance is in its state, in seconds since 1970: the last change of one of its units.
 

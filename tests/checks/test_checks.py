@@ -21,6 +21,7 @@ from chainsaw.checks.observed import (
     Resolved,
     ShownCertificate,
     Space,
+    Taken,
 )
 from chainsaw.errors import Diagnostic
 from chainsaw.model.block import SIZE
@@ -236,7 +237,7 @@ def test_git():
 
 def test_nftables():
     assert_check(host_checks.nftables(True), "ok", "installed")
-    found = "what may reach the internet does not start"
+    found = "no image is built, and what may reach the internet does not start"
     assert_check(host_checks.nftables(False), "fail", found, hint="sudo apt install nftables")
 
 
@@ -294,6 +295,39 @@ def test_the_disk(changes, state, word):
     check = resources.space(replace(ROOMY, **changes))
     assert_check(check, state, word, hint="" if state == "ok" else "podman image prune")
     assert check.name == "disk of data and images"
+
+
+SHARED = [
+    Taken("keys", 36, 200, "kernel.keys.maxkeys"),
+    Taken("terminals", 0, 3072, "kernel.pty.max"),
+    Taken("processes and threads", 312, 5000, "TasksMax of user-1000.slice"),
+]
+
+
+def with_used(number, used):
+    return [replace(item, used=used) if at == number else item for at, item in enumerate(SHARED)]
+
+
+def test_what_the_kernel_gives_to_all_together():
+    found = "taken by all together: keys 36 of 200, terminals 0 of 3072, processes and threads 312 of 5000"
+    assert_check(resources.shared_limits(SHARED), "ok", found)
+    assert_check(resources.shared_limits(with_used(1, 2457)), "ok", "terminals 2457 of 3072")
+
+
+def test_a_shared_limit_that_is_nearly_reached_and_how_it_is_raised():
+    check = resources.shared_limits(with_used(1, 2458))
+    assert_check(check, "warn", "nearly used up, by all together: terminals 2458 of 3072")
+    assert check.hint == (
+        "echo kernel.pty.max=6144 | sudo tee /etc/sysctl.d/60-kernel-pty-max.conf; sudo sysctl --system"
+    )
+    check = resources.shared_limits(with_used(2, 4900))
+    assert check.hint == "chainsaw top; then sudo systemctl set-property user-1000.slice TasksMax=10000"
+
+
+@pytest.mark.parametrize("unread", [{"used": None}, {"limit": None}, {"limit": 0}])
+def test_a_shared_limit_that_cannot_be_read_is_unknown(unread):
+    found = [replace(SHARED[0], **unread), *SHARED[1:]]
+    assert_check(resources.shared_limits(found), "unknown", "cannot be read: keys", hint="ls /proc/sys/kernel")
 
 
 MEMINFO = "MemTotal: {} kB\nMemAvailable:   {} kB\nSwapTotal: {} kB\nSwapFree: {} kB\n"

@@ -232,7 +232,8 @@ def test_files_left_by_an_instance_that_is_no_longer_applied_are_in_the_list(gol
     assert one.names("volume", "purge") == ["old", "content"]
     assert one.names("secret", "purge") == ["salt"]
     assert one.names("block", "purge") == ["ids"]
-    assert one.names("directory", "purge") == ["run", "secrets", "volumes", "volumes.partial"]
+    assert one.names("directory", "purge") == ["secrets", "volumes", "volumes.partial"]
+    assert one.names("cache", "purge") == ["run"]
     assert outermost(one.places("purge")) and set(outermost(one.places("purge"))) == {
         own,
         f"{paths.public}/blog",

@@ -76,9 +76,41 @@ def test_what_runs_is_listed_with_what_it_takes(machine: Machine) -> None:
     assert found["block"] == machine.block("widget")
     cells = re.split("  +", shown(machine, "widget"))
     assert cells[:3] == ["widget", f"widget {found['version']}", "running"]
-    assert [re.sub("^[0-9.]+", "N", cell) for cell in cells[4:]] == ["N MB", "N kB", "N", "none", WIDGET]
+    assert [re.sub("^[0-9.]+", "N", cell) for cell in cells[4:]] == ["N MB", "N kB", "N kB", "N", "none", WIDGET]
     pages = row(machine, "www")
     assert (pages["state"], pages["memory"], pages["warnings"]) == ("running", 0, [])
+
+
+def test_caches_are_counted_apart_from_data(machine: Machine) -> None:
+    before = row(machine, "widget")
+    machine.inside("widget.app", "sh", "-c", "head -c 3000000 /dev/urandom > /run/instance/compiled")
+    try:
+        after, detail = row(machine, "widget"), status(machine)
+        assert (after["disk"], after["files"]) == (before["disk"], before["files"] + 1)
+        assert 3e6 <= after["caches"] - before["caches"] < 3.1e6
+        assert (detail["disk"], detail["caches"], detail["files"]) == tuple(
+            after[key] for key in ("disk", "caches", "files")
+        )
+        assert machine.json("inventory", "widget")["data"]["caches"] == after["caches"]
+    finally:
+        machine.inside("widget.app", "rm", "/run/instance/compiled")
+
+
+def test_more_on_the_disk_than_is_expected_is_named_with_figures(machine: Machine) -> None:
+    assert (row(machine, "widget")["disk_expected"], status(machine)["over"]) == (2 * 2**30, None)
+    text = machine.read(f"{CONFIG}/instances/widget.yaml")
+    machine.append("widget", "disk: 1M")
+    machine.chainsaw("apply")
+    try:
+        machine.inside("widget.app", "sh", "-c", "head -c 3000000 /dev/urandom > /srv/data/big")
+        (warning,) = row(machine, "widget")["warnings"]
+        assert warning.startswith("it has 3.0 MB on the disk where 1.0 MB are expected: chainsaw inventory widget;")
+        assert f"widget: {warning}" in machine.chainsaw("list").out.splitlines()
+        assert f"  disk         {warning}" in machine.chainsaw("status", "widget").out.splitlines()
+    finally:
+        machine.inside("widget.app", "rm", "-f", "/srv/data/big")
+        machine.write(f"{CONFIG}/instances/widget.yaml", text)
+        machine.chainsaw("apply")
 
 
 def test_a_sleeping_instance_uses_no_memory_and_is_not_woken_by_list(machine: Machine) -> None:

@@ -110,7 +110,9 @@ def test_what_a_purge_would_free_is_the_sum(machine: Machine, widget: str) -> No
         "items": len(done["resources"]),
         "size": rows["widget"]["size"],
         "freed": rows["widget"]["freed"],
+        "caches": done["caches"],
     }
+    assert done["caches"] == next(row["size"] for row in done["resources"] if row["kind"] == "cache")
     assert rows["widget"]["size"] > rows["widget"]["freed"] > 1_000_000
     assert "www" in rows
 

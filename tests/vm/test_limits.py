@@ -38,6 +38,17 @@ TAKING = """
     $timers++ while syscall(222, 1, 0, $id) == 0;
     print "$instances $timers";
 """
+# unshare(2): a user namespace of its own, in which it may make others, and then network namespaces that it holds on to.
+SPLITTING = """
+    syscall(272, 0x10000000) == 0 or die $!;
+    my ($made, @held) = (0);
+    while ($made < 100 and syscall(272, 0x40000000) == 0) {
+        open(my $namespace, '<', '/proc/self/ns/net');
+        push @held, $namespace;
+        $made++;
+    }
+    print $made;
+"""
 GROUP = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service"
 
 
@@ -61,6 +72,13 @@ def test_what_the_kernel_counts_for_all_is_limited_for_each(box: Box) -> None:
     """inotify instances and timers of containers count as the admin's own; one container cannot use them up."""
     taken = box.run("admin", "podman", "exec", "one.app", "perl", "-e", TAKING)
     assert taken.out == "64 1024", str(taken)
+
+
+def test_namespaces_are_limited_for_each_too(box: Box) -> None:
+    """Who has all that there are for the admin would keep every other container from starting."""
+    taken = box.run("admin", "podman", "exec", "one.app", "perl", "-e", SPLITTING)
+    assert taken.out == "32", str(taken)
+    assert pages(box)
 
 
 def test_what_takes_more_memory_than_its_instance_has_is_killed_alone(box: Box) -> None:

@@ -83,6 +83,7 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "mail": ("", "default"),
         "sleep": ("15m", "site.yaml"),
         "memory": ("db: 256M", "instances/blog.yaml:7"),
+        "disk": ("2G", "recipe default"),
         "serving": ("normal", "default"),
         "egress": ("", "default"),
         "host_ports": ("", "default"),
@@ -100,6 +101,15 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "kind": "",
         "documentation": "",
     }
+
+
+def test_the_disk_that_is_expected_is_the_instances_the_sites_or_the_recipes(blog):
+    assert held("blog", "disk") == ("2G", "recipe default")
+    site = blog.read("site.yaml")
+    blog.write("site.yaml", f"{site}disk: 5G\n")
+    assert held("blog", "disk") == ("5G", "site.yaml")
+    blog.write("instances/blog.yaml", f"{BLOG}disk: 200G\n")
+    assert held("blog", "disk")[0] == "200G"
 
 
 def test_a_directive_that_the_recipe_does_not_honour_is_not_shown(blog):

@@ -390,6 +390,9 @@ class FakeManager:
     def stop(self, names, timeout):
         self.log += [f"stop {name}" for name in names]
 
+    def start_api(self):
+        self.log.append("start podman.socket")
+
     def reload(self):
         self.log.append("reload")
 
@@ -437,7 +440,15 @@ def test_failed_units_are_reset_and_the_api_is_restarted(applied, locks, paths):
         "restarted podman.socket",
         "reset the failed state of app@blog.cron.service",
     ]
-    assert manager.log == ["restart podman.socket", "stop app@blog.cron.service"]
+    assert manager.log == ["start podman.socket", "stop app@blog.cron.service"]
+
+
+def test_the_api_is_restarted_when_its_socket_was_removed(applied, locks, account):
+    manager = Manager({"podman.socket": "active"})
+    assert list(repair.reset_failed(manager, locks)) == ["restarted podman.socket"]
+    files.write_atomic(f"{account.runtime}/podman/podman.sock", b"")
+    assert list(repair.reset_failed(manager, locks)) == []
+    assert list(repair.reset_failed(Manager({}), locks)) == []
 
 
 @pytest.fixture

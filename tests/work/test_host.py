@@ -172,8 +172,12 @@ def test_a_port_that_is_taken_stops_apply_before_any_effect(session):
         asked = session(Observed())
         asked.compiled.inputs.intent.site.ports.https = listener.getsockname()[1]
         assert codes(bring_to, asked, {}, {}) == ["port-occupied"]
+        # The front runs, and would change to this port.
         asked = session(Observed(units={"chainsaw-front.socket": "active"}))
         asked.compiled.inputs.intent.site.ports.https = listener.getsockname()[1]
+        assert codes(bring_to, asked, {}, {}) == ["port-occupied"]
+        own = f"ListenStream=0.0.0.0:80\nListenStream=0.0.0.0:{listener.getsockname()[1]}\n"
+        files.write_atomic(f"{asked.account.paths.current}/units/chainsaw-front.socket", own.encode())
         assert bring_to(asked, {}, {}).exit is Exit.OK
 
 

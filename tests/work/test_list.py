@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import Diagnostic
 from chainsaw.plan.observed import EMPTY, Drift, UnitDetails
 from chainsaw.work.inspect.list import HEADING, report_on
@@ -38,7 +39,7 @@ def seen(goldens, admin):
         manifest.model_copy(update={"instances": {"blog": blog}}),
         units,
         memory={"blog": 97_000_000},
-        disk={"blog": 12_400_000},
+        disk={"blog": DiskUse(12_400_000, 36_000_000, 1400)},
         pending=Pending(frozenset(["blog"])),
     )
 
@@ -59,21 +60,42 @@ def test_a_running_instance_is_listed_with_memory_and_disk(admin, seen):
         "since": "2 min",
         "memory": "97 MB",
         "disk": "12 MB",
+        "caches": "36 MB",
         "block": str(row["block"]),
         "backup": "none",
         "url": "https://blog.example.org/",
     }
     assert set(row) == {
-        "name", "recipe", "version", "url", "state", "health", "since", "memory", "disk", "block", "warnings",
-        "last_backup",
+        "name", "recipe", "version", "url", "state", "health", "since", "memory", "disk", "caches", "files",
+        "disk_expected", "files_expected", "block", "warnings", "last_backup",
     }  # fmt: skip
     assert (row["memory"], row["disk"], row["block"] > 0, row["last_backup"]) == (97_000_000, 12_400_000, True, None)
+    assert (row["caches"], row["files"]) == (36_000_000, 1400)
+    assert (row["disk_expected"], row["files_expected"]) == (2 * 2**30, 131072)
     assert result.lines == ()
 
 
 def test_an_unknown_value_is_not_shown_as_zero(admin, seen):
     row, shown, _ = reported(admin, replace(seen, disk={}))
-    assert (row["disk"], shown["disk"]) == (None, "?")
+    assert (row["disk"], row["caches"], row["files"], shown["disk"], shown["caches"]) == (None, None, None, "?", "?")
+
+
+def test_what_could_not_be_counted_in_time_is_named(admin, seen):
+    row, shown, result = reported(admin, replace(seen, disk={"blog": DiskUse(None, 0, None)}))
+    assert (row["disk"], shown["disk"], shown["caches"], row["warnings"]) == (None, "?", "", [])
+    assert result.lines == ("not counted within 2 s: the disk of blog; chainsaw doctor takes longer",)
+
+
+def test_more_on_the_disk_than_is_expected_is_warned_of(admin, seen):
+    row, _, result = reported(admin, replace(seen, disk={"blog": DiskUse(3_000_000_000, 200_000_000, 200_412)}))
+    assert result.lines == (
+        "blog: it has 3.2 GB on the disk where 2.1 GB are expected and 200412 files where 131072 are expected:"
+        " chainsaw inventory blog; if that is right: chainsaw config set blog disk 4G",
+    )
+    assert len(row["warnings"]) == 1
+    blog = seen.manifest.instances["blog"].model_copy(update={"disk": 4 * 2**30})
+    manifest = seen.manifest.model_copy(update={"instances": {"blog": blog}})
+    assert reported(admin, replace(seen, manifest=manifest))[0]["warnings"] == []
 
 
 def test_an_instance_without_processes_takes_no_memory(admin, seen):
@@ -141,6 +163,7 @@ def test_a_declared_instance_is_listed_with_its_recipe_and_route(admin):
         "since": "",
         "memory": "",
         "disk": "",
+        "caches": "",
         "block": "",
         "backup": "",
         "url": "https://blog.example.org/",

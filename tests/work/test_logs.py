@@ -46,8 +46,20 @@ def test_what_an_instance_says_is_what_its_units_and_containers_say(paths):
         "journalctl --user CONTAINER_NAME=blog.db + _SYSTEMD_USER_UNIT=app@blog.db.service"
         " + USER_UNIT=app@blog.db.service"
         " + CONTAINER_NAME=blog.app + _SYSTEMD_USER_UNIT=app@blog.service + USER_UNIT=app@blog.service"
+        " + _SYSTEMD_USER_UNIT=app@blog.cron.service + USER_UNIT=app@blog.cron.service"
     )
     assert wanted.accept(entry("anything"))
+
+
+def test_a_line_says_what_of_the_instance_wrote_it(paths):
+    def written(unit, program, container=""):
+        return source_of(Entry(1750000000.0, container, unit, 6, "x", program), "blog")
+
+    assert written("app@blog.service", "blog.app", "blog.app") == "app"
+    assert written("app@blog.cron.service", "podman") == "cron"
+    assert written("app@blog.mail.service", "systemd-socket-proxyd") == "mail"
+    assert written("app@blog.cron.service", "systemd") == "systemd"
+    assert written("app@blog.service", "podman") == "systemd"
 
 
 def test_a_component_alone_can_be_asked_for_and_a_time(paths):
@@ -92,7 +104,7 @@ def test_both_logs_can_be_read_together_with_their_sources(paths):
 
 def test_a_component_that_there_is_not_is_refused_with_those_that_there_are(paths):
     problem, code = refused(LogRequest("blog", "dbb"))
-    assert (problem.code, code, problem.hint) == ("no-component", Exit.MISSING, "components: db, app")
+    assert (problem.code, code, problem.hint) == ("no-component", Exit.MISSING, "components: db, app, cron")
     assert problem.message == "blog has no component 'dbb'; did you mean db?"
     assert "use --access" in refused(LogRequest("docs", "app"))[0].hint
 

@@ -15,6 +15,7 @@ from chainsaw.compile.intent import compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import account, files
 from chainsaw.host.lock import held_paths
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.store.operations import Unfinished
 from chainsaw.host.systemd import UserManager
@@ -154,6 +155,7 @@ def site(admin, monkeypatch) -> Site:
     found = Site(admin)
     range_ = [Range("admin", 524288, 64 * 65536)]
     monkeypatch.setattr(account, "ranges_of", lambda name, uid: Ranges(range_, range_))
+    monkeypatch.setattr(storage, "lost_from", lambda paths, manifest: frozenset())
     monkeypatch.setattr(applying, "_in_session", found.session)
     monkeypatch.setattr(applying, "carry_out", found.carry_out)
     admin.declare("blog", "old walks")

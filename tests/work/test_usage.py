@@ -62,6 +62,13 @@ def test_a_name_may_be_any(disk, tmp_path, name, monkeypatch):
     assert list(disk(tmp_path / name)) == [str(tmp_path / name)]
 
 
+def test_files_and_directories_are_counted_by_their_number(pages, podman):
+    groups = [[str(pages / "pages/deep"), str(pages / "pages")], [str(pages / "empty"), str(pages / "gone")]]
+    found = usage.count(groups, ["unshare", "--user"], PATIENCE)
+    assert found.inodes == {groups[0][0]: 2, groups[0][1]: 1, groups[1][0]: 1}
+    assert found.bytes.keys() == found.inodes.keys()
+
+
 def test_what_takes_too_long_to_count_is_left_out(disk, pages, podman):
     program = podman.parent / "programs/unshare"
     program.write_text("#!/bin/sh\nexec sleep 60\n")

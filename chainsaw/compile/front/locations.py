@@ -37,8 +37,6 @@ def location_files(job: Job) -> Iterator[Artifact]:
         page = "maintenance" if job.file.instance.serving == "maintenance" else "503"
         yield _file(job, f"{job.name}.conf", "closed.conf.j2", page=page)
         return
-    if job.gated:
-        yield _file(job, f"{job.name}.upstream", "upstream.conf.j2")
     if served.drop_headers:
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if served.fastcgi:
@@ -106,7 +104,7 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "https": job.site.ports.https,
         "port_suffix": job.site.ports.suffix,
         "upload_limit": job.context["upload_limit"],
-        "upstream": job.name if job.gated else f"unix:/srv/sockets/{job.name}.sock",
+        "upstream": f"unix:/srv/sockets/{job.name}.sock",
         "drops": job.bundle.recipe.serve.drop_headers,
         "timeout": span_in_seconds(job.bundle.recipe.serve.timeout),
         **extra,

@@ -22,10 +22,12 @@ from chainsaw.model.site import Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
-KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768}
-"""What one container may have of the kernel's inotify(7), which counts it for all containers of the admin together."""
-PROGRAMS = ("programs/due.py", "programs/egress.py", "programs/logs.py")
-"""What wakes sleepers, what closes this host to what may reach the internet, and what passes on what containers log."""
+KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768, "namespaces": 32}
+"""What one container may have of inotify(7) and of each kind of namespaces(7), counted for all together."""
+PROGRAMS = tuple(f"programs/{name}.py" for name in ("drain", "due", "egress", "logs"))
+"""What systemd starts beside containers."""
+SHUTDOWN = 3600
+"""Seconds that a connection may go on after a reload of the front; each such reload keeps a process in memory."""
 SHARE = "85%"
 """The part of the host's memory that all instances together may take, unless the admin says otherwise."""
 
@@ -152,7 +154,9 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
         "port_suffix": site.ports.suffix,
     }
     workers = min(host.processors, 2)
-    yield _nginx_file("nginx.conf", "nginx.conf.j2", {"workers": workers, **listen}, shared)
+    slowest = max([item.deployment.timeout for item in instances.values()], default=0)
+    general = {"workers": workers, "shutdown_timeout": max(slowest, SHUTDOWN), **listen}
+    yield _nginx_file("nginx.conf", "nginx.conf.j2", general, shared)
     yield _nginx_file("dropped-headers.conf", "dropped-headers.conf.j2", {"dropped": DROPPED}, shared)
     for page in ("503", "maintenance"):
         yield Artifact(f"nginx/pages/.chainsaw/{page}.html", shared.templates[f"nginx/{page}.html"].encode())

@@ -9,6 +9,7 @@ from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
+from chainsaw.host.podman import storage
 from chainsaw.model.keys import Version
 from chainsaw.model.paths import Paths
 
@@ -55,22 +56,9 @@ def write_applied(paths: Paths, units: Mapping[str, str]) -> None:
 
 
 def read_images(paths: Paths) -> dict[str, tuple[str, ...]]:
-    """Return the VOLUME paths of the images that chainsaw has inspected and that are still in the store.
-
-    Names are read from the store's own list (containers-storage: overlay-images/images.json), so that Podman's API need
-    not be started; without that list the result is empty.
-    """
-    known, names = _read_state(_images_file(paths), "images"), image_names(paths)
-    return {name: tuple(volumes) for name, volumes in known.items() if name in names}
-
-
-def image_names(paths: Paths) -> frozenset[str]:
-    """Return the names of the images that the store has; none when its list cannot be read."""
-    listed = files.read_text(f"{paths.data}/containers/storage/overlay-images/images.json")
-    try:
-        return frozenset(name for image in json.loads(listed or "[]") for name in image.get("names") or ())
-    except (ValueError, AttributeError):
-        return frozenset()
+    """Return the VOLUME paths of the images that chainsaw has inspected and that are still in the store."""
+    known, names = _read_state(_images_file(paths), "images"), storage.image_names(paths)
+    return {name: tuple(volumes) for name, volumes in known.items() if storage.stored_name(name) in names}
 
 
 def read_chosen(paths: Paths) -> tuple[str, ...]:

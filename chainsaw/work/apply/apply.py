@@ -225,6 +225,12 @@ def _carry_out(session: Session, plan: Plan, earlier: Failures) -> tuple[bool, F
         before = [problem for problems in earlier.values() for problem in problems]
         whole = ChainsawError([*before, *error.diagnostics], error.exit)
         raise _with_the_site_rolled_back(session, plan, whole) from error
+    except Exception as error:
+        # A fault of chainsaw's own must not leave a site behind that is half switched.
+        fault = ChainsawError(Diagnostic("fault", f"{type(error).__name__}: {error}"))
+        for problem in _with_the_site_rolled_back(session, plan, fault).diagnostics[1:]:
+            session.report.note(problem.message)
+        raise
 
 
 def _with_the_site_rolled_back(session: Session, plan: Plan, error: ChainsawError) -> ChainsawError:

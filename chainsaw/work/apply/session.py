@@ -11,7 +11,7 @@ from typing import Self
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.compile.intent import CompiledIntent
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts
+from chainsaw.host import facts, readings
 from chainsaw.host.account import Account
 from chainsaw.host.observe import foreign_files, observe
 from chainsaw.host.step import Steps
@@ -109,10 +109,10 @@ def refuse(paths: Paths, ports: Ports, manifest: Manifest, observed: Observed, o
         problems.append(Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=hint))
     if problems:
         raise ChainsawError(problems)
-    if not observed.runs(FRONT_SOCKET):
-        taken = sorted({ports.http, ports.https} & facts.listeners())
-        if taken:
-            raise host_lacks([_occupied(port) for port in taken])
+    own = set(readings.front_ports(paths) or ()) if observed.runs(FRONT_SOCKET) else set()
+    taken = sorted(({ports.http, ports.https} - own) & facts.listeners())
+    if taken:
+        raise host_lacks([_occupied(port) for port in taken])
 
 
 def _occupied(port: int) -> Diagnostic:

@@ -42,6 +42,7 @@ def effective_keys(account: Account, target: Target) -> Iterator[Held]:
     own: dict[str, Any] = source.value or {}
     recipe = target.recipe
     site = load_site("site.yaml", files.read_text(account.paths.site_file)) if target.name else None
+    fallback = {**DEFAULTS, **({"disk": recipe.disk} if recipe else {})}
     for name, field in (Instance if target.name else Site).model_fields.items():
         unheard = recipe and name in Common.model_fields and name not in recipe.honours and name not in own
         if name == "settings" or unheard:
@@ -52,7 +53,7 @@ def effective_keys(account: Account, target: Target) -> Iterator[Held]:
         elif inherited is not None:
             value, origin = inherited, "site.yaml"
         else:
-            value, origin = DEFAULTS.get(name, default), "default"
+            value, origin = fallback.get(name, default), "recipe default" if name == "disk" and recipe else "default"
         mapped = recipe.honours.get(name, "") if recipe else ""  # type: ignore[call-overload]  # any key may be requested
         yield Held(name, value, origin, mapped or field.description or "")
     for name, setting in recipe.settings.items() if recipe else ():

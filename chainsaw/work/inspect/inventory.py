@@ -13,6 +13,7 @@ from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, journal, usage
 from chainsaw.host.account import Account
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.names import FRONT
@@ -60,8 +61,11 @@ def inventory(account: Account, name: str) -> Result:
     ]
     shown = tuple(_grouped(rows))
     totals = {kind: sum(row["size"] or 0 for row in rows if row["removed_by"] == kind) for kind in REMOVED_BY}
+    caches = sum(row["size"] or 0 for row in rows if row["kind"] == "cache")
     line = f"remove --purge frees {bytes_for_people(totals['remove'] + totals['purge'])}"
-    return Result({"instance": name, "resources": rows, "totals": totals}, (line,), table=Table(HEADING, shown))
+    line += f", {bytes_for_people(caches)} of it caches" if caches else ""
+    data = {"instance": name, "resources": rows, "totals": totals, "caches": caches}
+    return Result(data, (line,), table=Table(HEADING, shown))
 
 
 def _grouped(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
@@ -137,7 +141,7 @@ def _parents(needs: Iterable[ImageNeed]) -> dict[str, str]:
 def unused_images_of(account: Account, manifest: Manifest) -> list[str]:
     """Return chainsaw's images in the store that no applied instance and no installed recipe uses."""
     used, parents = _images_in_use(account, manifest)
-    present = [name for name in records.image_names(account.paths) if name.startswith(OWN_IMAGES)]
+    present = [name for name in storage.image_names(account.paths) if name.startswith(OWN_IMAGES)]
     return unused_images(present, used, parents)
 
 
@@ -145,7 +149,7 @@ def _sizes(account: Account, listed: Sequence[Resource], subject: Subject) -> di
     """Return the bytes of resources, by their path or kind and name; for an image, what it adds to its base image."""
     sizes = usage.disk_usage([item.place for item in listed if item.place], account.podman.enter(), DISK_TIMEOUT)
     images = [item.name for item in listed if item.kind == "image"]
-    known = account.podman.image_sizes(image for image in images if image in records.image_names(account.paths))
+    known = account.podman.image_sizes(image for image in images if image in storage.image_names(account.paths))
     sizes |= {
         f"image {name}": size - known.get(subject.others.parents.get(name, ""), 0) for name, size in known.items()
     }

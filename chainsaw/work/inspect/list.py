@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from chainsaw.checks import amounts
+from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.account import Account
@@ -14,10 +16,13 @@ from chainsaw.model.deployment import Deployment
 from chainsaw.model.quantity import bytes_for_people, span_for_people
 from chainsaw.plan.state import instance_health, instance_state, restarted, state_since
 from chainsaw.work.config.names import removed_names
-from chainsaw.work.inspect.snapshot import Snapshot, take_snapshot
+from chainsaw.work.inspect.snapshot import DISK_TIMEOUT, Snapshot, take_snapshot
 from chainsaw.work.result import Result, Table
 
-HEADING = ("name", "recipe", "state", "since", "memory", "disk", "block", "backup", "url")
+HEADING = ("name", "recipe", "state", "since", "memory", "disk", "caches", "block", "backup", "url")
+
+
+DISK_KEYS = ("disk", "caches", "files", "disk_expected", "files_expected")
 
 
 def list_instances(account: Account) -> Result:
@@ -33,6 +38,10 @@ def report_on(account: Account, seen: Snapshot) -> Result:
         row = _applied(seen, applied[name]) if name in applied else _declared(account, name)
         rows.append({"name": name, **row, "last_backup": None})
     lines = [f"{row['name']}: {warning}" for row in rows for warning in row["warnings"]]
+    if late := amounts.uncounted(seen.disk):
+        lines.append(
+            f"not counted within {DISK_TIMEOUT:g} s: the disk of {', '.join(late)}; chainsaw doctor takes longer"
+        )
     lines += [] if rows else ["no instance is declared: chainsaw new RECIPE NAME"]
     lines += [
         f"{name} was removed; its data is kept: chainsaw rollback {name}" for name in removed_names(account.paths)
@@ -56,7 +65,7 @@ def _applied(seen: Snapshot, deployment: Deployment) -> dict[str, Any]:
         "health": instance_health(deployment, seen.healths) if state in ("running", "starting") else None,
         "since": state_since(deployment, seen.units) or None,
         "memory": seen.memory.get(name, 0),
-        "disk": seen.disk.get(name),
+        **disk_keys(seen.disk.get(name, DiskUse()), deployment),
         "block": deployment.block,
         "warnings": list(_warnings(seen, deployment)),
     }
@@ -72,8 +81,19 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
         yield f"edited by hand: {', '.join(edited)}"
     for unit, restarts in restarted(deployment, seen.units).items():
         yield f"{unit} restarted {restarts} times: chainsaw logs {name}"
+    for lost in seen.lost_by(deployment):
+        yield f"Podman does not have {lost} any more: chainsaw apply {name}"
     for place in missing_directories(deployment):
         yield f"{place} is missing"
+    use = seen.disk.get(name, DiskUse())
+    if more := amounts.excess(use, deployment.disk):
+        yield f"it has {more}: {amounts.remedy(name, use)}"
+
+
+def disk_keys(use: DiskUse, deployment: Deployment) -> dict[str, int | None]:
+    """Return what an instance has on the disk, and what is expected of it at most, as JSON data."""
+    values = (use.data, use.caches, use.files, deployment.disk, amounts.files_expected(deployment.disk))
+    return dict(zip(DISK_KEYS, values, strict=True))
 
 
 def missing_directories(deployment: Deployment) -> list[str]:
@@ -93,7 +113,7 @@ def _declared(account: Account, name: str) -> dict[str, Any]:
         warning = f"declared, but not applied: chainsaw apply {name}"
     except ChainsawError as error:
         warning = error.diagnostics[0].headline()
-    nothing = dict.fromkeys(("version", "health", "since", "disk", "block"))
+    nothing = dict.fromkeys(("version", "health", "since", "block", *DISK_KEYS))
     return {**row, **nothing, "state": "not applied", "memory": 0, "warnings": [warning]}
 
 
@@ -108,6 +128,7 @@ def _shown(row: dict[str, Any]) -> tuple[str, ...]:
         since,
         bytes_for_people(row["memory"]) if row["memory"] else "",
         bytes_for_people(row["disk"]) if applied else "",
+        bytes_for_people(row["caches"]) if applied and row["caches"] != 0 else "",
         str(row["block"] or ""),
         "none" if applied else "",
         row["url"] or "?",

@@ -14,7 +14,7 @@ from chainsaw.host.account import Account
 from chainsaw.host.journal import Entry
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment
-from chainsaw.plan.state import FRONT_CONTAINER, processes_of
+from chainsaw.plan.state import FRONT_CONTAINER, logs_of
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.result import Result
 
@@ -66,17 +66,17 @@ def log_query(account: Account, request: LogRequest) -> LogQuery:
 def component_names(account: Account, name: str) -> list[str]:
     """Return the components of an applied instance that have a log; raise ChainsawError when there is no instance."""
     deployment = applied_instance(account.paths, account.current(), name)
-    return [service.container.rpartition(".")[2] for service in processes_of(deployment)]
+    return list(logs_of(deployment))
 
 
 def _own_matches(deployment: Deployment, component: str | None) -> list[str]:
-    own = {service.container.rpartition(".")[2]: service for service in processes_of(deployment)}
+    own = logs_of(deployment)
     if component is not None and component not in own:
         message = f"{deployment.name} has no component {component!r}{nearest(component, own)}"
         known = ", ".join(own) or "none: it is static files only, so use --access"
         raise ChainsawError(Diagnostic("no-component", message, hint=f"components: {known}"), Exit.MISSING)
     chosen = [own[component]] if component else list(own.values())
-    return journal.either(journal.matches(item.unit, item.container) for item in chosen)
+    return journal.either(journal.matches(*item) for item in chosen)
 
 
 def _accepting(request: LogRequest) -> Callable[[Entry], bool]:
@@ -101,10 +101,15 @@ def text_of(entry: Entry, name: str) -> str:
 
 
 def source_of(entry: Entry, name: str) -> str:
-    """Return where an entry comes from: a component, `visitor` for the front's access log, or systemd."""
+    """Return where an entry comes from: what of the instance, `visitor` for the front's access log, or systemd."""
     if entry.container == FRONT_CONTAINER:
         return "visitor"
-    return entry.container.removeprefix(f"{name}.") or "systemd"
+    if entry.container:
+        return entry.container.removeprefix(f"{name}.")
+    before = f"app@{name}."
+    if entry.program in ("", "systemd") or not entry.unit.startswith(before):
+        return "systemd"
+    return entry.unit.removeprefix(before).removesuffix(".service")
 
 
 def recent(account: Account, request: LogRequest) -> Result:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import usage
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
@@ -17,9 +19,10 @@ from chainsaw.plan.observed import API_SOCKET, Drift, UnitDetails
 from chainsaw.plan.state import FRONT_SERVICE, attempts_of, processes_of
 from chainsaw.work.apply.unchanged import inputs_unchanged
 from chainsaw.work.config.names import declared_names
+from chainsaw.work.inspect.disk import disk_uses
 
-DISK_TIMEOUT = 1.0
-"""Seconds after which counting the bytes on disk is given up."""
+DISK_TIMEOUT = 2.0
+"""Seconds after which counting what is on the disk is given up."""
 DOWN = UnitDetails("inactive", "dead")
 
 
@@ -63,7 +66,7 @@ def _differing(account: Account, manifest: Manifest) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The host at one moment; `memory` and `disk` are bytes by instance, `healths` by container, `processes` by unit.
+    """The host at one moment: `memory`, in bytes, and `disk` by instance, `healths` by container, `processes` by unit.
 
     What could not be read in time, or was not requested, is missing.
     """
@@ -72,14 +75,20 @@ class Snapshot:
     units: Mapping[str, UnitDetails] = field(default_factory=dict)
     healths: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, int] = field(default_factory=dict)
-    disk: Mapping[str, int] = field(default_factory=dict)
+    disk: Mapping[str, DiskUse] = field(default_factory=dict)
     processes: Mapping[str, frozenset[int]] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
+    lost: frozenset[str] = frozenset()
     pending: Pending = field(default_factory=lambda: Pending(frozenset()))
 
     def edited(self, name: str) -> list[str]:
         """Return the generated files of an instance that were edited by hand."""
         return [item.path for item in self.drift if self.manifest.owners.get(item.path) == name]
+
+    def lost_by(self, deployment: Deployment) -> list[str]:
+        """Return the images and units of networks of an instance that Podman does not have any more."""
+        needed = {need.reference for need in deployment.images} | {item.unit for item in (deployment.network,) if item}
+        return sorted(needed & self.lost)
 
 
 def take_snapshot(account: Account) -> Snapshot:
@@ -89,9 +98,9 @@ def take_snapshot(account: Account) -> Snapshot:
     instances = manifest.instances
     asked = [name for name, item in instances.items() if any(service.polled for service in item.services)]
     with ThreadPoolExecutor(max_workers=2) as pool, UserManager() as manager:
-        disk = pool.submit(_disk, account, instances)
+        disk = pool.submit(disk_uses, account, instances, DISK_TIMEOUT)
         units = manager.details((*PATTERNS, API_SOCKET))
-        if asked and units.get(API_SOCKET, DOWN).active != "active":
+        if asked:
             manager.start_api()
         healths = pool.submit(_healths, account) if asked else None
         memory = {name: usage.memory_of(processes_in(manager, item, units)) for name, item in instances.items()}
@@ -104,6 +113,7 @@ def take_snapshot(account: Account) -> Snapshot:
             memory=memory,
             disk=disk.result(),
             drift=drift,
+            lost=storage.lost_from(paths, manifest),
             pending=waiting,
         )
 
@@ -126,6 +136,7 @@ def snapshot_of(
         units,
         processes={unit: manager.processes(unit) for unit in up},
         drift=tuple(generations.find_drift(account.paths, manifest.model_copy(update={"files": own}))),
+        lost=storage.lost_from(account.paths, manifest),
         pending=pending(account, manifest),
     )
 
@@ -142,16 +153,6 @@ def processes_in(manager: UserManager, deployment: Deployment, units: Mapping[st
         item.unit for item in processes_of(deployment) if item.unit in units and units[item.unit].active != "inactive"
     ]
     return [number for unit in up for number in manager.processes(unit)]
-
-
-def _disk(account: Account, names: Iterable[str]) -> dict[str, int]:
-    paths = account.paths
-    places = {name: (paths.instance(name), f"{paths.public}/{name}") for name in names}
-    found = usage.disk_usage(
-        [place for pair in places.values() for place in pair], account.podman.enter(), DISK_TIMEOUT
-    )
-    totals = {name: usage.total(pair, found) for name, pair in places.items()}
-    return {name: count for name, count in totals.items() if count is not None}
 
 
 def _healths(account: Account) -> dict[str, str]:

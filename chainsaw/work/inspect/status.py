@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chainsaw.checks import network
+from chainsaw.checks import amounts, network
+from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, journal, readings, usage
 from chainsaw.host.account import Account
@@ -15,12 +16,12 @@ from chainsaw.host.observe import issued_record
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
-from chainsaw.plan.observed import API_SOCKET
-from chainsaw.plan.state import instance_state, processes_of, restarted, state_since
+from chainsaw.plan.state import instance_state, logs_of, processes_of, restarted, state_since
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.history.notes import notes_of
-from chainsaw.work.inspect.list import missing_directories
-from chainsaw.work.inspect.snapshot import DOWN, Snapshot, snapshot_of, start_api, units_around
+from chainsaw.work.inspect.disk import disk_use
+from chainsaw.work.inspect.list import disk_keys, missing_directories
+from chainsaw.work.inspect.snapshot import DISK_TIMEOUT, DOWN, Snapshot, snapshot_of, start_api, units_around
 from chainsaw.work.result import Result
 
 WARNING = 4
@@ -37,35 +38,28 @@ def status(account: Account, name: str) -> Result:
     """Return all that is known of an instance; raise ChainsawError when there is none of this name."""
     manifest = account.current()
     deployment = applied_instance(account.paths, manifest, name)
-    volumes = [item.path for item in deployment.volumes]
     # Slow reads start first and run in parallel with the rest.
     with ThreadPoolExecutor(max_workers=6) as pool, UserManager() as manager:
         units = units_around(manager, name)
         active = [item for item in processes_of(deployment) if units.get(item.unit, DOWN).active == "active"]
-        if any(item.health for item in active) and units.get(API_SOCKET, DOWN).active != "active":
+        if any(item.health for item in active):
             start_api()
         checks = {item.unit: pool.submit(_check, account, item) for item in active}
         problems = pool.submit(_problem_lines, deployment)
-        # du counts each file once: the volumes come first, then their directories for the remaining files.
-        places = [*volumes, account.paths.instance(name), f"{account.paths.public}/{name}"]
         shown = pool.submit(_certificate, account, deployment.route.host)
-        sizes = pool.submit(usage.disk_usage, places, account.podman.enter(), 2.0)
+        counting = pool.submit(disk_use, account, deployment, DISK_TIMEOUT)
         seen = snapshot_of(account, manager, manifest, name, units)
         asked = {unit: check.result() for unit, check in checks.items()}
         parts = [
             _component(seen, service, *asked.get(service.unit, (None, ""))) for service in processes_of(deployment)
         ]
         data = {**_data(account, seen, deployment, parts), "certificate": shown.result()}
-        found = sizes.result()
-        data["disk"] = usage.total(places, found)
-        data["volumes"] = [
-            {"name": item.name, "path": item.path, "size": found.get(item.path)} for item in deployment.volumes
-        ]
+        data |= _disk(deployment, *counting.result())
         # When an instance has failed, every line of its log may show the reason.
         data["log"] = _problem_lines(deployment, "") if _has_problems(data) else problems.result()
     data["next"] = next(_next_steps(data), None)
     code = Exit.OK if data["state"] in ("running", "asleep") and data["health"] != "unhealthy" else Exit.DEGRADED
-    code = Exit.DEGRADED if data["missing"] else code
+    code = Exit.DEGRADED if data["missing"] or data["lost"] else code
     return Result(data, tuple(_lines(data)), exit=code)
 
 
@@ -93,9 +87,17 @@ def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[
         "problems": [item.as_dict() for item in seen.pending.problems],
         "restarted": again,
         "missing": missing_directories(deployment),
+        "lost": seen.lost_by(deployment),
         "last_backup": None,
         "notes": notes_of(account, name),
     }
+
+
+def _disk(deployment: Deployment, use: DiskUse, sizes: Mapping[str, int]) -> dict[str, Any]:
+    more = amounts.excess(use, deployment.disk)
+    volumes = [{"name": item.name, "path": item.path, "size": sizes.get(item.path)} for item in deployment.volumes]
+    over = f"it has {more}: {amounts.remedy(deployment.name, use)}" if more else None
+    return {**disk_keys(use, deployment), "over": over, "volumes": volumes}
 
 
 def _unit(seen: Snapshot, service: Service | None) -> dict[str, str] | None:
@@ -158,7 +160,7 @@ def _problem_lines(deployment: Deployment, pattern: str = PROBLEM) -> list[dict[
 
     Many programs write everything to standard error, so the priority alone means little.
     """
-    match = journal.either(journal.matches(item.unit, item.container) for item in processes_of(deployment))
+    match = journal.either(journal.matches(*item) for item in logs_of(deployment).values())
     if not match:
         return []
     options = [f"--since=@{time.time() - DAY:.0f}", f"--priority={WARNING}", *match]
@@ -173,7 +175,7 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
     name = data["instance"]
     if data["state"] == "no longer declared":
         yield "chainsaw apply"
-    if data["missing"]:
+    if data["missing"] or data["lost"]:
         yield f"chainsaw apply {name}"
     if _has_problems(data):
         yield f"chainsaw logs {name}"
@@ -206,6 +208,7 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     yield f"  {'certificate':12} {data['certificate']['found']}"
     for volume in data["volumes"]:
         yield f"  {'volume':12} {volume['name']}, {bytes_for_people(volume['size'])}, {volume['path']}"
+    yield f"  {'disk':12} {_disk_line(data)}"
     for timer in data["timers"]:
         yield f"  {'timer':12} {timer['unit']}, {timer['state']}"
     yield from _differences(data)
@@ -215,6 +218,15 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     yield from (f"  {'note':12} {line}" for line in data["notes"])
     if data["next"]:
         yield f"next: {data['next']}"
+
+
+def _disk_line(data: dict[str, Any]) -> str:
+    if data["over"]:
+        return str(data["over"])
+    caches = f", {bytes_for_people(data['caches'])} of caches" if data["caches"] != 0 else ""
+    count = "?" if data["files"] is None else data["files"]
+    expected = f"{bytes_for_people(data['disk_expected'])} and {data['files_expected']} are expected at most"
+    return f"{bytes_for_people(data['disk'])} of data{caches}, {count} files; {expected}"
 
 
 def _component_lines(part: dict[str, Any], now: float) -> Iterator[str]:
@@ -235,5 +247,7 @@ def _differences(data: dict[str, Any]) -> Iterator[str]:
         yield f"  {'changed':12} its file or its recipe has changed since it was applied"
     for place in data["missing"]:
         yield f"  {'missing':12} {place}"
+    for item in data["lost"]:
+        yield f"  {'lost':12} Podman does not have {item} any more"
     for problem in data["problems"]:
         yield f"  {'refused':12} {problem['message']}"

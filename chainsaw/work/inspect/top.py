@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from chainsaw.checks.observed import DiskUse
 from chainsaw.host import readings, usage
 from chainsaw.host.account import Account
 from chainsaw.host.systemd import UserManager
@@ -20,7 +21,7 @@ from chainsaw.work.result import Result, Table
 
 INTERVAL = 1.0
 """Seconds over which the use of processors is measured."""
-HEADING = ("name", "state", "memory", "processor", "disk", "processes", "saved")
+HEADING = ("name", "state", "memory", "processor", "disk", "caches", "processes", "saved")
 
 
 def top(account: Account) -> Result:
@@ -37,11 +38,12 @@ def top(account: Account) -> Result:
     }
     rows = [_row(account, seen, item, processes[name], used[name]) for name, item in sorted(everyone.items())]
     rows.sort(key=lambda row: -row["memory"])
-    total = {key: sum(row[key] or 0 for row in rows) for key in ("memory", "processor", "disk", "saved")}
+    total = {key: sum(row[key] or 0 for row in rows) for key in ("memory", "processor", "disk", "caches", "saved")}
     shared = _shared(account, {number for numbers in processes.values() for number in numbers})
     lines = (
         f"in total {bytes_for_people(total['memory'])} of memory, {total['processor']:.0%} of a processor,"
-        f" {bytes_for_people(total['disk'])} of disk; saved by sleeping: {bytes_for_people(total['saved'])}",
+        f" {bytes_for_people(total['disk'])} of data and {bytes_for_people(total['caches'])} of caches;"
+        f" saved by sleeping: {bytes_for_people(total['saved'])}",
         f"shared by all: {bytes_for_people(shared['memory'])} of memory in {shared['processes']} processes"
         f" ({', '.join(shared['names'])})",
         _host(),
@@ -58,13 +60,14 @@ def _shared(account: Account, own: Collection[int]) -> dict[str, Any]:
 
 
 def _row(account: Account, seen: Snapshot, item: Deployment, processes: list[int], used: float) -> dict[str, Any]:
-    state = instance_state(item, seen.units)
+    state, use = instance_state(item, seen.units), seen.disk.get(item.name, DiskUse())
     return {
         "name": item.name,
         "state": state,
         "memory": usage.memory_of(processes) if item.name == FRONT else seen.memory.get(item.name, 0),
         "processor": round(used, 3),
-        "disk": seen.disk.get(item.name),
+        "disk": use.data,
+        "caches": use.caches,
         "processes": len(processes),
         "saved": _awake_memory(account, item) if state == "asleep" else 0,
     }
@@ -92,6 +95,7 @@ def _shown(row: dict[str, Any]) -> tuple[str, ...]:
         bytes_for_people(row["memory"]) if row["memory"] else "",
         f"{row['processor']:.1%}" if row["processes"] else "",
         bytes_for_people(row["disk"]) if row["name"] != FRONT else "",
+        bytes_for_people(row["caches"]) if row["name"] != FRONT and row["caches"] != 0 else "",
         str(row["processes"]) if row["processes"] else "",
         bytes_for_people(row["saved"]) if row["saved"] != 0 else "",
     )

@@ -6,6 +6,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.observe import own_links
+from chainsaw.host.podman import storage
 from chainsaw.host.store import records
 from chainsaw.host.systemd import STOP_TIMEOUT, UserManager
 from chainsaw.model.paths import Paths
@@ -92,7 +93,7 @@ def _directories(paths: Paths) -> list[str]:
 
 
 def _images(paths: Paths) -> list[str]:
-    return sorted(name for name in records.image_names(paths) if name.startswith(OWN_IMAGES))
+    return sorted(name for name in storage.image_names(paths) if name.startswith(OWN_IMAGES))
 
 
 def _links(paths: Paths) -> list[str]:

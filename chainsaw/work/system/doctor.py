@@ -11,26 +11,30 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from chainsaw.checks import amounts, network, resources
 from chainsaw.checks import host as host_checks
-from chainsaw.checks import network, resources
 from chainsaw.checks import site as site_checks
 from chainsaw.checks.check import Check, in_short, summary
-from chainsaw.checks.observed import Addresses, PlainAnswer, Resolved, ShownCertificate
+from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import certificates, facts, readings, web
+from chainsaw.host import certificates, facts, kernel, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS, issued_record
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.plan.observed import API_SOCKET, EMPTY, UnitDetails
 from chainsaw.work.config.names import declared_names
+from chainsaw.work.inspect.disk import disk_uses
 from chainsaw.work.inspect.list import missing_directories
 from chainsaw.work.result import Reporter, Result, Table
 
 NAMES_PATIENCE, FRONT_PATIENCE = 0.8, 2.0
 """Seconds for the resolver, and for the front; both answer in milliseconds where nothing is wrong."""
+DISK_PATIENCE = 10.0
+"""Seconds for counting what is on the disk, which takes milliseconds for an instance with few files."""
 UPGRADE = "upgrade to Debian 13"
 NGINX_FLOOR = (1, 25, 1)
 """The first version with the directive http2 (nginx's CHANGES)."""
@@ -101,6 +105,8 @@ def examine(account: Account) -> list[Check]:
     front = web.Front(seen.ports[1], f"{seen.paths.authority}/ca.pem")
     asked = {host: partial(web.shown_certificate, front, host, FRONT_PATIENCE) for host in seen.hosts}
     shown = answers(asked, FRONT_PATIENCE)
+    count = partial(disk_uses, account, seen.manifest.instances, DISK_PATIENCE)
+    counted = answers({"disk": lambda: _tried(count) or {}}, 2 * DISK_PATIENCE)
     host = seen.hosts[0] if seen.hosts else UNKNOWN_HOST
     ask_plain = answers({host: partial(web.ask_plain, seen.ports[0], host, FRONT_PATIENCE)}, FRONT_PATIENCE)
     systemd = _ask_systemd()
@@ -109,7 +115,11 @@ def examine(account: Account) -> list[Check]:
         answer = ask_plain().get(host, PlainAnswer(problem="timed out"))
         checks.append(network.http(seen.ports[0], answer, seen.hosts[0] if seen.hosts else ""))
         checks.append(network.https(seen.ports[1], seen.hosts, shown()))
-    return [*checks, *_hosts(seen, shown(), names())]
+    checks += _hosts(seen, shown(), names())
+    uses = counted().get("disk", {})
+    for name, item in sorted(seen.manifest.instances.items()):
+        checks.append(amounts.disk_use(name, uses.get(name, DiskUse()), item.disk, DISK_PATIENCE))
+    return checks
 
 
 def _hosts(seen: Seen, shown: Mapping[str, ShownCertificate], names: Mapping[str, Resolved]) -> Iterator[Check]:
@@ -206,6 +216,7 @@ def _resources(seen: Seen) -> Iterator[Check]:
     }
     for space in readings.spaces(places):
         yield resources.space(space)
+    yield resources.shared_limits(list(kernel.taken(seen.account.uid)))
     meminfo, pressure = readings.text_of("/proc/meminfo"), readings.text_of("/proc/pressure/memory")
     yield from resources.memory(meminfo, pressure, None if seen.unreadable else readings.limits(paths, seen.manifest))
 
@@ -220,6 +231,8 @@ def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     drift = None if seen.unreadable else _tried(lambda: generations.find_drift(paths, manifest))
     yield site_checks.generated_files(None if drift is None else [item.path for item in drift])
     yield site_checks.failed_units(systemd.units)
+    yield site_checks.podman_store(None if seen.unreadable else _tried(lambda: storage.lost_from(paths, manifest)))
+    yield site_checks.podman_api(readings.has_api_socket(seen.account.runtime), systemd.units)
     yield from site_checks.listening(manifest, systemd.units)
     missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
     yield from site_checks.instances(manifest, systemd.units, missing)

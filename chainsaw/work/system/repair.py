@@ -27,7 +27,7 @@ from chainsaw.work.result import Reporter
 
 COMMAND = "chainsaw doctor --fix"
 TIMEOUT = 10.0
-"""Seconds for units that start at once."""
+"""Seconds for units that stop at once."""
 DATA = (act.CreateDirectory, act.CreateSecret)
 """Never created by a repair: a new one would hide that the old one is missing."""
 DONE = {
@@ -94,12 +94,13 @@ def reset_failed(manager: UserManager, locks: Locks) -> Iterator[str]:
     """Reset failed units, so that they can start again, except those of a locked instance; restart Podman's API."""
     states = manager.states((*PATTERNS, API_SOCKET, "podman.service"))
     failed = sorted(unit for unit, state in states.items() if state == "failed")
-    again = [unit for unit in failed if unit == API_SOCKET]
-    manager.start([(unit, True) for unit in again], TIMEOUT)
-    yield from (f"restarted {unit}" for unit in again)
+    api = states.get(API_SOCKET)
+    if api == "failed" or (api == "active" and not readings.has_api_socket(locks.account.runtime)):
+        manager.start_api()
+        yield f"restarted {API_SOCKET}"
     owners = {unit: name for unit in failed if (name := _owner(unit, locks.account.current().instances))}
     busy = locks.take_free(owners.values())
-    rest = [unit for unit in failed if unit not in again and owners.get(unit) not in busy]
+    rest = [unit for unit in failed if unit != API_SOCKET and owners.get(unit) not in busy]
     manager.stop(rest, TIMEOUT)
     yield from (f"reset the failed state of {unit}" for unit in rest)
 
