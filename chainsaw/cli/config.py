@@ -92,7 +92,7 @@ def set_command(account: Account, words: tuple[str, ...], value: str, site: bool
 @site_option
 @json_option
 def unset_command(account: Account, words: tuple[str, ...], site: bool, as_json: bool) -> None:
-    """The value of site.yaml, or the default, applies again. Nothing else changes before `chainsaw apply`."""
+    """The value of site.yaml, or the default, applies again. A line that a comment explains stays as a comment."""
     from chainsaw.work.config import edit
 
     name, rest = _words(words, site, 1)

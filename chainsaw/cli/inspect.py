@@ -27,7 +27,8 @@ def list_command(account: Account, watched: bool, as_json: bool) -> None:
     declared is stopped by the next apply.
 
     Memory is what its processes use now, disk what its data uses, and caches what its components make again. Which one
-    has more on the disk than is expected of it is named below.
+    has more on the disk than is expected of it is named below. The exit status is 3 if one is failing, failed or
+    unhealthy.
     """
     from chainsaw.work.inspect.list import list_instances
 

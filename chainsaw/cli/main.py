@@ -25,7 +25,7 @@ EXIT_CODES = {
     Exit.OK: "done",
     Exit.FAILED: "failed",
     Exit.USAGE: "wrong usage",
-    Exit.DEGRADED: "partly done, the rest was rolled back",
+    Exit.DEGRADED: "partly done, the rest was rolled back, or something that was looked at does not work",
     Exit.MISSING: "not found",
     Exit.INVALID: "invalid input, nothing was changed",
     Exit.HOST: "something is missing on this host",

@@ -15,7 +15,7 @@ from chainsaw.load.settings import InstanceFile, effective_settings
 from chainsaw.load.source import KeyPath
 from chainsaw.model.block import Block
 from chainsaw.model.keys import Version
-from chainsaw.model.names import size_in_bytes, span_in_seconds
+from chainsaw.model.names import SIZE_UNITS, size_in_bytes, span_in_seconds
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Timer
 from chainsaw.model.site import Mail, Site, effective
@@ -25,6 +25,9 @@ WRITABLE = "nosuid,nodev"
 """How what an application may write to is mounted: no program there gives rights, and no file is a device."""
 APP_SOCKET = f"{SHARED_DIRECTORY}/app.sock"
 """Where an app listens that could inherit its socket, but is behind a gate."""
+
+FORM = SIZE_UNITS["M"]
+"""Bytes of a request beside the largest file: the form that it is sent with, and the other fields of that."""
 
 ANSWERS = """\
 while :; do \
@@ -92,16 +95,23 @@ class Job:
     def context(self) -> Mapping[str, Any]:
         """The names that a recipe's templates may use."""
         instance, recipe = self.file.instance, self.bundle.recipe
+        common = effective(self.site, instance)
         return {
             "name": self.name,
             "recipe": {"name": recipe.name, "version": recipe.version, "revision": recipe.revision},
-            "route": {"url": instance.url(self.site.ports), "host": instance.host, "path": instance.path},
+            "route": {
+                "url": instance.url(self.site.ports),
+                "origin": instance.origin(self.site.ports),
+                "host": instance.host,
+                "path": instance.path,
+            },
             "settings": effective_settings(recipe, instance),
             "egress": self.may_reach_internet,
             "inherited": not self.gated,
             "socket": APP_SOCKET,
             "mail": self._mail_context(),
-            **effective(self.site, instance),
+            **common,
+            "request_limit": size_in_bytes(common["upload_limit"]) + FORM,
         }
 
     @property

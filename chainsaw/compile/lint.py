@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from chainsaw.compile.containerfile import containerfile_problems
 from chainsaw.compile.context import Shared
+from chainsaw.compile.front.pages import DIRECTORY
 from chainsaw.compile.instance import OFTEN, compile_instance
 from chainsaw.compile.passwords import default_passwords
 from chainsaw.compile.sample import options_of, sample_job
@@ -20,6 +21,8 @@ SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 CONTACT = re.compile(r"https://\S+|[^@\s]+@[^@\s]+")
 SUMMARY = 80
 MAIL = {"host": "smtp.example.org", "user": "kim", "password": {"secret": "smtp_password"}}
+WITHOUT_PORT = re.compile(r"https?://[\"']?\s*(~|\{\{|\+)[\s(]*route\.host\b")
+"""An address that a template makes of the host alone."""
 DIRECTIVES: Mapping[str, Mapping[str, object]] = {
     "admin": {"admin": {"email": "kim@example.net"}},
     "timezone": {"timezone": "Asia/Kathmandu"},
@@ -34,7 +37,7 @@ Options = tuple[tuple[str, str], ...]
 
 def lint(bundle: Bundle, shared: Shared) -> list[Diagnostic]:
     """Return the errors and warnings for a recipe, in file order."""
-    found = [*_identity(bundle), *_proof(bundle), *_directives(bundle, shared)]
+    found = [*_identity(bundle), *_proof(bundle), *_directives(bundle, shared), *_addresses(bundle)]
     for options in _all_options(bundle.recipe):
         try:
             variant = with_options(bundle, options)
@@ -164,10 +167,23 @@ def _mail(bundle: Bundle) -> Iterator[Diagnostic]:
         yield _warning(bundle, ("components", senders[0], "mail"), message, at_key=True)
 
 
+def _addresses(bundle: Bundle) -> Iterator[Diagnostic]:
+    """Yield the addresses that a template makes without the port of the front."""
+    directory = bundle.source.name.removesuffix("recipe.yaml")
+    for path, content in sorted(bundle.files.items()):
+        lines = content.decode(errors="replace").splitlines() if path.endswith((".j2", "recipe.yaml")) else []
+        for number, line in enumerate(lines, 1):
+            if found := WITHOUT_PORT.search(line):
+                message, hint = "this address has no port where the front's is not 443", "route.url, or route.origin"
+                place = (f"{directory}{path}", number, found.start() + 1)
+                yield Diagnostic("lint", message, *place, source=line, hint=hint, severity="warning")
+
+
 def _directives(bundle: Bundle, shared: Shared) -> Iterator[Diagnostic]:
     """Yield the directives that change nothing although they are honoured, or change something although they are not.
 
-    How much the front lets through depends on upload_limit in any case.
+    How much the front lets through depends on upload_limit in any case, and the language of its pages on language; a
+    recipe of files alone has no others.
     """
     try:
         plain = _artifacts(bundle, shared, {})
@@ -187,7 +203,8 @@ def _directives(bundle: Bundle, shared: Shared) -> Iterator[Diagnostic]:
 
 def _artifacts(bundle: Bundle, shared: Shared, fields: Mapping[str, object]) -> dict[str, str]:
     found = compile_instance(sample_job(bundle, shared, fields=fields)).artifacts
-    return {item.path: item.digest for item in found}
+    left_out = () if "language" in bundle.recipe.honours and bundle.recipe.serve.files else (f"{DIRECTORY}/",)
+    return {item.path: item.digest for item in found if not item.path.startswith(left_out)}
 
 
 def _compiled(bundle: Bundle, options: Options, shared: Shared) -> list[Diagnostic]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from chainsaw.errors import ChainsawError
 from chainsaw.host import certificates, files
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, operations, records
@@ -15,9 +18,27 @@ PATTERNS = ("app@*", "chainsaw-*", "chainsaw.target")
 
 
 def files_of_instances(paths: Paths) -> list[str]:
-    """Return the names of the files that declare instances, and of those that were meant to: *.yml, *.YAML."""
-    names = files.list_directory(paths.instance_files)
-    return [name for name in names if name.lower().endswith((".yaml", ".yml")) and not name.startswith(".")]
+    """Return the names of the files that declare instances, and of those that were meant to: *.yml, *.YAML, or bare."""
+    names = [name for name in files.list_directory(paths.instance_files) if not name.startswith(".")]
+    return [name for name in names if name.lower().endswith((".yaml", ".yml")) or _is_meant(paths, name)]
+
+
+def _is_meant(paths: Paths, name: str) -> bool:
+    """Return whether a file without an ending declares an instance."""
+    place = f"{paths.instance_files}/{name}"
+    if "." in name or files.is_directory(place):
+        return False
+    try:
+        return re.search(r"^recipe *:", files.read_text(place) or "", re.MULTILINE) is not None
+    except ChainsawError:
+        return False
+
+
+def files_like_site(paths: Paths) -> list[str]:
+    """Return the names of files beside site.yaml that were meant to be it: site.yml, Site.yaml, site."""
+    names = files.list_directory(paths.own_files)
+    like = [name for name in names if name.lower() in ("site", "site.yaml", "site.yml") and name != "site.yaml"]
+    return [name for name in like if not files.is_directory(f"{paths.own_files}/{name}")]
 
 
 def issued_record(paths: Paths, host: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from chainsaw.errors import Diagnostic, in_file_order, invalid
 from chainsaw.load import compose
+from chainsaw.load.forms import written_form
 from chainsaw.load.source import KeyPath, Source
 from chainsaw.model.base import Model
 from chainsaw.model.recipe import Recipe
@@ -75,6 +76,8 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
     at_key = error["loc"][-1:] == ("[key]",)
     if model is Recipe and not hint:
         hint = compose.wrong_value(path, error["input"], at_key)
+    elif kind in ("dict_type", "model_type", "tuple_type") and not hint:
+        hint = written_form(path, error["input"])
     found = source.problem(path, message, code=kind.replace("_", "-"), hint=hint, at_key=at_key)
     return replace(found, mistyped=kind.endswith("_type"))
 

@@ -127,10 +127,11 @@ def _add(text: str, mapping: MappingNode, path: tuple[str, ...], value: Scalar) 
             inner = f"{{{name}: {inner}}}"
         comma = ", " if mapping.value else ""
         return f"{text[:place].rstrip()}{comma}{path[0]}: {inner}{text[place:]}"
-    indent = " " * mapping.value[0][0].start_mark.column
-    line = text.find("\n", _end(text, mapping.value[-1][1]))
-    place = len(text) if line < 0 else line + 1
-    return text[:place] + _nested(path, value, indent) + text[place:]
+    column, lines = mapping.value[0][0].start_mark.column, text.split("\n")
+    last = max(max(_real_lines(text, *pair)) for pair in mapping.value)
+    place = _end_of_comments(lines, last + 1, column)
+    lines[place:place] = _nested(path, value, " " * column).rstrip("\n").split("\n")
+    return "\n".join(lines)
 
 
 def _nested(path: tuple[str, ...], value: Scalar, indent: str) -> str:
@@ -143,6 +144,7 @@ def _nested(path: tuple[str, ...], value: Scalar, indent: str) -> str:
 def without_key(text: str, path: tuple[str, ...]) -> str:
     """Return a text without a key path and the mappings that it leaves empty; unchanged when there is no such key.
 
+    What is documented becomes a comment, so that it, and what stands in comments below it, can be made real again.
     Raise ChainsawError when the text is not valid YAML.
     """
     read_yaml("text", text)
@@ -162,10 +164,48 @@ def without_key(text: str, path: tuple[str, ...]) -> str:
 
 
 def _cut_lines(text: str, key: Node, value: Node) -> str:
-    start = text.rfind("\n", 0, key.start_mark.index) + 1
-    last = key.end_mark.index if value.start_mark.index == value.end_mark.index else _end(text, value)
-    line = text.find("\n", last)
-    return text[:start] + ("" if line < 0 else text[line + 1 :])
+    """Return the text without the lines of a key; they stay as comments where a comment explains or follows them."""
+    lines = text.split("\n")
+    first, column, real = key.start_mark.line, key.start_mark.column, _real_lines(text, key, value)
+    behind = max(real) + 1
+    end = _end_of_comments(lines, behind, column)
+    explained = re.compile(rf"(# )? {{{column}}}# (?! |[a-z_]+:( |$))| {{{column}}}#(?! )")
+    documented = (first and explained.match(lines[first - 1])) or end > behind
+    among = any(number not in real and lines[number].strip() for number in range(first, behind))
+    if not (documented or among or _has_comment(text, key, value)):
+        return "\n".join(lines[:first] + lines[behind:])
+    changed = [*lines]
+    for number, place in real.items():
+        start = 0 if number and lines[number - 1].startswith("#") else place
+        changed[number] = f"{lines[number][:start]}# {lines[number][start:]}".rstrip()
+    return "\n".join(changed)
+
+
+def _real_lines(text: str, key: Node, value: Node) -> dict[int, int]:
+    """Return the lines of a key and its value that are no comments, each with the column of the key it belongs to."""
+    column, first = key.start_mark.column, key.start_mark.line
+    if isinstance(value, MappingNode) and not value.flow_style:
+        inner = [_real_lines(text, *pair) for pair in value.value]
+        return {first: column, **{line: place for found in inner for line, place in found.items()}}
+    is_empty = value.start_mark.index == value.end_mark.index
+    last = first if is_empty else text.count("\n", 0, _end(text, value))
+    return dict.fromkeys(range(first, last + 1), column)
+
+
+def _has_comment(text: str, key: Node, value: Node) -> bool:
+    """Return whether a comment follows a value in its line."""
+    is_empty = value.start_mark.index == value.end_mark.index
+    end = text.index(":", key.end_mark.index) + 1 if is_empty else _end(text, value)
+    return text[end:].partition("\n")[0].lstrip().startswith("#")
+
+
+def _end_of_comments(lines: list[str], start: int, column: int) -> int:
+    """Return the first line from `start` on that is no comment below a key that begins in a column.
+
+    Such a comment is indented further than the key, before its number sign or behind it.
+    """
+    below = re.compile(rf" {{{column + 1},}}#|# {{{column + 2},}}\S")
+    return next((number for number in range(start, len(lines)) if not below.match(lines[number])), len(lines))
 
 
 def _cut_flow(text: str, mapping: MappingNode, key: Node, value: Node) -> str:

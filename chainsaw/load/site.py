@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -55,13 +55,8 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
         problems += error.diagnostics
     instances: dict[str, InstanceFile] = {}
     for file, text in sorted(files.items()):
-        if not file.endswith(".yaml"):
-            message, stem = "an instance is declared by a file that ends with .yaml", file.rpartition(".")[0]
-            twice = f"{stem}.yaml" in files
-            hint = (
-                f"{stem}.yaml is there, too: delete one" if twice else f"mv -n '{file}' '{stem}.yaml', beside site.yaml"
-            )
-            problems.append(Diagnostic("misnamed", message, file, hint=hint))
+        if not file.endswith(".yaml") or not file.startswith("instances/"):
+            problems.append(_misnamed(file, {*files, *([site[0]] if site[1] is not None else [])}))
             continue
         try:
             loaded = load_instance(file, text)
@@ -74,6 +69,17 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
     if problems:
         raise invalid(in_file_order(problems))
     return Intent(shared, instances, site[1])
+
+
+def _misnamed(file: str, present: Container[str]) -> Diagnostic:
+    """Return the problem of a file that has almost the name of one that is read."""
+    is_instance = file.startswith("instances/")
+    directory, _, name = file.rpartition("/")
+    right = f"{directory}/{name.rpartition('.')[0] or name}.yaml" if is_instance else "site.yaml"
+    what = "an instance is declared by a file that ends with .yaml" if is_instance else "the site's file is site.yaml"
+    beside = ", beside site.yaml" if is_instance else ""
+    hint = f"{right} is there, too: delete one" if right in present else f"mv -n '{file}' '{right}'{beside}"
+    return Diagnostic("misnamed", what, file, hint=hint)
 
 
 def _recipe_problems(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
@@ -131,15 +137,20 @@ def _claimed(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[str]:
     return [route, *(route + item.public.lstrip("/") for item in volumes if item.public is not None)]
 
 
-def route_collisions(instances: Mapping[str, InstanceFile], recipes: Mapping[str, Bundle]) -> list[Diagnostic]:
-    """Return one problem for each instance whose route is already used by an earlier one."""
+def route_collisions(
+    instances: Mapping[str, InstanceFile], recipes: Mapping[str, Bundle], edited: str = ""
+) -> list[Diagnostic]:
+    """Return one problem for each instance whose route is used by another one, too, with both places.
+
+    It is reported in the later of the two files, or in the one that is edited.
+    """
     taken: dict[str, str] = {}
     problems = []
-    for name, file in sorted(instances.items()):
+    for name, file in sorted(instances.items(), key=lambda item: (item[0] == edited, item[0])):
         owners = [taken.setdefault(url, name) for url in _claimed(file, recipes)]
         owner = next((owner for owner in owners if owner != name), name)
         if owner != name:
-            problems.append(
-                file.source.problem(("route",), f"already used by {owner}", code="route-taken", hint="choose another")
-            )
+            place = instances[owner].source.problem(("route",), "", code="route-taken").location()
+            message, hint = f"also used by {owner}, in {place}", "change one of the two"
+            problems.append(file.source.problem(("route",), message, code="route-taken", hint=hint))
     return problems

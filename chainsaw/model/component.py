@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from chainsaw.model.base import Model
+from chainsaw.model.limits import MemoryLimit
 from chainsaw.model.names import AbsolutePath, Capability, RelativePath, Size, Span, Text, Word
 
 Identifier = Annotated[int, Field(ge=0, le=65535)]
@@ -66,7 +67,7 @@ class Component(Model):
     )
     start_timeout: Span = Field("2m", description="How long it may take to become ready.")
     stop: Stop = Field(Stop(), description="How it is stopped.")
-    memory: Size = Field(description="Its memory limit.")
+    memory: MemoryLimit = Field(description="Its memory limit.")
     tasks: Annotated[int, Field(ge=8, le=4096)] = Field(256, description="How many processes and threads it may have.")
     capabilities: tuple[Waiver, ...] = Field((), description="Capabilities that it needs; the default is none.")
     egress: Egress | None = Field(None, description="Whether it reaches the internet; not at all when left out.")

@@ -40,6 +40,7 @@ LONGEST = 255
 """Bytes of a file's name on Linux (limits.h, NAME_MAX)."""
 SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 SPAN_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST_SPAN = 365
 
 
 def check_instance(value: str) -> str:
@@ -72,17 +73,22 @@ def is_word(value: str) -> bool:
 
 def check_host(value: str) -> str:
     """Return a host name of RFC 1123 in lower case; raise ValueError if it is not one."""
-    if len(value) > 253 or not all(_LABEL.fullmatch(label) for label in value.split(".")):
-        raise ValueError(f"{value!r} is not a host name in lower case{_in_ascii(value)}")
+    if not _is_host(value):
+        raise ValueError(f"{value!r} is not a host name in lower case{_as_host(value)}")
     return value
 
 
-def _in_ascii(host: str) -> str:
-    """Return how a host name with other letters is written, if that can be read back (RFC 5891)."""
+def _is_host(value: str) -> bool:
+    return len(value) <= 253 and all(_LABEL.fullmatch(label) for label in value.split("."))
+
+
+def _as_host(value: str) -> str:
+    """Return how a host name in capitals or with other letters is written, if that can be read back (RFC 5891)."""
     try:
+        host = value.lower()
         encoded = host.encode("idna")
-        is_same = not host.isascii() and encoded.decode("idna") == host
-    except UnicodeError:
+        is_same = encoded.decode("idna") == host and _is_host(encoded.decode())
+    except ValueError:
         return ""
     return f"; write it as {encoded.decode()}" if is_same else ""
 
@@ -148,6 +154,8 @@ def check_span(value: str) -> str:
     """Return a time span such as 30s, 15m, 2h or 1d; raise ValueError otherwise."""
     if not _SPAN.fullmatch(value):
         raise ValueError("a time span is a whole number with s, m, h or d: 15m")
+    if span_in_seconds(value) > LONGEST_SPAN * SPAN_UNITS["d"]:
+        raise ValueError(f"a time span is at most {LONGEST_SPAN}d")
     return value
 
 

@@ -55,6 +55,10 @@ class Files(Model):
     index: RelativePath = Field(
         "index.html", description="The file shown for a directory; 404.html is shown for what is missing."
     )
+    fallback: RelativePath | None = Field(
+        None,
+        description="The file shown for what is missing, as if it were there: the page of an application in a browser.",
+    )
 
 
 class Serve(Model):

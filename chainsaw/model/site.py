@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from chainsaw.model.base import Model
-from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host, check_path
+from chainsaw.model.limits import MemoryLimit, SiteMemoryLimit, UploadLimit
+from chainsaw.model.names import Email, Language, Login, Rest, Timezone, Word, check_host, check_path
 from chainsaw.model.sources import RecipeName
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -35,7 +36,7 @@ def check_route(value: str) -> str:
 
 RouteText = Annotated[str, AfterValidator(check_route)]
 Memory = Annotated[
-    Annotated[Size, Tag("size")] | Annotated[dict[Word, Size], Tag("parts")],
+    Annotated[MemoryLimit, Tag("size")] | Annotated[dict[Word, MemoryLimit], Tag("parts")],
     Discriminator(lambda value: "parts" if isinstance(value, dict) else "size"),
 ]
 
@@ -107,8 +108,8 @@ class Common(Model):
 
     admin: Admin | None = Field(None, description="The person who administers the site.")
     timezone: Timezone | None = Field(None, description="Such as Europe/Vienna.")
-    language: Language | None = Field(None, description="Such as de or de_AT.")
-    upload_limit: Size | None = Field(None, description="The largest request body that the front lets through.")
+    language: Language | None = Field(None, description="Such as de or de_AT, also for the pages of the front.")
+    upload_limit: UploadLimit | None = Field(None, description="The largest file that can be uploaded.")
     mail: Mail | None = Field(None, description="The server to which applications send mail.")
 
 
@@ -119,7 +120,7 @@ class Site(Common):
         None, description="Time without a request after which the processes of an instance are stopped."
     )
 
-    memory: Size | None = Field(
+    memory: SiteMemoryLimit | None = Field(
         None, description="Memory limit of all instances together; 85 % of the host's memory when left out."
     )
     disk: Size | None = Field(
@@ -167,7 +168,11 @@ class Instance(Common):
 
     def url(self, ports: Ports) -> str:
         """Return its URL: its route, with the front's port if that is not 443."""
-        return f"https://{self.host}{ports.suffix}{self.path}"
+        return f"{self.origin(ports)}{self.path}"
+
+    def origin(self, ports: Ports) -> str:
+        """Return what its URL begins with, without a slash at the end (RFC 6454)."""
+        return f"https://{self.host}{ports.suffix}"
 
 
 DEFAULTS = {"timezone": "UTC", "language": "en", "upload_limit": "64M"}

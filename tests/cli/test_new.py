@@ -15,6 +15,12 @@ route: "https://www.example.org/"
 #   # What makes the pages: none serves the volume site as it is, hugo builds from the volume source at apply.
 #   # one of none, hugo; https://gohugo.io/getting-started/usage/
 #   generator: "none"
+#   # What answers where there is no file: page is 404.html, or else a page of the front; index is index.html with the \
+status 200, for an application that runs in the browser.
+#   # one of page, index; https://nginx.org/en/docs/http/ngx_http_core_module.html#try_files
+#   not_found: "page"
+# Common directives, inherited from site.yaml unless set here:
+# language: de                       # The front's own pages, for what is missing and for maintenance.
 """
 
 
@@ -88,7 +94,7 @@ def test_a_route_that_is_taken_is_refused(chainsaw, home):
     chainsaw("new", "static", "www", "--route", "https://example.org/")
     done = chainsaw("new", "wordpress", "blog", "--route", "https://example.org/")
     assert done.code == Exit.INVALID
-    assert "already used by www" in done.err
+    assert "also used by www, in instances/www.yaml:" in done.err
 
 
 def test_what_it_writes_is_what_render_takes(chainsaw, home):

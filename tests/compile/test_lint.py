@@ -163,6 +163,31 @@ RULES = [
 ]
 
 
+@pytest.mark.parametrize(
+    "text", ["https://{{ route.host }}/", "x {{ ('https://' ~ route.host) | json }}", "http://{{route.host}}"]
+)
+def test_an_address_without_the_port_is_pointed_at_in_any_template(text):
+    recipe = RECIPE.replace("{{ settings.note }}", f"{{{{ settings.note }}}} {text}")
+    recipe = recipe.replace("secrets: [key]", "files: {app.conf.j2: /etc/app.conf}\n    secrets: [key]")
+    encoded = {"recipe.yaml": recipe, "images/app/Containerfile": CONTAINERFILE, "app.conf.j2": f"one\n{text}\n"}
+    files = {path: content.encode() for path, content in encoded.items()}
+    places = []
+    for item in lint(load_recipe("recipes/demo/recipe.yaml", "demo", files, shared_parts()), shared_files()):
+        assert (item.severity, item.hint) == ("warning", "route.url, or route.origin")
+        assert item.message == "this address has no port where the front's is not 443"
+        assert item.source[item.column - 1 :].startswith("http")
+        places.append((item.file, item.line))
+    (in_recipe,) = [number for number, line in enumerate(recipe.splitlines(), 1) if text in line]
+    assert places == [("recipes/demo/app.conf.j2", 2), ("recipes/demo/recipe.yaml", in_recipe)]
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ route.origin }}", "{{ route.url }}", "{{ route.host }}", "https://a.org {{ route.host }}"]
+)
+def test_an_address_with_the_port_has_no_finding(text):
+    assert found(RECIPE.replace("{{ settings.note }}", f"{{{{ settings.note }}}} {text}")) == []
+
+
 @pytest.mark.parametrize(("text", "other", "severity", "message", "points_at"), RULES, ids=[rule[1] for rule in RULES])
 def test_a_finding_points_at_the_place_of_the_problem(text, other, severity, message, points_at):
     assert text in RECIPE

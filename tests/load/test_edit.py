@@ -82,8 +82,9 @@ def test_the_style_of_the_file_is_kept(text, path, expected):
 @pytest.mark.parametrize(
     ("text", "path", "expected"),
     [
-        ("a: 1\nb: 2  # two\nc: 3\n", ("b",), "a: 1\nc: 3\n"),
-        ("a: 1\ns:\n  # why\n  b: 2\n  c: 3\n", ("s", "b"), "a: 1\ns:\n  # why\n  c: 3\n"),
+        ("a: 1\nb: 2\nc: 3\n", ("b",), "a: 1\nc: 3\n"),
+        ("a: 1\ns:\n  # why\n\n  b: 2\n  c: 3\n", ("s", "b"), "a: 1\ns:\n  # why\n\n  c: 3\n"),
+        ("a: 1\n# c: 3\nb: 2\n", ("b",), "a: 1\n# c: 3\n"),
         ("a: 1\ns:\n  b: 2\nd: 4\n", ("s", "b"), "a: 1\nd: 4\n"),
         ("s: {a: 1, b: 2}\n", ("s", "a"), "s: {b: 2}\n"),
         ("s: {a: 1, b: 2}\n", ("s", "b"), "s: {a: 1}\n"),
@@ -96,6 +97,32 @@ def test_the_style_of_the_file_is_kept(text, path, expected):
 )
 def test_a_key_is_removed_with_mappings_that_become_empty(text, path, expected):
     assert without_key(text, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "expected"),
+    [
+        ("a: 1\nb: 2  # two\nc: 3\n", ("b",), "a: 1\n# b: 2  # two\nc: 3\n"),
+        ("a: 1\n# why\nb: 2\nc: 3\n", ("b",), "a: 1\n# why\n# b: 2\nc: 3\n"),
+        ("s:\n  # why\n  b: 2\n  c: 3\n", ("s", "b"), "s:\n  # why\n  # b: 2\n  c: 3\n"),
+        ("s:\n  # why\n  b: 2\nc: 3\n", ("s", "b"), "# s:\n  # why\n  # b: 2\nc: 3\n"),
+        ("s:\n#   # why\n  b: 2\n#   c: 3\n", ("s", "b"), "# s:\n#   # why\n#   b: 2\n#   c: 3\n"),
+        ("s:\n  b: 2\n  # c: 3\nd: 4\n", ("s", "b"), "# s:\n  # b: 2\n  # c: 3\nd: 4\n"),
+        ("s:\n  # why\n  b: 2\n\n  c: 3\nd: 4\n", ("s",), "# s:\n  # why\n  # b: 2\n\n  # c: 3\nd: 4\n"),
+        ("s: {b: 2}  # why\nc: 3\n", ("s", "b"), "# s: {b: 2}  # why\nc: 3\n"),
+        ("# why\nb: |\n  one\n  # two\nc: 3\n", ("b",), "# why\n# b: |\n#   one\n#   # two\nc: 3\n"),
+        ("b:  # why\nc: 3\n", ("b",), "# b:  # why\nc: 3\n"),
+    ],
+)
+def test_what_a_comment_explains_becomes_a_comment(text, path, expected):
+    assert without_key(text, path) == expected
+
+
+@pytest.mark.parametrize("behind", ["  # Two.\n  # b: 2\n", "#   # Two.\n#   b: 2\n"])
+def test_a_new_key_stands_behind_the_comments_of_the_mapping_before_it(behind):
+    text = f"s:\n  # One.\n  a: 1\n{behind}# t: 3\n"
+    assert with_key(text, ("serving",), "stopped") == text.replace("# t", "serving: stopped\n# t")
+    assert without_key(with_key(text, ("serving",), "stopped"), ("serving",)) == text
 
 
 def test_invalid_yaml_is_not_edited():
@@ -112,7 +139,7 @@ NAMES = st.sampled_from(["a", "b", "title", "long_name"])
 
 @given(st.lists(st.tuples(NAMES, NAMES, VALUES), max_size=6))
 def test_set_values_are_read_back_and_unset_keys_are_removed(edits):
-    text, expected = "# first\n", dict[str, dict[str, object]]()
+    text, expected = "# first\n\n", dict[str, dict[str, object]]()
     for section, name, value in edits:
         text = with_key(text, (section, name), value)
         expected.setdefault(section, {})[name] = value
@@ -120,4 +147,4 @@ def test_set_values_are_read_back_and_unset_keys_are_removed(edits):
     for section, name, _ in edits:
         text = without_key(text, (section, name))
     assert value_of(text) == {}
-    assert text == "# first\n"
+    assert text == "# first\n\n"

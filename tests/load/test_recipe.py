@@ -98,6 +98,21 @@ def test_a_file_of_an_instance_with_another_ending_is_not_left_out(name):
     assert problem.hint == f"mv -n 'instances/{name}' 'instances/blog.yaml', beside site.yaml"
 
 
+@pytest.mark.parametrize("name", ["site.yml", "site.YAML", "site"])
+def test_a_file_of_the_site_with_another_ending_is_not_left_out(name):
+    for site, hint in ((None, f"mv -n '{name}' 'site.yaml'"), ("sleep: 1h\n", "site.yaml is there, too: delete one")):
+        with pytest.raises(ChainsawError) as caught:
+            load_intent(("site.yaml", site), {name: ""}, {})
+        (problem,) = caught.value.diagnostics
+        assert (problem.code, problem.file, problem.hint) == ("misnamed", name, hint)
+
+
+def test_a_file_without_an_ending_is_told_its_right_name():
+    with pytest.raises(ChainsawError) as caught:
+        load_intent(("site.yaml", None), {"instances/blog": "recipe: demo\n"}, {})
+    assert caught.value.diagnostics[0].hint == "mv -n 'instances/blog' 'instances/blog.yaml', beside site.yaml"
+
+
 def test_of_two_files_of_one_name_none_is_overwritten():
     text = "recipe: demo\nroute: https://a.example.org/\n"
     with pytest.raises(ChainsawError) as caught:

@@ -230,7 +230,7 @@ class Machine:
         """Ask from outside the machine, over TLS that the authority of the site vouches for."""
         return ask(self.address, self.authority, "GET", url, **options)
 
-    def post(self, url: str, body: str, **options: Any) -> Answer:
+    def post(self, url: str, body: str | bytes, **options: Any) -> Answer:
         """Send from outside the machine."""
         return ask(self.address, self.authority, "POST", url, body=body, **options)
 

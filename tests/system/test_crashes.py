@@ -27,7 +27,7 @@ def url(name: str) -> str:
 
 
 def state(machine: Machine, name: str) -> str:
-    return str({row["name"]: row for row in machine.json("list")["data"]["instances"]}[name]["state"])
+    return str({row["name"]: row for row in machine.json("list", code=None)["data"]["instances"]}[name]["state"])
 
 
 def is_in(machine: Machine, name: str, wanted: str) -> bool:
@@ -67,6 +67,7 @@ def test_a_crash_loop_is_seen_backs_off_and_ends(machine: Machine, sites: None, 
         machine.admin("systemctl", "--user", "kill", "--signal=KILL", f"app@{name}.service")
     for name in NAMES:
         assert wait(partial(is_in, machine, name, "failing"), 60), state(machine, name)
+    machine.chainsaw("list", code=3)
     for name in NAMES:
         assert wait(partial(is_refused_at_once, machine, name), 90)
         shown = machine.chainsaw("status", name, code=3).out

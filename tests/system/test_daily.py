@@ -31,7 +31,7 @@ def living(machine: Machine, www: str) -> Iterator[None]:
 
 def row(machine: Machine, name: str) -> dict[str, Any]:
     """Return the data of list for an instance."""
-    return next(item for item in machine.json("list")["data"]["instances"] if item["name"] == name)
+    return next(item for item in machine.json("list", code=None)["data"]["instances"] if item["name"] == name)
 
 
 def state(machine: Machine, name: str = "widget") -> str:

@@ -41,9 +41,10 @@ def test_a_file_and_its_style_are_served(machine: Machine, www: str) -> None:
 
 
 def test_a_site_has_its_own_page_for_what_is_missing(machine: Machine, www: str, docs: str) -> None:
-    assert "nginx" in machine.get(f"{www}missing.html").body, "without one, it is nginx's"
+    assert '<html lang="en">' in machine.get(f"{www}missing.html").body, "without one, it is the front's"
     machine.write(f"{SITE}/404.html", "<p>Not here</p>")
-    for path in ("missing.html", "deep/missing/", ".hidden", "404.html"):
+    machine.write(f"{SITE}/bare/file.txt", "x")
+    for path in ("missing.html", "deep/missing/", "bare/", ".hidden", "404.html"):
         missing = machine.get(f"{www}{path}")
         assert (missing.status, missing.body) == (200 if path == "404.html" else 404, "<p>Not here</p>")
     assert "Not here" not in machine.get(f"{docs}missing.html").body, "each site has its own"

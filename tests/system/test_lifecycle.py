@@ -376,7 +376,7 @@ def test_files_alone_can_be_copied_and_renamed(machine: Machine) -> None:
 
 
 def state(machine: Machine, name: str) -> str:
-    rows = {row["name"]: row for row in machine.json("list")["data"]["instances"]}
+    rows = {row["name"]: row for row in machine.json("list", code=None)["data"]["instances"]}
     return str(rows[name]["state"])
 
 

@@ -40,10 +40,11 @@ def club(machine: Machine) -> Iterator[str]:
     commit(machine, "Begin")
     machine.chainsaw("source", "add", "club", f"file://{REPOSITORY}")
     yield "club"
-    machine.retract("pages")
-    machine.chainsaw("apply")
+    machine.purge("pages")
+    machine.chainsaw("uninstall", "club/pages", code=None)
+    machine.admin("test", "!", "-e", f"{DATA}/recipes/club")
     machine.chainsaw("source", "remove", "club")
-    machine.admin("rm", "-rf", REPOSITORY, f"{DATA}/recipes/club")
+    machine.admin("rm", "-rf", REPOSITORY)
 
 
 def test_a_recipe_of_a_source_is_installed_and_stays_as_it_is(machine: Machine, www: str, club: str) -> None:

@@ -194,8 +194,27 @@ def test_unfinished_uploads_are_on_the_disk_and_few(machine: Machine) -> None:
     assert wait(lambda: buffered(machine) < 10**6, 20)
 
 
+def form(size: int) -> str:
+    """Return a form with a file of so many bytes, as a browser sends it."""
+    before = '--edge\r\nContent-Disposition: form-data; name="file"; filename="walk.txt"\r\n\r\n'
+    return f"{before}{'x' * size}\r\n--edge--\r\n"
+
+
+def test_a_file_of_the_limit_is_taken_and_for_a_larger_one_there_is_a_page(machine: Machine) -> None:
+    for name in ("gadget", "mirror"):
+        machine.chainsaw("config", "set", name, "upload_limit", "1M")
+    machine.chainsaw("apply")
+    kind, limit = {"Content-Type": "multipart/form-data; boundary=edge"}, 2**20
+    assert json.loads(machine.post(MIRROR, form(limit), headers=kind).body)["sizes"] == [limit]
+    assert machine.post(f"{GADGET}upload", form(limit), headers=kind).body == f"got {len(form(limit))}\n"
+    for url in (MIRROR, f"{MIRROR}index.php", f"{MIRROR}a/b", GADGET):
+        refused = machine.post(url, form(3 * limit), headers=kind)
+        assert refused.status == 413, url
+        assert "This site takes files of up to 1 MB." in refused.body, url
+
+
 def test_a_large_upload_passes_through(machine: Machine) -> None:
-    machine.append("gadget", "upload_limit: 512M")
+    machine.chainsaw("config", "set", "gadget", "upload_limit", "512M")
     machine.chainsaw("apply")
     size, block = 300 * 2**20, b"x" * 2**20
     with connected(machine, "gadget.localhost") as upload:

@@ -28,7 +28,13 @@ def trusting(authority: str) -> ssl.SSLContext:
 
 
 def ask(
-    address: str, authority: str, method: str, url: str, *, body: str = "", headers: Mapping[str, str] | None = None
+    address: str,
+    authority: str,
+    method: str,
+    url: str,
+    *,
+    body: str | bytes = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Send one request on a connection of its own; redirects are not followed. Raise OSError when nothing answers."""
     parts = urlsplit(url)

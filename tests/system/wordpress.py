@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -40,13 +41,35 @@ class Visitor:
         assert answer.status == 201, answer
         return int(json.loads(answer.body)["id"])
 
-    def upload(self, name: str, content: str, kind: str = "text/plain") -> str:
-        """Upload a file and return its URL."""
+    def add(self, name: str, content: str | bytes, kind: str) -> dict[str, Any]:
+        """Upload a file to the media library and return what WordPress made of it."""
         disposition = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": kind}
         headers = {"Cookie": self.cookies, "X-WP-Nonce": self.nonce, **disposition}
         answer = self.machine.post(f"{self.url}wp-json/wp/v2/media", content, headers=headers)
         assert answer.status == 201, answer
-        return str(json.loads(answer.body)["source_url"])
+        return dict(json.loads(answer.body))
+
+    def upload(self, name: str, content: str, kind: str = "text/plain") -> str:
+        """Upload a file and return its URL."""
+        return str(self.add(name, content, kind)["source_url"])
+
+    def page(self, path: str, **headers: str) -> str:
+        """Return a page as the admin sees it."""
+        answer = self.machine.get(f"{self.url}{path}", headers={"Cookie": self.cookies, **headers})
+        assert answer.status == 200, answer
+        return answer.body
+
+    def health(self) -> dict[str, str]:
+        """Return what Site Health finds, as its page does: with the tests that it asks for once it is open."""
+        found = re.search(r"var SiteHealth = (\{.*?\});\n", self.page("wp-admin/site-health.php"), re.DOTALL)
+        assert found
+        tests = json.loads(found[1])["site_status"]
+        results = list(tests["direct"])
+        for test in tests["async"]:
+            assert test["has_rest"], test
+            headers = {"X-WP-Nonce": self.nonce, **(test["headers"] or {})}
+            results.append(json.loads(self.page(test["test"].removeprefix(self.url), **headers)))
+        return {str(result["test"]): str(result["status"]) for result in results}
 
 
 def post(machine: Machine, url: str, number: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chainsaw.checks.observed import DiskUse
-from chainsaw.errors import Diagnostic
+from chainsaw.errors import Diagnostic, Exit
 from chainsaw.plan.observed import EMPTY, Drift, UnitDetails
 from chainsaw.work.inspect.list import HEADING, report_on
 from chainsaw.work.inspect.snapshot import Pending, Snapshot
@@ -100,8 +100,8 @@ def test_more_on_the_disk_than_is_expected_is_warned_of(admin, seen):
 
 def test_an_instance_without_processes_takes_no_memory(admin, seen):
     down = {APP: unit("inactive"), DB: unit("inactive")}
-    row, shown, _ = reported(admin, replace(seen, units={**seen.units, **down}, memory={}))
-    assert (row["state"], row["memory"], shown["memory"]) == ("stopped", 0, "")
+    row, shown, result = reported(admin, replace(seen, units={**seen.units, **down}, memory={}))
+    assert (row["state"], row["memory"], shown["memory"], result.exit) == ("stopped", 0, "", Exit.OK)
 
 
 @pytest.mark.parametrize("health", ["healthy", "unhealthy", "starting"])
@@ -110,10 +110,11 @@ def test_the_health_is_that_of_what_runs(admin, seen, health):
     services = tuple(item.model_copy(update={"polled": True}) for item in blog.services)
     manifest = seen.manifest.model_copy(update={"instances": {"blog": blog.model_copy(update={"services": services})}})
     seen = replace(seen, manifest=manifest, healths={"blog.app": "healthy", "blog.db": health})
-    row, shown, _ = reported(admin, seen)
+    row, shown, result = reported(admin, seen)
     assert (row["health"], shown["state"]) == (health, f"running, {health}")
-    row, shown, _ = reported(admin, replace(seen, units={**seen.units, APP: unit("failed")}))
-    assert (row["health"], shown["state"]) == (None, "failed")
+    assert result.exit is (Exit.DEGRADED if health == "unhealthy" else Exit.OK)
+    row, shown, result = reported(admin, replace(seen, units={**seen.units, APP: unit("failed")}))
+    assert (row["health"], shown["state"], result.exit) == (None, "failed", Exit.DEGRADED)
 
 
 def changed(seen, **fields):

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from identity import IDENTITY
 
-from chainsaw.load.edit import with_key
+from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.recipe import load_recipe
 from chainsaw.load.settings import effective_settings
 from chainsaw.load.site import load_instance, problems_in
@@ -73,33 +73,78 @@ def test_a_setting_that_must_be_set_is_shown_with_its_example():
     assert '  # name: ""' in lines
 
 
-WORDPRESS = CATALOG["wordpress"].recipe
-EDITS = {
-    **{("settings", name): values for name, values in (("title", texts), ("tagline", texts), ("debug", st.booleans()))},
-    ("timezone",): st.just("Asia/Kolkata"),
-    ("language",): st.just("pt"),
-    ("upload_limit",): st.just("8M"),
-    ("admin", "email"): st.just("kim@example.org"),
-    ("mail", "host"): st.just("smtp.example.net"),
+KINDS = {
+    "string": texts,
+    "boolean": st.booleans(),
+    "email": st.just("kim@example.org"),
+    "size": st.sampled_from(["1M", "2G"]),
+}
+DIRECTIVES = {
+    "timezone": (("timezone",), "Asia/Kolkata"),
+    "language": (("language",), "pt"),
+    "upload_limit": (("upload_limit",), "8M"),
+    "admin": (("admin", "email"), "kim@example.org"),
+    "mail": (("mail", "host"), "smtp.example.net"),
+}
+UNDOCUMENTED = {
+    ("serving",): st.just("stopped"),
+    ("memory",): st.just("1G"),
 }
 
 
+def values_of(setting):
+    """Return what a setting may be."""
+    if setting.type == "choice":
+        return st.sampled_from(setting.options)
+    if setting.type == "integer":
+        return st.integers(setting.minimum or 0, setting.maximum or 1000)
+    return KINDS[setting.type]
+
+
 @st.composite
-def edits(draw):
-    paths = draw(st.lists(st.sampled_from(list(EDITS)), unique=True))
-    return [(path, draw(EDITS[path])) for path in paths]
+def edits(draw, recipe):
+    """Draw the settings that `new` is given, and keys that are set and unset after that, each with its value."""
+    settings = {name: values_of(item) for name, item in recipe.settings.items()}
+    chosen = draw(st.fixed_dictionaries({}, optional=settings))
+    honoured = {path: st.just(value) for name, (path, value) in DIRECTIVES.items() if name in recipe.honours}
+    possible = {**{("settings", name): kind for name, kind in settings.items()}, **honoured, **UNDOCUMENTED}
+    paths = draw(st.lists(st.sampled_from(list(possible)), max_size=8))
+    return chosen, [(path, draw(st.none() | possible[path])) for path in paths]
 
 
-@given(edits(), st.fixed_dictionaries({}, optional={"title": texts}))
-def test_after_any_edits_what_stands_in_comments_can_still_be_uncommented(changes, chosen):
-    text = instance_text(WORDPRESS, "https://blog.localhost/", chosen)
-    expected = {**load_instance("instances/blog.yaml", text).source.value}
+def edited(value, path, new):
+    """Return a mapping with a key path set, or unset for None, without the mappings that this leaves empty."""
+    name, rest = path[0], path[1:]
+    inner = edited(value.get(name) or {}, rest, new) if rest else new
+    others = {key: item for key, item in value.items() if key != name}
+    return others if inner is None or (rest and not inner) else {**others, name: inner}
+
+
+@pytest.mark.parametrize("name", list(CATALOG))
+@settings(max_examples=20)
+@given(data=st.data())
+def test_after_any_edits_what_stands_in_comments_can_still_be_uncommented(name, data):
+    bundle = CATALOG[name]
+    chosen, changes = data.draw(edits(bundle.recipe))
+    text = instance_text(bundle.recipe, "https://blog.localhost/", chosen)
+    expected = load_instance("instances/blog.yaml", text).source.value
     for path, value in changes:
-        text = with_key(text, path, value)
-        inner = {**expected.get(path[0], {}), path[-1]: value} if len(path) > 1 else value
-        expected = {**expected, path[0]: inner}
+        text = without_key(text, path) if value is None else with_key(text, path, value)
+        expected = edited(expected, path, value)
     assert load_instance("instances/blog.yaml", text).source.value == expected
     lines = [re.sub(r"^(# )?( *)(# )?([a-z_]+:)", r"\2\4", line) for line in text.splitlines()]
     whole = load_instance("instances/blog.yaml", "\n".join(lines) + "\n").instance
-    assert set(whole.settings) == set(WORDPRESS.settings)
-    assert {item for item in WORDPRESS.honours if getattr(whole, item, None) is not None} == set(WORDPRESS.honours)
+    assert set(whole.settings) == set(bundle.recipe.settings)
+    assert {item for item in bundle.recipe.honours if getattr(whole, item, None) is not None} == set(
+        bundle.recipe.honours
+    )
+
+
+@pytest.mark.parametrize("name", list(CATALOG))
+def test_what_is_set_and_unset_again_leaves_every_line(name):
+    recipe = CATALOG[name].recipe
+    text = instance_text(recipe, "https://blog.localhost/", {})
+    for setting, item in recipe.settings.items():
+        path = ("settings", setting)
+        assert without_key(with_key(text, path, item.default), path).replace('"', "") == text.replace('"', "")
+    assert without_key(with_key(text, ("serving",), "stopped"), ("serving",)) == text

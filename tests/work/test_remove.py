@@ -364,6 +364,20 @@ def test_a_prune_deletes_what_is_unused_and_no_data(data, podman, blog):
     assert not Path(unused).exists()
 
 
+@pytest.mark.parametrize("prunes", [True, False])
+def test_the_directory_of_a_source_goes_with_its_last_recipe(data, podman, blog, prunes):
+    data.arrange(version(blog, "shop", "a"))
+    (used,) = have(data, "a")
+    place = Path(data.paths.recipes, "club")
+    if prunes:
+        files.write_atomic(f"{place}/wiki@{'c' * 16}/recipe.yaml", b"")
+    else:
+        place.mkdir()
+    purge("club", asked("club", prunes=prunes), Quiet())
+    assert not place.exists()
+    assert Path(used).exists()
+
+
 def test_with_nothing_to_prune_that_is_reported(admin, podman):
     assert prune(Quiet()).lines == ("nothing is unused",)
 

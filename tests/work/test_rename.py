@@ -183,7 +183,11 @@ def test_a_clone_needs_a_route_of_its_own(blog):
     blog.generation()
     before = everything(blog)
     problem, code = refused(cloned, "blog", "club", "https://blog.example.org/")
-    assert (problem.code, problem.message, code) == ("route-taken", "already used by blog", Exit.INVALID)
+    assert (problem.code, problem.message, code) == (
+        "route-taken",
+        "also used by blog, in instances/blog.yaml:2:8",
+        Exit.INVALID,
+    )
     assert refused(cloned, "blog", "club", "blog.example.org")[1] is Exit.INVALID
     assert everything(blog) == before
 

@@ -51,13 +51,17 @@ def secret(admin, key):
 @pytest.fixture
 def blog(admin, tmp_path):
     """An applied instance of a recipe with one secret for each kind of rotation."""
+    return applied(admin, tmp_path, RECIPE, ("password", "salt", "pepper"))
+
+
+def applied(admin, tmp_path, recipe, keys):
+    """Return an instance with secrets that is applied."""
     directory = tmp_path / "shipped/wiki"
     (directory / "images/app").mkdir(parents=True)
     (directory / "images/app/Containerfile").write_text("ARG BASE\nFROM ${BASE}\n")
-    (directory / "recipe.yaml").write_text(identity("wiki") + RECIPE)
+    (directory / "recipe.yaml").write_text(identity("wiki") + recipe)
     bundle = Catalog(str(directory.parent), paths=admin.paths).bundle("wiki")
     store_recipe(admin.paths, bundle)
-    keys = ("password", "salt", "pepper")
     for key in keys:
         files.write_atomic(admin.paths.secret("blog", key), f"the {key} of before".encode(), 0o400)
     deployment = Deployment(
@@ -89,6 +93,36 @@ def test_secrets_are_listed_with_what_they_are_for_and_how_they_are_changed(blog
         ("pepper", "What hashes passwords.", "in the application only"),
     )
     assert "of before" not in str(listed)
+
+
+IN_A_VARIANT = """
+settings:
+  login: {type: choice, options: [own, common], default: own, help: Who asks., documentation: https://e.org/}
+variants:
+  login:
+    common:
+      secrets: {token: {help: For the common login., rotate: {component: app, command: [wiki, token]}}}
+      components: {app: {secrets: [password, salt, pepper, token]}}
+"""
+
+
+@pytest.mark.parametrize(("login", "keys"), [("own", ("password",)), ("common", ("password", "token"))])
+def test_a_secret_that_only_a_variant_has_is_listed_and_changed_where_it_is_chosen(
+    admin, tmp_path, podman, monkeypatch, login, keys
+):
+    applied(admin, tmp_path, RECIPE + IN_A_VARIANT, keys)
+    text = f"recipe: wiki\nroute: https://blog.example.org/\nsettings: {{login: {login}}}\n"
+    files.write_atomic(f"{admin.paths.current}/intent/instances/blog.yaml", text.encode())
+    rows = {row[0]: row[2] for row in list_secrets("blog").table.rows}
+    assert rows.get("token") == ("by a command in app" if "token" in keys else None)
+    changed = []
+    monkeypatch.setattr(secrets, "_start_service", lambda account, deployment: None)
+    monkeypatch.setattr(secrets, "rotate", lambda *words: changed.append(words[-1]))
+    if "token" in keys:
+        rotate_secret("blog", "token", Quiet())
+        assert changed == [Rotation(component="app", command=("wiki", "token"))]
+    else:
+        assert refused(rotate_secret, "blog", "token", Quiet())[0].code == "no-secret"
 
 
 def test_an_instance_without_secrets_says_so(admin, blog):

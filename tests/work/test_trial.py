@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,7 @@ from chainsaw.host.mailbox import Mailbox
 from chainsaw.host.process import Outcome
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Answer
-from chainsaw.load.recipe import load_recipe
+from chainsaw.load.recipe import chosen_options, load_recipe, with_options
 from chainsaw.model.deployment import ProbeRequest
 from chainsaw.work.recipes.shipped import shared_parts
 from chainsaw.work.result import Quiet
@@ -27,6 +27,7 @@ from chainsaw.work.trial.marker import Player
 from chainsaw.work.trial.page import check_websockets
 from chainsaw.work.trial.problem import wrong
 from chainsaw.work.trial.scene import Scene, problems_of
+from chainsaw.work.trial.variants import unattended_variants
 
 RECIPE = (
     IDENTITY
@@ -90,9 +91,13 @@ class Stage:
     secrets: dict[str, str] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
     mail: Any = "the mail server of the test"
+    chosen: dict[str, Any] = field(default_factory=dict)
+
+    def variant(self, chosen):
+        return replace(self, first=self.second, chosen=chosen, marker="mark2", is_written=False, measured={})
 
     def declare(self, name, route="", settings=None, keys=None):
-        self.declared.append((name, {**(settings or {}), **(keys or {})}))
+        self.declared.append((name, {**self.chosen, **(settings or {}), **(keys or {})}))
         self.loses("sleep" if keys and "sleep" in keys else "route" if route else "")
 
     def check(self, name):
@@ -106,7 +111,10 @@ class Stage:
         return f"{name}.localhost"
 
     def recipe(self, name):
-        return self.bundle.recipe
+        recipe = self.bundle.recipe
+        chosen: dict[str, Any] = next((chosen for one, chosen in reversed(self.declared) if one == name), {})
+        settings = {**{key: item.default for key, item in recipe.settings.items()}, **chosen}
+        return with_options(self.bundle, chosen_options(recipe, settings)).recipe
 
     def secret(self, name, key):
         return self.secrets[key]
@@ -136,7 +144,7 @@ class Stage:
         return SimpleNamespace(
             block=None,
             socket=object(),
-            timers=tuple(SimpleNamespace(unit=f"app@one.{timer}.timer") for timer in self.bundle.recipe.timers),
+            timers=tuple(SimpleNamespace(unit=f"app@{name}.{timer}.timer") for timer in self.recipe(name).timers),
             start_timeout=120,
             probe=ProbeRequest(path="/", status=200, contains="<h1>"),
             route=SimpleNamespace(host="one.localhost", path="/"),
@@ -368,6 +376,60 @@ def test_each_timer_is_run_awake_and_asleep(stage, jobs):
     evidence = levels.runs_unattended(stage(RECIPE + TIMERS))
     assert evidence["timers"] == ["fetch"]
     assert jobs.asked == ["app@one.fetch.service"] * 2
+
+
+LOOKS = """\
+settings:
+  look: {type: choice, options: [plain, odd], default: plain, help: How it looks., documentation: https://e.org/}
+"""
+ONLY_THERE = (
+    "variants: {look: {odd: {timers: {tidy: {component: app, command: [tidy], every: 1d, help: It tidies.}}, "
+    "secrets: {seed: {help: A seed., rotate: {}}}}}}\n"
+)
+
+
+def test_a_timer_and_a_secret_of_another_variant_are_tried_in_an_instance_with_it(stage, jobs, rotated):
+    scene = stage(RECIPE + LOOKS + ONLY_THERE, secrets={"seed": "a"})
+    evidence = levels.runs_unattended(scene)
+    assert (evidence["timers"], evidence["secrets"]) == ([], {})
+    assert evidence["variants"]["look: odd"]["timers"] == ["tidy"]
+    assert jobs.asked == ["app@two.tidy.service"] * 2
+    assert rotated == [("two", "seed")]
+    assert [chosen for name, chosen in scene.declared if name == "two"] == [
+        {"look": "odd"},
+        {"look": "odd", "sleep": "5s"},
+        {"look": "odd"},
+    ]
+    assert list(scene.notes) == ["one"]
+
+
+def test_a_timer_of_another_variant_that_fails_is_reported_with_the_option(stage, jobs, rotated):
+    jobs.ends = "it ended with: exit-code"
+    with pytest.raises(ChainsawError, match="with look: odd: the timer tidy: it ended with: exit-code"):
+        levels.runs_unattended(stage(RECIPE + LOOKS + ONLY_THERE, secrets={"seed": "a"}))
+
+
+@pytest.mark.parametrize(
+    ("variant", "shown"),
+    [
+        ("{honours: {language: Its language.}}", []),
+        ("{components: {app: {memory: 128M}}}", ["look: odd"]),
+        ("{timers: {fetch: {every: 1h}}}", ["look: odd"]),
+        ("{timers: {fetch: null}}", []),
+    ],
+)
+def test_a_variant_is_tried_where_something_else_happens_in_it(variant, shown):
+    bundle = bundle_of(RECIPE + TIMERS + LOOKS + f"variants: {{look: {{odd: {variant}}}}}\n")
+    assert [name for name, _ in unattended_variants(bundle)] == shown
+
+
+def test_a_directive_that_only_a_variant_honours_is_tried_in_it(stage):
+    variants = "variants: {look: {odd: {honours: {language: Its language.}}}}\n"
+    scene = stage(RECIPE + LOOKS + variants)
+    choices.try_options(scene)
+    assert scene.declared == [("two", {"look": "odd"}), ("two", {"look": "odd", "language": "de"})]
+    with pytest.raises(ChainsawError, match="with look: odd: with language: / answers 500 because of language"):
+        choices.try_options(stage(RECIPE + LOOKS + variants, faulty=("language",)))
 
 
 def test_a_timer_that_fails_is_reported_with_its_log(stage, jobs):

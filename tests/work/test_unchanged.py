@@ -53,6 +53,8 @@ def test_what_did_not_change_has_the_digest_that_it_had(snapshot):
         "config/chainsaw/instances/blog.yaml",
         "config/chainsaw/instances/new.yaml",
         "config/chainsaw/instances/new.yml",
+        "config/chainsaw/instances/new",
+        "config/chainsaw/site.yml",
         "package/recipes/wiki/recipe.yaml",
         "package/recipes/wiki/images/app/Containerfile",
         "package/quadlets/front.socket.j2",
@@ -62,7 +64,7 @@ def test_what_did_not_change_has_the_digest_that_it_had(snapshot):
 )
 def test_a_change_of_any_file_that_is_read_is_seen(place, snapshot, path):
     before = snapshot()
-    files.write_atomic(str(place / path), b"# another\n")
+    files.write_atomic(str(place / path), b"# another\nrecipe: wiki\n")
     changed = snapshot()
     assert changed != before
     (place / path).unlink()
@@ -84,6 +86,10 @@ def test_a_recipe_that_is_tested_no_more_is_seen(place, snapshot):
 def test_what_is_no_instance_is_passed_over(place, snapshot):
     before = snapshot()
     files.write_atomic(str(place / "config/chainsaw/instances/blog.yaml~"), b"recipe: other\n")
+    files.write_atomic(str(place / "config/chainsaw/instances/notes"), b"What the recipe: said.\n")
+    files.write_atomic(str(place / "config/chainsaw/instances/picture"), b"\xff\nrecipe: other\n")
+    (place / "config/chainsaw/instances/site").mkdir()
+    (place / "config/chainsaw/site").mkdir()
     assert snapshot() == before
 
 

@@ -8,12 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from chainsaw.compile.context import Job
+from chainsaw.compile.front.pages import LARGE, MAINTENANCE, MISSING, UNAVAILABLE, page_files
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.template import render
 from chainsaw.errors import invalid
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.names import check_header_value, size_in_bytes, span_in_seconds
+from chainsaw.model.serve import FastCgi
 
 BUFFERED = 128 * 2**20
 """Bytes of an upload that the front takes in before the application is asked; larger ones pass through."""
@@ -34,39 +36,45 @@ def location_files(job: Job) -> Iterator[Artifact]:
     """Yield the nginx files of one instance, each below nginx/."""
     served = job.bundle.recipe.serve
     if job.file.instance.serving != "normal":
-        page = "maintenance" if job.file.instance.serving == "maintenance" else "503"
+        page = MAINTENANCE if job.file.instance.serving == "maintenance" else UNAVAILABLE
         yield _file(job, f"{job.name}.conf", "closed.conf.j2", page=page)
+        yield from _pages(job, LARGE, page)
         return
+    yield from _pages(job, LARGE, MISSING, UNAVAILABLE)
     if served.drop_headers:
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if served.fastcgi:
-        yield _file(
-            job,
-            f"{job.name}.params",
-            "fastcgi-params.conf.j2",
-            root=served.fastcgi.root,
-            buffering=served.fastcgi.buffering,
-        )
-        yield _file(
-            job,
-            f"{job.name}.conf",
-            "fastcgi.conf.j2",
-            root=served.fastcgi.root,
-            index=served.fastcgi.index,
-            deny="|".join(re.escape(path.strip("/")) for path in served.fastcgi.deny),
-            scripts="|".join(re.escape(ending) for ending in served.fastcgi.scripts),
-            public=list(_public_locations(job)),
-        )
-        yield _root(job, job.name, job.file.instance.path, f"/srv/static/{static_key(job)[0]}")
-        for volume, where in _public(job):
-            yield _root(job, f"{job.name}.{volume}", where, f"/srv/public/{job.name}/{volume}")
+        yield from _fastcgi(job, served.fastcgi)
     elif served.files:
-        yield _file(job, f"{job.name}.conf", "files.conf.j2", index=served.files.index)
+        index, fallback = served.files.index, served.files.fallback
+        yield _file(job, f"{job.name}.conf", "files.conf.j2", index=index, fallback=fallback)
         yield _root(job, job.name, job.file.instance.path, f"/srv/public/{job.name}/{served.files.volume}")
     elif served.http:
         buffering = size_in_bytes(job.context["upload_limit"]) <= BUFFERED
         yield _file(job, f"{job.name}.params", "http-params.conf.j2", headers=_headers(job), buffering=buffering)
         yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets)
+
+
+def _fastcgi(job: Job, served: FastCgi) -> Iterator[Artifact]:
+    yield _file(job, f"{job.name}.params", "fastcgi-params.conf.j2", root=served.root, buffering=served.buffering)
+    yield _file(
+        job,
+        f"{job.name}.conf",
+        "fastcgi.conf.j2",
+        root=served.root,
+        index=served.index,
+        deny="|".join(re.escape(path.strip("/")) for path in served.deny),
+        scripts="|".join(re.escape(ending) for ending in served.scripts),
+        public=list(_public_locations(job)),
+    )
+    yield _root(job, job.name, job.file.instance.path, f"/srv/static/{static_key(job)[0]}")
+    for volume, where in _public(job):
+        yield _root(job, f"{job.name}.{volume}", where, f"/srv/public/{job.name}/{volume}")
+
+
+def _pages(job: Job, *pages: str) -> Iterator[Artifact]:
+    yield _file(job, f"{job.name}.pages", "pages.conf.j2", pages=pages)
+    yield from page_files(job.shared, job.context["language"], pages, job.name, job.context["upload_limit"])
 
 
 def _headers(job: Job) -> list[tuple[str, str]]:
@@ -103,7 +111,7 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "path": job.file.instance.path,
         "https": job.site.ports.https,
         "port_suffix": job.site.ports.suffix,
-        "upload_limit": job.context["upload_limit"],
+        "upload_limit": job.context["request_limit"],
         "upstream": f"unix:/srv/sockets/{job.name}.sock",
         "drops": job.bundle.recipe.serve.drop_headers,
         "timeout": span_in_seconds(job.bundle.recipe.serve.timeout),

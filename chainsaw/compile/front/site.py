@@ -8,6 +8,7 @@ from typing import Any
 
 from chainsaw.compile.context import Host, Shared
 from chainsaw.compile.front.headers import DROPPED
+from chainsaw.compile.front.pages import MISSING, page_files
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.instance import CompiledInstance
@@ -18,7 +19,7 @@ from chainsaw.model.block import Block
 from chainsaw.model.deployment import ComponentService, Deployment, ImageNeed, Manifest, ProbeRequest, Service
 from chainsaw.model.names import FRONT
 from chainsaw.model.route import Route
-from chainsaw.model.site import Site
+from chainsaw.model.site import DEFAULTS, Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
@@ -158,8 +159,7 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     general = {"workers": workers, "shutdown_timeout": max(slowest, SHUTDOWN), **listen}
     yield _nginx_file("nginx.conf", "nginx.conf.j2", general, shared)
     yield _nginx_file("dropped-headers.conf", "dropped-headers.conf.j2", {"dropped": DROPPED}, shared)
-    for page in ("503", "maintenance"):
-        yield Artifact(f"nginx/pages/.chainsaw/{page}.html", shared.templates[f"nginx/{page}.html"].encode())
+    yield from page_files(shared, site.language or DEFAULTS["language"], (MISSING,))
     for name, routes in sorted(hosts.items()):
         context = {
             "host": name,

@@ -13,7 +13,7 @@ from hashlib import sha256
 from chainsaw import __version__
 from chainsaw.host import facts, files
 from chainsaw.host.account import Account
-from chainsaw.host.observe import files_of_instances, foreign_files, observe
+from chainsaw.host.observe import files_like_site, files_of_instances, foreign_files, observe
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
@@ -29,7 +29,7 @@ def inputs_digest(account: Account) -> str:
     names = files_of_instances(paths)
     parts = {
         "version": __version__,
-        "site": files.read_text(paths.site_file),
+        "site": [files.read_text(paths.site_file), *files_like_site(paths)],
         "instances": {name: files.read_text(f"{paths.instance_files}/{name}") for name in names},
         "recipes": [
             files.directory_digest(place) for place in (shipped("recipes"), *records.read_trials(paths).values())

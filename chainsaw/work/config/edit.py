@@ -202,4 +202,5 @@ def _problems(account: Account, target: Target, text: str) -> list[Diagnostic]:
         except ChainsawError:
             continue
     before = route_collisions(others, catalog)
-    return [item for item in route_collisions({**others, file.name: file}, catalog) if item not in before]
+    after = route_collisions({**others, file.name: file}, catalog, file.name)
+    return [item for item in after if item not in before]

@@ -9,7 +9,7 @@ from chainsaw.compile.context import Host
 from chainsaw.compile.intent import Inputs, admin_directories, bundles_of
 from chainsaw.host import facts, files, usage
 from chainsaw.host.account import Account
-from chainsaw.host.observe import files_of_instances
+from chainsaw.host.observe import files_like_site, files_of_instances
 from chainsaw.host.store import records
 from chainsaw.load.site import Intent, load_intent
 from chainsaw.model.keys import Version
@@ -30,8 +30,9 @@ def read_intent(account: Account, catalog: Catalog, instead: Texts = MappingProx
     found: dict[str, str | None] = {"site.yaml": files.read_text(paths.site_file)}
     for name in files_of_instances(paths):
         found[f"instances/{name}"] = files.read_text(f"{base}instances/{name}") or ""
+    found |= dict.fromkeys(files_like_site(paths), "")
     found |= instead
-    texts = {path: text for path, text in found.items() if path.startswith("instances/") and text is not None}
+    texts = {path: text for path, text in found.items() if path != "site.yaml" and text is not None}
     return load_intent(("site.yaml", found["site.yaml"]), texts, catalog)
 
 

@@ -12,7 +12,7 @@ from chainsaw.host.account import Account
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
 from chainsaw.load.settings import Value
-from chainsaw.load.site import load_instance, problems_in
+from chainsaw.load.site import load_instance, problems_in, route_collisions
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe, Setting
@@ -173,9 +173,8 @@ def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, te
         others = read_intent(account, catalog).instances
     except ChainsawError:
         others = {}
-    for other, present in others.items():
-        if other != name and present.instance.route == file.instance.route:
-            problems.append(file.source.problem(("route",), f"already used by {other}", code="route-taken"))
+    before = route_collisions(others, catalog)
+    problems += [item for item in route_collisions({**others, name: file}, catalog, name) if item not in before]
     if problems:
         raise invalid(problems)
     return {other: [present.instance.host] for other, present in {**others, name: file}.items()}

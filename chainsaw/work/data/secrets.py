@@ -13,12 +13,16 @@ from chainsaw.host.step import Steps
 from chainsaw.host.store import records
 from chainsaw.host.systemd import GRACE, UserManager
 from chainsaw.load.check import nearest
+from chainsaw.load.recipe import instance_bundle
+from chainsaw.load.site import load_instance
+from chainsaw.model.artifact import intent_path
 from chainsaw.model.deployment import Deployment, SecretFile
 from chainsaw.model.names import check_instance, check_text, check_word
+from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Rotation, Secret
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding, site
-from chainsaw.work.recipes.catalog import Catalog, catalog_of
+from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.result import Reporter, Result, Table
 from chainsaw.work.service.service import restart
 
@@ -57,13 +61,18 @@ def _no_secret(name: str, key: str, known: list[str]) -> ChainsawError:
     return ChainsawError(Diagnostic("no-secret", message, hint=hint), Exit.MISSING)
 
 
-def declared_secrets(catalog: Catalog, deployment: Deployment) -> dict[str, Secret]:
-    """Return the secrets that an applied instance's recipe declares, in the applied version."""
+def declared_secrets(paths: Paths, deployment: Deployment) -> dict[str, Secret]:
+    """Return the secrets that an applied instance's recipe declares, in the applied version and variant."""
+    catalog = catalog_of(paths)
     bundle = (
         catalog.version(deployment.origin, deployment.digest)
         if deployment.origin
         else catalog.bundle(deployment.recipe)
     )
+    place = intent_path(deployment.name)
+    applied = files.read_text(f"{paths.current}/{place}") if bundle.recipe.variants else None
+    if applied is not None:
+        bundle = instance_bundle(bundle, load_instance(place, applied).instance)
     return dict(bundle.recipe.secrets)
 
 
@@ -71,7 +80,7 @@ def list_secrets(account: Account, name: str) -> Result:
     """Return the names of an instance's secrets, their purpose and how each is changed; never a value."""
     manifest = account.current()
     deployment = applied_instance(account.paths, manifest, name)
-    known = declared_secrets(catalog_of(account.paths), deployment)
+    known = declared_secrets(account.paths, deployment)
     rows = [{"key": key, "help": item.help, "rotate": _way(item.rotate)} for key, item in known.items()]
     shown = tuple((row["key"], row["help"], row["rotate"]) for row in rows)
     lines = () if rows else (f"{name} has no secrets",)
@@ -91,7 +100,7 @@ def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Re
     """
     with holding(account, (name,), f"chainsaw secret rotate {name}", report):
         deployment = applied_instance(account.paths, account.current(), name)
-        known = declared_secrets(catalog_of(account.paths), deployment)
+        known = declared_secrets(account.paths, deployment)
         place = next((item for item in deployment.secrets if item.key == key), None)
         if place is None or key not in known:
             raise _no_secret(name, key, list(known))

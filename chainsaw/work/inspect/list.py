@@ -9,7 +9,7 @@ from typing import Any
 
 from chainsaw.checks import amounts
 from chainsaw.checks.observed import DiskUse
-from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.model.deployment import Deployment
@@ -47,7 +47,13 @@ def report_on(account: Account, seen: Snapshot) -> Result:
         f"{name} was removed; its data is kept: chainsaw rollback {name}" for name in removed_names(account.paths)
     ]
     table = Table(HEADING, tuple(_shown(row) for row in rows))
-    return Result({"instances": rows}, tuple(lines), _as_warnings(seen.pending.problems), table=table)
+    problems, code = _as_warnings(seen.pending.problems), Exit.DEGRADED if any(map(_is_down, rows)) else Exit.OK
+    return Result({"instances": rows}, tuple(lines), problems, code, table=table)
+
+
+def _is_down(row: dict[str, Any]) -> bool:
+    """Return whether an instance should work, and does not."""
+    return row["state"] in ("failing", "failed") or row["health"] == "unhealthy"
 
 
 def _as_warnings(problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:

@@ -22,6 +22,15 @@ def prune(account: Account, report: Reporter) -> Result:
     return Result({"deleted": pruned}, lines)
 
 
+def remove_empty_sources(account: Account) -> None:
+    """Remove the directory of each source of which no recipe is installed any more, with the site's lock held."""
+    recipes = account.paths.recipes
+    for place in [f"{recipes}/{source}" for source in files.list_directory(recipes)]:
+        if files.is_directory(place) and not files.list_directory(place):
+            with account.steps.step(f"delete {place}"):
+                files.remove_whatever(place)
+
+
 def prune_unused(account: Account, command: str, report: Reporter) -> list[str]:
     """Delete what no instance uses, with the site's lock and the lock for preparing held; return what was deleted.
 
@@ -39,4 +48,5 @@ def prune_unused(account: Account, command: str, report: Reporter) -> list[str]:
         images = [item.name for item in unused if item.kind == "image"]
         with account.steps.step("delete images"):
             account.podman.remove_images(images)
+    remove_empty_sources(account)
     return [f"{item.kind} {item.name}" if item.kind == "certificate" else item.place or item.name for item in unused]

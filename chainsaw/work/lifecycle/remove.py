@@ -17,7 +17,7 @@ from chainsaw.work.config.names import declared_names, no_instance
 from chainsaw.work.config.on_disk import data_places, left_of, names_on_disk, subject_of
 from chainsaw.work.history.history import ChangeRecord, commit_change, paths_about
 from chainsaw.work.inspect.inventory import DISK_TIMEOUT, inventory
-from chainsaw.work.lifecycle.prune import prune_unused
+from chainsaw.work.lifecycle.prune import prune_unused, remove_empty_sources
 from chainsaw.work.locks import holding, preparing, site
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.result import Reporter, Request, Result, Table
@@ -108,6 +108,7 @@ def _purge(
     with preparing(account, command, report, wait=request.wait), site(account, command, report, wait=request.wait):
         report.doing(f"deleting the data of {name}")
         _delete(account, name, before)
+        remove_empty_sources(account)
         pruned = prune_unused(account, command, report) if request.prunes else []
         change = ChangeRecord(
             "purge", (name,), (f"{name}: deleted for good",), request.why, files=tuple(paths_about(name))

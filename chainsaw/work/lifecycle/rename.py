@@ -179,7 +179,7 @@ def _copy(
 def _take_secrets(account: Account, source: Deployment, target: Deployment) -> None:
     """Copy the secrets that are also stored in the data, and that could not be changed there."""
     podman = account.podman
-    known = declared_secrets(catalog_of(account.paths), source)
+    known = declared_secrets(account.paths, source)
     places = {item.key: item for item in target.secrets}
     for secret in source.secrets:
         declared = known.get(secret.key)
@@ -191,7 +191,7 @@ def _take_secrets(account: Account, source: Deployment, target: Deployment) -> N
 
 def _renew_secrets(account: Account, target: Deployment) -> None:
     """Change the secrets of the running copy that a command can change."""
-    known = declared_secrets(catalog_of(account.paths), target)
+    known = declared_secrets(account.paths, target)
     for secret in target.secrets:
         rotation = known[secret.key].rotate if secret.key in known else None
         if rotation is not None and rotation.command:

@@ -36,7 +36,9 @@ def shared_files() -> Shared:
     from chainsaw.compile.context import Shared
 
     templates = {
-        path: content.decode() for path, content in _quadlets().items() if path.endswith((".j2", ".html", ".py"))
+        path: content.decode()
+        for path, content in _quadlets().items()
+        if path.endswith((".j2", ".py")) or path.startswith("nginx/")
     }
     return Shared(templates, _grouped("images/"))
 

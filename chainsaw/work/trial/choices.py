@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chainsaw.compile.sample import options_of, sample_settings
-from chainsaw.load.recipe import chosen_options
+from chainsaw.compile.sample import options_of
 from chainsaw.load.settings import Value
-from chainsaw.model.recipe import Recipe
 from chainsaw.work.trial.data import demand, write
 from chainsaw.work.trial.page import check_page
 from chainsaw.work.trial.problem import trying, wrong
 from chainsaw.work.trial.scene import Scene, new_marker, wait_until
+from chainsaw.work.trial.variants import in_words, is_variant
 
 DIRECTIVES: Mapping[str, object] = {
     "admin": {"email": "kim@example.net"},
@@ -31,10 +30,10 @@ def try_options(scene: Scene) -> list[str]:
     """
     tried = []
     for name, value in options_of(scene.bundle.recipe):
-        shown = f"{name}: {str(value).lower() if isinstance(value, bool) else value}"
+        shown = in_words(name, value)
         scene.report.doing(f"level 5: {shown}")
         with trying(f"with {shown}"):
-            if _is_variant(scene.bundle.recipe, {name: value}):
+            if is_variant(scene.bundle.recipe, {name: value}):
                 _install_variant(scene, {name: value})
             else:
                 scene.declare(scene.first, settings={name: value})
@@ -42,11 +41,6 @@ def try_options(scene: Scene) -> list[str]:
                 check_page(scene, scene.first)
         tried.append(shown)
     return tried
-
-
-def _is_variant(recipe: Recipe, chosen: Mapping[str, Value]) -> bool:
-    defaults = {name: setting.default for name, setting in recipe.settings.items()} | sample_settings(recipe)
-    return chosen_options(recipe, defaults) != chosen_options(recipe, {**defaults, **chosen})
 
 
 def _install_variant(scene: Scene, chosen: Mapping[str, Value]) -> None:
@@ -62,6 +56,8 @@ def _install_variant(scene: Scene, chosen: Mapping[str, Value]) -> None:
             scene.restart(scene.second)
         check_page(scene, scene.second)
         demand(scene, scene.second, "after a restart", word)
+    for directive in recipe.honours.keys() - scene.bundle.recipe.honours.keys():
+        _try_directive(scene.variant(chosen), directive)
     scene.purge(scene.second)
 
 
@@ -70,16 +66,19 @@ def try_directives(scene: Scene) -> list[str]:
 
     Raise ChainsawError where its page is then wrong, and where mail that PHP sends does not arrive.
     """
-    recipe = scene.bundle.recipe
-    for directive in recipe.honours:
-        scene.report.doing(f"level 5: {directive}")
-        with trying(f"with {directive}"):
-            scene.declare(scene.first, keys={directive: DIRECTIVES.get(directive, scene.mail)})
-            scene.apply(scene.first)
-            check_page(scene, scene.first)
-            if directive == "mail" and recipe.runtime == "php-fpm":
-                _send(scene)
-    return list(recipe.honours)
+    for directive in scene.bundle.recipe.honours:
+        _try_directive(scene, directive)
+    return list(scene.bundle.recipe.honours)
+
+
+def _try_directive(scene: Scene, directive: str) -> None:
+    scene.report.doing(f"level 5: {directive}")
+    with trying(f"with {directive}"):
+        scene.declare(scene.first, keys={directive: DIRECTIVES.get(directive, scene.mail)})
+        scene.apply(scene.first)
+        check_page(scene, scene.first)
+        if directive == "mail" and scene.recipe(scene.first).runtime == "php-fpm":
+            _send(scene)
 
 
 def _send(scene: Scene) -> None:

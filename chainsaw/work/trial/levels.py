@@ -22,6 +22,7 @@ from chainsaw.work.trial.problem import trying, wrong
 from chainsaw.work.trial.rehearsal import rehearse
 from chainsaw.work.trial.scene import Scene, new_marker, wait_until
 from chainsaw.work.trial.upkeep import change_secrets, check_due, run_timers
+from chainsaw.work.trial.variants import unattended_variants
 
 IDLE = 12.0
 SLEEP = "5s"
@@ -143,8 +144,24 @@ def is_confined(scene: Scene) -> Evidence:
 
 
 def runs_unattended(scene: Scene) -> Evidence:
-    """Level 8: it sleeps and wakes, its timers run and its secrets change; then its data is there, and no leak."""
-    keeps = scene.bundle.recipe.marker is not None
+    """Level 8: it sleeps and wakes, its timers run and its secrets change; then its data is there, and no leak.
+
+    An option with which other timers run, or other secrets change, is installed on its own and goes through the same.
+    """
+    evidence, variants = _unattended(scene), dict[str, Evidence]()
+    for shown, chosen in unattended_variants(scene.bundle):
+        with trying(f"with {shown}"):
+            scene.purge(scene.second)
+            variant = scene.variant(chosen)
+            variant.declare(variant.first)
+            variant.apply(variant.first)
+            variants[shown] = _unattended(variant)
+            scene.purge(scene.second)
+    return {**evidence, **({"variants": variants} if variants else {})}
+
+
+def _unattended(scene: Scene) -> Evidence:
+    keeps = scene.recipe(scene.first).marker is not None
     if keeps:
         write_once(scene)
     evidence: Evidence = {"timers": run_timers(scene), "secrets": change_secrets(scene)}

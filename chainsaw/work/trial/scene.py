@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chainsaw.compile.context import Host, Job
@@ -48,7 +48,8 @@ class Scene:
     """One recipe under test; `first` and `second` are its temporary instances.
 
     `marker` is the word that the data written into the first one holds, once it `is_written`. One that does not work
-    `keeps` what it is, to be looked at.
+    `keeps` what it is, to be looked at. Where a variant is tested, `subject` is in the place of the first, and what is
+    `chosen` is set in each file.
     """
 
     bundle: Bundle
@@ -61,6 +62,8 @@ class Scene:
     marker: str = field(default_factory=new_marker)
     is_written: bool = False
     keeps: bool = False
+    subject: str = ""
+    chosen: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -70,7 +73,12 @@ class Scene:
     @property
     def first(self) -> str:
         """The instance that most levels test."""
-        return f"try-{self.name}"
+        return self.subject or f"try-{self.name}"
+
+    def variant(self, chosen: Mapping[str, Value]) -> Scene:
+        """Return the scene in which the second instance, with some options, is tested in the place of the first."""
+        other = replace(self, subject=self.second, chosen=chosen)
+        return replace(other, measured={}, marker=new_marker(), is_written=False)
 
     @property
     def second(self) -> str:
@@ -120,7 +128,7 @@ class Scene:
         Whatever the site says, it does not sleep, and its mail stays here.
         """
         recipe = self.bundle.recipe
-        values = {**sample_settings(recipe), **(settings or {})}
+        values = {**sample_settings(recipe), **self.chosen, **(settings or {})}
         everything = {setting: values.get(setting, item.default) for setting, item in recipe.settings.items()}
         variant = with_options(self.bundle, chosen_options(recipe, everything)).recipe
         fixed: dict[str, object] = {"sleep": "never"} if variant.primary else {}

@@ -32,9 +32,8 @@ function applied(): ?array
 }
 
 // The translation that serves a language best: de_AT is de_DE as long as nobody translates it.
-function translation(?string $language): string
+function closest(?string $language, array $known): string
 {
-    $known = get_available_languages();
     sort($known);
     [$short] = explode('_', (string) $language);
     foreach ([$language, $short, $short . '_' . strtoupper($short)] as $name) {
@@ -43,6 +42,18 @@ function translation(?string $language): string
         }
     }
     return $short === 'en' || $short === '' ? '' : (current(preg_grep("/^{$short}_/", $known)) ?: '');
+}
+
+function translation(?string $language): string
+{
+    if (!WP_HTTP_BLOCK_EXTERNAL) {
+        require_once ABSPATH . 'wp-admin/includes/translation-install.php';
+        $current = closest($language, array_keys(wp_get_available_translations()));
+        if ($current && chainsaw_fetch_translation($current)) {
+            return $current;
+        }
+    }
+    return closest($language, get_available_languages());
 }
 
 function apply(string $key, mixed $value): void
