@@ -200,11 +200,14 @@ def git(is_there: bool) -> Check:
 
 
 def nftables(is_there: bool) -> Check:
-    """Check whether nft(8) is installed, which closes this host to containers that reach the internet."""
+    """Check whether nft(8) is installed, which closes this host to builds and to containers with the internet."""
     if is_there:
         return Check("nftables", "ok", "installed")
     return Check(
-        "nftables", "fail", "not installed: what may reach the internet does not start", "sudo apt install nftables"
+        "nftables",
+        "fail",
+        "not installed: no image is built, and what may reach the internet does not start",
+        "sudo apt install nftables",
     )
 
 

@@ -237,7 +237,7 @@ def test_git():
 
 def test_nftables():
     assert_check(host_checks.nftables(True), "ok", "installed")
-    found = "what may reach the internet does not start"
+    found = "no image is built, and what may reach the internet does not start"
     assert_check(host_checks.nftables(False), "fail", found, hint="sudo apt install nftables")
 
 

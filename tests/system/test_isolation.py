@@ -286,11 +286,12 @@ def host_service(machine: Machine, pair: tuple[str, str]) -> Iterator[list[str]]
         machine.root("ip", "address", "del", f"{SECOND}/32", "dev", "lo")
 
 
-def build(machine: Machine, containerfile: str, **others: str) -> Done:
+def build(machine: Machine, containerfile: str, proxy: str = "", **others: str) -> Done:
     """Build an image past every check of its Containerfile; `others` are texts of files beside it."""
     files = {"Containerfile": containerfile, **others}
     reference = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", "chainsaw/base").split()[0]
-    return machine.try_admin("python3", "-I", "-c", BUILD, reference, stdin=json.dumps(files))
+    argv = ["env", f"http_proxy={proxy}", "python3", "-I", "-c", BUILD, reference]
+    return machine.try_admin(*argv, stdin=json.dumps(files))
 
 
 @pytest.mark.parametrize("network", ["default", "host"])
@@ -312,6 +313,18 @@ def test_an_image_build_reaches_nothing_on_this_host_and_has_no_id_of_an_instanc
     assert len(ranges) == 4
     for block in map(machine.block, ("front", "blog", "shop")):
         assert all(block >= outside + count or outside >= block + 65536 for _, outside, count in ranges)
+    machine.admin("podman", "image", "rm", "localhost/attack:1")
+
+
+def test_of_the_loopback_a_build_reaches_the_proxy_alone_that_the_admin_names(
+    machine: Machine, host_service: list[str]
+) -> None:
+    text = KNOCK.replace("NETWORK", "default").replace("ADDRESSES", " ".join(host_service))
+    for port, heard_at in ((18080, ["127.0.0.1"]), (18081, [])):
+        done = build(machine, text, f"http://127.0.0.1:{port}", ask=ASK)
+        assert done.code == 0, done.err
+        heard = machine.admin("podman", "run", "--rm", "--network=none", "localhost/attack:1", "cat", "/etc/heard")
+        assert [line.split()[0] for line in heard.splitlines() if "of the host alone" in line] == heard_at
     machine.admin("podman", "image", "rm", "localhost/attack:1")
 
 
