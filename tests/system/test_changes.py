@@ -232,6 +232,31 @@ def test_a_certificate_is_renewed_in_time(machine: Machine, widget: str) -> None
     assert machine.plan() == []
 
 
+def test_a_port_that_another_program_has_is_refused_while_the_front_goes_on(machine: Machine, widget: str) -> None:
+    other = machine.begin("python3", "-m", "http.server", "8443")
+    try:
+        assert wait(lambda: ":8443 " in machine.root("ss", "-ltnH"), 10)
+        machine.write(f"{CONFIG}/site.yaml", "ports: {https: 8443}\n")
+        assert "another program listens on port 8443" in machine.chainsaw("apply", code=6).err
+        assert machine.get(widget).body == "The first text\n"
+    finally:
+        other.terminate()
+        other.communicate()
+        machine.admin("rm", f"{CONFIG}/site.yaml")
+
+
+def test_what_is_under_way_outlives_a_reload_of_the_front(machine: Machine, widget: str) -> None:
+    machine.declare("gadget", "gadget")
+    machine.chainsaw("apply")
+    upgrade = ("-H", "Connection: Upgrade", "-H", "Upgrade: websocket")
+    chat = machine.begin("curl", "-skN", "--http1.1", *upgrade, "--max-time", "75", "https://gadget.localhost/chat")
+    assert wait(lambda: " 101 " in machine.journal("--boot") or chat.poll() is None, 5)
+    machine.declare("widget", "widget", text="The second text")
+    machine.chainsaw("apply")
+    chat.communicate(timeout=90)
+    assert chat.returncode == 28, "curl ended it, after its 75 seconds, and nobody else"
+
+
 def test_ports_of_the_front_can_change_and_come_back(machine: Machine, widget: str) -> None:
     machine.write(f"{CONFIG}/site.yaml", "ports: {http: 8080, https: 8443}\n")
     try:

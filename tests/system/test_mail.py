@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -81,6 +82,21 @@ def test_the_relay_stops_when_idle(machine: Machine, mirror: str) -> None:
     machine.admin("systemctl", "--user", "stop", "app@mirror.mail.service")
     machine.inside("mirror.app", "php", "-r", SENDING)
     assert machine.units("app@mirror.mail.*") != []
+
+
+def test_another_mail_server_is_used_at_once_and_that_it_does_not_answer_is_said(machine: Machine, mirror: str) -> None:
+    machine.inside("mirror.app", "php", "-r", SENDING)
+    machine.chainsaw("config", "set", "mirror", "mail.port", "2601")
+    machine.chainsaw("apply")
+    try:
+        assert machine.try_admin("podman", "exec", "mirror.app", "php", "-r", SENDING).code != 0
+        said = r"mail +Failed to connect to remote host: Connection refused"
+        assert wait(lambda: re.search(said, machine.chainsaw("logs", "mirror").out) is not None, 10)
+        assert "Connection refused" in machine.chainsaw("status", "mirror", code=None).out
+    finally:
+        machine.chainsaw("config", "set", "mirror", "mail.port", "25")
+        machine.chainsaw("apply")
+    machine.inside("mirror.app", "php", "-r", SENDING)
 
 
 @pytest.fixture

@@ -44,6 +44,12 @@ def test_an_application_on_a_port_is_behind_a_gate(machine: Machine, gadget: str
     assert running == {"gadget.app", "gadget.gate"}
 
 
+def test_no_request_reaches_an_application_twice(machine: Machine, gadget: str) -> None:
+    """Not even one that it may have carried out before it died."""
+    assert machine.get(f"{gadget}dies").status == 503
+    assert "died 1\n" in machine.get(f"{gadget}deaths").body
+
+
 def test_without_requests_it_sleeps_and_several_at_once_wake_it(machine: Machine, gadget: str) -> None:
     machine.get(gadget)
     falls_asleep(machine, "gadget")
@@ -115,6 +121,17 @@ def sleeper(machine: Machine, blog: str) -> Iterator[str]:
     machine.chainsaw("apply")
     assert state(machine, "blog") == "running"
     assert machine.plan() == []
+
+
+def test_while_a_sleeper_restarts_under_load_no_request_is_lost(machine: Machine, gadget: str) -> None:
+    """Requests come side by side, so that the gate always has one that has begun."""
+    machine.get(gadget)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        asking = [pool.submit(lambda: [machine.get(gadget).status for _ in range(40)]) for _ in range(3)]
+        for _ in range(2):
+            machine.admin("systemctl", "--user", "restart", "app@gadget")
+        answers = [status for future in asking for status in future.result()]
+    assert set(answers) == {200}
 
 
 def test_a_sleeping_wordpress_wakes_with_its_database_and_for_its_timers(machine: Machine, sleeper: str) -> None:
