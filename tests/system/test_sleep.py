@@ -44,6 +44,12 @@ def test_an_application_on_a_port_is_behind_a_gate(machine: Machine, gadget: str
     assert running == {"gadget.app", "gadget.gate"}
 
 
+def test_no_request_reaches_an_application_twice(machine: Machine, gadget: str) -> None:
+    """Not even one that it may have carried out before it died."""
+    assert machine.get(f"{gadget}dies").status == 503
+    assert "died 1\n" in machine.get(f"{gadget}deaths").body
+
+
 def test_without_requests_it_sleeps_and_several_at_once_wake_it(machine: Machine, gadget: str) -> None:
     machine.get(gadget)
     falls_asleep(machine, "gadget")

@@ -41,8 +41,6 @@ def location_files(job: Job) -> Iterator[Artifact]:
         yield from _pages(job, LARGE, page)
         return
     yield from _pages(job, LARGE, MISSING, UNAVAILABLE)
-    if job.gated:
-        yield _file(job, f"{job.name}.upstream", "upstream.conf.j2")
     if served.drop_headers:
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if served.fastcgi:
@@ -114,7 +112,7 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "https": job.site.ports.https,
         "port_suffix": job.site.ports.suffix,
         "upload_limit": job.context["request_limit"],
-        "upstream": job.name if job.gated else f"unix:/srv/sockets/{job.name}.sock",
+        "upstream": f"unix:/srv/sockets/{job.name}.sock",
         "drops": job.bundle.recipe.serve.drop_headers,
         "timeout": span_in_seconds(job.bundle.recipe.serve.timeout),
         **extra,
