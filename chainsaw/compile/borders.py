@@ -52,7 +52,7 @@ def _problems(text: str) -> Iterator[tuple[int, str, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         plain = line.removesuffix("\r")
         if STRANGE.search(plain):
-            yield number, "a control character, a space that is none of ASCII, or no UTF-8", "type the line anew"
+            yield number, "a control character, a space that is none of ASCII, or no UTF-8", "type the line again"
         if DIRECTIVE.match(plain.lstrip()):
             yield number, "another escape character", "use the backslash, and leave this line out"
     stages, script = set[str](), text.partition("<<")[0].count("\n") + 1

@@ -138,6 +138,10 @@ class Manifest(Recorded):
     files: dict[str, str] = Field({})
     owners: dict[str, str] = Field({})
 
+    def files_of(self, name: str) -> dict[str, str]:
+        """Return the digests of the files that were generated for an instance."""
+        return {path: digest for path, digest in self.files.items() if self.owners.get(path) == name}
+
     @property
     def hosts(self) -> frozenset[str]:
         """The hosts of all instances."""

@@ -1,4 +1,4 @@
-"""Lets a gate end what it has begun before it is stopped, so that no request is lost when an application restarts.
+"""Lets a gate finish what it has accepted before it stops, so that a restart of an application loses no request.
 
 systemd calls this before it stops the gate, with the gate's socket and the seconds for which this may last. A process
 that is stopped (SIGSTOP) accepts no connection. When it has none left it is killed as it is; otherwise it goes on, and

@@ -1,4 +1,4 @@
-"""What lets a gate end what it has begun: which connections it has accepted, and how long it may take."""
+"""What lets a gate finish what it has accepted: which connections it has accepted, and how long it may take."""
 
 from __future__ import annotations
 

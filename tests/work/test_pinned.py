@@ -137,6 +137,31 @@ def test_directives_of_the_site_that_have_changed_stand_in_its_own_file(then, no
     assert len(notes) == bool(honoured)
 
 
+STATIC = "recipe: static\nroute: https://www.example.org/\n"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "added"),
+    [
+        ("upload_limit: 1M\n", None, 'upload_limit: "1M"\n'),
+        (None, "upload_limit: 1M\n", 'upload_limit: "64M"\n'),
+        (None, "language: de\n", "language: en\n"),
+        ("disk: 1G\n", "disk: 2G\n", 'disk: "1G"\n'),
+    ],
+)
+def test_what_the_front_does_for_each_recipe_is_kept_too(then, now, added):
+    sites = (load_site("site.yaml", then), load_site("site.yaml", now))
+    text, notes = pin_directives(Catalog(), "www", STATIC, *sites)
+    assert text == STATIC + added
+    assert len(notes) == 1
+
+
+def test_ports_are_those_of_the_site(paths):
+    sites = (load_site("site.yaml", None), load_site("site.yaml", "ports: {https: 8443}\n"))
+    said = ("the ports are those of site.yaml now, which are the same for all",)
+    assert pin_directives(Catalog(), "www", STATIC, *sites) == (STATIC, said)
+
+
 def test_what_the_file_says_itself_is_not_touched():
     sites = (load_site("site.yaml", "sleep: 15m\n"), load_site("site.yaml", "sleep: 1h\n"))
     assert pin_directives(Catalog(), "wiki", f"{TEXT}sleep: 30m\n", *sites) == (f"{TEXT}sleep: 30m\n", ())

@@ -128,7 +128,7 @@ def snapshot_of(
     account: Account, manager: UserManager, manifest: Manifest, name: str, units: Mapping[str, UnitDetails]
 ) -> Snapshot:
     """Return a snapshot of one applied instance, without its memory, disk and health."""
-    own = {path: digest for path, digest in manifest.files.items() if manifest.owners.get(path) == name}
+    own = manifest.files_of(name)
     services = [item.unit for item in processes_of(manifest.instances[name])]
     up = [unit for unit in services if units.get(unit, DOWN).active != "inactive"]
     return Snapshot(

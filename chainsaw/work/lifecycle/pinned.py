@@ -19,6 +19,9 @@ from chainsaw.work.recipes.catalog import Catalog
 Pinned = tuple[str, tuple[str, ...]]
 """The text of an instance's file, and what is said about it."""
 
+OF_THE_FRONT = ("disk", "language", "upload_limit")
+"""Directives on which something depends whatever the recipe honours."""
+
 
 def pin_recipe(paths: Paths, catalog: Catalog, name: str, text: str, then: Deployment, runs: bool = True) -> Pinned:
     """Return a file in which the recipe has the version of a deployment, if another one is installed now.
@@ -59,6 +62,8 @@ def pin_directives(catalog: Catalog, name: str, text: str, then: Site, now: Site
         for path, part in _leaves((key,), value):
             text = with_key(text, path, part)
         notes.append(f"{key} stands in its own file, as it was then: site.yaml has changed since")
+    if then.ports != now.ports:
+        notes.append("the ports are those of site.yaml now, which are the same for all")
     return text, tuple(notes)
 
 
@@ -78,7 +83,8 @@ def _inherited(file: InstanceFile, recipe: Recipe) -> Iterator[str]:
     """Yield the directives that an instance takes from site.yaml."""
     if file.instance.sleep is None and recipe.primary is not None:
         yield "sleep"
-    yield from (key for key in Common.model_fields if getattr(file.instance, key) is None and key in recipe.honours)
+    used = {*recipe.honours, *OF_THE_FRONT}
+    yield from (key for key in (*Common.model_fields, "disk") if getattr(file.instance, key) is None and key in used)
 
 
 def _effective(file: InstanceFile, key: str, site: Site) -> Any:

@@ -11,6 +11,7 @@ from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.load.site import load_site
 from chainsaw.model.artifact import intent_path
+from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.work.apply.apply import apply
 from chainsaw.work.config.inputs import Texts
@@ -176,13 +177,18 @@ def _keep_unapplied(account: Account, texts: Texts, force: bool) -> None:
         raise invalid([Diagnostic("unapplied", message, f"{paths.own_files}/{path}", hint=hint) for path in lost])
 
 
+def _differs(name: str, then: Manifest, now: Manifest) -> bool:
+    """Return whether an instance, or a file that was generated for it, was another one."""
+    return then.instances[name] != now.instances.get(name) or then.files_of(name) != now.files_of(name)
+
+
 def _former_number(account: Account, name: str | None) -> int:
     """Return the newest generation that differs from the current one, in one instance or in any."""
     paths, now = account.paths, account.current()
     if name is not None and name not in instance_names(account) and not files.exists(paths.removed_file(name)):
         raise no_instance(paths, name, frozenset(instance_names(account)))
     for then in reversed([item for item in generations.former_manifests(paths) if item.number < now.number]):
-        if name is None or (name in then.instances and then.instances[name] != now.instances.get(name)):
+        if name is None or (name in then.instances and _differs(name, then, now)):
             return then.number
     if name is not None and files.exists(paths.removed_file(name)):
         return 0
