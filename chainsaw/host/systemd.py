@@ -73,6 +73,12 @@ class UserManager:
         restarts = self._property(path, b"Service", b"NRestarts", b"u")
         return UnitDetails(active, sub, since, restarts, self._property(path, b"Service", b"Result", b"s").decode())
 
+    def ports_of(self, name: str) -> frozenset[int]:
+        """Return the TCP ports of a socket unit."""
+        rows = self._rows([name])
+        listens = self._property(rows[name][6], b"Socket", b"Listen", b"a(ss)") if name in rows else []
+        return frozenset(int(port) for _, where in listens if (port := where.rpartition(b":")[2]).isdigit())
+
     def failed_in_podman(self, name: str) -> bool:
         """Return whether the last run of a unit ended with an error of Podman's own, before its container ran."""
         if not name.endswith(".service"):

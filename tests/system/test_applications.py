@@ -123,10 +123,12 @@ def test_actual_has_the_limit(applications: Machine) -> None:
 
 
 @pytest.mark.parametrize("name", LIMITED)
-def test_a_body_of_the_limit_passes_the_front_and_one_byte_more_does_not(applications: Machine, name: str) -> None:
-    url = f"https://{name}.localhost/"
-    assert applications.post(url, "x" * LIMIT).status != 413
-    assert applications.post(url, "x" * (LIMIT + 1)).status == 413
+def test_a_file_of_the_limit_passes_the_front_with_its_form_and_one_byte_more_does_not(
+    applications: Machine, name: str
+) -> None:
+    url, form = f"https://{name}.localhost/", 1024 * 1024
+    assert applications.post(url, "x" * (LIMIT + form)).status != 413
+    assert applications.post(url, "x" * (LIMIT + form + 1)).status == 413
 
 
 def into_actual(machine: Machine, password: str) -> bool:

@@ -107,6 +107,16 @@ def test_while_an_application_on_a_port_restarts_requests_wait(machine: Machine,
     assert set(answers) == {200}
 
 
+def test_what_is_being_answered_comes_to_its_end_before_the_application_restarts(machine: Machine, gadget: str) -> None:
+    machine.get(gadget)
+    busy = machine.begin("curl", "-skN", "--max-time", "20", f"{gadget}slow/3")
+    time.sleep(1)
+    restart(machine)
+    out, _ = busy.communicate(timeout=30)
+    assert out.count("tick") == 3
+    assert "x-gadget: gadget\n" in out, "all of the answer"
+
+
 POST = """
 require "/usr/share/wordpress/wp-load.php";
 $time = time() + (int) $argv[1];

@@ -165,6 +165,17 @@ def test_what_others_put_where_a_link_belongs_is_left_alone(session, paths):
     assert files.read_text(unit) == "[Socket]\n"
 
 
+@replaces(UserManager)
+@dataclass
+class FrontAt:
+    """A user manager that knows the ports of the front."""
+
+    ports: set[int]
+
+    def ports_of(self, name):
+        return frozenset(self.ports)
+
+
 def test_a_port_that_is_taken_stops_apply_before_any_effect(session):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -174,10 +185,10 @@ def test_a_port_that_is_taken_stops_apply_before_any_effect(session):
         assert codes(bring_to, asked, {}, {}) == ["port-occupied"]
         # The front runs, and would change to this port.
         asked = session(Observed(units={"chainsaw-front.socket": "active"}))
+        asked.manager = FrontAt({80, 443})
         asked.compiled.inputs.intent.site.ports.https = listener.getsockname()[1]
         assert codes(bring_to, asked, {}, {}) == ["port-occupied"]
-        own = f"ListenStream=0.0.0.0:80\nListenStream=0.0.0.0:{listener.getsockname()[1]}\n"
-        files.write_atomic(f"{asked.account.paths.current}/units/chainsaw-front.socket", own.encode())
+        asked.manager = FrontAt({80, listener.getsockname()[1]})
         assert bring_to(asked, {}, {}).exit is Exit.OK
 
 

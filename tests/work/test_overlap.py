@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from fake import replaces
 
 from chainsaw.compile.intent import compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import account, files
+from chainsaw.host import account, facts, files
 from chainsaw.host.lock import held_paths
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, operations, records
@@ -43,6 +44,9 @@ class Manager:
 
     def states(self, patterns):
         return dict(self.units)
+
+    def ports_of(self, name):
+        return frozenset({80, 443})
 
     def start_api(self):
         return None
@@ -378,6 +382,17 @@ def test_a_switch_that_the_front_refuses_is_rolled_back(site):
     assert not any("new walks" in text for text in served), "a rollback does not return to what was never served"
     site.apply()
     assert site.titles() == {BLOG: "new walks", CLUB: "new club"}
+
+
+def test_the_ports_of_the_front_are_its_own_also_when_the_generations_are_lost(site, monkeypatch):
+    monkeypatch.setattr(facts, "listeners", lambda: {80, 443})
+    site.admin.declare("club", "chess")
+    shutil.rmtree(site.admin.paths.generations)
+    assert site.apply().exit is Exit.OK
+    site.units.pop(FRONT_SOCKET)
+    site.admin.declare("club", "new club")
+    with pytest.raises(ChainsawError, match="another program listens on port 80"):
+        site.apply()
 
 
 def test_a_fault_of_chainsaw_in_a_switch_leaves_the_site_as_it_was(site):

@@ -145,8 +145,7 @@ def bring_to(session: Session, instances: Instances, former: Instances) -> Resul
     rolled_back, given_up = set[str](), set[str]()
     while True:
         plan = session.plan_for(instances)
-        ports = session.compiled.inputs.intent.site.ports
-        refuse(session.account.paths, ports, plan.manifest, plan.observed, session.overwrites)
+        refuse(session, plan)
         if session.request.dry_run:
             return _planned(session, plan)
         plan = _ready(session, plan.without(given_up))

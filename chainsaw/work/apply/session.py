@@ -11,7 +11,7 @@ from typing import Self
 from chainsaw.compile.instance import CompiledInstance
 from chainsaw.compile.intent import CompiledIntent
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts, readings
+from chainsaw.host import facts
 from chainsaw.host.account import Account
 from chainsaw.host.observe import foreign_files, observe
 from chainsaw.host.step import Steps
@@ -22,7 +22,6 @@ from chainsaw.model.artifact import Tree, as_tree
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
-from chainsaw.model.site import Ports
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
 from chainsaw.plan.observed import Observed
@@ -94,22 +93,25 @@ class NotReadyError(Exception):
     store: Images
 
 
-def refuse(paths: Paths, ports: Ports, manifest: Manifest, observed: Observed, overwrite: bool) -> None:
+def refuse(session: Session, plan: Plan) -> None:
     """Raise ChainsawError for files that were edited or are not ours, and for ports that somebody else has.
 
-    With `overwrite`, edited files are no obstacle.
+    Edited files are no obstacle to a session that overwrites.
     """
+    paths, observed = session.account.paths, plan.observed
     problems: list[Diagnostic] = []
-    for item in () if overwrite else observed.drift:
+    for item in () if session.overwrites else observed.drift:
         file = f"{paths.generations}/{observed.manifest.number}/{item.path}"
         hint = "put the change into the instance's file or a drop-in; --force discards it"
         problems.append(Diagnostic("edited", f"edited by hand:\n{item.diff}", file, hint=hint))
-    for place in foreign_files(paths, manifest):
+    for place in foreign_files(paths, plan.manifest):
         hint = f"mv {place} {place}.old"
         problems.append(Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=hint))
     if problems:
         raise ChainsawError(problems)
-    own = set(readings.front_ports(paths) or ()) if observed.runs(FRONT_SOCKET) else set()
+    ports = session.compiled.inputs.intent.site.ports
+    # Systemd knows them also when the generations are lost.
+    own = session.manager.ports_of(FRONT_SOCKET) if observed.runs(FRONT_SOCKET) else frozenset()
     taken = sorted(({ports.http, ports.https} - own) & facts.listeners())
     if taken:
         raise host_lacks([_occupied(port) for port in taken])
