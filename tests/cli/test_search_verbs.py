@@ -68,6 +68,7 @@ def test_info_shows_maintainers_settings_and_permissions(chainsaw):
         "      https://wordpress.org/documentation/",
         "  timezone: ",
         "works at the root of a host only",
+        "shared with whatever else is published at the same host name",
     ):
         assert text in shown, text
 

@@ -192,8 +192,9 @@ def _needs(bundle: Bundle) -> Iterator[str]:
         yield f"  {item['component']:15} asks for {item['permission']}: {item['reason']}"
     if not permissions_of(recipe):
         yield "  it needs nothing beyond the defaults: no network, no capability, no root"
-    where = "works below a path of a host" if recipe.subpath else "works at the root of a host only"
+    where = "works below a path of a host, too" if recipe.subpath else "works at the root of a host only"
     yield f"  {'sub-path':15} {where}"
+    yield f"  {'origin':15} shared with whatever else is published at the same host name: see chainsaw plan"
 
 
 def _configuration(recipe: Recipe) -> Iterator[str]:
