@@ -181,6 +181,14 @@ def reserved_ports(drop_in: str | None) -> Check:
     return Check("reserved ports", "warn", found, "sudo chainsaw setup")
 
 
+def connections(is_bounded: bool) -> Check:
+    """Check whether setup's service bounds how many connections one address holds."""
+    if is_bounded:
+        return Check("connections", "ok", "one address cannot hold all those of the ports 80 and 443")
+    found = "one address can hold all connections of the front, and keep others out"
+    return Check("connections", "warn", found, "sudo chainsaw setup")
+
+
 def version(name: str, found: Sequence[int] | None, floor: Sequence[int], hint: str, look: str) -> Check:
     """Check a version against the oldest one that chainsaw works with; `look` is the command that shows it."""
     oldest = ".".join(map(str, floor))

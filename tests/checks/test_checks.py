@@ -198,6 +198,11 @@ def test_reserved_ports(drop_in, state, word):
     assert_check(host_checks.reserved_ports(drop_in), state, word, hint=hint)
 
 
+def test_connections():
+    assert_check(host_checks.connections(True), "ok", "cannot hold all")
+    assert_check(host_checks.connections(False), "warn", "keep others out", hint="sudo chainsaw setup")
+
+
 @pytest.mark.parametrize(
     ("delegated", "kernel", "in_container", "state", "word", "hint"),
     [

@@ -102,6 +102,7 @@ ELSEWHERE = {
     "system": "work/test_phases.py::test_a_refused_system_call_is_reported_with_its_fix",
     "unapplied": "work/test_rollback.py::test_changes_that_cannot_be_kept_are_not_overwritten",
     "unmounted-volume": "work/test_images.py::test_a_volume_that_nobody_mounts_would_lose_data",
+    "unbounded": "work/test_undo.py::test_setup_says_when_the_connections_of_one_address_cannot_be_bounded",
     "unwritable": "work/test_host.py::test_a_file_that_the_application_could_not_write_is_an_error",
     "unreadable": "work/test_files_on_disk.py::test_what_is_not_there_is_no_error_and_what_cannot_be_read_is",
     "usage": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",

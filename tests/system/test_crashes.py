@@ -85,6 +85,46 @@ def test_a_crash_loop_is_seen_backs_off_and_ends(machine: Machine, sites: None, 
     assert machine.plan() == []
 
 
+def breaks(machine: Machine, name: str, after: int) -> None:
+    """Let an application end with an error from now on, some seconds after each of its starts."""
+    machine.root("sh", "-c", 'cat > "$0"', f"{DATA}/instances/{name}/run/broken", stdin=f"{after}\n")
+
+
+def is_mended(machine: Machine, name: str) -> None:
+    machine.root("rm", f"{DATA}/instances/{name}/run/broken")
+    machine.chainsaw("apply")
+    assert wait(partial(answers, machine, name), 30)
+
+
+def test_one_that_takes_long_to_fail_is_called_failing_too(machine: Machine, sites: None) -> None:
+    began = time.time()
+    for name in NAMES:
+        breaks(machine, name, 12)
+        machine.admin("systemctl", "--user", "kill", "--signal=KILL", f"app@{name}.service")
+    for name in NAMES:
+        assert wait(partial(is_in, machine, name, "failing"), 120), state(machine, name)
+        assert wait(partial(is_refused_at_once, machine, name), 120)
+        assert starts(machine, name, began) <= 7
+    for name in NAMES:
+        is_mended(machine, name)
+
+
+def test_one_that_fails_whenever_it_is_woken_backs_off_too(machine: Machine, sites: None) -> None:
+    machine.append("gadget", "sleep: 4s")
+    machine.chainsaw("apply")
+    assert wait(partial(is_in, machine, "gadget", "asleep"), 40)
+    began = time.time()
+    breaks(machine, "gadget", 0)
+    assert wait(lambda: bool(machine.try_get(url("gadget"))) and is_tried(machine, "gadget"), 90)
+    assert wait(partial(is_refused_at_once, machine, "gadget"), 30)
+    assert is_in(machine, "gadget", "failing")
+    for _ in range(30):
+        machine.try_get(url("gadget"))
+        time.sleep(1)
+    assert starts(machine, "gadget", began) <= 7, "whoever asks meanwhile"
+    is_mended(machine, "gadget")
+
+
 def test_visitors_who_wait_for_what_crashes_do_not_fill_the_journal(machine: Machine, sites: None) -> None:
     """journald would drop all that the admin's units have to say, the words of the application among them."""
     began = time.time()

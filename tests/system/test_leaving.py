@@ -8,7 +8,12 @@ from .machine import CONFIG, DATA, QUADLETS, STATE, UNITS, Machine
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
-ETC = ("/etc/sysctl.d/50-chainsaw.conf", "/etc/systemd/journald.conf.d/50-chainsaw.conf")
+ETC = (
+    "/etc/sysctl.d/50-chainsaw.conf",
+    "/etc/systemd/journald.conf.d/50-chainsaw.conf",
+    "/etc/systemd/system/chainsaw-connections.service",
+    "/etc/systemd/system/nftables.service.d/50-chainsaw.conf",
+)
 PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 
@@ -69,6 +74,7 @@ def test_what_setup_wrote_is_taken_back(left: Machine) -> None:
     assert "sudo loginctl disable-linger admin\n" in shown
     assert not any(map(left.exists, ETC))
     assert "chainsaw" not in left.root("ls", "/etc/userdb")
+    assert "chainsaw" not in left.root("nft", "list", "tables")
     assert left.read(PORTS) == "1024\n"
     assert left.try_root("getent", "passwd", "chainsaw-front").code != 0
     assert left.admin("sudo", "chainsaw", "setup", "--undo").startswith("nothing to take back\n")

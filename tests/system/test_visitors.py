@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -230,12 +230,52 @@ def test_a_large_upload_passes_through(machine: Machine) -> None:
     assert f"got {size}".encode() in received
 
 
+HOLDING = """
+    my @held = map { IO::Socket::INET->new("127.0.0.1:$_") or die $! } (80, 443) x 1000;
+    syswrite STDOUT, scalar(@held) . "\\n";
+    sleep 60;
+"""
+"""Holds connections that are no address's own: those of the loopback are not counted."""
+
+
 def test_connections_without_a_request_keep_nobody_out(machine: Machine, www: str) -> None:
-    with ExitStack() as stack:
-        for port in [80, 443] * 1000:
-            stack.enter_context(socket.create_connection((machine.address, port), timeout=20))
+    holding = machine.begin("sh", "-c", 'ulimit -n 4096; exec perl -MIO::Socket::INET -e "$0"', HOLDING)
+    try:
+        assert holding.stdout and holding.stdout.readline() == "2000\n"
         began = time.monotonic()
         assert machine.get(www).status == 200
         assert raw(machine.address, 80, b"GET / HTTP/1.1\r\nHost: www.localhost\r\nConnection: close\r\n\r\n")
         assert time.monotonic() - began < 5
         assert memory(machine) < 200 * 2**20
+    finally:
+        holding.terminate()
+        holding.communicate(timeout=30)
+
+
+def test_one_address_holds_only_so_many_connections(machine: Machine, www: str) -> None:
+    with ExitStack() as stack:
+        held = 0
+        for port in [80, 443] * 300:
+            with suppress(ConnectionRefusedError):
+                stack.enter_context(socket.create_connection((machine.address, port), timeout=20))
+                held += 1
+        assert 500 <= held <= 512
+        with pytest.raises(ConnectionRefusedError):
+            machine.get(www)
+        assert "<html" in machine.admin("curl", "-sk", www), "another address"
+    assert wait(lambda: answers(machine, www), 20)
+
+
+def test_the_limit_stays_whatever_becomes_of_other_rules(machine: Machine, www: str) -> None:
+    """Debian's own rules begin with the removal of all others."""
+    for verb in ("start", "reload", "restart", "stop"):
+        machine.root("systemctl", verb, "nftables")
+        assert wait(lambda: "ct count over 512" in machine.root("nft", "list", "ruleset"), 5), verb
+
+
+def answers(machine: Machine, url: str) -> bool:
+    """Return whether a page comes; a connection that is refused is none."""
+    try:
+        return machine.get(url).status == 200
+    except OSError:
+        return False

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import facts, files, journal, readings, users
+from chainsaw.host import facts, files, firewall, journal, readings, users
 from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.model.block import Range, Ranges
@@ -29,6 +29,9 @@ def host(tmp_path, monkeypatch):
         monkeypatch.setattr(module, name, f"{root}{getattr(module, name)}")
     monkeypatch.setattr(facts, "INOTIFY", f"{root}/inotify")
     monkeypatch.setattr(users, "reload_manager", lambda account: (root / "reloaded").touch())
+    monkeypatch.setattr(firewall, "start", lambda: (root / "bounded").touch())
+    monkeypatch.setattr(firewall, "stop", lambda: (root / "bounded").unlink())
+    monkeypatch.setattr(firewall, "is_up", lambda: (root / "bounded").exists())
     monkeypatch.setattr(readings, "PRECEDENCE", (f"{root}/etc", f"{root}/usr/lib"))
     monkeypatch.setattr(facts, "PORT_START", f"{root}/port")
     monkeypatch.setattr(facts, "is_root", lambda: True)
@@ -77,14 +80,17 @@ def test_it_removes_all_that_setup_wrote_for_the_host(host, prepared):
     done = take_back()
     assert everything(host) == {"port", "restarted", "reloaded"}
     assert (host / "port").read_text() == "1024\n"
-    assert done.lines[:10] == (
+    assert done.lines[:13] == (
         f"remove {host_files.SYSCTL}",
         "set net.ipv4.ip_unprivileged_port_start to 1024, the kernel's default",
         f"remove {host_files.JOURNALD}: the journal has the limits of journald again",
+        "stop chainsaw-connections.service",
         f"remove {host_files.UNITS}/user@1000.service.d/50-chainsaw.conf",
         f"remove {host_files.UNITS}/user-.slice.d/50-chainsaw.conf",
         f"remove {host_files.UNITS}/user-1000.slice.d/60-chainsaw.conf",
         f"remove {host_files.UNITS}/user-0.slice.d/60-chainsaw.conf",
+        f"remove {host_files.UNITS}/chainsaw-connections.service",
+        f"remove {host_files.UNITS}/nftables.service.d/50-chainsaw.conf",
         "let systemd read its units again",
         f"remove the name chainsaw-blog-root of the id {BLOCK}",
         f"remove the name chainsaw-blog of the id {BLOCK + 1000}",
@@ -95,7 +101,7 @@ def test_a_dry_run_says_so_and_changes_nothing(host, prepared):
     done = take_back(dry_run=True)
     assert done.lines[0] == f"would: remove {host_files.SYSCTL}"
     assert everything(host) == prepared
-    assert [f"would: {what}" for what in done.data["changes"]] == list(done.lines[:10])
+    assert [f"would: {what}" for what in done.data["changes"]] == list(done.lines[:13])
 
 
 def test_a_second_time_there_is_nothing_to_take_back(host, prepared):
@@ -212,3 +218,15 @@ def test_what_somebody_else_may_want_stays_and_is_named(host, kim, monkeypatch):
         f"{storage}, as the images of kim need it: podman system reset deletes them all",
         "/var/log/journal, so the journal stays on the disk",
     ]
+
+
+@pytest.mark.parametrize(("starts", "said"), [(True, []), (False, ["unbounded"])])
+def test_setup_says_when_the_connections_of_one_address_cannot_be_bounded(host, kim, monkeypatch, starts, said):
+    monkeypatch.setattr(setup, "account_of", lambda user: kim)
+    monkeypatch.setattr(setup, "_changes", lambda account, blocks, driver: setup._drop_in_changes(account))
+    if not starts:
+        monkeypatch.setattr(firewall, "start", lambda: None)
+    for _ in range(2):
+        done = setup.setup("kim", "2", None, False, Quiet())
+        assert [item.code for item in done.diagnostics] == said
+    assert (done.data["changes"] == []) is starts, "setup tries it again"

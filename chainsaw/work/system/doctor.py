@@ -17,7 +17,7 @@ from chainsaw.checks import site as site_checks
 from chainsaw.checks.check import Check, in_short, summary
 from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import certificates, facts, kernel, readings, web
+from chainsaw.host import certificates, facts, firewall, kernel, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS, issued_record
 from chainsaw.host.podman import storage
@@ -177,6 +177,7 @@ def _host_checks(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     kept = readings.configuration("sysctl.d", [])
     yield host_checks.low_ports(seen.ports, int(lowest) if lowest.isdigit() else None, kept)
     yield host_checks.reserved_ports(readings.text_of(RESERVED))
+    yield host_checks.connections(firewall.is_up())
     yield host_checks.controllers(*readings.controllers(account.uid), readings.in_container())
     yield from _versions(seen, systemd)
     yield host_checks.git(readings.has_program("git"))

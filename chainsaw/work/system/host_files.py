@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from chainsaw.host import facts, files
+from chainsaw.host import facts, files, firewall
 from chainsaw.host.account import Account
 
 MADE = "# Made by chainsaw setup"
@@ -14,7 +14,46 @@ MADE = "# Made by chainsaw setup"
 SYSCTL = "/etc/sysctl.d/50-chainsaw.conf"
 JOURNALD = "/etc/systemd/journald.conf.d/50-chainsaw.conf"
 UNITS = "/etc/systemd/system"
-OTHERS = "users may not take the ports 80 and 443, nor may their containers"
+HELD = 512
+"""How many connections one address may hold, which for IPv6 is the network of one customer."""
+CONNECTIONS = f"""\
+{MADE}: otherwise one address could hold all the connections of the front.
+[Unit]
+Description=Bounds how many connections one address holds to the ports 80 and 443
+Documentation=man:nft(8)
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+RemainAfterExit=true
+StandardInput=data
+StandardInputText=table inet chainsaw
+StandardInputText=delete table inet chainsaw
+StandardInputText=table inet chainsaw {{
+StandardInputText=    set held4 {{ type ipv4_addr; flags dynamic; size 65535; }}
+StandardInputText=    set held6 {{ type ipv6_addr; flags dynamic; size 65535; }}
+StandardInputText=    chain held {{ type filter hook input priority filter - 10; }}
+StandardInputText=}}
+StandardInputText=add rule inet chainsaw held iif lo accept
+StandardInputText=add rule inet chainsaw held tcp dport {{ 80, 443 }} ct state new \\
+    add @held4 {{ ip saddr ct count over {HELD} }} reject with tcp reset
+StandardInputText=add rule inet chainsaw held tcp dport {{ 80, 443 }} ct state new \\
+    add @held6 {{ ip6 saddr & ffff:ffff:ffff:ffff:: ct count over {HELD} }} reject with tcp reset
+ExecStart=/usr/sbin/nft -f -
+ExecStop=-/usr/sbin/nft delete table inet chainsaw
+
+[Install]
+WantedBy=multi-user.target
+"""
+"""Sources: nft(8), connection limit and dynamic sets; systemd.exec(5), StandardInputText=."""
+AGAIN = "-/usr/bin/systemctl --no-block restart chainsaw-connections.service"
+WITH_NFTABLES = f"""\
+{MADE}: Debian's rules begin with the removal of all others.
+[Service]
+ExecStartPost={AGAIN}
+ExecReload={AGAIN}
+ExecStopPost={AGAIN}
+"""
 INOTIFY = {"max_user_instances": 1024, "max_user_watches": 524288}
 """What the kernel gives one user of inotify(7): enough for 16 containers that take all they may."""
 
@@ -45,17 +84,22 @@ def drop_ins(account: Account, others: Mapping[str, int] = MappingProxyType({}))
     why = f"{account.name} may share out the processor, the disk and memory, and each source of logs has its own limit"
     yield HostFile(manager, text, why)
     text = f"{MADE}: the front's, also while it is down.\n[Slice]\nSocketBindDeny=tcp:80\nSocketBindDeny=tcp:443\n"
-    yield HostFile(
-        f"{UNITS}/user-.slice.d/50-chainsaw.conf",
-        text,
-        "users may not take the ports 80 and 443, nor may their containers",
-        True,
-    )
+    why = "users may not take the ports 80 and 443, nor may their containers"
+    yield HostFile(f"{UNITS}/user-.slice.d/50-chainsaw.conf", text, why, True)
     allowed = f"{MADE}.\n[Slice]\nSocketBindDeny=\n"
     yield HostFile(f"{UNITS}/user-{account.uid}.slice.d/60-chainsaw.conf", allowed, f"but {account.name} may")
     for name, uid in sorted(others.items()):
         yield HostFile(f"{UNITS}/user-{uid}.slice.d/60-chainsaw.conf", allowed, f"and {name}, who uses chainsaw, too")
     yield HostFile(f"{UNITS}/user-0.slice.d/60-chainsaw.conf", allowed, "and root may", True)
+
+
+def connection_files() -> Iterator[HostFile]:
+    """Yield the unit that bounds the connections of each address, and what starts it again after other rules."""
+    why = f"one address holds {HELD} connections at most to the ports 80 and 443"
+    yield HostFile(f"{UNITS}/{firewall.UNIT}", CONNECTIONS, why, True)
+    yield HostFile(
+        f"{UNITS}/nftables.service.d/50-chainsaw.conf", WITH_NFTABLES, "and so after Debian's own rules", True
+    )
 
 
 def sysctl_file() -> HostFile:

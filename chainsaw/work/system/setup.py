@@ -10,7 +10,7 @@ from functools import partial
 
 from chainsaw.compile.blocks import free_blocks, parse_ranges
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks
-from chainsaw.host import facts, files, journal, users
+from chainsaw.host import facts, files, firewall, journal, users
 from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.model.block import SIZE
@@ -18,7 +18,15 @@ from chainsaw.model.names import FRONT, check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.work.result import Reporter, Result
 from chainsaw.work.system import host_files
-from chainsaw.work.system.host_files import INOTIFY, MADE, HostFile, drop_ins, inotify_limit, sysctl_file
+from chainsaw.work.system.host_files import (
+    INOTIFY,
+    MADE,
+    HostFile,
+    connection_files,
+    drop_ins,
+    inotify_limit,
+    sysctl_file,
+)
 
 USERDB = "/etc/userdb"
 SERVICE = "chainsaw"
@@ -27,6 +35,14 @@ FUSE = "/usr/bin/fuse-overlayfs"
 FRONT_WORKER = 33
 """The uid of Debian's www-data, under which the front's nginx workers run."""
 REFLINKING = frozenset({"btrfs", "xfs"})
+
+
+UNBOUNDED = Diagnostic(
+    "unbounded",
+    f"one address can hold all connections of the front: {firewall.UNIT} does not start",
+    hint=f"systemctl status {firewall.UNIT}",
+    severity="warning",
+)
 
 
 @dataclass(frozen=True)
@@ -47,9 +63,8 @@ def setup(user: str | None, blocks: str, driver: str | None, dry_run: bool, repo
         is_new = not records.read_blocks(account.paths)
         more = f" Next, as {account.name}: chainsaw new wordpress blog; chainsaw apply" if is_new else ""
         lines.append(f"{account.name} is prepared.{more}")
-    return Result(
-        {"user": account.name, "changes": [change.what for change in changes], "dry_run": dry_run}, tuple(lines)
-    )
+    data = {"user": account.name, "changes": [change.what for change in changes], "dry_run": dry_run}
+    return Result(data, tuple(lines), () if dry_run or firewall.is_up() else (UNBOUNDED,))
 
 
 def make(changes: Sequence[Change], dry_run: bool, command: str, report: Reporter) -> None:
@@ -149,11 +164,14 @@ def _others(account: Account) -> dict[str, int]:
 
 
 def _drop_in_changes(account: Account) -> Iterator[Change]:
-    wanted = drop_ins(account, _others(account))
+    bounds = list(connection_files())
+    wanted = [*drop_ins(account, _others(account)), *bounds]
     missing = [item for item in wanted if files.read_text(item.path) != item.text]
     yield from map(_writing, missing)
     if missing:
         yield Change("let systemd read its units again", partial(users.reload_manager, account))
+    if not firewall.is_up() or any(item in missing for item in bounds):
+        yield Change(f"start {firewall.UNIT}", firewall.start)
 
 
 def _journal_changes() -> Iterator[Change]:

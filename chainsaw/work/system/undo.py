@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files, journal, readings, users
+from chainsaw.host import facts, files, firewall, journal, readings, users
 from chainsaw.host.account import Account
 from chainsaw.model.paths import Paths
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.config.on_disk import names_on_disk
 from chainsaw.work.result import Reporter, Result
 from chainsaw.work.system import host_files, setup
-from chainsaw.work.system.host_files import MADE, drop_ins
+from chainsaw.work.system.host_files import MADE, connection_files, drop_ins
 from chainsaw.work.system.setup import Change, account_of, described, make
 
 PORTS = "net.ipv4.ip_unprivileged_port_start"
@@ -77,8 +77,10 @@ def _host_changes(others: list[str]) -> Iterator[Change]:
 
 def _drop_in_changes(account: Account, others: list[str]) -> Iterator[Change]:
     """Yield the removal of the drop-ins of systemd; those for all users stay as long as others need them."""
-    own = [item.path for item in drop_ins(account) if not (item.shared and others)]
-    made = [path for path in own if _made_by_setup(path)]
+    every = [*drop_ins(account), *connection_files()]
+    made = [item.path for item in every if not (item.shared and others) and _made_by_setup(item.path)]
+    if not others and firewall.is_up():
+        yield Change(f"stop {firewall.UNIT}", firewall.stop)
     yield from (Change(f"remove {path}", partial(files.remove, path)) for path in made)
     if made:
         yield Change("let systemd read its units again", partial(users.reload_manager, account))
