@@ -30,6 +30,8 @@ DIRECTIVE = re.compile(r"#[ \t]*escape[ \t]*=", re.IGNORECASE)
 STRANGE = re.compile(r"(?![ \t])[\s\x00-\x1f\x7f\ufeff\ufffd]")
 CONTINUED = re.compile(r"\\[ \t]*$")
 STAGE = re.compile(r"[a-z][a-z0-9_-]*")
+SCRIPT = re.compile(r"(?:^|\s)[0-9]*<<-?(?!<)(\S+)")
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|'[A-Za-z_][A-Za-z0-9_]*'|\"[A-Za-z_][A-Za-z0-9_]*\"")
 FETCHED = re.compile(r"://|\bgit@|^github\.com/")
 SHA256 = re.compile(r"--checksum=sha256:[0-9a-f]{64}")
 Problem = tuple[str, str]
@@ -55,6 +57,8 @@ def _problems(text: str) -> Iterator[tuple[int, str, str]]:
             yield number, "a control character, a space that is none of ASCII, or no UTF-8", "type the line again"
         if DIRECTIVE.match(plain.lstrip()):
             yield number, "another escape character", "use the backslash, and leave this line out"
+        if any(not PLAIN.fullmatch(word) for word in SCRIPT.findall(plain)):
+            yield number, "the end of a script is no plain word", "RUN <<EOF"
     stages, script = set[str](), text.partition("<<")[0].count("\n") + 1
     for item in _instructions(text):
         flags, words = _split(item.rest)
@@ -130,7 +134,7 @@ def _word_problems(item: Instruction, flags: list[str], words: list[str], stages
         yield from _image_problems("FROM", words[0] if words else "", stages)
     if item.verb == "ADD":
         hint = "RUN curl … && echo SHA256 FILE | sha256sum --check"
-        if any(word.lstrip('["').startswith("$") for word in words[:-1]):
+        if any("$" in word for word in words[:-1]):
             yield "ADD of a variable, which may be an address", "write it out, or use COPY"
         elif any(FETCHED.search(word.lstrip('["')) for word in words) and not any(map(SHA256.fullmatch, flags)):
             yield "ADD fetches it without a check of what it is", f"--checksum=sha256:…, or {hint}"

@@ -133,8 +133,8 @@ def _questions(job: Job, component: str) -> Iterator[list[str]]:
     for name, timer in sorted(job.bundle.recipe.timers.items()):
         if timer.component == component and job.states_due(timer):
             words = [job.word(("timers", name, "due", index), item) for index, item in enumerate(timer.due)]
-            place = job.host.paths.due(job.name, name)
-            program = ["/usr/bin/python3", "-I", "-S", job.host.paths.program("due"), "ask", place]
+            places = [job.host.paths.due(job.name, name), f"{job.host.paths.logs}/lines"]
+            program = ["/usr/bin/python3", "-I", "-S", job.host.paths.program("due"), "ask", *places]
             podman = ["/usr/bin/podman", "--events-backend=none", "--log-level=error"]
             yield [*program, *podman, "exec", job.container(component), *words]
 

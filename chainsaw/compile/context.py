@@ -112,6 +112,7 @@ class Job:
             "mail": self._mail_context(),
             **common,
             "request_limit": size_in_bytes(common["upload_limit"]) + FORM,
+            "request_timeout": span_in_seconds(recipe.serve.timeout),
         }
 
     @property

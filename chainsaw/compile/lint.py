@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from chainsaw.compile.borders import check_containerfile
 from chainsaw.compile.containerfile import containerfile_problems
 from chainsaw.compile.context import Shared
 from chainsaw.compile.front.pages import DIRECTORY
+from chainsaw.compile.images import containerfile
 from chainsaw.compile.instance import OFTEN, compile_instance
 from chainsaw.compile.passwords import default_passwords
 from chainsaw.compile.sample import options_of, sample_job
@@ -113,6 +115,14 @@ def _images(bundle: Bundle) -> Iterator[Diagnostic]:
                 yield bundle.source.problem(("images", name, "reference"), message, code="lint")
         if image.build:
             yield from containerfile_problems(bundle, image.build, mounted)
+            yield from _borders(bundle, image.build)
+
+
+def _borders(bundle: Bundle, build: str) -> Iterator[Diagnostic]:
+    try:
+        check_containerfile(containerfile(bundle.recipe.name, build), bundle.below(build)["Containerfile"])
+    except ChainsawError as error:
+        yield from error.diagnostics
 
 
 def _privileges(bundle: Bundle) -> Iterator[Diagnostic]:

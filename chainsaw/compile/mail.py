@@ -32,6 +32,7 @@ def mail_units(job: Job) -> Iterator[Artifact]:
         "service": {
             "target": f"{LOOPBACK.get(job.mail.host, job.mail.host)}:{job.mail.port}",
             "socket": f"app@{job.name}.mail.socket",
+            "logs": job.host.paths.logs,
         },
     }
     for kind, context in contexts.items():

@@ -10,7 +10,7 @@ from chainsaw.load.check import nearest
 from chainsaw.load.source import KeyPath, Source
 from chainsaw.model.names import check_email, check_size, check_text
 from chainsaw.model.recipe import Recipe, Setting
-from chainsaw.model.site import Common, Instance
+from chainsaw.model.site import OF_THE_FRONT, Common, Instance
 
 Value = str | int | bool | None
 
@@ -83,7 +83,7 @@ def directive_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnosti
     """Yield the directives of an instance that its recipe, with the chosen variants, does not support."""
     instance, problem = file.instance, file.source.problem
     for directive in Common.model_fields:
-        if getattr(instance, directive) is not None and directive not in recipe.honours:
+        if getattr(instance, directive) is not None and directive not in {*recipe.honours, *OF_THE_FRONT}:
             honoured = ", ".join(sorted(recipe.honours)) or "none"
             hint = f"common directives that {recipe.name} supports: {honoured}"
             message = f"{recipe.name} does not support this directive"

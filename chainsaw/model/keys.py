@@ -132,6 +132,7 @@ SYSTEMD = {
             _SETTING,
         ),
         **dict.fromkeys(("ExecStart", "ExecStartPre", "ExecReload", "ExecStop"), _EXEC),
+        "Environment": Key((0, 0), repeatable=True, encoding="word"),
     },
     "Socket": {
         **dict.fromkeys(

@@ -175,6 +175,9 @@ class Instance(Common):
         return f"https://{self.host}{ports.suffix}"
 
 
+OF_THE_FRONT = ("language", "upload_limit")
+"""Common directives on which something of the front depends, whatever the recipe honours."""
+
 DEFAULTS = {"timezone": "UTC", "language": "en", "upload_limit": "64M"}
 
 

@@ -1,7 +1,7 @@
 """Wakes an application that sleeps when its work is due, and not before.
 
 With `ask` systemd calls this before such an application stops: the command at the end prints when its work is due, in
-seconds since 1970, or nothing when none is. The file keeps that.
+seconds since 1970, or nothing when none is. The file keeps that. What it prints elsewhere goes to a socket for logs.
 With `wake` a timer calls it: it starts the work of an application that runs, or that sleeps while its work is due.
 One that has failed is left to chainsaw-retry@.service, and one that was stopped is left alone.
 
@@ -44,6 +44,14 @@ def write(file: str, text: str) -> None:
     os.replace(f"{file}.new", file)
 
 
+def forget(file: str) -> None:
+    """Delete the file, if there is one."""
+    try:
+        os.unlink(file)
+    except FileNotFoundError:
+        return
+
+
 def read(file: str) -> str:
     """Return the time that the file keeps; nothing when it is lost."""
     try:
@@ -53,9 +61,12 @@ def read(file: str) -> str:
         return ""
 
 
-def ask(file: str, command: list[str]) -> None:
-    """Ask an application that is about to sleep."""
-    with subprocess.Popen(["/usr/bin/timeout", str(PATIENCE), *command], stdout=subprocess.PIPE) as asked:
+def ask(file: str, lines: str, command: list[str]) -> None:
+    """Ask an application that is about to sleep; what it says beside its answer is bounded as what it logs is."""
+    words = ["/usr/bin/timeout", str(PATIENCE), *command]
+    said = log(lines)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said) as asked:
+        os.close(said)
         assert asked.stdout
         printed = asked.stdout.read(LONGEST)
     try:
@@ -66,6 +77,19 @@ def ask(file: str, command: list[str]) -> None:
         # Also after a crash, when there is nothing to ask.
         print(f"when its work is due is not known: {error}", file=sys.stderr)
         write(file, guessed())
+
+
+def log(lines: str) -> int:
+    """Return a descriptor for what the application says: the socket for that, or nowhere when there is none."""
+    # To wake one, which is done each minute, needs none.
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as relay:
+        try:
+            relay.connect(lines)
+        except OSError:
+            return os.open(os.devnull, os.O_WRONLY)
+        return relay.detach()
 
 
 def guessed() -> str:
@@ -80,10 +104,13 @@ def wake(file: str, socket: str, app: str, service: str) -> None:
     reached, state = run.stdout.decode().split()
     if reached != "active" or state not in ("active", "inactive"):
         return
+    if state == "active":
+        # What it said before it last slept: after a power cut this would be taken for the latest.
+        forget(file)
     if state == "inactive":
         kept = read(file)
         if not kept.isdigit() and kept != NEVER:
-            # It was not asked: after a power cut, or before the first time that it sleeps.
+            # It was not asked: after a power cut, or when it never slept before.
             write(file, guessed())
         elif not is_due(kept, time.time()):
             return
@@ -93,6 +120,6 @@ def wake(file: str, socket: str, app: str, service: str) -> None:
 if __name__ == "__main__":
     verb, place, *rest = sys.argv[1:]
     if verb == "ask":
-        ask(place, rest)
+        ask(place, rest[0], rest[1:])
     else:
         wake(place, *rest)

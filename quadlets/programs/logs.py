@@ -138,7 +138,7 @@ class Relay:
             lines, rest = [*lines, rest], b""
         for line in lines:
             if line and source.takes(len(line)):
-                self.send(entry_of(line, source))
+                self.send(entry_of(*with_priority(line), source))
         self.commands[descriptor] = (connection, source, rest)
         if not got:
             self.poll.unregister(connection)
@@ -151,7 +151,7 @@ class Relay:
         for key, source in list(self.sources.items()):
             if source.left_out:
                 text = f"{source.left_out} lines were left out in {now - source.since:.0f} seconds: too many".encode()
-                self.send(entry_of(source.site + b" " + text if source.site else text, source))
+                self.send(entry_of(b"6", source.site + b" " + text if source.site else text, source))
                 source.left_out = 0
             elif now - source.at > BURST / PER_SECOND and id(source) not in held:
                 del self.sources[key]
@@ -199,9 +199,17 @@ def fields_of(entry: bytes) -> dict[bytes, bytes]:
     return fields
 
 
-def entry_of(text: bytes, source: Source) -> bytes:
+def with_priority(line: bytes) -> tuple[bytes, bytes]:
+    """Return the priority that a line begins with, or that of information, and the rest of the line (sd-daemon(3))."""
+    number, closed, text = line.partition(b">")
+    if closed and len(number) < 5 and number[:1] == b"<" and number[1:].isdigit():
+        return b"%d" % (int(number[1:]) & 7), text
+    return b"6", line
+
+
+def entry_of(priority: bytes, text: bytes, source: Source) -> bytes:
     """Return an entry with a line of a source."""
-    fields = {b"PRIORITY": b"6", b"USER_UNIT": source.unit, b"CONTAINER_NAME": source.name}
+    fields = {b"PRIORITY": priority, b"USER_UNIT": source.unit, b"CONTAINER_NAME": source.name}
     fields[b"SYSLOG_IDENTIFIER"] = source.name or source.unit.partition(b".service")[0]
     short = b"".join(key + b"=" + value + b"\n" for key, value in fields.items() if value)
     return b"MESSAGE\n" + len(text).to_bytes(8, "little") + text + b"\n" + short

@@ -26,6 +26,9 @@ def problems(text: str) -> list[tuple[int, str]]:
 
 
 REFUSED = [
+    ("RUN <<'EOF\\'\ntrue\nEOF\\\nCOPY --from=localhost/chainsaw/other:x / /stolen", "is no plain word"),
+    ("RUN cat <<EOF>file\ntrue\nEOF", "is no plain word"),
+    ("ADD http${C}//x/y /z", "ADD of a variable"),
     ("FROM docker-archive:/home/admin/private.tar", "an image reference names its registry"),
     ("from oci:/home/admin/x", "FROM oci:/home/admin/x: an image reference names its registry"),
     ("FROM containers-storage:localhost/private", "names its registry"),

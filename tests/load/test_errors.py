@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = sorted((ROOT / "tests/errors").iterdir())
 
 ELSEWHERE = {
+    "containerfile": "compile/test_borders.py::test_what_reaches_beyond_a_build_is_refused_at_its_line",
     "ambiguous-recipe": "work/test_catalog.py::test_a_name_in_two_sources_is_ambiguous",
     "assignment": "cli/test_new.py::test_what_apply_would_refuse_is_not_written",
     "bad-manifest": "work/test_files_on_disk.py::test_a_manifest_of_another_version_is_refused",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -45,7 +46,7 @@ def started(due, monkeypatch):
 @pytest.mark.parametrize(("printed", "kept"), [("1764500000\n", "1764500000"), ("", "never"), ("\n", "never")])
 def test_an_application_says_when_its_work_is_due(due, tmp_path, printed, kept):
     file = tmp_path / "cron.due"
-    due.ask(str(file), ["printf", printed])
+    due.ask(str(file), str(tmp_path / "lines"), ["printf", printed])
     assert file.read_text() == f"{kept}\n"
 
 
@@ -61,9 +62,22 @@ def test_an_application_says_when_its_work_is_due(due, tmp_path, printed, kept):
 )
 def test_one_that_does_not_say_it_is_woken_a_quarter_of_an_hour_later(due, tmp_path, capfd, command, why):
     file = tmp_path / "cron.due"
-    due.ask(str(file), command)
+    due.ask(str(file), str(tmp_path / "lines"), command)
     assert guess(file)
     assert capfd.readouterr().err.endswith(f"when its work is due is not known: {why}\n")
+
+
+def test_what_it_says_beside_its_answer_goes_to_the_socket_for_logs(due, tmp_path):
+    lines = str(tmp_path / "lines")
+    with socket.socket(socket.AF_UNIX) as relay:
+        relay.bind(lines)
+        relay.listen()
+        due.ask(str(tmp_path / "cron.due"), lines, ["sh", "-c", "echo no such table >&2; echo 5"])
+        connection, _ = relay.accept()
+        with connection:
+            assert connection.recv(100) == b"no such table\n"
+            assert connection.recv(100) == b"", "nothing holds it"
+    assert (tmp_path / "cron.due").read_text() == "5\n"
 
 
 @pytest.mark.parametrize(

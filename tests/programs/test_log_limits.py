@@ -228,3 +228,19 @@ def test_whether_it_is_mounted(logs, tmp_path):
     assert logs.is_mounted(str(place)) is False
     place.unlink()
     assert logs.is_mounted(str(place)) is True, "it is served on, and cannot be mounted again"
+
+
+@pytest.mark.parametrize(
+    ("line", "priority", "text"),
+    [
+        (b"<27>no route", b"3", b"no route"),
+        (b"<4>", b"4", b""),
+        (b"plain", b"6", b"plain"),
+        (b"<>x", b"6", b"<>x"),
+        (b"<b>x", b"6", b"<b>x"),
+        (b"<1234>x", b"6", b"<1234>x"),
+        (b"1>2", b"6", b"1>2"),
+    ],
+)
+def test_a_line_may_begin_with_its_priority(logs, line, priority, text):
+    assert logs.with_priority(line) == (priority, text)

@@ -10,7 +10,8 @@ from chainsaw.errors import ChainsawError
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.load.recipe import load_recipe
-from chainsaw.load.site import load_site
+from chainsaw.load.settings import directive_problems
+from chainsaw.load.site import load_instance, load_site
 from chainsaw.model.deployment import Deployment, ProbeRequest
 from chainsaw.model.paths import Paths
 from chainsaw.model.route import Route
@@ -154,6 +155,8 @@ def test_what_the_front_does_for_each_recipe_is_kept_too(then, now, added):
     text, notes = pin_directives(Catalog(), "www", STATIC, *sites)
     assert text == STATIC + added
     assert len(notes) == 1
+    file = load_instance("instances/www.yaml", text)
+    assert list(directive_problems(file, Catalog()["static"].recipe)) == [], "chainsaw takes what it wrote"
 
 
 def test_ports_are_those_of_the_site(paths):

@@ -27,7 +27,7 @@ KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768, "namespaces"
 """What one container may have of inotify(7) and of each kind of namespaces(7), counted for all together."""
 PROGRAMS = tuple(f"programs/{name}.py" for name in ("drain", "due", "egress", "logs"))
 """What systemd starts beside containers."""
-SHUTDOWN = 3600
+SHUTDOWN = 600
 """Seconds that a connection may go on after a reload of the front; each such reload keeps a process in memory."""
 SHARE = "85%"
 """The part of the host's memory that all instances together may take, unless the admin says otherwise."""

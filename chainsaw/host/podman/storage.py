@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from string import Template
@@ -69,9 +70,17 @@ def lost_from(paths: Paths, manifest: Manifest) -> frozenset[str]:
     return frozenset({name for name in images if stored_name(name) not in stored} | gone)
 
 
+DOCKER = re.compile(r"^(?:index\.)?docker\.io/(?=([^/]+/)?)")
+"""The group is there when the name has a directory of its own."""
+
+
 def stored_name(reference: str) -> str:
-    """Return the name under which the store lists an image: by its digest alone, or by its tag."""
+    """Return the name under which the store lists an image: by its digest alone, or by its tag.
+
+    Docker's registry has two names, and images of its own below library/.
+    """
     name, _, digest = reference.partition("@")
+    name = DOCKER.sub(lambda match: "docker.io/" if match[1] else "docker.io/library/", name)
     repository, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
     return f"{repository}{slash}{last}@{digest}" if digest else f"{repository}{slash}{last}:{tag or 'latest'}"

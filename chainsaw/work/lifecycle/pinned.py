@@ -13,14 +13,11 @@ from chainsaw.load.site import load_instance
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe
-from chainsaw.model.site import DEFAULTS, Common, Site
+from chainsaw.model.site import DEFAULTS, OF_THE_FRONT, Common, Site
 from chainsaw.work.recipes.catalog import Catalog
 
 Pinned = tuple[str, tuple[str, ...]]
 """The text of an instance's file, and what is said about it."""
-
-OF_THE_FRONT = ("disk", "language", "upload_limit")
-"""Directives on which something depends whatever the recipe honours."""
 
 
 def pin_recipe(paths: Paths, catalog: Catalog, name: str, text: str, then: Deployment, runs: bool = True) -> Pinned:
@@ -83,7 +80,7 @@ def _inherited(file: InstanceFile, recipe: Recipe) -> Iterator[str]:
     """Yield the directives that an instance takes from site.yaml."""
     if file.instance.sleep is None and recipe.primary is not None:
         yield "sleep"
-    used = {*recipe.honours, *OF_THE_FRONT}
+    used = {*recipe.honours, *OF_THE_FRONT, "disk"}
     yield from (key for key in (*Common.model_fields, "disk") if getattr(file.instance, key) is None and key in used)
 
 

@@ -86,7 +86,11 @@ class Images:
             if need.recipe:
                 context = self.catalog.version(need.recipe, need.digest).below(need.build)
                 name = need.recipe.rpartition("/")[2]
-                check_containerfile(containerfile(name, need.build), context["Containerfile"])
+                try:
+                    check_containerfile(containerfile(name, need.build), context["Containerfile"])
+                except ChainsawError as error:
+                    self.broken[need.reference] = error
+                    continue
                 build = recipe_build(name, need.image, context, need.base, self.shared.images)
                 level = third if need.base != "base" else second
                 level[build.reference] = build
