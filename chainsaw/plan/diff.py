@@ -178,10 +178,10 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
 
 
 def _waits_for_what_is_lost(deployment: Deployment, observed: Observed) -> bool:
-    """Return whether a deployment cannot run without what Podman has lost, and is being started all the same."""
+    """Return whether a deployment cannot run without what Podman has, or had, lost, and is started all the same."""
     attempts = (*(service.unit for service in processes_of(deployment)), *attempts_of(deployment.name))
     trying = any(observed.units.get(unit) == "activating" for unit in attempts)
-    images = any(need.reference in observed.lost for need in deployment.images)
+    images = any(need.reference in observed.lost | observed.provided for need in deployment.images)
     return (images and trying) or _network_is_lost(deployment, observed)
 
 

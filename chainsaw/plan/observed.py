@@ -43,9 +43,9 @@ class Observed:
     name; `applied` are the digests from which running units were started; `links` are chainsaw's existing unit links;
     `certificates` are the hosts whose certificate is valid and not due for renewal; `images` are those known to be
     in the store, with the VOLUME paths that they declare; `lost` are wanted images and units of networks that Podman
-    does not have; `unfinished` is whether a switch was interrupted, and
-    `unproven` are the instances that were changed and did not answer since; `recorded` is the last generation in the
-    history, for when there is none on disk.
+    does not have, and `provided` are images that it has again since this command began; `unfinished` is whether a
+    switch was interrupted, and `unproven` are the instances that were changed and did not answer since; `recorded` is
+    the last generation in the history, for when there is none on disk.
     """
 
     manifest: Manifest = EMPTY
@@ -57,6 +57,7 @@ class Observed:
     certificates: frozenset[str] = frozenset()
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
+    provided: frozenset[str] = frozenset()
     drift: tuple[Drift, ...] = ()
     unfinished: bool = False
     unproven: frozenset[str] = frozenset()

@@ -263,6 +263,17 @@ def test_a_lost_link_of_the_quadlets_is_restored(goldens):
     verify(plan, observed)
 
 
+def test_what_is_tried_again_and_again_is_started_once_its_image_is_there(goldens):
+    """Left to itself it would wait for its next attempt, or have none left."""
+    site, observed = goldens["wordpress"], reached(goldens["wordpress"])
+    (image,) = {need.reference for need in site.manifest.instances["blog"].images if "wordpress" in need.reference}
+    observed = replace(observed, units={**observed.units, "app@blog.service": "activating"})
+    assert make_plan(target(site, observed), observed) == [], "it may just be starting"
+    for found in (replace(observed, lost=frozenset({image})), replace(observed, provided=frozenset({image}))):
+        plan = make_plan(target(site, found), found)
+        assert "app@blog.service" in [action.name for action in plan if isinstance(action, act.StartUnit)]
+
+
 def test_units_of_others_are_left_alone(goldens):
     observed = reached(goldens["wordpress"])
     foreign = {"app@other.service": "active", "chainsaw-mine.service": "active"}

@@ -194,6 +194,7 @@ class Session:
         paths = self.account.paths
         with self.steps.timed("read the state of the host"):
             observed = observe(paths, manifest, self.manager)
+            observed = replace(observed, provided=frozenset(item.need.reference for item in self.provided))
         self.found = self.found or observed.manifest
         return Plan(manifest, tree, observed, make_plan(Wanted(manifest, fresh, paths), observed))
 
