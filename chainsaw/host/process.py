@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TypeVar
@@ -12,6 +13,10 @@ from typing import IO, TypeVar
 from chainsaw.errors import ChainsawError, Diagnostic
 
 Result = TypeVar("Result")
+LAST = 200
+"""How many of the lines of a program that is followed are kept, for its failure."""
+TIMED_OUT = 124
+"""How timeout(1) ends when it had to end the program."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def follow(argv: Sequence[str], line: Callable[[str], None], within: Sequence[st
         )
     except FileNotFoundError:
         raise ChainsawError(_missing([*within, *argv][0])) from None
-    lines: list[bytes] = []
+    lines: deque[bytes] = deque(maxlen=LAST)
     assert process.stdout is not None
     with process:
         for raw in process.stdout:
@@ -146,4 +151,5 @@ def _missing(program: str) -> Diagnostic:
 
 def _failed(argv: Sequence[str], outcome: Outcome) -> Diagnostic:
     shown = " ".join([word for word in argv if not word.startswith("-")][:3])
-    return Diagnostic("program-failed", f"{shown} … ended with {outcome.code}:\n{outcome.complaint}")
+    why = ", as it took too long" if outcome.code == TIMED_OUT else ""
+    return Diagnostic("program-failed", f"{shown} … ended with {outcome.code}{why}:\n{outcome.complaint}")

@@ -95,6 +95,7 @@ ELSEWHERE = {
     "source-key": "work/test_catalog.py::test_a_key_lets_only_signed_commits_in",
     "source-rewritten": "work/test_catalog.py::test_a_source_moves_on_only_to_what_follows",
     "source-size": "work/test_catalog.py::test_a_source_has_a_largest_number_of_files",
+    "static-archive": "work/test_host.py::test_what_is_no_proper_archive_is_an_error",
     "static-size": "work/test_host.py::test_static_files_have_a_largest_number_and_size",
     "source-unreachable": "work/test_catalog.py::test_what_a_source_may_be",
     "source-unsigned": "work/test_catalog.py::test_a_key_lets_only_signed_commits_in",

@@ -233,7 +233,7 @@ def test_an_archive_that_leaves_its_root_is_refused(tmp_path, programs, name):
     assert not (tmp_path / "up").exists()
 
 
-def too_large(tmp_path, programs):
+def refused(tmp_path, programs):
     programs("podman", f"cat {tmp_path}/a.tar")
     export = Podman("", RANGES, RANGES).export_static
     return codes(export, "a", "/srv", (), str(tmp_path / "static"), RANGES[0].start)
@@ -242,23 +242,31 @@ def too_large(tmp_path, programs):
 def test_static_files_have_a_largest_number_and_size(tmp_path, programs, monkeypatch):
     archive(tmp_path / "a.tar", [(str(number), b"x" * 100) for number in range(5)])
     monkeypatch.setattr(unpack, "MOST", 4)
-    assert too_large(tmp_path, programs) == ["static-size"]
+    assert refused(tmp_path, programs) == ["static-size"]
     monkeypatch.setattr(unpack, "MOST", 5)
     monkeypatch.setattr(unpack, "LARGEST", 499)
-    assert too_large(tmp_path, programs) == ["static-size"]
+    assert refused(tmp_path, programs) == ["static-size"]
 
 
 def test_an_archive_with_a_hole_is_not_made_large_here(tmp_path, programs):
     (tmp_path / "hole").touch()
     os.truncate(tmp_path / "hole", 10**9)
     subprocess.run(["/usr/bin/tar", "-cSf", "a.tar", "hole"], cwd=tmp_path, check=True)
-    assert too_large(tmp_path, programs) == ["static-size"]
+    assert refused(tmp_path, programs) == ["static-size"]
     assert not (tmp_path / "static/hole").exists()
 
 
 def test_an_archive_with_an_endless_header_is_not_read(tmp_path, programs):
     archive(tmp_path / "a.tar", [("x" * 20 * 1024**2, b"x")])
-    assert too_large(tmp_path, programs) == ["static-size"]
+    assert refused(tmp_path, programs) == ["static-size"]
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_what_is_no_proper_archive_is_an_error(tmp_path, programs, broken):
+    archive(tmp_path / "a.tar", [("a", b"x"), ("a/b", b"x")])
+    if broken:
+        (tmp_path / "a.tar").write_bytes(b"no archive" * 100)
+    assert refused(tmp_path, programs) == ["static-archive"]
 
 
 def test_a_program_enters_a_user_namespace_with_the_ids_of_podmans_own():

@@ -92,3 +92,14 @@ def test_a_reader_that_fails_hides_no_failure_of_the_program():
     assert "disk full" in found.message
     with pytest.raises(ValueError, match="unexpected end"):
         process.pipe(python("pass"), reader)
+
+
+def test_of_a_program_that_is_followed_the_last_lines_are_kept():
+    outcome = process.follow(["seq", "100000"], lambda line: None)
+    assert outcome.text.splitlines()[-1] == "100000"
+    assert len(outcome.text.splitlines()) == process.LAST
+
+
+def test_one_that_took_too_long_is_said_to():
+    with pytest.raises(ChainsawError, match="ended with 124, as it took too long"):
+        process.run(["timeout", "0.1", "sleep", "5"])

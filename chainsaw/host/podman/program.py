@@ -29,6 +29,8 @@ FURTHER = [
     *(f"--map-{kind}={ids}" for kind in ("users", "groups") for ids in ("0:0:1", f"1:1:{SIZE}")),
 ]  # fmt: skip
 """The words before a program that take from it all that root of the present user namespace may do to it."""
+LONGEST, EXPORTED = 3600, 600
+"""Seconds that a build or a pull may take, and the export of static files."""
 RESTRICTED = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 GENERATORS = ("/usr/lib/systemd/user-generators/podman-user-generator", "/usr/libexec/podman/quadlet")
 """Where Podman's generator is, which makes systemd's units of quadlets (podman-systemd.unit(5))."""
@@ -63,7 +65,8 @@ class Program:
         kept = [f"{home}/{name}" for name in OF_PODMAN]
         graph = process.run([*PODMAN, "info", "--format", "{{.Store.GraphRoot}}"]).text
         kept += [graph] if graph.startswith(f"{home}/") and not graph.startswith(f"{kept[0]}/") else []
-        secluded = [sys.executable, "-I", seclusion.__file__, work, home, *kept, "--", "env", f"TMPDIR={work}"]
+        ended = ["timeout", "--foreground", "--kill-after=30", str(LONGEST)]
+        secluded = [sys.executable, "-I", seclusion.__file__, work, home, *kept, "--", *ended, "env", f"TMPDIR={work}"]
         first = [next((item for item in ranges if item.count == SIZE), None) for ranges in (self.uids, self.gids)]
         if _is_restricted() or first[0] is None or first[1] is None:
             return [*PODMAN, "unshare", *secluded]
@@ -154,7 +157,7 @@ class Program:
         files.make_directory(target)
         argv = [
             *PODMAN, "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=all", "--user=0",
-            "--security-opt=no-new-privileges", "--log-driver=none",
+            f"--timeout={EXPORTED}", "--security-opt=no-new-privileges", "--log-driver=none",
             f"--uidmap=0:@{block}:{SIZE}", f"--gidmap=0:@{block}:{SIZE}",
             "--entrypoint=tar", reference, "-C", root, "--hard-dereference", "-chf", "-", ".",
         ]  # fmt: skip

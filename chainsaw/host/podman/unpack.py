@@ -34,7 +34,18 @@ class _Measured:
 
 
 def unpack(stream: IO[bytes], target: str, scripts: tuple[str, ...]) -> None:
-    """Unpack an archive into a directory, files alone; files with the endings of scripts are empty there."""
+    """Unpack an archive into a directory, files alone; files with the endings of scripts are empty there.
+
+    Raise ChainsawError when it is no archive, is too large, or cannot be unpacked.
+    """
+    try:
+        _unpack(stream, target, scripts)
+    except (OSError, tarfile.TarError) as error:
+        message = f"the image's static files cannot be unpacked: {error}"
+        raise ChainsawError(Diagnostic("static-archive", message, target)) from error
+
+
+def _unpack(stream: IO[bytes], target: str, scripts: tuple[str, ...]) -> None:
     measured, size, count = _Measured(stream), 0, 0
     with tarfile.open(fileobj=measured, mode="r|") as archive:  # type: ignore[call-overload]  # it only reads
         for member in archive:
