@@ -50,6 +50,18 @@ def test_no_request_reaches_an_application_twice(machine: Machine, gadget: str) 
     assert "died 1\n" in machine.get(f"{gadget}deaths").body
 
 
+def test_no_request_reaches_a_sleeper_over_fastcgi_twice(machine: Machine, www: str) -> None:
+    machine.declare("mirror", "mirror")
+    machine.append("mirror", f"sleep: {NAP}")
+    machine.chainsaw("apply")
+    mirror = "https://mirror.localhost/dies.php"
+    for often in (1, 2):
+        falls_asleep(machine, "mirror")
+        assert machine.get(mirror).status == 503
+        assert machine.get(f"{mirror}?count").body == f"died {often}\n"
+    machine.purge("mirror")
+
+
 def test_without_requests_it_sleeps_and_several_at_once_wake_it(machine: Machine, gadget: str) -> None:
     machine.get(gadget)
     falls_asleep(machine, "gadget")
