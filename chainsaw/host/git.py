@@ -31,6 +31,8 @@ LONGEST_LIST = 16 * 1024**2
 LARGEST_PACK = 256 * 1024**2
 PATIENCE = 900
 """Of a fetch: bytes that it may write, and seconds that it may take."""
+ENDED, EXHAUSTED = (124, 137), ("File too large", "ut of memory", "annot allocate memory")
+"""How it ends when it would take more: the codes of timeout(1), and what git says."""
 STREAMED = ["-c", "core.bigFileThreshold=1m", "-c", "pack.threads=2", "-c", "fetch.unpackLimit=1"]
 """With these git keeps no large object in memory, and makes no file of each object."""
 
@@ -79,7 +81,9 @@ class Repository:
             # git leaves what it had written of a pack for `git gc`, which nobody calls here.
             for left in Path(self.path, "objects/pack").glob("tmp_*"):
                 left.unlink()
-            hint = f"a source has at most {LARGEST_PACK // 1024**2} MB, and is fetched in {PATIENCE // 60} minutes"
+            limits = f"a source has at most {LARGEST_PACK // 1024**2} MB, and is fetched in {PATIENCE // 60} minutes"
+            bounded = outcome.code in ENDED or any(word in outcome.complaint for word in EXHAUSTED)
+            hint = limits if bounded else ""
             message = f"{url} cannot be fetched:\n{outcome.complaint}"
             raise ChainsawError(Diagnostic("source-unreachable", message, hint=hint))
         return self._ask("rev-parse", "--verify", f"{LATEST}^{{commit}}")

@@ -76,6 +76,26 @@ def test_a_command_of_a_timer_that_floods_keeps_nobody_out(machine: Machine, sin
     assert "heard" in lines(machine, since, "CONTAINER_NAME=mirror.app")
 
 
+ASKING = """
+for ($count = 0; $count < 30000; $count++) {
+    $connection = @stream_socket_client("unix:///run/instance/mail.sock");
+    $connection && fclose($connection);
+}
+"""
+
+
+def test_an_application_that_asks_for_mail_without_end_keeps_nobody_out(machine: Machine, since: str) -> None:
+    """What hands on its mail says of each connection that the mail server does not answer."""
+    machine.append("mirror", "mail: {host: localhost, port: 2601, tls: none}")
+    machine.chainsaw("apply", "mirror")
+    machine.inside("mirror.app", "php", "-r", ASKING)
+    machine.inside("late.app", "sh", "-c", "echo heard beside > /proc/1/fd/2")
+    assert wait(lambda: is_said(machine, since, "-u", "app@mirror.mail.service"), 60)
+    refused = lines(machine, since, "-u", "app@mirror.mail.service")
+    assert 1000 < sum("Connection refused" in line for line in refused) < MOST
+    assert "heard beside" in lines(machine, since, "CONTAINER_NAME=late.app")
+
+
 def test_nothing_is_lost_while_the_limits_start_again(machine: Machine, since: str) -> None:
     before = machine.admin("systemctl", "--user", "show", "-P", "MainPID", "chainsaw-logs.service").strip()
     machine.admin("kill", "-9", before)

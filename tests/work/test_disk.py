@@ -76,6 +76,7 @@ def test_an_instance_without_processes_has_no_caches(admin, podman):
     (use,) = disk_uses(admin.account, ["www"], PATIENCE).values()
     assert (use.caches, use.files) == (0, 2)
     assert disk_uses(admin.account, [], PATIENCE) == {}
+    assert disk_uses(admin.account, ["gone"], PATIENCE) == {"gone": DiskUse(0, 0, 0)}, "it was not counted too late"
 
 
 def test_the_inventory_says_how_much_of_it_are_caches(admin, blog):

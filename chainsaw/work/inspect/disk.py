@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chainsaw.checks.observed import DiskUse
 from chainsaw.host import files, usage
@@ -36,8 +36,9 @@ def _places(paths: Paths, name: str) -> list[str]:
 
 def _use(places: list[str], counted: usage.Counted) -> DiskUse:
     caches, *data = places
-    return DiskUse(
-        usage.total(data, counted.bytes),
-        usage.total([caches], counted.bytes) if files.exists(caches) else 0,
-        usage.total(places, counted.inodes),
-    )
+    return DiskUse(_total(data, counted.bytes), _total([caches], counted.bytes), _total(places, counted.inodes))
+
+
+def _total(places: list[str], counted: Mapping[str, int]) -> int | None:
+    """Return the sum for places; what does not exist has nothing, and was not counted too late."""
+    return usage.total(places, counted) if any(map(files.exists, places)) else 0
