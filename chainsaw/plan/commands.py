@@ -10,6 +10,11 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Ids, Volume
 from chainsaw.plan import actions as act
 
+BUILD_NETWORK = "--network=pasta:--map-guest-addr,none"
+"""For a build by hand: a network of its own, without the address that stands for this host (podman-build(1)).
+
+What chainsaw builds reaches no other address of this host either, see host/podman/seclusion.py."""
+
 
 def command_of(action: act.Step, paths: Paths) -> str:
     """Return a shell command, with podman, systemctl and common programs, that does the same as an action."""
@@ -76,7 +81,7 @@ def _provide_image(action: act.ProvideImage, paths: Paths) -> str:
     need = action.need
     if not need.base:
         return f"podman pull {need.reference}"
-    options = f"--squash --network=pasta --build-arg BASE=localhost/chainsaw/{need.base}"
+    options = f"--squash {BUILD_NETWORK} --build-arg BASE=localhost/chainsaw/{need.base}"
     return f"podman build {options} --tag {need.reference} CONTEXT"
 
 

@@ -250,11 +250,13 @@ def test_what_is_under_way_outlives_a_reload_of_the_front(machine: Machine, widg
     machine.chainsaw("apply")
     upgrade = ("-H", "Connection: Upgrade", "-H", "Upgrade: websocket")
     chat = machine.begin("curl", "-skN", "--http1.1", *upgrade, "--max-time", "75", "https://gadget.localhost/chat")
+    thinking = machine.begin("curl", "-skf", "--max-time", "90", "https://gadget.localhost/thinks")
     assert wait(lambda: " 101 " in machine.journal("--boot") or chat.poll() is None, 5)
     machine.declare("widget", "widget", text="The second text")
     machine.chainsaw("apply")
     chat.communicate(timeout=90)
     assert chat.returncode == 28, "curl ended it, after its 75 seconds, and nobody else"
+    assert "x-gadget: gadget\n" in thinking.communicate(timeout=30)[0], "70 seconds of silence end no request"
 
 
 def test_ports_of_the_front_can_change_and_come_back(machine: Machine, widget: str) -> None:

@@ -57,6 +57,12 @@ def test_it_reaches_what_is_outside(machine: Machine, neighbours: tuple[str, str
         assert done.returncode == 0
 
 
+def test_the_network_that_they_share_is_counted(machine: Machine, neighbours: tuple[str, str]) -> None:
+    names = machine.json("top")["data"]["shared"]["names"]
+    assert "aardvark-dns" in names
+    assert any(name.startswith("pasta") for name in names)
+
+
 def test_it_does_not_reach_a_neighbour(machine: Machine, neighbours: tuple[str, str]) -> None:
     first, second = neighbours
     target = address(machine, second)

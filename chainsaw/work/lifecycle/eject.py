@@ -13,13 +13,11 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.model.deployment import Deployment
+from chainsaw.plan.commands import BUILD_NETWORK
 from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.config.names import applied_instance, declared_text
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.result import Result
-
-BUILD_NETWORK = "--network=pasta:--map-guest-addr,none"
-"""For a build by hand: a network of its own, without the address that stands for this host (podman-build(1))."""
 
 
 def eject(account: Account, name: str, out: str) -> Result:
