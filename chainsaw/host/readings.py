@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -250,7 +250,7 @@ def leftovers(paths: Paths) -> Leftovers:
         unfinished=unfinished.switch or bool(unfinished.instances),
         newer=tuple(number for number in generations.numbers(paths) if number > current),
         unfinished_files=tuple(_partial([*_generated_places(paths), f"{paths.root}/instances", *instances])),
-        others=tuple(_partial([*kept, f"{paths.root}/backups", f"{paths.root}/secrets"])),
+        others=(*_partial([*kept, f"{paths.root}/backups", f"{paths.root}/secrets"]), *_builds()),
         holder=next((found for name in _names(paths.locks) if (found := _holder(f"{paths.locks}/{name}"))), ""),
     )
 
@@ -272,6 +272,15 @@ def _generated_places(paths: Paths) -> list[str]:
 
 def _partial(directories: Collection[str]) -> list[str]:
     return [f"{place}/{name}" for place in directories for name in _names(place) if name.endswith(".partial")]
+
+
+def _builds() -> Iterator[str]:
+    """Yield the directories of the admin's builds."""
+    directory, _, prefix = storage.BUILDS.rpartition("/")
+    for place in (f"{directory}/{name}" for name in _names(directory) if name.startswith(prefix)):
+        with suppress(FileNotFoundError):
+            if os.lstat(place).st_uid == os.getuid():
+                yield place
 
 
 def _holder(lock: str) -> str:

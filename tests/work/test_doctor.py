@@ -20,6 +20,7 @@ from chainsaw.checks.observed import ImageStore, Leftovers, PlainAnswer, Resolve
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files, readings, web
 from chainsaw.host.account import Account
+from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.paths import Paths
@@ -110,6 +111,13 @@ def test_what_a_crash_leaves_is_found(paths, applied):
     assert (found.unfinished, found.newer, found.holder) == (True, (4,), "")
     assert set(found.unfinished_files) == set(unfinished_files)
     assert set(found.others) == set(others), "what is inside volumes is not looked at"
+
+
+def test_what_a_build_leaves_that_is_killed_is_found(paths, applied, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "BUILDS", f"{tmp_path}/builds/chainsaw-build-")
+    for name in ("chainsaw-build-x7", "other"):
+        (tmp_path / "builds" / name).mkdir(parents=True)
+    assert readings.leftovers(paths).others == (f"{tmp_path}/builds/chainsaw-build-x7",)
 
 
 def test_the_holder_of_a_lock_is_named(paths, applied):

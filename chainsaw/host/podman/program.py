@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import copier, disk, files, process
-from chainsaw.host.podman import seclusion
+from chainsaw.host.podman import seclusion, storage
 from chainsaw.host.podman.placement import Placement, VolumeFile, pack
 from chainsaw.host.podman.unpack import unpack
 from chainsaw.model.block import SIZE, Range, intermediate
@@ -198,7 +198,8 @@ class Program:
 @contextmanager
 def _work_directory(podman: Program) -> Iterator[str]:
     """Give a directory for one build, on the disk and outside of home, and remove it with what other ids left there."""
-    work = tempfile.mkdtemp(prefix="chainsaw-build-", dir="/var/tmp")
+    directory, _, prefix = storage.BUILDS.rpartition("/")
+    work = tempfile.mkdtemp(prefix=prefix, dir=directory)
     try:
         yield work
     finally:

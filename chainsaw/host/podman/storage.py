@@ -70,6 +70,8 @@ def lost_from(paths: Paths, manifest: Manifest) -> frozenset[str]:
     return frozenset({name for name in images if stored_name(name) not in stored} | gone)
 
 
+BUILDS = "/var/tmp/chainsaw-build-"  # noqa: S108  # mkdtemp(3) makes each for one user alone
+"""How the directories of builds begin: on the disk, and outside of home. One that is killed leaves its own."""
 DOCKER = re.compile(r"^(?:index\.)?docker\.io/(?=([^/]+/)?)")
 """The group is there when the name has a directory of its own."""
 
