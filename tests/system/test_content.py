@@ -57,9 +57,10 @@ def test_an_upload_is_served_by_the_front(machine: Machine, uploaded: str) -> No
 def test_an_app_that_is_down_is_a_503_for_itself_alone(machine: Machine, blog: str, www: str) -> None:
     machine.admin("systemctl", "--user", "stop", "app@blog.socket", "app@blog.service")
     try:
-        answer = machine.get(blog)
-        assert answer.status == 503
-        assert "Not available at the moment" in answer.body
+        for path in ("", "wp-login.php", "a-pretty/page/"):
+            answer = machine.get(f"{blog}{path}")
+            assert answer.status == 503, path
+            assert "Not available at the moment" in answer.body, path
         assert machine.get(www).status == 200
         assert machine.chainsaw("apply").code == 0
         assert machine.get(blog).status == 200, "apply starts what should run"

@@ -197,6 +197,15 @@ def test_unfinished_uploads_are_on_the_disk_and_few(machine: Machine) -> None:
     assert wait(lambda: buffered(machine) < 10**6, 20)
 
 
+@pytest.mark.parametrize("url", [f"{GADGET}upload", MIRROR, f"{MIRROR}index.php", f"{MIRROR}a/pretty/page"])
+def test_who_asks_for_a_page_sends_no_file(machine: Machine, url: str) -> None:
+    """Over HTTP/2 the header of a request does not say that a body follows, nor how long it is."""
+    sent = 'head -c 3M /dev/zero | curl -sk --http2 -X "$0" -T - -o /dev/null -w "%{http_version} %{http_code}" "$1"'
+    assert machine.admin("sh", "-c", sent, "GET", url) == "2 413"
+    assert machine.admin("sh", "-c", sent, "POST", url) == "2 200"
+    assert machine.admin("curl", "-sk", "--http2", "-o", "/dev/null", "-w", "%{http_code}", url) == "200"
+
+
 def form(size: int) -> str:
     """Return a form with a file of so many bytes, as a browser sends it."""
     before = '--edge\r\nContent-Disposition: form-data; name="file"; filename="walk.txt"\r\n\r\n'
