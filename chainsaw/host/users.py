@@ -42,6 +42,14 @@ def reload_manager(user: Account) -> None:
         _run_as(user, ["systemctl", "--user", "daemon-reexec"], check=False)
 
 
+def has_unread_units(user: Account) -> bool:
+    """Return whether systemd has not read what changed in the drop-ins for a user, as after an interrupted setup."""
+    units = [f"user@{user.uid}.service", f"user-{user.uid}.slice"]
+    if not files.exists("/run/systemd/system"):
+        return False
+    return "yes" in process.run(["systemctl", "show", "-P", "NeedDaemonReload", *units], check=False).text.split()
+
+
 def write_file_as(user: Account, path: str, content: bytes) -> None:
     """Write a file below a user's home."""
     directory, partial = path.rpartition("/")[0], f"{path}{files.PARTIAL}"

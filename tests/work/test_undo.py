@@ -29,6 +29,7 @@ def host(tmp_path, monkeypatch):
         monkeypatch.setattr(module, name, f"{root}{getattr(module, name)}")
     monkeypatch.setattr(facts, "INOTIFY", f"{root}/inotify")
     monkeypatch.setattr(users, "reload_manager", lambda account: (root / "reloaded").touch())
+    monkeypatch.setattr(users, "has_unread_units", lambda account: not (root / "reloaded").exists())
     monkeypatch.setattr(firewall, "start", lambda: (root / "bounded").touch())
     monkeypatch.setattr(firewall, "stop", lambda: (root / "bounded").unlink())
     monkeypatch.setattr(firewall, "is_up", lambda: (root / "bounded").exists())
@@ -230,3 +231,10 @@ def test_setup_says_when_the_connections_of_one_address_cannot_be_bounded(host, 
         done = setup.setup("kim", "2", None, False, Quiet())
         assert [item.code for item in done.diagnostics] == said
     assert (done.data["changes"] == []) is starts, "setup tries it again"
+
+
+def test_drop_ins_that_an_interrupted_setup_left_unread_are_read(host, kim):
+    for change in list(setup._drop_in_changes(kim))[:-2]:
+        change.effect()
+    left = [change.what for change in setup._drop_in_changes(kim)]
+    assert left == ["let systemd read its units again", "start chainsaw-connections.service"]

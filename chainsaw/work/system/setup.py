@@ -168,7 +168,7 @@ def _drop_in_changes(account: Account) -> Iterator[Change]:
     wanted = [*drop_ins(account, _others(account)), *bounds]
     missing = [item for item in wanted if files.read_text(item.path) != item.text]
     yield from map(_writing, missing)
-    if missing:
+    if missing or users.has_unread_units(account):
         yield Change("let systemd read its units again", partial(users.reload_manager, account))
     if not firewall.is_up() or any(item in missing for item in bounds):
         yield Change(f"start {firewall.UNIT}", firewall.start)
