@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from chainsaw.compile.context import Job
 from chainsaw.compile.front.locations import static_key
@@ -35,7 +36,7 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
         version=f"{recipe.version}-{recipe.revision}",
         origin="" if job.bundle.origin.startswith(f"{TRIED}/") else job.bundle.origin,
         digest=job.bundle.digest,
-        routes=(Route(host=instance.host, path=instance.path),),
+        routes=tuple(Route(host=parts.netloc, path=parts.path) for parts in map(urlsplit, instance.routes)),
         url=url,
         serving=instance.serving,
         block=job.block.start if job.block else None,

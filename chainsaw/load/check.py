@@ -33,6 +33,10 @@ _PHRASES = {
 }
 
 
+BRANCHES = ("str", "int", "bool", "size", "parts", "one", "several", "[key]")
+"""What pydantic adds to a location: which of several forms a value has, and that a key is meant."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` for the known word nearest to a mistyped one, or nothing."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
@@ -107,7 +111,7 @@ def _in_source(source: Source, location: KeyPath) -> KeyPath:
     path: KeyPath = ()
     for part in location:
         if (*path, part) in source.values or (isinstance(part, str) and part == location[-1] and part.isidentifier()):
-            if part in ("str", "int", "bool", "size", "parts", "[key]") and (*path, part) not in source.values:
+            if part in BRANCHES and (*path, part) not in source.values:
                 continue
             path = (*path, part)
     return path

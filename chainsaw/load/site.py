@@ -11,7 +11,7 @@ from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.load.check import check, nearest
 from chainsaw.load.recipe import Bundle, instance_bundle
 from chainsaw.load.settings import InstanceFile, directive_problems, setting_problems
-from chainsaw.load.source import Source
+from chainsaw.load.source import KeyPath, Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.site import Instance, Site
@@ -127,14 +127,14 @@ def _no_recipe(source: Source, name: str, recipes: Mapping[str, Bundle]) -> Diag
 
 
 def _claimed(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[str]:
-    """Return the URLs that belong to an instance: its route, and below it those of its public volumes."""
-    route = file.instance.route
+    """Return the URLs that belong to an instance: its routes, and below the first those of its public volumes."""
+    routes = file.instance.routes
     try:
         bundle = recipes.get(file.instance.recipe)
     except ChainsawError:
         bundle = None
     volumes = bundle.recipe.volumes.values() if bundle and bundle.recipe.serve.fastcgi else ()
-    return [route, *(route + item.public.lstrip("/") for item in volumes if item.public is not None)]
+    return [*routes, *(routes[0] + item.public.lstrip("/") for item in volumes if item.public is not None)]
 
 
 def route_collisions(
@@ -147,10 +147,20 @@ def route_collisions(
     taken: dict[str, str] = {}
     problems = []
     for name, file in sorted(instances.items(), key=lambda item: (item[0] == edited, item[0])):
-        owners = [taken.setdefault(url, name) for url in _claimed(file, recipes)]
-        owner = next((owner for owner in owners if owner != name), name)
-        if owner != name:
-            place = instances[owner].source.problem(("route",), "", code="route-taken").location()
-            message, hint = f"also used by {owner}, in {place}", "change one of the two"
-            problems.append(file.source.problem(("route",), message, code="route-taken", hint=hint))
+        for url in _claimed(file, recipes):
+            owner = taken.setdefault(url, name)
+            if owner != name:
+                place = (
+                    instances[owner].source.problem(_place(instances[owner], url), "", code="route-taken").location()
+                )
+                message, hint = f"also used by {owner}, in {place}", "change one of the two"
+                problems.append(file.source.problem(_place(file, url), message, code="route-taken", hint=hint))
+                break
     return problems
+
+
+def _place(file: InstanceFile, url: str) -> KeyPath:
+    """Return the key of the route to which an URL belongs."""
+    if isinstance(file.instance.route, str):
+        return ("route",)
+    return ("route", file.instance.routes.index(url) if url in file.instance.routes else 0)

@@ -114,13 +114,13 @@ class Deployment(Recorded):
 
     @property
     def route(self) -> Route:
-        """The canonical route of an instance; the front has none."""
+        """The canonical route of an instance, to which its others lead; the front has none."""
         return self.routes[0]
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """The hosts of all routes."""
-        return tuple(host for route in self.routes for host in route.hosts)
+        return tuple(dict.fromkeys(route.host for route in self.routes))
 
     @property
     def places(self) -> tuple[Directory | Volume, ...]:

@@ -6,13 +6,7 @@ from chainsaw.model.base import Recorded
 
 
 class Route(Recorded):
-    """A path that ends with / on a canonical host, and the further hosts that lead to it."""
+    """A path that ends with / on a host."""
 
     host: str
     path: str
-    further: tuple[str, ...] = ()
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """All of its hosts, the canonical one first."""
-        return (self.host, *self.further)

@@ -35,6 +35,21 @@ def check_route(value: str) -> str:
 
 
 RouteText = Annotated[str, AfterValidator(check_route)]
+
+
+def check_routes(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one route or several that differ; raise ValueError otherwise."""
+    if not value:
+        raise ValueError("should have at least one route")
+    if twice := next((item for item in value if value.count(item) > 1), ""):
+        raise ValueError(f"this route is there twice: {twice}")
+    return value
+
+
+Routes = Annotated[
+    Annotated[RouteText, Tag("one")] | Annotated[tuple[RouteText, ...], AfterValidator(check_routes), Tag("several")],
+    Discriminator(lambda value: "several" if isinstance(value, list | tuple) else "one"),
+]
 Memory = Annotated[
     Annotated[MemoryLimit, Tag("size")] | Annotated[dict[Word, MemoryLimit], Tag("parts")],
     Discriminator(lambda value: "parts" if isinstance(value, dict) else "size"),
@@ -136,7 +151,9 @@ class Instance(Common):
     recipe: RecipeName = Field(
         description="The recipe's name, with its source if two have it: club/wiki; wiki@VERSION stays at one version."
     )
-    route: RouteText = Field(description="Where it is published: https://blog.example.org/")
+    route: Routes = Field(
+        description="Where it is published: https://blog.example.org/. Of a list, the others lead to the first."
+    )
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
     sleep: Rest | None = Field(
         None, description="Time without a request after which its processes are stopped: 15m, or never."
@@ -157,14 +174,19 @@ class Instance(Common):
     )
 
     @property
+    def routes(self) -> tuple[str, ...]:
+        """All of its routes, the canonical one first."""
+        return (self.route,) if isinstance(self.route, str) else self.route
+
+    @property
     def host(self) -> str:
-        """The host name of the route."""
-        return urlsplit(self.route).netloc
+        """The host name of the canonical route."""
+        return urlsplit(self.routes[0]).netloc
 
     @property
     def path(self) -> str:
-        """The path of the route, / or /wiki/."""
-        return urlsplit(self.route).path
+        """The path of the canonical route, / or /wiki/."""
+        return urlsplit(self.routes[0]).path
 
     def url(self, ports: Ports) -> str:
         """Return its URL: its route, with the front's port if that is not 443."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
@@ -144,9 +145,12 @@ def _common(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
 
 def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
     hosts: dict[str, list[tuple[str, Route]]] = {}
+    further: dict[str, list[dict[str, str]]] = {}
     for instance_name, instance in sorted(instances.items()):
-        for route in instance.deployment.routes:
-            hosts.setdefault(route.host, []).append((instance_name, route))
+        route, *others = instance.deployment.routes
+        hosts.setdefault(route.host, []).append((instance_name, route))
+        for number, other in enumerate(others, 1):
+            further.setdefault(other.host, []).append(_further(instance_name, number, other, instance.deployment.url))
     listen = {
         "http": site.ports.http,
         "https": site.ports.https,
@@ -159,15 +163,26 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     general = {"workers": workers, "shutdown_timeout": max(slowest, SHUTDOWN), **listen}
     yield _nginx_file("nginx.conf", "nginx.conf.j2", general, shared)
     yield _nginx_file("dropped-headers.conf", "dropped-headers.conf.j2", {"dropped": DROPPED}, shared)
+    yield _nginx_file("formats.conf", "formats.conf.j2", {"names": sorted(instances)}, shared)
     yield from page_files(shared, site.language or DEFAULTS["language"], (MISSING,))
-    for name, routes in sorted(hosts.items()):
+    for name in sorted({*hosts, *further}):
+        routes, leading = hosts.get(name, []), further.get(name, [])
+        paths = [*(route.path for _, route in routes), *(item["path"] for item in leading)]
         context = {
             "host": name,
             "names": [instance_name for instance_name, _ in routes],
-            "rooted": any(route.path == "/" for _, route in routes),
+            "leading": leading,
+            "logged": routes[0][0] if routes else leading[0]["name"],
+            "rooted": "/" in paths,
             **listen,
         }
         yield _nginx_file(f"hosts/{name}.conf", "host.conf.j2", context, shared)
+
+
+def _further(name: str, number: int, route: Route, url: str) -> dict[str, str]:
+    """Return what a host's file says of a route that leads to the canonical one, at an URL."""
+    rest = f"rest_of_{name.replace('-', '_')}_{number}"
+    return {"name": name, "path": route.path, "rest": rest, "pattern": re.escape(route.path), "url": url}
 
 
 def _nginx_file(filename: str, template: str, context: dict[str, Any], shared: Shared) -> Artifact:

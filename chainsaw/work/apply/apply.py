@@ -189,7 +189,7 @@ def _planned(session: Session, plan: Plan) -> Result:
     """Return what the plan would do, and which instances would share an origin."""
     explaining = session.account.paths if session.request.explained else None
     shown = report_plan(plan.actions, plan.observed.manifest.number, explaining)
-    hosts = {name: item.hosts for name, item in plan.manifest.instances.items()}
+    hosts = {name: [item.route.host] for name, item in plan.manifest.instances.items()}
     return replace(shown, diagnostics=shared_origins(hosts, plan.changed))
 
 

@@ -115,7 +115,7 @@ def _declared(account: Account, name: str) -> dict[str, Any]:
     file = f"{account.paths.instance_files}/{name}.yaml"
     try:
         instance = load_instance(f"instances/{name}.yaml", files.read_text(file) or "").instance
-        row = {"recipe": instance.recipe, "url": instance.route}
+        row = {"recipe": instance.recipe, "url": instance.routes[0]}
         warning = f"declared, but not applied: chainsaw apply {name}"
     except ChainsawError as error:
         warning = error.diagnostics[0].headline()
