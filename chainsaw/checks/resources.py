@@ -100,7 +100,7 @@ def _promised(known: Mapping[str, int], limits: Mapping[str, int | None] | None)
     if boundless:
         return Check(topic, "warn", f"none for {', '.join(boundless)}", "memory: in the file of the instance")
     promised = sum(limit or 0 for limit in limits.values())
-    found = f"{bytes_for_people(promised)} for all instances together, of {bytes_for_people(there)}"
+    found = f"those of all instances add up to {bytes_for_people(promised)}, of {bytes_for_people(there)}"
     if promised > there:
         hint = "more swap, or sleep: 15m, or less memory: in the files of instances"
         return Check(topic, "warn", f"{found}: if all use their limit, the kernel kills a process", hint)

@@ -362,9 +362,7 @@ def test_swap():
 
 
 def test_the_memory_limits_of_all_instances_together():
-    assert_check(
-        memory(limits={"a": 2**30, "b": 2**30})["memory limits"], "ok", "2.1 GB for all instances together, of 6.1 GB"
-    )
+    assert_check(memory(limits={"a": 2**30, "b": 2**30})["memory limits"], "ok", "add up to 2.1 GB, of 6.1 GB")
     assert_check(memory(limits={"a": 2**33})["memory limits"], "warn", "the kernel kills a process", hint="more swap")
     assert_check(memory(limits={"a": None, "b": 1})["memory limits"], "warn", "none for a", hint="memory: in the file")
     unread = {check.name: check for check in resources.memory(MEMINFO.format(4, 2, 2, 1), CALM, None)}

@@ -37,7 +37,7 @@ def is_in(machine: Machine, name: str, wanted: str) -> bool:
 def is_tried(machine: Machine, name: str) -> bool:
     """Return whether an instance is down, and systemd knows the unit that tries it again."""
     socket = machine.try_admin("systemctl", "--user", "is-active", f"app@{name}.socket").out.strip()
-    return socket == "inactive" and machine.units(f"chainsaw-retry@{name}.service") != []
+    return socket in ("inactive", "failed") and machine.units(f"chainsaw-retry@{name}.service") != []
 
 
 def answers(machine: Machine, name: str) -> bool:
@@ -112,7 +112,7 @@ def test_one_that_takes_long_to_fail_is_called_failing_too(machine: Machine, sit
 
 
 def test_one_that_fails_whenever_it_is_woken_backs_off_too(machine: Machine, sites: None) -> None:
-    machine.append("gadget", "sleep: 4s")
+    machine.chainsaw("config", "set", "gadget", "sleep", "4s")
     machine.chainsaw("apply")
     assert wait(partial(is_in, machine, "gadget", "asleep"), 40)
     began = time.time()
@@ -124,6 +124,7 @@ def test_one_that_fails_whenever_it_is_woken_backs_off_too(machine: Machine, sit
         machine.try_get(url("gadget"))
         time.sleep(1)
     assert starts(machine, "gadget", began) <= 7, "whoever asks meanwhile"
+    machine.chainsaw("config", "unset", "gadget", "sleep")
     mend(machine, "gadget")
 
 

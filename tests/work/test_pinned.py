@@ -159,6 +159,11 @@ def test_what_the_front_does_for_each_recipe_is_kept_too(then, now, added):
     assert list(directive_problems(file, Catalog()["static"].recipe)) == [], "chainsaw takes what it wrote"
 
 
+def test_a_default_that_is_written_down_since_is_no_change():
+    sites = (load_site("site.yaml", None), load_site("site.yaml", "upload_limit: 64M\n"))
+    assert pin_directives(Catalog(), "www", STATIC, *sites) == (STATIC, ())
+
+
 def test_ports_are_those_of_the_site(paths):
     sites = (load_site("site.yaml", None), load_site("site.yaml", "ports: {https: 8443}\n"))
     said = ("the ports are those of site.yaml now, which are the same for all",)

@@ -211,8 +211,10 @@ def test_an_instance_takes_the_directives_of_then_into_its_own_file(admin):
     assert "language: de\n" in text
     assert "timezone: UTC\n" in text
     assert plan.lines[1:] == (
-        "blog: timezone stands in its own file, as it was then: site.yaml has changed since",
-        "blog: language stands in its own file, as it was then: site.yaml has changed since",
+        "blog: timezone stands in its own file, as it was then: site.yaml has changed since; "
+        "to follow it again: chainsaw config unset blog timezone",
+        "blog: language stands in its own file, as it was then: site.yaml has changed since; "
+        "to follow it again: chainsaw config unset blog language",
     )
     everything = dry(None, 1)
     assert everything.data["texts"] == {

@@ -50,15 +50,16 @@ def pin_directives(catalog: Catalog, name: str, text: str, then: Site, now: Site
     bundle = catalog.get(file.instance.recipe)
     notes = []
     for key in _inherited(file, bundle.recipe) if bundle else ():
-        if getattr(then, key) == getattr(now, key):
-            continue
         value = _effective(file, key, then)
+        if value == _effective(file, key, now):
+            continue
         if value is None:
             notes.append(f"{key} is that of site.yaml now: there was none then, and a file cannot say so")
             continue
         for path, part in _leaves((key,), value):
             text = with_key(text, path, part)
-        notes.append(f"{key} stands in its own file, as it was then: site.yaml has changed since")
+        again = f"to follow it again: chainsaw config unset {name} {key}"
+        notes.append(f"{key} stands in its own file, as it was then: site.yaml has changed since; {again}")
     if then.ports != now.ports:
         notes.append("the ports are those of site.yaml now, which are the same for all")
     return text, tuple(notes)
