@@ -80,7 +80,7 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
     at_key = error["loc"][-1:] == ("[key]",)
     if model is Recipe and not hint:
         hint = compose.wrong_value(path, error["input"], at_key)
-    elif kind in ("dict_type", "model_type", "tuple_type") and not hint:
+    elif kind in ("dict_type", "model_type", "tuple_type", "string_type") and not hint:
         hint = written_form(path, error["input"])
     found = source.problem(path, message, code=kind.replace("_", "-"), hint=hint, at_key=at_key)
     return replace(found, mistyped=kind.endswith("_type"))
