@@ -118,6 +118,12 @@ class Deployment(Recorded):
         return self.routes[0]
 
     @property
+    def also_at(self) -> tuple[str, ...]:
+        """The URLs that lead to the one of the canonical route."""
+        port = self.url.removeprefix(f"https://{self.route.host}").partition("/")[0] if self.routes else ""
+        return tuple(f"https://{route.host}{port}{route.path}" for route in self.routes[1:])
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """The hosts of all routes."""
         return tuple(dict.fromkeys(route.host for route in self.routes))

@@ -70,6 +70,11 @@ def test_each_host_name_has_a_certificate_and_is_in_the_inventory(machine: Machi
     assert "https://www.blog.localhost" not in machine.chainsaw("plan").err, "no script is there, so none is shared"
 
 
+def test_the_status_shows_all_of_them(machine: Machine, routes: None) -> None:
+    shown = machine.chainsaw("status", "blog").out
+    assert "also at      https://shop.localhost/old/blog/, which leads there\n" in shown
+
+
 def test_a_visit_of_each_route_is_in_the_log_of_the_instance(machine: Machine, routes: None) -> None:
     machine.get("https://www.blog.localhost/?by-www")
     machine.get("https://shop.localhost/old/blog/?by-shop")

@@ -74,6 +74,7 @@ def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[
         "version": deployment.version,
         "generation": seen.manifest.number,
         "url": deployment.url,
+        "also_at": list(deployment.also_at),
         "state": state if name in seen.pending.declared else "no longer declared",
         "since": state_since(deployment, seen.units) or None,
         "health": "unhealthy" if "unhealthy" in found else "healthy" if found else None,
@@ -201,6 +202,8 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     since = f" since {span_for_people(now - data['since'])}" if data["since"] else ""
     yield f"{data['instance']}: {data['state']}{since}{health}"
     yield f"  {data['recipe']} {data['version']}, generation {data['generation']}, {data['url']}"
+    for url in data["also_at"]:
+        yield f"  {'also at':12} {url}, which leads there"
     for part in data["components"]:
         yield from _component_lines(part, now)
     if data["socket"]:
