@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydantic import model_validator
+
 from chainsaw.model.base import Recorded
 
 
@@ -10,3 +14,9 @@ class Route(Recorded):
 
     host: str
     path: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_further(cls, value: object) -> object:
+        """Drop the further hosts, of which there were none, from a record of an earlier version."""
+        return {key: item for key, item in value.items() if key != "further"} if isinstance(value, Mapping) else value

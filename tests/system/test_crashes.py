@@ -90,7 +90,7 @@ def breaks(machine: Machine, name: str, after: int) -> None:
     machine.root("sh", "-c", 'cat > "$0"', f"{DATA}/instances/{name}/run/broken", stdin=f"{after}\n")
 
 
-def mend(machine: Machine, *names: str) -> None:
+def repair(machine: Machine, *names: str) -> None:
     """Let applications work again; an attempt that is under way fails all the same."""
     for name in names:
         machine.root("rm", f"{DATA}/instances/{name}/run/broken")
@@ -108,7 +108,7 @@ def test_one_that_takes_long_to_fail_is_called_failing_too(machine: Machine, sit
         assert wait(partial(is_in, machine, name, "failing"), 120), state(machine, name)
         assert wait(partial(is_refused_at_once, machine, name), 120)
         assert starts(machine, name, began) <= 7
-    mend(machine, *NAMES)
+    repair(machine, *NAMES)
 
 
 def test_one_that_fails_whenever_it_is_woken_backs_off_too(machine: Machine, sites: None) -> None:
@@ -125,7 +125,7 @@ def test_one_that_fails_whenever_it_is_woken_backs_off_too(machine: Machine, sit
         time.sleep(1)
     assert starts(machine, "gadget", began) <= 7, "whoever asks meanwhile"
     machine.chainsaw("config", "unset", "gadget", "sleep")
-    mend(machine, "gadget")
+    repair(machine, "gadget")
 
 
 def test_visitors_who_wait_for_what_crashes_do_not_fill_the_journal(machine: Machine, sites: None) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from another import another_chainsaw
@@ -97,6 +98,17 @@ def test_a_generation_reads_back_as_it_was_written(paths, written, goldens):
     assert generations.read_manifest(paths, 1) == written
     assert generations.read_tree(paths, written) == goldens["one-host"].tree
     assert generations.find_drift(paths, written) == []
+
+
+def test_the_generation_of_an_earlier_version_is_read(paths, written):
+    """Its routes had a list of further hosts, which was always empty."""
+    file = Path(f"{paths.generations}/{written.number}/manifest.json")
+    content = json.loads(file.read_text())
+    for item in (content["front"], *content["instances"].values()):
+        item["routes"] = [{**route, "further": []} for route in item["routes"]]
+    file.chmod(0o600)
+    file.write_text(json.dumps(content))
+    assert generations.read_manifest(paths, written.number) == written
 
 
 def test_what_only_the_admin_may_read_is_closed(paths, written):
