@@ -63,6 +63,12 @@ def test_it_passes_over_generations_in_which_an_instance_was_the_same(applied):
     assert where(dry()) == to(3, "instances/club.yaml")
 
 
+def test_what_another_chainsaw_made_of_the_same_is_nothing_to_go_back_to(applied):
+    """After an upgrade the same file and the same recipe compile to other units."""
+    applied.apply("blog", version="2")
+    assert where(dry("blog")) == to(2, "instances/blog.yaml")
+
+
 def test_it_returns_to_the_given_generation(applied):
     assert where(dry("blog", 1)) == to(1, "instances/blog.yaml")
     assert dry("club", 1).lines == ("your files would not change",)

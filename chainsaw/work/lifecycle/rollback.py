@@ -10,7 +10,7 @@ from chainsaw.host.account import Account
 from chainsaw.host.store import generations
 from chainsaw.host.worktree import Worktree, is_installed
 from chainsaw.load.site import load_site
-from chainsaw.model.artifact import intent_path
+from chainsaw.model.artifact import INTENT_OF_SITE, intent_path
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.work.apply.apply import apply
@@ -178,8 +178,15 @@ def _keep_unapplied(account: Account, texts: Texts, force: bool) -> None:
 
 
 def _differs(name: str, then: Manifest, now: Manifest) -> bool:
-    """Return whether an instance, or a file that was generated for it, was another one."""
-    return then.instances[name] != now.instances.get(name) or then.files_of(name) != now.files_of(name)
+    """Return whether an instance was another one: by its file, its recipe, or what site.yaml means for it.
+
+    That another version of chainsaw compiles the same to other files is nothing to go back to.
+    """
+    before, after, own = then.instances[name], now.instances.get(name), intent_path(name)
+    if after is None or before.digest != after.digest or then.files.get(own) != now.files.get(own):
+        return True
+    same_site = then.files.get(INTENT_OF_SITE) == now.files.get(INTENT_OF_SITE)
+    return not same_site and then.files_of(name) != now.files_of(name)
 
 
 def _former_number(account: Account, name: str | None) -> int:
