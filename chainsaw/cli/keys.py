@@ -123,6 +123,10 @@ class _Reader:
     def innermost(self, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], str, str]:
         """Return the mapping that a key holds, once or many times, the suffix of its path, and its definition."""
         one, reference = self.resolved(content)
+        for option in _options(one):
+            inside = self.innermost(option)
+            if "properties" in inside[0]:
+                return inside
         if one.get("type") == "array":
             found, suffix, reference = self.innermost(one["items"])
             return found, f"[]{suffix}", reference

@@ -112,8 +112,13 @@ class Job:
             "mail": self._mail_context(),
             **common,
             "request_limit": size_in_bytes(common["upload_limit"]) + FORM,
-            "request_timeout": span_in_seconds(recipe.serve.timeout),
+            "request_timeout": self.timeout,
         }
+
+    @property
+    def timeout(self) -> int:
+        """How long a request may be worked on, in seconds."""
+        return span_in_seconds(self.file.instance.published.timeout or self.bundle.recipe.serve.timeout)
 
     @property
     def mail(self) -> Mail | None:

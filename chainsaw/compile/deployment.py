@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from chainsaw.compile.context import Job
 from chainsaw.compile.front.locations import static_key
@@ -21,7 +20,8 @@ from chainsaw.model.deployment import (
     StaticExport,
 )
 from chainsaw.model.names import span_in_seconds
-from chainsaw.model.route import Route
+from chainsaw.model.publish import seconds_of
+from chainsaw.model.route import split_route
 from chainsaw.model.sources import TRIED
 from chainsaw.model.volume import Directory, Ids, Volume
 
@@ -36,7 +36,7 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
         version=f"{recipe.version}-{recipe.revision}",
         origin="" if job.bundle.origin.startswith(f"{TRIED}/") else job.bundle.origin,
         digest=job.bundle.digest,
-        routes=tuple(Route(host=parts.netloc, path=parts.path) for parts in map(urlsplit, instance.routes)),
+        routes=tuple(map(split_route, instance.routes)),
         url=url,
         serving=instance.serving,
         block=job.block.start if job.block else None,
@@ -59,7 +59,8 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
             contains=job.value(("probe", "contains"), probe.contains) if probe.contains else None,
         ),
         start_timeout=sum(span_in_seconds(item.start_timeout) for item in recipe.components.values()) or 30,
-        timeout=span_in_seconds(recipe.serve.timeout),
+        timeout=job.timeout,
+        hsts=seconds_of(instance.published.hsts),
         login=(url + login.path.lstrip("/"), login.user or "", login.secret) if login else None,
         notes=job.value(("notes",), recipe.notes),
     )

@@ -33,7 +33,7 @@ _PHRASES = {
 }
 
 
-BRANCHES = ("str", "int", "bool", "size", "parts", "one", "several", "[key]")
+BRANCHES = ("str", "int", "bool", "size", "parts", "one", "with", "several", "[key]")
 """What pydantic adds to a location: which of several forms a value has, and that a key is meant."""
 
 
@@ -87,6 +87,8 @@ def _explain(model: type[Model], source: Source, error: Any) -> Diagnostic:
 
 
 def _message(error: Any) -> str:
+    if error["type"] == "literal_error" and error["ctx"]["expected"] == "True":
+        return "can only be true"
     return _PHRASES.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
 
 
@@ -127,5 +129,6 @@ def known_keys(annotation: Any, path: KeyPath) -> list[str]:
     arguments = get_args(annotation)
     if get_origin(annotation) in (dict, tuple):
         inner = arguments[1] if get_origin(annotation) is dict else arguments[0]
-        return known_keys(inner, path[1:]) if path else []
+        is_inside = bool(path) and isinstance(path[0], int) == (get_origin(annotation) is tuple)
+        return known_keys(inner, path[1:]) if is_inside else []
     return next(filter(None, (known_keys(argument, path) for argument in arguments)), [])

@@ -24,7 +24,7 @@ def written_form(path: KeyPath, value: Any) -> str:
     if path == ("host_ports",):
         return f"host_ports: [{value if isinstance(value, int) else 993}]"
     if path == ("route",):
-        return "route: https://blog.example.org/, or a list of such addresses"
+        return "route: https://blog.example.org/, a list of such addresses, or a mapping with url"
     if len(path) != 1 or path[0] not in _FORMS:
         return ""
     key, example, before = _FORMS[path[0]]

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
 from chainsaw.load.check import check, nearest
 from chainsaw.load.recipe import Bundle, instance_bundle
+from chainsaw.load.routes import route_collisions
 from chainsaw.load.settings import InstanceFile, directive_problems, setting_problems
-from chainsaw.load.source import KeyPath, Source
+from chainsaw.load.source import Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.site import Instance, Site
@@ -32,6 +33,14 @@ class Intent:
 def load_site(name: str, text: str | None) -> Site:
     """Return the site of site.yaml's text, or the defaults without one; raise ChainsawError with its problems."""
     return Site() if text is None else check(Site, read_yaml(name, text))
+
+
+def _as_source(name: str, text: str | None) -> Source | None:
+    """Return site.yaml with its places; None where there is none, or it is no YAML, which is reported elsewhere."""
+    try:
+        return None if text is None else read_yaml(name, text)
+    except ChainsawError:
+        return None
 
 
 def load_instance(file: str, text: str) -> InstanceFile:
@@ -65,7 +74,7 @@ def load_intent(site: tuple[str, str | None], files: Mapping[str, str], recipes:
             continue
         instances[loaded.name] = loaded
         problems += _recipe_problems(loaded, recipes)
-    problems += route_collisions(instances, recipes)
+    problems += route_collisions(instances, recipes, site=_as_source(*site))
     if problems:
         raise invalid(in_file_order(problems))
     return Intent(shared, instances, site[1])
@@ -124,43 +133,3 @@ def _settings_nevertheless(file: str, text: str, recipes: Mapping[str, Bundle]) 
 def _no_recipe(source: Source, name: str, recipes: Mapping[str, Bundle]) -> Diagnostic:
     hint = f"recipes: {', '.join(sorted(recipes))}"
     return source.problem(("recipe",), f"no recipe {name!r}{nearest(name, recipes)}", code="no-recipe", hint=hint)
-
-
-def _claimed(file: InstanceFile, recipes: Mapping[str, Bundle]) -> list[str]:
-    """Return the URLs that belong to an instance: its routes, and below the first those of its public volumes."""
-    routes = file.instance.routes
-    try:
-        bundle = recipes.get(file.instance.recipe)
-    except ChainsawError:
-        bundle = None
-    volumes = bundle.recipe.volumes.values() if bundle and bundle.recipe.serve.fastcgi else ()
-    return [*routes, *(routes[0] + item.public.lstrip("/") for item in volumes if item.public is not None)]
-
-
-def route_collisions(
-    instances: Mapping[str, InstanceFile], recipes: Mapping[str, Bundle], edited: str = ""
-) -> list[Diagnostic]:
-    """Return one problem for each instance whose route is used by another one, too, with both places.
-
-    It is reported in the later of the two files, or in the one that is edited.
-    """
-    taken: dict[str, str] = {}
-    problems = []
-    for name, file in sorted(instances.items(), key=lambda item: (item[0] == edited, item[0])):
-        for url in _claimed(file, recipes):
-            owner = taken.setdefault(url, name)
-            if owner != name:
-                place = (
-                    instances[owner].source.problem(_place(instances[owner], url), "", code="route-taken").location()
-                )
-                message, hint = f"also used by {owner}, in {place}", "change one of the two"
-                problems.append(file.source.problem(_place(file, url), message, code="route-taken", hint=hint))
-                break
-    return problems
-
-
-def _place(file: InstanceFile, url: str) -> KeyPath:
-    """Return the key of the route to which an URL belongs."""
-    if isinstance(file.instance.route, str):
-        return ("route",)
-    return ("route", file.instance.routes.index(url) if url in file.instance.routes else 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from chainsaw.model.base import Recorded
-from chainsaw.model.route import Route
+from chainsaw.model.route import Elsewhere, Route
 from chainsaw.model.volume import Directory, Ids, Volume
 
 FORMAT = 2
@@ -81,7 +81,7 @@ class ProbeRequest(Recorded):
 class Deployment(Recorded):
     """One applied instance; `disk` is how many bytes are expected of it at most.
 
-    `sleep`, `start_timeout` and `timeout`, that of a request, are in seconds.
+    `sleep`, `start_timeout`, `timeout`, that of a request, and `hsts` (RFC 6797, max-age) are in seconds.
     """
 
     name: str
@@ -109,6 +109,7 @@ class Deployment(Recorded):
     probe: ProbeRequest
     start_timeout: int = 120
     timeout: int = 0
+    hsts: int | None = None
     login: tuple[str, str, str] | None = None
     notes: str = ""
 
@@ -135,12 +136,16 @@ class Deployment(Recorded):
 
 
 class Manifest(Recorded):
-    """The content of a generation: its instances, the front's units, and the digest of every file."""
+    """The content of a generation: its instances, the front's units, and the digest of every file.
+
+    `elsewhere` are the routes without an instance, each with the URL to which it leads; without one its site is gone.
+    """
 
     format: int = FORMAT
     number: int
     front: Deployment | None = None
     instances: dict[str, Deployment] = Field({})
+    elsewhere: tuple[Elsewhere, ...] = ()
     files: dict[str, str] = Field({})
     owners: dict[str, str] = Field({})
 
@@ -150,5 +155,6 @@ class Manifest(Recorded):
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The hosts of all instances."""
-        return frozenset(host for item in self.instances.values() for host in item.hosts)
+        """The hosts of all routes."""
+        of_instances = frozenset(host for item in self.instances.values() for host in item.hosts)
+        return of_instances | {item.route.host for item in self.elsewhere}

@@ -5,51 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from chainsaw.model.base import Model
 from chainsaw.model.limits import MemoryLimit, SiteMemoryLimit, UploadLimit
-from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host, check_path
+from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host
+from chainsaw.model.publish import Elsewhere, Published, Routes, RouteText, url_of
 from chainsaw.model.sources import RecipeName
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-def check_route(value: str) -> str:
-    """Return an https URL of a host and a path that ends with /; raise ValueError otherwise."""
-    parts = urlsplit(value)
-    if parts.scheme != "https":
-        raise ValueError("a route starts with https://; port 80 only redirects to it")
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("a route is a host and a path, nothing more")
-    if ":" in parts.netloc:
-        raise ValueError("a route has no port; the ports of the front are set in site.yaml")
-    check_host(parts.netloc)
-    if not parts.path.endswith("/"):
-        raise ValueError(f"a route ends with /: {value}/")
-    check_path(parts.path)
-    plain = f"https://{parts.netloc}{parts.path}"
-    if value != plain:
-        raise ValueError(f"a route is written plainly: {plain}")
-    return value
-
-
-RouteText = Annotated[str, AfterValidator(check_route)]
-
-
-def check_routes(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Return one route or several that differ; raise ValueError otherwise."""
-    if not value:
-        raise ValueError("should have at least one route")
-    if twice := next((item for item in value if value.count(item) > 1), ""):
-        raise ValueError(f"this route is there twice: {twice}")
-    return value
-
-
-Routes = Annotated[
-    Annotated[RouteText, Tag("one")] | Annotated[tuple[RouteText, ...], AfterValidator(check_routes), Tag("several")],
-    Discriminator(lambda value: "several" if isinstance(value, list | tuple) else "one"),
-]
 Memory = Annotated[
     Annotated[MemoryLimit, Tag("size")] | Annotated[dict[Word, MemoryLimit], Tag("parts")],
     Discriminator(lambda value: "parts" if isinstance(value, dict) else "size"),
@@ -143,6 +109,17 @@ class Site(Common):
     )
     tls: Tls = Field(Tls(), description="Who signs certificates.")
     ports: Ports = Field(Ports(), description="The ports of the front.")
+    routes: dict[RouteText, Elsewhere] = Field(
+        {}, description="Routes without an instance: each leads elsewhere, or says that its site is gone."
+    )
+
+    @field_validator("routes")
+    @classmethod
+    def _away(cls, value: dict[str, Elsewhere]) -> dict[str, Elsewhere]:
+        for url, item in value.items():
+            if item.redirect and item.redirect.startswith(url):
+                raise ValueError(f"{url} would lead to itself: {item.redirect}")
+        return value
 
 
 class Instance(Common):
@@ -152,7 +129,8 @@ class Instance(Common):
         description="The recipe's name, with its source if two have it: club/wiki; wiki@VERSION stays at one version."
     )
     route: Routes = Field(
-        description="Where it is published: https://blog.example.org/. Of a list, the others lead to the first."
+        description="Where it is published: https://blog.example.org/. Of a list, the others lead to the first. "
+        "A mapping with url has further keys."
     )
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
     sleep: Rest | None = Field(
@@ -175,8 +153,14 @@ class Instance(Common):
 
     @property
     def routes(self) -> tuple[str, ...]:
-        """All of its routes, the canonical one first."""
-        return (self.route,) if isinstance(self.route, str) else self.route
+        """The URLs of all of its routes, the canonical one first."""
+        return tuple(map(url_of, self.route)) if isinstance(self.route, tuple) else (url_of(self.route),)
+
+    @property
+    def published(self) -> Published:
+        """The canonical route, with what holds for it."""
+        first = self.route[0] if isinstance(self.route, tuple) else self.route
+        return Published(url=first) if isinstance(first, str) else first
 
     @property
     def host(self) -> str:

@@ -92,7 +92,7 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
 
 
 def _applied_differs(new: Manifest, old: Manifest) -> bool:
-    return (new.instances, new.front) != (old.instances, old.front)
+    return (new.instances, new.front, new.elsewhere) != (old.instances, old.front, old.elsewhere)
 
 
 def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> Iterator[act.Step]:

@@ -46,6 +46,7 @@ def offered(chainsaw, monkeypatch):
     return complete
 
 
+ROUTE = [f"route.{key}" for key in ("url", "timeout", "websocket_timeout", "headers", "allow", "robots", "hsts")]
 OFFERED = {
     "status ": ["blog", "wiki", "www"],
     "status w": ["wiki", "www"],
@@ -76,8 +77,8 @@ OFFERED = {
     "config unset --site ": ["admin.email", "mail.host", "mail.user", "mail.password.secret"],
     "config edit b": ["blog"],
     "config edit blog ": [],
-    "config show blog ro": ["route"],
-    "config blog ro": ["route"],
+    "config show blog ro": ["route", *ROUTE],
+    "config blog ro": ["route", *ROUTE],
     "config b": ["blog"],
     "config s": ["show", "set"],
     "info word": ["wordpress"],

@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from chainsaw.compile.front.pages import LARGE, LIMIT, MAINTENANCE, MISSING, UNAVAILABLE, page_files
+from chainsaw.compile.front.pages import (
+    FORBIDDEN,
+    GONE,
+    LARGE,
+    LIMIT,
+    MAINTENANCE,
+    MISSING,
+    UNAVAILABLE,
+    page_files,
+)
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_language
 from chainsaw.work.recipes.shipped import shared_files
 
 TEXTS = sorted((Path(__file__).parents[2] / "quadlets/nginx/pages").iterdir())
-PAGES = (LARGE, MAINTENANCE, MISSING, UNAVAILABLE)
+PAGES = (FORBIDDEN, GONE, LARGE, MAINTENANCE, MISSING, UNAVAILABLE)
 
 
 def language_of(page):

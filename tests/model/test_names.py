@@ -36,7 +36,8 @@ from chainsaw.model.names import (
     size_in_bytes,
     span_in_seconds,
 )
-from chainsaw.model.site import Instance, check_route
+from chainsaw.model.publish import check_route
+from chainsaw.model.site import Instance
 
 SPICE = "abz09-_./:%@?#[] \n\r\t\0\\$;{}\"'Aé\x85\u2028"
 AS_ONE_WORD = [

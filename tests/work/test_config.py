@@ -256,7 +256,7 @@ def test_a_site_without_a_file_gets_one(admin):
         ("blog", "memory.dbb", "64M", "unknown-component", "did you mean db?"),
         ("blog", "title", "two\nlines", "setting-value", "one line"),
         ("blog", "admin", "kim@example.org", "model-type", "should be a mapping"),
-        ("blog", "route.x", "y", "no-key", "not a mapping"),
+        ("blog", "route.hsts", "1d", "no-key", "not a mapping"),
         (None, "ports.http", "99999", "less-than-equal", "less than or equal to 65535"),
         (None, "ports.http", "http", "int-type", "should be a whole number"),
         (None, "timezone", "Vienna", "value-error", "a time zone is written"),

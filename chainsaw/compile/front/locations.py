@@ -8,13 +8,13 @@ from hashlib import sha256
 from typing import Any
 
 from chainsaw.compile.context import Job
-from chainsaw.compile.front.pages import LARGE, MAINTENANCE, MISSING, UNAVAILABLE, page_files
+from chainsaw.compile.front.pages import FORBIDDEN, LARGE, MAINTENANCE, MISSING, UNAVAILABLE, page_files
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.template import render
 from chainsaw.errors import invalid
 from chainsaw.model.artifact import Artifact
-from chainsaw.model.names import check_header_value, size_in_bytes, span_in_seconds
+from chainsaw.model.names import check_header_value, size_in_bytes
 from chainsaw.model.serve import FastCgi
 
 BUFFERED = 128 * 2**20
@@ -34,13 +34,15 @@ def static_key(job: Job) -> tuple[str, str]:
 
 def location_files(job: Job) -> Iterator[Artifact]:
     """Yield the nginx files of one instance, each below nginx/."""
-    served = job.bundle.recipe.serve
+    served, refusal = job.bundle.recipe.serve, (FORBIDDEN,) if job.file.instance.published.allow else ()
     if job.file.instance.serving != "normal":
         page = MAINTENANCE if job.file.instance.serving == "maintenance" else UNAVAILABLE
         yield _file(job, f"{job.name}.conf", "closed.conf.j2", page=page)
-        yield from _pages(job, LARGE, page)
+        yield from _shared(job)
+        yield from _pages(job, LARGE, page, *refusal)
         return
-    yield from _pages(job, LARGE, MISSING, UNAVAILABLE)
+    yield from _shared(job)
+    yield from _pages(job, LARGE, MISSING, UNAVAILABLE, *refusal)
     if served.drop_headers:
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if served.fastcgi:
@@ -50,9 +52,32 @@ def location_files(job: Job) -> Iterator[Artifact]:
         yield _file(job, f"{job.name}.conf", "files.conf.j2", index=index, fallback=fallback)
         yield _root(job, job.name, job.file.instance.path, f"/srv/public/{job.name}/{served.files.volume}")
     elif served.http:
+        patience = job.file.instance.published.websocket_timeout
         buffering = size_in_bytes(job.context["upload_limit"]) <= BUFFERED
         yield _file(job, f"{job.name}.params", "http-params.conf.j2", headers=_headers(job), buffering=buffering)
-        yield _file(job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets)
+        yield _file(
+            job, f"{job.name}.conf", "http.conf.j2", websockets=served.http.websockets, websocket_timeout=patience
+        )
+
+
+def _shared(job: Job) -> Iterator[Artifact]:
+    """Yield what all locations of an instance include, and the networks that may visit it."""
+    published = job.file.instance.published
+    answered = sorted(published.headers.items())
+    known = {"allow": published.allow, "variable": variable(job.name)}
+    yield _file(job, f"{job.name}.shared", "shared.conf.j2", robots=published.robots, answer_headers=answered, **known)
+    if published.allow:
+        text = render(
+            "quadlets/nginx/networks.conf.j2",
+            job.shared.templates["nginx/networks.conf.j2"],
+            {"name": job.name, **known},
+        )
+        yield Artifact(f"nginx/networks/{job.name}.conf", marked(job.origin, text).encode(), job.name)
+
+
+def variable(name: str) -> str:
+    """Return the part of an nginx variable's name that stands for an instance."""
+    return name.replace("-", "_")
 
 
 def _fastcgi(job: Job, served: FastCgi) -> Iterator[Artifact]:
@@ -73,7 +98,8 @@ def _fastcgi(job: Job, served: FastCgi) -> Iterator[Artifact]:
 
 
 def _pages(job: Job, *pages: str) -> Iterator[Artifact]:
-    yield _file(job, f"{job.name}.pages", "pages.conf.j2", pages=pages)
+    robots = job.file.instance.published.robots if job.file.instance.path == "/" else None
+    yield _file(job, f"{job.name}.pages", "pages.conf.j2", pages=pages, robots=robots)
     yield from page_files(job.shared, job.context["language"], pages, job.name, job.context["upload_limit"])
 
 
@@ -114,7 +140,7 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "upload_limit": job.context["request_limit"],
         "upstream": f"unix:/srv/sockets/{job.name}.sock",
         "drops": job.bundle.recipe.serve.drop_headers,
-        "timeout": span_in_seconds(job.bundle.recipe.serve.timeout),
+        "timeout": job.timeout,
         **extra,
     }
     text = render(where, job.shared.templates[f"nginx/{template}"], context)

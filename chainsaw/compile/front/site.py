@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
 from chainsaw.compile.context import Host, Shared
 from chainsaw.compile.front.headers import DROPPED
-from chainsaw.compile.front.pages import MISSING, page_files
+from chainsaw.compile.front.hosts import host_contexts
+from chainsaw.compile.front.pages import GONE, MISSING, page_files
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.instance import CompiledInstance
@@ -19,7 +19,7 @@ from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, as_tree
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import ComponentService, Deployment, ImageNeed, Manifest, ProbeRequest, Service
 from chainsaw.model.names import FRONT
-from chainsaw.model.route import Route
+from chainsaw.model.route import Elsewhere, split_route
 from chainsaw.model.site import DEFAULTS, Site
 from chainsaw.model.volume import Directory, Ids
 
@@ -54,6 +54,7 @@ def compile_site(
         number=0,
         front=_front_deployment([*front, *own], block, host, shared),
         instances={name: instance.deployment for name, instance in sorted(instances.items())},
+        elsewhere=_elsewhere(site, instances),
         files={path: artifact.digest for path, artifact in tree.items()},
         owners={path: artifact.owner for path, artifact in tree.items() if artifact.owner},
     )
@@ -144,13 +145,6 @@ def _common(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
 
 
 def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
-    hosts: dict[str, list[tuple[str, Route]]] = {}
-    further: dict[str, list[dict[str, str]]] = {}
-    for instance_name, instance in sorted(instances.items()):
-        route, *others = instance.deployment.routes
-        hosts.setdefault(route.host, []).append((instance_name, route))
-        for number, other in enumerate(others, 1):
-            further.setdefault(other.host, []).append(_further(instance_name, number, other, instance.deployment.url))
     listen = {
         "http": site.ports.http,
         "https": site.ports.https,
@@ -163,26 +157,22 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     general = {"workers": workers, "shutdown_timeout": max(slowest, SHUTDOWN), **listen}
     yield _nginx_file("nginx.conf", "nginx.conf.j2", general, shared)
     yield _nginx_file("dropped-headers.conf", "dropped-headers.conf.j2", {"dropped": DROPPED}, shared)
-    yield _nginx_file("formats.conf", "formats.conf.j2", {"names": sorted(instances)}, shared)
-    yield from page_files(shared, site.language or DEFAULTS["language"], (MISSING,))
-    for name in sorted({*hosts, *further}):
-        routes, leading = hosts.get(name, []), further.get(name, [])
-        paths = [*(route.path for _, route in routes), *(item["path"] for item in leading)]
-        context = {
-            "host": name,
-            "names": [instance_name for instance_name, _ in routes],
-            "leading": leading,
-            "logged": routes[0][0] if routes else leading[0]["name"],
-            "rooted": "/" in paths,
-            **listen,
-        }
-        yield _nginx_file(f"hosts/{name}.conf", "host.conf.j2", context, shared)
+    yield _nginx_file("formats.conf", "formats.conf.j2", {"names": [FRONT, *sorted(instances)]}, shared)
+    deployments = {name: item.deployment for name, item in sorted(instances.items())}
+    hosts = host_contexts(deployments, _elsewhere(site, instances))
+    pages = (MISSING, *([GONE] if any(item["gone"] for item in hosts.values()) else []))
+    yield from page_files(shared, site.language or DEFAULTS["language"], pages)
+    for name, context in hosts.items():
+        yield _nginx_file(f"hosts/{name}.conf", "host.conf.j2", {**context, **listen}, shared)
 
 
-def _further(name: str, number: int, route: Route, url: str) -> dict[str, str]:
-    """Return what a host's file says of a route that leads to the canonical one, at an URL."""
-    rest = f"rest_of_{name.replace('-', '_')}_{number}"
-    return {"name": name, "path": route.path, "rest": rest, "pattern": re.escape(route.path), "url": url}
+def _elsewhere(site: Site, instances: Mapping[str, CompiledInstance]) -> tuple[Elsewhere, ...]:
+    """Return the routes without an instance; one that is still an instance's stays that until it is applied, too."""
+    taken = {route for item in instances.values() for route in item.deployment.routes}
+    routes = {split_route(url): item for url, item in sorted(site.routes.items())}
+    return tuple(
+        Elsewhere(route=route, redirect=item.redirect or "") for route, item in routes.items() if route not in taken
+    )
 
 
 def _nginx_file(filename: str, template: str, context: dict[str, Any], shared: Shared) -> Artifact:

@@ -13,8 +13,10 @@ from chainsaw.host.account import Account
 from chainsaw.load.check import known_keys, nearest
 from chainsaw.load.edit import with_key, without_key
 from chainsaw.load.recipe import Bundle
+from chainsaw.load.routes import route_collisions
 from chainsaw.load.settings import InstanceFile, Value
-from chainsaw.load.site import load_instance, load_intent, load_site, route_collisions
+from chainsaw.load.site import load_instance, load_intent, load_site
+from chainsaw.load.source import Source
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.recipe import Recipe
 from chainsaw.model.site import Instance, Site
@@ -191,8 +193,9 @@ def _problems(account: Account, target: Target, text: str) -> list[Diagnostic]:
     try:
         if target.name is None:
             load_site(target.shown, text)
-            return []
-        file = load_intent(("site.yaml", None), {target.shown: text}, catalog).instances[target.name]
+            file = None
+        else:
+            file = load_intent(("site.yaml", None), {target.shown: text}, catalog).instances[target.name]
     except ChainsawError as error:
         return error.diagnostics
     others: dict[str, InstanceFile] = {}
@@ -201,6 +204,18 @@ def _problems(account: Account, target: Target, text: str) -> list[Diagnostic]:
             others[name] = load_instance(f"instances/{name}.yaml", files.read_text(paths.instance_file(name)) or "")
         except ChainsawError:
             continue
-    before = route_collisions(others, catalog)
-    after = route_collisions({**others, file.name: file}, catalog, file.name)
+    then, now = _site(target.text if file is None else files.read_text(paths.site_file)), _site(text)
+    if file is None:
+        before, after = route_collisions(others, catalog, site=then), route_collisions(others, catalog, site=now)
+    else:
+        before = route_collisions(others, catalog, site=then)
+        after = route_collisions({**others, file.name: file}, catalog, file.name, then)
     return [item for item in after if item not in before]
+
+
+def _site(text: str | None) -> Source | None:
+    """Return site.yaml with its places; None where there is none, or where its other problems are reported by apply."""
+    try:
+        return read_yaml("site.yaml", text) if text else None
+    except ChainsawError:
+        return None

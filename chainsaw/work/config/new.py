@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
-from chainsaw.load.settings import Value
-from chainsaw.load.site import load_instance, problems_in, route_collisions
+from chainsaw.load.routes import route_collisions
+from chainsaw.load.settings import InstanceFile, Value
+from chainsaw.load.site import load_instance, problems_in
+from chainsaw.load.source import Source
+from chainsaw.load.yaml import read_yaml
 from chainsaw.model.names import check_instance as check_name
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe, Setting
@@ -169,12 +173,14 @@ def check_text(account: Account, catalog: Catalog, bundle: Bundle, name: str, te
     """Return the host name of each instance with it; raise ChainsawError for what apply would refuse."""
     file = load_instance(f"instances/{name}.yaml", text)
     problems = problems_in(file, bundle, complete=False)
-    try:
-        others = read_intent(account, catalog).instances
-    except ChainsawError:
-        others = {}
-    before = route_collisions(others, catalog)
-    problems += [item for item in route_collisions({**others, name: file}, catalog, name) if item not in before]
+    others: Mapping[str, InstanceFile] = {}
+    shared: Source | None = None
+    with suppress(ChainsawError):
+        intent = read_intent(account, catalog)
+        others, shared = intent.instances, read_yaml("site.yaml", intent.site_text or "")
+    before = route_collisions(others, catalog, site=shared)
+    after = route_collisions({**others, name: file}, catalog, name, shared)
+    problems += [item for item in after if item not in before]
     if problems:
         raise invalid(problems)
     return {other: [present.instance.host] for other, present in {**others, name: file}.items()}

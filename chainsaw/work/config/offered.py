@@ -14,6 +14,8 @@ from chainsaw.model.site import Common, Instance, Site
 from chainsaw.work.config.edit import Target, key_path, target_of
 
 FLAGS = ["true", "false"]
+ALSO_PLAIN = {("route",)}
+"""Keys that have a plain value, or a mapping."""
 
 
 def keys_offered(account: Account, name: str | None, short: bool = False) -> list[str]:
@@ -61,7 +63,7 @@ def _is_used(name: str, recipe: Recipe | None) -> bool:
 
 def _innermost(model: type[Model], path: tuple[str, ...]) -> Iterator[str]:
     inner = known_keys(model, path)
-    if not inner:
+    if not inner or path in ALSO_PLAIN:
         yield ".".join(path)
     for name in inner:
         yield from _innermost(model, (*path, name))

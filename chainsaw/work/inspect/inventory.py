@@ -103,7 +103,8 @@ def others(account: Account, manifest: Manifest, name: str) -> InUse:
     found = in_use(versions_of_rest(account.paths, manifest, name), used, records.read_chosen(account.paths), parents)
     # A certificate is not kept for a rollback, because it can be issued again.
     now = [item for other, item in manifest.instances.items() if other != name]
-    return replace(found, hosts=frozenset(host for item in now for host in item.hosts))
+    hosts = [*(host for item in now for host in item.hosts), *(item.route.host for item in manifest.elsewhere)]
+    return replace(found, hosts=frozenset(hosts))
 
 
 def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[Deployment]:
