@@ -122,7 +122,8 @@ class Published(Model):
         {}, description="Header fields of each answer, in place of those of the application."
     )
     allow: tuple[Annotated[str, AfterValidator(check_network)], ...] | None = Field(
-        None, description="Networks from which it can be visited, such as 192.0.2.0/24; all others are refused."
+        None,
+        description="Networks from which it can be visited, such as 192.0.2.0/24, beside this host; all others are refused.",
     )
     robots: Literal["none"] | None = Field(
         None, description="none asks search engines and other robots to stay away; they may do so, or not."
