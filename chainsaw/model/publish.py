@@ -122,8 +122,7 @@ class Published(Model):
         {}, description="Header fields of each answer, in place of those of the application."
     )
     allow: tuple[Annotated[str, AfterValidator(check_network)], ...] | None = Field(
-        None,
-        description="Networks from which it can be visited, such as 192.0.2.0/24, beside this host; all others are refused.",
+        None, description="Networks from which it can be visited, beside this host: [192.0.2.0/24]. Others are refused."
     )
     robots: Literal["none"] | None = Field(
         None, description="none asks search engines and other robots to stay away; they may do so, or not."

@@ -117,16 +117,16 @@ def loaded(machine: Machine, url: str) -> Iterator[None]:
 def limited(machine: Machine, blog: str, shop: str) -> Iterator[None]:
     """Limit who may visit the blog, and publish routes without an instance; the shop is asked all the time."""
     file, own = f"{CONFIG}/instances/blog.yaml", f"{CONFIG}/site.yaml"
-    text, site = machine.read(file), machine.read(own)
+    text = machine.read(file)
     with contextmanager(loaded)(machine, shop):
         machine.write(file, re.sub(r"^route:.*\n", LIMITED, text, flags=re.MULTILINE))
-        machine.write(own, site + ELSEWHERE)
+        machine.write(own, ELSEWHERE)
         machine.chainsaw("apply")
         assert machine.plan() == []
     yield
     with contextmanager(loaded)(machine, shop):
         machine.write(file, text)
-        machine.write(own, site)
+        machine.root("rm", own)
         machine.chainsaw("apply")
     machine.refuses("https://old.localhost/")
 
@@ -147,7 +147,7 @@ def limited(machine: Machine, blog: str, shop: str) -> Iterator[None]:
 )
 def test_who_is_not_of_the_networks_gets_nothing_of_it(machine: Machine, limited: None, blog: str, path: str) -> None:
     answer = machine.get(blog + path)
-    assert (answer.status, "certain networks" in answer.text) == (403, True)
+    assert (answer.status, "certain networks" in str(answer.body)) == (403, True)
     here = machine.curl(blog + path, "-i")
     assert "certain networks" not in here
     assert "x-robots-tag: none" in here.lower()
@@ -169,7 +169,6 @@ def test_robots_are_asked_to_stay_away(machine: Machine, limited: None, blog: st
 
 
 def test_the_time_for_a_request_reaches_php(machine: Machine, limited: None) -> None:
-    assert machine.inside("blog.app", "php", "-c", "/run/instance", "-r", "echo ini_get('memory_limit');")
     assert "request_terminate_timeout = 600s" in machine.admin(
         "sh", "-c", "cat ~/.local/state/chainsaw/generations/current/config/blog/app/part/php-fpm/fpm.conf"
     )
@@ -196,4 +195,4 @@ def test_a_route_without_an_instance_leads_elsewhere(machine: Machine, limited: 
 )
 def test_a_route_of_what_is_gone_says_so(machine: Machine, limited: None, url: str) -> None:
     answer = machine.get(url)
-    assert (answer.status, "No longer here" in answer.text) == (410, True)
+    assert (answer.status, "No longer here" in str(answer.body)) == (410, True)
