@@ -65,7 +65,8 @@ def _shared(job: Job) -> Iterator[Artifact]:
     published = job.file.instance.published
     answered = sorted(published.headers.items())
     known = {"allow": published.allow, "variable": variable(job.name)}
-    yield _file(job, f"{job.name}.shared", "shared.conf.j2", robots=published.robots, answer_headers=answered, **known)
+    yield _file(job, f"{job.name}.answer", "answer.conf.j2", robots=published.robots, answer_headers=answered)
+    yield _file(job, f"{job.name}.shared", "shared.conf.j2", **known)
     if published.allow:
         text = render(
             "quadlets/nginx/networks.conf.j2",
