@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .machine import CONFIG, Machine
+from .machine import CONFIG, DATA, Machine
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
@@ -61,7 +61,7 @@ def limited(machine: Machine, blog: str, shop: str) -> Iterator[None]:
 
 def answered(machine: Machine, url: str) -> str:
     """Return what the machine itself is answered, whatever the status, with its header."""
-    return machine.admin("curl", "-sSi", "--cacert", "/home/admin/ca.pem", url)
+    return machine.admin("curl", "-sSi", "--cacert", f"{DATA}/front/authority/ca.pem", url)
 
 
 @pytest.mark.parametrize(
