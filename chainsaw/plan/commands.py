@@ -113,9 +113,10 @@ def _export_static(action: act.ExportStatic, paths: Paths) -> str:
 def _issue_certificate(action: act.IssueCertificate, paths: Paths) -> str:
     place, host = f"{paths.certificates}/{action.host}", action.host
     signer = f"-CA {paths.authority}/ca.pem -CAkey {paths.authority}/ca.key"
-    key = f"-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {place}/key.pem"
+    key = f"-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {place}/pair.pem"
     names = f"-subj /CN={host} -addext subjectAltName=DNS:{host}"
-    return f"mkdir {place}; openssl req -x509 {signer} {key} {names} -out {place}/chain.pem"
+    made = f"openssl req -x509 {signer} {key} {names} -out {place}/chain.pem"
+    return f"mkdir {place}; {made}; cat {place}/chain.pem >> {place}/pair.pem"
 
 
 def _write_generation(action: act.WriteGeneration, paths: Paths) -> str:

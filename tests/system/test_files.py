@@ -86,7 +86,7 @@ def test_a_site_below_a_path_needs_no_site_above_it(machine: Machine, www: str) 
         "index.html",
         f"{DATA}/public/blog/content/uploads/private.txt",
         "/srv/public/blog/content/uploads/private.txt",
-        "/srv/certificates/blog.localhost/key.pem",
+        "/srv/certificates/blog.localhost/pair.pem",
         "/srv/conf/current/nginx/nginx.conf",
     ],
 )
@@ -109,7 +109,7 @@ def test_a_link_made_by_an_app_is_not_followed(machine: Machine, www: str, blog:
     }
     for name, target in links.items():
         assert machine.inside_as_root("blog.app", "ln", "-sfn", target, f"/srv/content/uploads/{name}").code == 0
-    for path in ("file", "dir/members.txt", "key/key.pem", "key/chain.pem"):
+    for path in ("file", "dir/members.txt", "key/pair.pem", "key/chain.pem"):
         answer = machine.get(f"{blog}wp-content/uploads/{path}")
         assert answer.status in (403, 404), path
         assert "alone" not in answer.body

@@ -84,7 +84,7 @@ def test_a_process_that_broke_out_reads_nothing_of_another(machine: Machine, pai
             f"{DATA}/instances/blog/volumes/database",
             f"{DATA}/front/authority/ca.key",
         ]
-        places += [f"{DATA}/instances/blog/secrets/salt", f"{DATA}/front/certificates/blog.localhost/key.pem"]
+        places += [f"{DATA}/instances/blog/secrets/salt", f"{DATA}/front/certificates/blog.localhost/pair.pem"]
         for place in places:
             assert machine.exists(place), place
             command = ["sh", "-c", 'cat "$0" 2>/dev/null || ls "$0"', place]

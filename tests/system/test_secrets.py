@@ -16,7 +16,7 @@ def values(machine: Machine, blog: str) -> dict[str, str]:
     machine.chainsaw("apply")
     found = {name: machine.root("cat", f"{DATA}/instances/blog/secrets/{name}") for name in ("admin_password", "salt")}
     key = machine.root("cat", f"{DATA}/front/authority/ca.key").splitlines()[1]
-    leaf = machine.root("cat", f"{DATA}/front/certificates/blog.localhost/key.pem").splitlines()[1]
+    leaf = machine.root("cat", f"{DATA}/front/certificates/blog.localhost/pair.pem").splitlines()[1]
     return {**found, "key of the authority": key, "key of the site": leaf}
 
 
@@ -77,7 +77,7 @@ def test_secrets_belong_to_the_component_alone(machine: Machine, values: dict[st
     expected = {
         f"{DATA}/instances/blog/secrets/salt": f"400 {block + 1000} {block + 1000}",
         f"{DATA}/instances/blog/secrets/admin_password": f"400 {block + 1000} {block + 1000}",
-        f"{DATA}/front/certificates/blog.localhost/key.pem": f"400 {front} {front}",
+        f"{DATA}/front/certificates/blog.localhost/pair.pem": f"400 {front} {front}",
         f"{DATA}/front/authority/ca.key": "600 1000 1000",
     }
     for place, wanted in expected.items():

@@ -126,7 +126,8 @@ class Worker:
         owner = Ids(uid=self.manifest.front.block, gid=self.manifest.front.block)
         place = f"{paths.certificates}/{action.host}"
         files.make_directory(place, 0o711)
-        self.pending.append(Placement(f"{place}/key.pem", 0o400, owner, issued.key))
+        # The pair is one file, so that it is replaced in one rename; the chain alone can be read by the admin.
+        self.pending.append(Placement(f"{place}/pair.pem", 0o400, owner, issued.key + issued.chain))
         self.pending.append(Placement(f"{place}/chain.pem", 0o444, owner, issued.chain))
         self.issued.append(action.host)
 
@@ -251,13 +252,13 @@ def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: U
     assert front is not None
     assert front.block is not None
     prefix = f"/srv/conf/{manifest.number}/nginx/"
-    argv = ["nginx", "-t", "-q", "-p", prefix, "-c", "nginx.conf", "-g", "pid /tmp/test.pid;"]
+    argv = ["front", "test", prefix, "-c", "nginx.conf", "-g", "pid /tmp/test.pid;"]
     running = manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) == "active"
     reference = front.images[0].reference
     if running and f"Image={reference}\n" in (
         files.read_text(f"{paths.current}/quadlets/chainsaw-front.container") or ""
     ):
-        outcome = podman.exec(FRONT_CONTAINER, argv, env={"NGINX": ""})
+        outcome = podman.exec(FRONT_CONTAINER, argv)
     else:
         places = {"conf": paths.generations, "certificates": paths.certificates, "sockets": paths.sockets}
         places |= {"static": paths.static, "public": paths.public}
