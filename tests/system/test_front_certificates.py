@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from .machine import DATA, Machine
+from .machine import DATA, Machine, wait
 from .web import certificate
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
@@ -48,12 +49,15 @@ def damaged(machine: Machine, request: pytest.FixtureRequest) -> Iterator[str]:
     yield request.param
     machine.root("sh", "-c", f"rm -rf {SHOP} && cp -a /root/kept {SHOP} && rm -rf /root/kept")
     machine.admin("sh", "-c", RELOAD)
+    assert wait(lambda: shown(machine, "shop.localhost").startswith("-----BEGIN"), 10)
 
 
 @pytest.mark.parametrize("damaged", DAMAGES, indirect=True)
 def test_a_damaged_certificate_costs_its_host_alone(machine: Machine, blog: str, shop: str, damaged: str) -> None:
     before, other = shown(machine, "shop.localhost"), shown(machine, "blog.localhost")
+    assert before.startswith("-----BEGIN")
     machine.admin("sh", "-c", RELOAD)
+    time.sleep(1)
     assert shown(machine, "shop.localhost") == before, "it goes on with what it has"
     assert shown(machine, "blog.localhost") == other
     machine.admin("sh", "-c", START)
@@ -70,6 +74,7 @@ def test_what_is_whole_again_is_served_after_a_reload(machine: Machine, shop: st
     assert "self-signed" in shown(machine, "shop.localhost")
     machine.root("mv", "/root/kept", SHOP)
     machine.admin("sh", "-c", RELOAD)
+    assert wait(lambda: shown(machine, "shop.localhost").startswith("-----BEGIN"), 10)
     assert machine.get(shop).status == 200
 
 
