@@ -22,7 +22,7 @@ DAMAGES = {
     "unreadable": "chmod 0 pair.pem",
     "of another owner": "chown root: pair.pem",
     "no certificate": "echo hello > pair.pem",
-    "cut off": "head -c 900 pair.pem > cut; cat cut > pair.pem; rm cut",
+    "cut off": "head -c 500 pair.pem > cut; cat cut > pair.pem; rm cut",
     "a key alone": "sed -n '/PRIVATE/,/PRIVATE/p' pair.pem > key; cat key > pair.pem; rm key",
     "a chain alone": "cat chain.pem > pair.pem",
     "a key of another": "sed -n '/PRIVATE/,/PRIVATE/p' ../blog.localhost/pair.pem > key; cat key chain.pem > pair.pem",
