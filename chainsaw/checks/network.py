@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from chainsaw.checks.check import Check, some
 from chainsaw.checks.observed import Addresses, PlainAnswer, Resolved, ShownCertificate
 from chainsaw.model.quantity import span_for_people
+from chainsaw.model.tls import is_local
 
 PRIVATE = [
     ip_network(text)
@@ -85,11 +86,6 @@ def addresses_in(fib_trie: str | None, if_inet6: str | None) -> frozenset[str]:
         if re.fullmatch(r"[0-9a-f]{32}", digits):
             found.add(str(IPv6Address(int(digits, 16))))
     return frozenset(text for text in found if not ip_address(text).is_loopback)
-
-
-def is_local(host: str) -> bool:
-    """Return whether a name always means this host, without a resolver (RFC 6761, 6.3)."""
-    return host == "localhost" or host.endswith(".localhost")
 
 
 def leads_here(host: str, answered: Resolved | None, this: Addresses) -> Check:

@@ -11,7 +11,9 @@ from chainsaw.model.base import Model
 from chainsaw.model.limits import MemoryLimit, SiteMemoryLimit, UploadLimit
 from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host
 from chainsaw.model.publish import Elsewhere, Published, Routes, RouteText, url_of
+from chainsaw.model.secret import SecretName
 from chainsaw.model.sources import RecipeName
+from chainsaw.model.tls import Tls
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -26,12 +28,6 @@ class Admin(Model):
     """The person who administers the site."""
 
     email: Email = Field(description="Where applications send mail for the admin.")
-
-
-class Tls(Model):
-    """Who signs certificates."""
-
-    issuer: Literal["local"] = Field("local", description="local: a certificate authority of this host's own.")
 
 
 class Ports(Model):
@@ -50,19 +46,6 @@ class Ports(Model):
     def suffix(self) -> str:
         """What a URL needs after its host."""
         return "" if self.https == 443 else f":{self.https}"
-
-
-class SecretName(Model):
-    """A value that is not written into this file but set with chainsaw secret set NAME."""
-
-    secret: Word = Field(description="Its name.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_and_no_value(cls, value: object) -> object:
-        if isinstance(value, str):
-            raise ValueError("a secret does not stand in this file: write {secret: NAME}; chainsaw secret set NAME")
-        return value
 
 
 class Mail(Model):
@@ -107,7 +90,7 @@ class Site(Common):
     disk: Size | None = Field(
         None, description="Disk that is expected of each instance at most; what the recipe says when left out."
     )
-    tls: Tls = Field(Tls(), description="Who signs certificates.")
+    tls: Tls = Field(Tls(), description="Who issues certificates.")
     ports: Ports = Field(Ports(), description="The ports of the front.")
     routes: dict[RouteText, Elsewhere] = Field(
         {}, description="Routes without an instance: each leads elsewhere, or says that its site is gone."

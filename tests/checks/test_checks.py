@@ -25,6 +25,7 @@ from chainsaw.checks.observed import (
 )
 from chainsaw.errors import Diagnostic
 from chainsaw.model.block import SIZE
+from chainsaw.model.tls import is_local
 from chainsaw.plan.observed import EMPTY, UnitDetails
 
 ACTIVE, INACTIVE = UnitDetails("active", "running"), UnitDetails("inactive", "dead")
@@ -682,7 +683,7 @@ def test_names_that_need_no_resolver():
     assert_check(
         network.leads_here(HOST, answer("203.0.113.5"), itself), "unknown", "the public DNS records are not known"
     )
-    assert [network.is_local(name) for name in ("localhost", "a.localhost", "localhost.example.org")] == [
+    assert [is_local(name) for name in ("localhost", "a.localhost", "localhost.example.org")] == [
         True,
         True,
         False,

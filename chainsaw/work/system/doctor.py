@@ -25,6 +25,7 @@ from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
+from chainsaw.model.tls import is_local
 from chainsaw.plan.observed import API_SOCKET, EMPTY, UnitDetails
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.inspect.disk import disk_uses
@@ -100,7 +101,7 @@ def doctor(account: Account, fix: bool, report: Reporter) -> Result:
 def examine(account: Account) -> list[Check]:
     """Return the result of every check; slow requests start first and run in parallel with the rest."""
     seen = _read_store(account)
-    remote = [host for host in seen.hosts if not network.is_local(host)]
+    remote = [host for host in seen.hosts if not is_local(host)]
     names = answers({host: partial(web.addresses_of, host) for host in remote}, NAMES_PATIENCE)
     front = web.Front(seen.ports[1], f"{seen.paths.authority}/ca.pem")
     asked = {host: partial(web.shown_certificate, front, host, FRONT_PATIENCE) for host in seen.hosts}
