@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from josepy import jwa, jwk
 
 FORMAT = 1
+HMAC_KEY = re.compile(r"[A-Za-z0-9_-]{16,}={0,2}")
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,10 @@ def sign_in(client: ClientV2, authority: Authority, place: Place) -> None:
 
     The contact is changed at the authority when it differs. Raise AcmeError when the authority refuses.
     """
-    recorded = _recorded(place, authority)
-    contact = _contact(authority)
     network: Any = client.net
+    thumbprint = network.key.thumbprint().hex()
+    recorded = _recorded(place, authority.url, thumbprint)
+    contact = _contact(authority)
     with translated(network):
         if recorded and recorded["contact"] == list(contact):
             network.account = _resource(recorded["uri"])
@@ -110,8 +112,8 @@ def sign_in(client: ClientV2, authority: Authority, place: Place) -> None:
         if not _has_contact(found, contact):
             found = _change_contact(client, found, contact)
         network.account = found
-    record = {"format": FORMAT, "directory": authority.url, "uri": found.uri, "contact": list(contact)}
-    files.write_atomic(place.record, (json.dumps(record) + "\n").encode(), 0o600)
+    record = {"directory": authority.url, "key": thumbprint, "uri": found.uri, "contact": list(contact)}
+    files.write_atomic(place.record, (json.dumps({"format": FORMAT, **record}) + "\n").encode(), 0o600)
 
 
 def forget(place: Place) -> None:
@@ -119,11 +121,12 @@ def forget(place: Place) -> None:
     files.remove(place.record)
 
 
-def _recorded(place: Place, authority: Authority) -> dict[str, Any] | None:
+def _recorded(place: Place, url: str, thumbprint: str) -> dict[str, Any] | None:
+    """Return the URL and the contact of the account that was registered with this key, if it is known."""
     try:
         found = json.loads(files.read_text(place.record) or "")
-        known = found["format"] == FORMAT and found["directory"] == authority.url and isinstance(found["uri"], str)
-        return {"uri": found["uri"], "contact": list(found["contact"])} if known else None
+        known = (found["format"], found["directory"], found["key"]) == (FORMAT, url, thumbprint)
+        return {"uri": str(found["uri"]), "contact": list(found["contact"])} if known else None
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -158,13 +161,13 @@ def _register(client: ClientV2, authority: Authority) -> Any:
 
     binding = None
     if authority.key_id:
+        if not HMAC_KEY.fullmatch(authority.hmac_key):
+            raise AcmeError(Kind.SETTINGS, "the key of the external account is not base64url")
         key: Any = client.net.key
-        try:
-            binding = messages.ExternalAccountBinding.from_data(
-                key.public_key(), authority.key_id, authority.hmac_key, client.directory
-            )
-        except Exception as error:
-            raise AcmeError(Kind.SETTINGS, "the key of the external account is not base64url") from error
+        hmac_key = authority.hmac_key.rstrip("=")
+        binding = messages.ExternalAccountBinding.from_data(
+            key.public_key(), authority.key_id, hmac_key, client.directory
+        )
     elif client.external_account_required():
         text = "this authority wants an account that exists there already: it gives you a key id and a key"
         raise AcmeError(Kind.SETTINGS, text, code="externalAccountRequired")

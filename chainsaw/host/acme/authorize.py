@@ -53,6 +53,15 @@ def authorize(session: Session, urls: Sequence[str], challengers: Challengers, d
     _refuse_failed(decided)
 
 
+def clean_up(session: Session, urls: Sequence[str], challengers: Challengers) -> None:
+    """Take away what a run that was killed had shown for some authorizations; what fails of it is progress alone."""
+    for url in urls:
+        try:
+            _remove(session, [_task(session, url, _read(session, url), challengers)])
+        except AcmeError as error:
+            session.progress(f"what was shown before could not be looked up: {error}")
+
+
 @contextmanager
 def _presented(session: Session, tasks: list[_Task]) -> Iterator[None]:
     """Show what the authority looks for, and take it away at the end whatever happens."""
@@ -62,13 +71,19 @@ def _presented(session: Session, tasks: list[_Task]) -> Iterator[None]:
             session.progress(f"{task.name}: {task.challenger.kind}")
             shown.append(task)
             task.present()
+        for challenger in {id(task.challenger): task.challenger for task in tasks}.values():
+            challenger.settle()
         yield
     finally:
-        for task in shown:
-            try:
-                task.remove()
-            except AcmeError as error:
-                session.progress(f"{task.name}: what was shown could not be removed: {error}")
+        _remove(session, shown)
+
+
+def _remove(session: Session, tasks: list[_Task]) -> None:
+    for task in tasks:
+        try:
+            task.remove()
+        except AcmeError as error:
+            session.progress(f"{task.name}: what was shown could not be removed: {error}")
 
 
 def _read(session: Session, url: str) -> Any:

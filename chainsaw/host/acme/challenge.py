@@ -26,6 +26,9 @@ class Challenger(Protocol):
     def present(self, identifier: str, token: str, key_authorization: str) -> None:
         """Make what the authority looks for visible; raise AcmeError when it cannot be."""
 
+    def settle(self) -> None:
+        """Wait until the world can see what was presented: once, for all names."""
+
     def remove(self, identifier: str, token: str, key_authorization: str) -> None:
         """Take it away; it may never have been there."""
 
@@ -45,6 +48,9 @@ class HttpChallenger:
         files.make_directory(self.place)
         self.clear_stale(time.time())
         files.write_atomic(path, key_authorization.encode("ascii"), 0o644)
+
+    def settle(self) -> None:
+        """Wait for nothing: a file is served once it is there."""
 
     def remove(self, identifier: str, token: str, key_authorization: str) -> None:
         """Remove the file of a token."""

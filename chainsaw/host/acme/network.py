@@ -29,7 +29,7 @@ BUSY = (429, 503)
 def network_class() -> type[Any]:
     """Return our ClientNetwork, whose attribute `last` is the last answer, or None."""
     from acme.client import ClientNetwork
-    from acme.messages import Error
+    from acme.errors import Error
 
     class Network(ClientNetwork):
         def __init__(self, key: Any, alg: Any, ca_file: str, sleep: Callable[[float], None]) -> None:

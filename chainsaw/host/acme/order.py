@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainsaw.host.acme import chain
-from chainsaw.host.acme.authorize import Challengers, authorize
+from chainsaw.host.acme.authorize import Challengers, authorize, clean_up
 from chainsaw.host.acme.chain import Obtained
 from chainsaw.host.acme.failure import AcmeError, of_problem, plain
 from chainsaw.host.acme.network import translated
@@ -62,6 +62,7 @@ def obtain(
     resumed = _resume(attempt)
     if resumed is not None:
         found = _finish(attempt, *resumed)
+        clean_up(session, resumed[1].authorizations, challengers)
         if found.certificate != chain.certificate_id(wanted.in_use) or not wanted.in_use:
             return found
         # It is the one in use already: the keeper was not cleared.

@@ -55,7 +55,7 @@ class Session:
     def profiles(self) -> Mapping[str, str]:
         """The profiles that the directory offers, with what it says of each."""
         found = self.client.directory.meta.profiles or {}
-        return {plain(name, 80): plain(text, 200) for name, text in found.items()} if isinstance(found, dict) else {}
+        return {plain(name, 80): plain(text, 200) for name, text in found.items()} if isinstance(found, Mapping) else {}
 
     @property
     def ahead(self) -> float:
