@@ -35,7 +35,7 @@ from unittest import mock
 from chainsaw.host import certificates
 from chainsaw.host.acme import chain, network, transport
 from chainsaw.host.acme.account import Authority
-from chainsaw.host.acme.attempt import Setup, ask_again, attempt
+from chainsaw.host.acme.attempt import Job, Setup, ask_again, attempt
 from chainsaw.host.acme.challenge import WELL_KNOWN, Challenger, HttpChallenger
 from chainsaw.host.acme.dns import ACME_SH, DnsChallenger, DnsHook
 from chainsaw.host.acme.failure import AcmeError
@@ -523,6 +523,26 @@ def reset(place: Path) -> None:
         assert any("registered again" in line for line in it.progress), it.progress
 
 
+def expired(place: Path) -> None:
+    """An open order whose time is over, or that is of other names, is not gone on with."""
+    told = {"status": "pending", "expires": "2020-01-01T00:00:00Z", "authorizations": [], "finalize": "https://x"}
+    with world(place) as it:
+        for change in ({}, {"status": "invalid", "expires": None}):
+            it.stub.rules = [Rule("/finalize-order", 503, "<html>")]
+            with fails(Kind.SERVER):
+                it.obtain()
+            before = len(it.stub.orders())
+            it.stub.rules = [Rule("/my-order", 200, json.dumps({**told, **change}), times=1)]
+            it.obtain()
+            assert len(it.stub.orders()) == before + 1
+        it.stub.rules = [Rule("/finalize-order", 503, "<html>")]
+        with fails(Kind.SERVER):
+            it.obtain()
+        it.stub.rules = []
+        it.obtain("a.example", "b.example")
+        assert len(it.stub.orders()[-1]["identifiers"]) == 2
+
+
 def contacts(place: Path) -> None:
     """Another contact is told to the authority, once."""
     with world(place) as it:
@@ -747,19 +767,18 @@ def fallback(place: Path) -> None:
         two.web.symlink_to(one.web)
         ledger, written = Ledger(host="a.example"), list[Ledger]()
         one.stub.rules = [Rule("/dir", 503)]
-        try_once: Callable[[Ledger], Any] = lambda ledger: attempt(  # noqa: E731  # the arguments are always these
-            setup, ledger, Wanted(("a.example",)), ways, one.keeper(), written.append, one.progress.append
-        )
+        job = Job(Wanted(("a.example",)), ways, one.keeper(), written.append, one.progress.append)
         for number in range(directories.PATIENCE):
-            done = try_once(ledger)
+            done = attempt(setup, job, ledger)
             assert done.error is not None
             ledger = done.ledger
             assert ledger.failed == number + 1
             assert ledger.next_attempt - now[0] == (60, 600, 6000)[number]
             now[0] = ledger.next_attempt
-        done = try_once(ledger)
+        done = attempt(setup, job, ledger)
         assert done.obtained is not None, done
-        assert done.ledger.issued.directory == two.stub.url
+        assert done.obtained.directory == two.stub.url
+        assert done.ledger.failures == ()
         assert any(item.order is not None for item in written)
         one.keeper().clear()
         ledger = ask_again(setup, done.ledger, done.obtained.chain, one.progress.append)
@@ -769,11 +788,12 @@ def fallback(place: Path) -> None:
         directories.STAGING[one.stub.url] = two.stub.url
         failed = Failure(at=now[0], directory=one.stub.url, kind=Kind.UNAUTHORIZED)
         ledger = Ledger(host="a.example", failures=(failed,), failed=1)
-        done = try_once(ledger)
+        done = attempt(setup, job, ledger)
         assert (done.obtained, done.error, done.ledger.staged) == (None, None, True), done
         assert one.keeper().read() is None
-        done = try_once(done.ledger)
-        assert done.ledger.issued.directory == one.stub.url
+        done = attempt(setup, job, done.ledger)
+        assert done.obtained is not None
+        assert done.obtained.directory == one.stub.url
 
 
 SCENARIOS: dict[str, Callable[[Path], None]] = {
@@ -788,6 +808,7 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "keys": keys,
     "binding": binding,
     "reset": reset,
+    "expired": expired,
     "contacts": contacts,
     "refusals": refusals,
     "addresses": addresses,

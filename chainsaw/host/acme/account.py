@@ -170,7 +170,7 @@ def _register(client: ClientV2, authority: Authority) -> Any:
         )
     elif client.external_account_required():
         text = "this authority wants an account that exists there already: it gives you a key id and a key"
-        raise AcmeError(Kind.SETTINGS, text, code="externalAccountRequired")
+        raise AcmeError(Kind.SETTINGS, text, error_type="externalAccountRequired")
     client.net.account = None
     body = messages.NewRegistration.from_data(
         contact=_contact(authority), terms_of_service_agreed=True, external_account_binding=binding

@@ -46,6 +46,17 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class Job:
+    """What one host wants: names, ways to show them, and where its order and its ledger are kept while it goes on."""
+
+    wanted: Wanted
+    challengers: Challengers
+    keeper: Keeper
+    write: Callable[[Ledger], None]
+    progress: Callable[[str], None]
+
+
+@dataclass(frozen=True)
 class Attempted:
     """How an attempt ended: the ledger to write, and the certificate to install, or the error.
 
@@ -57,31 +68,22 @@ class Attempted:
     error: AcmeError | None = None
 
 
-def attempt(
-    setup: Setup,
-    ledger: Ledger,
-    wanted: Wanted,
-    challengers: Challengers,
-    keeper: Keeper,
-    write: Callable[[Ledger], None],
-    progress: Callable[[str], None],
-) -> Attempted:
-    """Ask for a certificate once; `write` keeps the ledger while the attempt goes on.
+def attempt(setup: Setup, job: Job, ledger: Ledger) -> Attempted:
+    """Ask for a certificate once, and return how that ended; no AcmeError is raised.
 
-    The caller installs what was obtained, clears the keeper, and writes the ledger, in this order. For a staging
-    directory nothing is kept.
+    The caller installs what was obtained, clears the keeper, and writes the ledger, in this order. Of what a staging
+    directory issues nothing is kept.
     """
     now = setup.clock.now
-    chosen = _chosen(setup, ledger, keeper.read())
+    chosen = _chosen(setup, ledger, job.keeper.read())
     ledger = with_attempt(ledger, now())
-    write(ledger)
-    kept = _Noted(keeper, ledger, write) if not chosen.staging else _Forgotten()
+    job.write(ledger)
+    kept = _Forgotten(ledger) if chosen.staging else _Noted(job, ledger)
     try:
-        session = open_session(setup.known(chosen.directory), setup.accounts, progress, setup.clock)
-        found = obtain(session, _allowed(session, wanted, chosen.staging), challengers, kept)
+        session = open_session(setup.known(chosen.directory), setup.accounts, job.progress, setup.clock)
+        found = obtain(session, _allowed(session, job.wanted, chosen.staging), job.challengers, kept)
     except AcmeError as error:
-        failed = with_failure(kept.ledger or ledger, error.failure(now(), chosen.directory))
-        return Attempted(failed, error=error)
+        return Attempted(with_failure(kept.ledger, error.failure(now(), chosen.directory)), error=error)
     if chosen.staging:
         return Attempted(with_staging(ledger, now()))
     return Attempted(with_certificate(ledger, issued(found, now())), found)
@@ -125,31 +127,32 @@ def _allowed(session: Session, wanted: Wanted, staging: bool) -> Wanted:
 
 
 class _Noted:
-    """A keeper that also notes the open order in the ledger."""
+    """The keeper of a job, which also notes the open order in the ledger."""
 
-    def __init__(self, keeper: Keeper, ledger: Ledger, write: Callable[[Ledger], None]) -> None:
-        self.keeper, self.ledger, self.write = keeper, ledger, write
+    def __init__(self, job: Job, ledger: Ledger) -> None:
+        self.job, self.ledger = job, ledger
 
     def read(self) -> Pending | None:
-        return self.keeper.read()
+        return self.job.keeper.read()
 
     def keep(self, pending: Pending) -> None:
-        self.keeper.keep(pending)
+        self.job.keeper.keep(pending)
         self._note(with_order(self.ledger, pending.for_ledger()))
 
     def clear(self) -> None:
-        self.keeper.clear()
+        self.job.keeper.clear()
         self._note(with_order(self.ledger, None))
 
     def _note(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.write(ledger)
+        self.job.write(ledger)
 
 
 class _Forgotten:
     """A keeper of nothing."""
 
-    ledger = None
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
 
     def read(self) -> Pending | None:
         return None

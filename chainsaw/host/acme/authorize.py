@@ -137,5 +137,5 @@ def _refuse_failed(states: Sequence[Any]) -> None:
         if not problems:
             said.append(Said(text=f"the authorization is {state.status.name}", identifier=name))
     if said:
-        code = codes[0] if codes else "unauthorized"
-        raise AcmeError(kind_of(code, 403), said, code=plain(code, 60), status=403)
+        first = codes[0] if codes else "unauthorized"
+        raise AcmeError(kind_of(first, 403), said, error_type=plain(first, 60), status=403)

@@ -40,17 +40,17 @@ KINDS = {
 class AcmeError(ChainsawError):
     """A failed attempt: `kind`, what was `said` of which identifier, and for how many seconds to wait at least.
 
-    `code` is the authority's own error type without its prefix, and `status` that of its answer; 0 when there is none.
+    `error_type` is the authority's own type of error, without its prefix; `status` is that of its answer, or 0.
     """
 
     def __init__(
-        self, kind: Kind, said: str | list[Said], wait: float | None = None, code: str = "", status: int = 0
+        self, kind: Kind, said: str | list[Said], wait: float | None = None, error_type: str = "", status: int = 0
     ) -> None:
         """Take what was said as one text, or by identifier."""
         self.kind = kind
         self.said = (Said(text=plain(said)),) if isinstance(said, str) else tuple(said[:MOST_SAID])
         self.wait = wait
-        self.code = code
+        self.error_type = error_type
         self.status = status
         shown = [f"{item.identifier}: {item.text}" if item.identifier else item.text for item in self.said]
         super().__init__([Diagnostic(f"acme-{kind}", text) for text in shown] or [Diagnostic(f"acme-{kind}", kind)])
@@ -75,14 +75,14 @@ def plain(text: object, longest: int = LONGEST_TEXT) -> str:
 
 def of_problem(problem: Any, status: int, wait: float | None) -> AcmeError:
     """Return the error for an authority's problem document (RFC 7807), as the library read it."""
-    code = plain(str(problem.typ or "").rpartition(":")[2], 60)
-    return AcmeError(kind_of(code, status), list(said_of(problem)), wait, code, status)
+    error_type = plain(str(problem.typ or "").rpartition(":")[2], 60)
+    return AcmeError(kind_of(error_type, status), list(said_of(problem)), wait, error_type, status)
 
 
-def kind_of(code: str, status: int) -> Kind:
+def kind_of(error_type: str, status: int) -> Kind:
     """Return the kind of an error by its type, or by the status of the answer when the type says nothing."""
-    if code in KINDS:
-        return KINDS[code]
+    if error_type in KINDS:
+        return KINDS[error_type]
     if status == 429:
         return Kind.RATE_LIMITED
     return Kind.SERVER if status >= 500 or status == 0 else Kind.REFUSED
@@ -92,8 +92,8 @@ def said_of(problem: Any, identifier: str = "") -> Iterator[Said]:
     """Yield what a problem says, and each of its subproblems (RFC 8555, 6.7.1)."""
     named = plain(problem.identifier.value, 260) if problem.identifier else identifier
     below = [item for sub in (problem.subproblems or ())[:MOST_SAID] for item in said_of(sub, named)]
-    code = str(problem.typ or "").rpartition(":")[2]
+    error_type = str(problem.typ or "").rpartition(":")[2]
     text = plain(problem.detail or problem.title or "")
     if text or not below:
-        yield Said(text=f"{text or 'no reason was given'} ({plain(code, 60)})", identifier=named)
+        yield Said(text=f"{text or 'no reason was given'} ({plain(error_type, 60)})", identifier=named)
     yield from below

@@ -123,7 +123,7 @@ def _conflict(network: Any) -> AcmeError:
     try:
         return of_problem(messages.Error.from_json(network.last.json()), *_state(network))
     except (ValueError, AttributeError, josepy.errors.Error):
-        return AcmeError(Kind.REFUSED, "it conflicts with what the authority has", code="conflict", status=409)
+        return AcmeError(Kind.REFUSED, "it conflicts with what the authority has", error_type="conflict", status=409)
 
 
 def _not_understood(network: Any, error: Exception) -> str:

@@ -13,6 +13,7 @@ from chainsaw.host.acme.failure import AcmeError, of_problem, plain
 from chainsaw.host.acme.network import translated
 from chainsaw.host.acme.pending import Keeper, Pending
 from chainsaw.host.acme.polling import Deadline
+from chainsaw.host.acme.retry import moment_of
 from chainsaw.host.acme.session import Session
 from chainsaw.model.renewal import Kind
 
@@ -38,7 +39,13 @@ class _State:
     authorizations: tuple[str, ...]
     finalize: str
     certificate: str
+    expires: float | None
     error: Any
+
+    def is_over(self, now: float) -> bool:
+        """Return whether nothing can come of it any more, by the authority's clock."""
+        expired = self.expires is not None and self.expires <= now and not self.certificate
+        return expired or self.status == "invalid"
 
 
 @dataclass
@@ -83,7 +90,7 @@ def _resume(attempt: _Attempt) -> tuple[Pending, _State] | None:
             if not 400 <= error.status < 500 or error.status == 429:
                 raise
             state = None
-        if state is not None and state.status != "invalid":
+        if state is not None and not state.is_over(session.clock.now() - session.ahead):
             session.progress(f"an order that was not finished is {state.status}: it is gone on with")
             return pending, state
     attempt.keeper.clear()
@@ -101,7 +108,7 @@ def _place(attempt: _Attempt) -> tuple[Pending, _State]:
         if not replaces or not 400 <= error.status < 500:
             raise
         # It may have been replaced already, also by an order that failed, or be of another authority.
-        session.progress(f"the authority does not take the order as a renewal ({error.code or error.status})")
+        session.progress(f"the authority does not take the order as a renewal ({error.error_type or error.status})")
         answer = session.post(session.client.directory["newOrder"], _new_order(wanted, ""))
     url = answer.headers.get("Location", "")
     if not url:
@@ -185,7 +192,7 @@ def _finalize(session: Session, pending: Pending, state: _State) -> None:
         session.post(state.finalize, request)
     except AcmeError as error:
         # It may have been taken before a crash, or need a moment: the order's state tells.
-        if error.code != "orderNotReady":
+        if error.error_type != "orderNotReady":
             raise
 
 
@@ -221,7 +228,14 @@ def _read(session: Session, url: str) -> _State:
 def _understood(session: Session, answer: Any) -> _State:
     with translated(session.client.net):
         told = answer.json()
-        status, urls = told["status"], told["authorizations"]
+        status, urls, expires = told["status"], told["authorizations"], told.get("expires")
         if status not in STATES or not all(isinstance(url, str) for url in urls):
             raise AcmeError(Kind.SERVER, f"the authority's order is {plain(status, 60)}, which is not understood")
-        return _State(status, tuple(urls), str(told["finalize"]), str(told.get("certificate", "")), told.get("error"))
+        return _State(
+            status=status,
+            authorizations=tuple(urls),
+            finalize=str(told["finalize"]),
+            certificate=str(told.get("certificate", "")),
+            expires=moment_of(expires) if expires else None,
+            error=told.get("error"),
+        )

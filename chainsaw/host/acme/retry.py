@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from chainsaw.model.renewal import LONGEST_WAIT
@@ -26,6 +27,12 @@ def wait_of(headers: Mapping[str, str], now: float) -> float | None:
         return None
     told = date_of(headers)
     return min(max(moment - (now if told is None else told), 0.0), LONGEST_WAIT)
+
+
+def moment_of(text: str) -> float:
+    """Return an RFC 3339 date in seconds since 1970; raise ValueError or TypeError for anything else."""
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _date(text: str) -> float | None:

@@ -85,7 +85,7 @@ class Session:
         try:
             return self._post(url, payload)
         except AcmeError as error:
-            if error.code != "accountDoesNotExist":
+            if error.error_type != "accountDoesNotExist":
                 raise
         self.progress("the authority does not know the account any more: it is registered again")
         account.forget(self.place)

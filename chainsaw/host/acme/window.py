@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from chainsaw.host.acme.chain import certificate_id
 from chainsaw.host.acme.failure import AcmeError, plain
+from chainsaw.host.acme.retry import moment_of
 from chainsaw.host.acme.session import Session
 from chainsaw.model.renewal import DAY, HOUR, MINUTE, Window
 
@@ -23,7 +22,7 @@ def ask_window(session: Session, in_use: bytes) -> Window | None:
     try:
         told = session.get(f"{session.renewal_info.rstrip('/')}/{identifier}")
         window = told["suggestedWindow"]
-        start, end = _seconds(window["start"]), _seconds(window["end"])
+        start, end = moment_of(window["start"]), moment_of(window["end"])
     except (AcmeError, KeyError, TypeError, ValueError) as error:
         session.progress(f"the authority does not tell when to renew: {plain(error, 200)}")
         return None
@@ -42,9 +41,3 @@ def ask_window(session: Session, in_use: bytes) -> Window | None:
         ahead=session.ahead,
         explanation=plain(told.get("explanationURL") or "", 300),
     )
-
-
-def _seconds(text: str) -> float:
-    """Return an RFC 3339 date in seconds since 1970."""
-    found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
