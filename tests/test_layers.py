@@ -33,6 +33,7 @@ ROOMS = (
     "recipes",
     "config",
     "history",
+    "certificates",
     "apply",
     "inspect",
     "service",

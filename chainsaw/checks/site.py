@@ -9,8 +9,8 @@ from chainsaw.checks.observed import Leftovers
 from chainsaw.errors import Diagnostic
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.plan.diff import FRONT_SOCKET
-from chainsaw.plan.observed import API_SOCKET, UnitDetails
-from chainsaw.plan.state import FRONT_SERVICE, instance_state, restarted
+from chainsaw.plan.observed import API_SOCKET, FRONT_SERVICE, UnitDetails
+from chainsaw.plan.state import instance_state, restarted
 
 FIX = "chainsaw doctor --fix"
 LOGS = "chainsaw-logs.service"

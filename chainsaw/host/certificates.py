@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chainsaw.host import files
+from chainsaw.model.certificate import LOCAL, Certificate
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
 """The longest validity that browsers accept (CA/Browser Forum Baseline Requirements 6.3.2, ballot SC-031)."""
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,49 @@ class Issued:
     chain: bytes
 
 
-def valid_until(record: str) -> datetime | None:
-    """Return when a recorded certificate expires; None when that is not known."""
-    text = files.read_text(record)
+def read_record(file: str) -> Certificate | None:
+    """Return what is recorded of a certificate; None when nothing is, or it is not known."""
+    text = files.read_text(file)
     try:
-        return datetime.fromisoformat(json.loads(text or "")["not_after"])
+        content = json.loads(text or "null")
+        if isinstance(content, dict) and content.get("format") == 1:
+            return _of_format_1(content)
+        return None if text is None else Certificate.model_validate(content)
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def is_current(record: str) -> bool:
-    """Return whether a recorded certificate is valid for more than a third of its lifetime."""
-    until = valid_until(record)
-    return until is not None and until - datetime.now(UTC) > timedelta(days=LEAF_DAYS / 3)
+def _of_format_1(content: dict[str, Any]) -> Certificate:
+    """Return a record of format 1, which was of the local authority and had only the end."""
+    until, host = datetime.fromisoformat(content["not_after"]).timestamp(), str(content["host"])
+    since = until - timedelta(days=LEAF_DAYS).total_seconds()
+    return Certificate(host=host, issuer=LOCAL, names=(host,), serial="", not_before=since, not_after=until)
 
 
-def write_record(record: str, host: str) -> None:
-    """Record when the certificate just issued expires."""
-    until = (datetime.now(UTC) + timedelta(days=LEAF_DAYS)).isoformat(timespec="seconds")
-    content = {"format": FORMAT, "host": host, "not_after": until}
-    files.write_atomic(record, (json.dumps(content) + "\n").encode(), 0o644)
+def write_record(file: str, record: Certificate) -> None:
+    """Record a certificate that is in use from now on."""
+    files.write_atomic(file, f"{record.model_dump_json()}\n".encode(), 0o644)
+
+
+def record_of(chain: bytes, host: str, issuer: str, source: str = "") -> Certificate:
+    """Return the record of a chain (PEM) whose first certificate is a host's; raise ValueError when it is none."""
+    from cryptography import x509
+
+    leaf = x509.load_pem_x509_certificates(chain)[0]
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = tuple(found.get_values_for_type(x509.DNSName))
+    except x509.ExtensionNotFound:
+        names = ()
+    return Certificate(
+        host=host,
+        issuer=issuer,
+        names=names,
+        serial=f"{leaf.serial_number:x}",
+        not_before=leaf.not_valid_before_utc.timestamp(),
+        not_after=leaf.not_valid_after_utc.timestamp(),
+        source=source,
+    )
 
 
 def make_authority(directory: str, node: str) -> None:

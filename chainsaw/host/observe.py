@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 
 from chainsaw.errors import ChainsawError
-from chainsaw.host import certificates, files
+from chainsaw.host import files
+from chainsaw.host.issued import settled_hosts
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
@@ -41,11 +43,6 @@ def files_like_site(paths: Paths) -> list[str]:
     return [name for name in like if not files.is_directory(f"{paths.own_files}/{name}")]
 
 
-def issued_record(paths: Paths, host: str) -> str:
-    """Return the file that records until when a host's certificate is valid."""
-    return f"{paths.front}/issued/{host}.json"
-
-
 def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
     """Return the state of the host, as far as a plan for the wanted manifest needs it."""
     number, unfinished = generations.current_number(paths), operations.unfinished(paths)
@@ -57,7 +54,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
         applied=records.read_applied(paths),
         links=frozenset(own_links(paths)),
         quadlets_linked=files.link_target(paths.quadlet_link) == f"{paths.current}/quadlets",
-        certificates=frozenset(host for host in wanted.hosts if certificates.is_current(issued_record(paths, host))),
+        certificates=settled_hosts(paths, wanted, time.time()),
         images=records.read_images(paths),
         lost=storage.lost_from(paths, wanted),
         drift=tuple(generations.find_drift(paths, manifest)),

@@ -23,7 +23,10 @@ TAGS = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True)
 class Front:
-    """Where the front is: its https port, and the file of the authority that its certificates are from."""
+    """Where the front is: its https port, and the file of the authority that its certificates are from.
+
+    Without an authority a request does not depend on the certificate.
+    """
 
     port: int
     authority: str
@@ -76,7 +79,11 @@ class Asked:
 
 @lru_cache(maxsize=4)
 def _trusting(authority: str | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=authority)
+    """Return a context that trusts an authority, for None those of this host, and for an empty name anybody."""
+    context = ssl.create_default_context(cafile=authority or None)
+    if authority == "":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def request(front: Front, asked: Asked, timeout: float) -> Answer:
@@ -119,6 +126,21 @@ def ask_plain(port: int, host: str, timeout: float) -> PlainAnswer:
         return PlainAnswer(problem=str(error))
 
 
+def fetch_plain(address: str, host: str, path: str, timeout: float) -> bytes:
+    """Return what an address answers on port 80 to a request for a path of a host, its first bytes.
+
+    Raise OSError when nothing answers within `timeout` seconds.
+    """
+    with socket.create_connection((address, 80), timeout=timeout) as plain:
+        connection = http.client.HTTPConnection(host)
+        connection.sock = plain
+        try:
+            connection.request("GET", path, headers={"User-Agent": "chainsaw-probe"})
+            return connection.getresponse().read(1024)
+        except http.client.HTTPException as error:
+            raise OSError(f"the answer is not HTTP: {error!r}") from error
+
+
 def shown_certificate(front: Front, host: str, timeout: float) -> ShownCertificate:
     """Return the certificate of a TLS handshake for a host, within `timeout` seconds.
 
@@ -130,6 +152,21 @@ def shown_certificate(front: Front, host: str, timeout: float) -> ShownCertifica
         other = _shake(front.port, host, None, timeout)
         return shown if other.refused else other
     return shown
+
+
+def served_serial(port: int, host: str, timeout: float) -> str:
+    """Return the serial number, in hexadecimal, of the certificate that is shown for a host, whoever issued it.
+
+    Raise OSError when there is no handshake within `timeout` seconds.
+    """
+    from cryptography import x509
+
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain,
+        _trusting("").wrap_socket(plain, server_hostname=host) as secure,
+    ):
+        found = x509.load_der_x509_certificate(secure.getpeercert(binary_form=True) or b"")
+        return f"{found.serial_number:x}"
 
 
 def _shake(port: int, host: str, authority: str | None, timeout: float) -> ShownCertificate:

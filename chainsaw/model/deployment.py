@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from chainsaw.model.base import Recorded
+from chainsaw.model.certificate import LOCAL, HostIssuer
 from chainsaw.model.route import Elsewhere, Route
 from chainsaw.model.volume import Directory, Ids, Volume
 
@@ -139,6 +140,7 @@ class Manifest(Recorded):
     """The content of a generation: its instances, the front's units, and the digest of every file.
 
     `elsewhere` are the routes without an instance, each with the URL to which it leads; without one its site is gone.
+    `issuers` are those of the host names whose certificate is not of this host's own authority.
     """
 
     format: int = FORMAT
@@ -146,6 +148,7 @@ class Manifest(Recorded):
     front: Deployment | None = None
     instances: dict[str, Deployment] = Field({})
     elsewhere: tuple[Elsewhere, ...] = ()
+    issuers: dict[str, HostIssuer] = Field({})
     files: dict[str, str] = Field({})
     owners: dict[str, str] = Field({})
 
@@ -158,3 +161,7 @@ class Manifest(Recorded):
         """The hosts of all routes."""
         of_instances = frozenset(host for item in self.instances.values() for host in item.hosts)
         return of_instances | {item.route.host for item in self.elsewhere}
+
+    def issuer(self, host: str) -> HostIssuer:
+        """Return who issues a host's certificate."""
+        return self.issuers.get(host) or HostIssuer(issuer=LOCAL)

@@ -158,6 +158,28 @@ class Paths:
         return f"{self.front}/authority"
 
     @property
+    def challenges(self) -> str:
+        """Where the front finds what an ACME authority asks for on port 80, in a directory that it has already."""
+        return f"{self.public}/.challenges"
+
+    @property
+    def accounts(self) -> str:
+        """The accounts at ACME authorities."""
+        return f"{self.front}/acme/accounts"
+
+    def issued(self, host: str) -> str:
+        """Return the record of the certificate of a host name."""
+        return f"{self.front}/issued/{host}.json"
+
+    def ledger(self, host: str) -> str:
+        """Return the record of what was asked of ACME authorities for a host name."""
+        return f"{self.front}/acme/hosts/{host}.json"
+
+    def order(self, host: str) -> str:
+        """Return the unfinished order of a host name, with its private key."""
+        return f"{self.front}/acme/orders/{host}.json"
+
+    @property
     def quadlet_link(self) -> str:
         """Where Podman's generator finds the current quadlets."""
         return f"{self.config}/containers/systemd/chainsaw"

@@ -108,6 +108,18 @@ class IssueCertificate(Action):
 
 
 @dataclass(frozen=True)
+class ImportCertificate(Action):
+    """Take the certificate of a host name from files of the admin."""
+
+    host: str
+    chain: str
+    key: str
+    verb = "import-certificate"
+    shows = "host"
+    phase = 60
+
+
+@dataclass(frozen=True)
 class WriteGeneration(Action):
     """Write and validate all files of a new generation."""
 
@@ -213,15 +225,32 @@ class ProbeInstance(Action):
     phase = 150
 
 
+@dataclass(frozen=True)
+class ObtainCertificate(Action):
+    """Obtain the certificate of a host name from an ACME authority."""
+
+    host: str
+    verb = "obtain-certificate"
+    shows = "host"
+    phase = 160
+
+
 Preparing = (
-    RecordBlock | InstallRecipe | ProvideImage | CreateDirectory | CreateSecret | ExportStatic | IssueCertificate
+    RecordBlock
+    | InstallRecipe
+    | ProvideImage
+    | CreateDirectory
+    | CreateSecret
+    | ExportStatic
+    | IssueCertificate
+    | ImportCertificate
 )
 """Actions before anything that runs is changed."""
 Switching = (
     WriteGeneration | Activate | Link | LinkQuadlets | StopUnit | Unlink | ReloadSystemd | StartUnit | ReloadFront
 )
 """Actions that make the host run the new generation."""
-Step = Preparing | Switching | ProbeInstance
+Step = Preparing | Switching | ProbeInstance | ObtainCertificate
 """Any action of a plan."""
 
 

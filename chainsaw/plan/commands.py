@@ -34,6 +34,10 @@ def command_of(action: act.Step, paths: Paths) -> str:
             return _export_static(action, quoted)
         case act.IssueCertificate():
             return _issue_certificate(action, quoted)
+        case act.ImportCertificate():
+            return _import_certificate(action, quoted)
+        case act.ObtainCertificate():
+            return f"chainsaw cert renew {action.host}"
         case act.WriteGeneration():
             return _write_generation(action, quoted)
         case act.Activate():
@@ -117,6 +121,12 @@ def _issue_certificate(action: act.IssueCertificate, paths: Paths) -> str:
     names = f"-subj /CN={host} -addext subjectAltName=DNS:{host}"
     made = f"openssl req -x509 {signer} {key} {names} -out {place}/chain.pem"
     return f"mkdir {place}; {made}; cat {place}/chain.pem >> {place}/pair.pem"
+
+
+def _import_certificate(action: act.ImportCertificate, paths: Paths) -> str:
+    place = f"{paths.certificates}/{action.host}"
+    chain, key = quote(action.chain), quote(action.key)
+    return f"mkdir {place}; cat {key} {chain} > {place}/pair.pem; cp {chain} {place}/chain.pem"
 
 
 def _write_generation(action: act.WriteGeneration, paths: Paths) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from chainsaw.model.certificate import LOCAL, HostIssuer
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
@@ -67,7 +68,7 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
     for deployment in deployments:
         yield from _preparations(deployment, observed, wanted.paths)
     for host in sorted(manifest.hosts - observed.certificates):
-        yield act.IssueCertificate(None, host)
+        yield from _certificate(host, manifest.issuer(host))
     manifest_differs = _applied_differs(manifest, observed.manifest)
     if changes or manifest_differs:
         number = observed.next_number
@@ -91,8 +92,18 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
     yield from _unit_actions(wanted, observed, changes)
 
 
+def _certificate(host: str, wanted: HostIssuer) -> Iterator[act.Step]:
+    if wanted.issuer == LOCAL:
+        yield act.IssueCertificate(None, host)
+    elif wanted.issuer == "acme":
+        yield act.ObtainCertificate(None, host)
+    elif wanted.chain:
+        yield act.ImportCertificate(None, host, wanted.chain, wanted.key)
+
+
 def _applied_differs(new: Manifest, old: Manifest) -> bool:
-    return (new.instances, new.front, new.elsewhere) != (old.instances, old.front, old.elsewhere)
+    kept = ("instances", "front", "elsewhere", "issuers")
+    return any(getattr(new, name) != getattr(old, name) for name in kept)
 
 
 def _preparations(deployment: Deployment, observed: Observed, paths: Paths) -> Iterator[act.Step]:
@@ -136,7 +147,8 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
             yield act.ProbeInstance(name)
     front = list(_starts(manifest.front, observed)) if manifest.front else []
     yield from front
-    renewed = manifest.hosts - observed.certificates
+    # What an authority issues comes later, and the front reads its files for it then.
+    renewed = any(manifest.issuer(host).issuer != "acme" for host in manifest.hosts - observed.certificates)
     if not front and (changes.touch("nginx/") or renewed or observed.unfinished):
         yield act.ReloadFront(None)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from chainsaw.model.deployment import Manifest
 
 EMPTY = Manifest(number=0)
+FRONT_CONTAINER = "chainsaw-front"
+FRONT_SERVICE = "chainsaw-front.service"
 TARGET = "chainsaw.target"
 API_SOCKET = "podman.socket"
 """The socket of Podman's API."""

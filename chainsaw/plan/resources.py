@@ -224,7 +224,7 @@ def certificates_of(host: str, paths: Paths, removed_by: RemovedBy = "purge") ->
 
     In this order, because apply reads the record: one without a certificate would keep it from issuing a new one.
     """
-    yield Resource("certificate", f"{host}.json", removed_by, f"{paths.front}/issued/{host}.json", renamed="stays")
+    yield Resource("certificate", f"{host}.json", removed_by, paths.issued(host), renamed="stays")
     yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}", renamed="stays")
 
 

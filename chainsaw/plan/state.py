@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from chainsaw.model.deployment import Deployment, Service
-from chainsaw.plan.observed import UP, UnitDetails
+from chainsaw.plan.observed import FRONT_SERVICE, UP, UnitDetails
 
 State = Literal[
     "running",
@@ -21,8 +21,6 @@ State = Literal[
     "no longer declared",
 ]
 Health = Literal["healthy", "starting", "unhealthy"]
-FRONT_CONTAINER = "chainsaw-front"
-FRONT_SERVICE = "chainsaw-front.service"
 MANY = 3
 """The number of automatic restarts of a unit that is worth a warning."""
 

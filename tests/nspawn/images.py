@@ -16,9 +16,11 @@ BASE_REFERENCE = "docker.io/library/debian:trixie-slim"
 
 EMPTY_PACKAGES = ["adduser", "ca-certificates", "curl", "dbus", "libpam-systemd", "python3", "sudo", "systemd-sysv"]
 PODMAN = ["aardvark-dns", "catatonit", "crun", "fuse-overlayfs", "netavark", "passt", "podman", "uidmap"]
-MODULES = ["click", "cryptography", "jinja2", "podman", "pydantic", "pystemd", "rich", "ruamel.yaml"]
+MODULES = ["acme", "click", "cryptography", "dnspython", "jinja2", "josepy", "podman", "pydantic", "pystemd", "rich"]
+MODULES += ["ruamel.yaml"]
 SYSTEM = ["acl", "dbus-user-session", "iproute2", "less", "libnss-systemd", "nftables", "polkitd", "procps"]
-PEERS = ["git", "mmdebstrap", "openssh-client", "openssl", "podman-compose", "strace", "wrk"]
+PEERS = ["acme.sh", "bind9-dnsutils", "git", "mmdebstrap", "openssh-client", "openssl", "pebble", "podman-compose"]
+PEERS += ["strace", "wrk"]
 KERNEL = ["initramfs-tools", "kmod", "linux-image-cloud-amd64", "openssh-server", "udev", "zstd"]
 """What a root has as well that is to be booted as a virtual machine."""
 PACKAGES = [*EMPTY_PACKAGES, *PODMAN, *(f"python3-{module}" for module in MODULES), *SYSTEM, *PEERS]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainsaw.plan.observed import UnitDetails
-from chainsaw.plan.state import FRONT_SERVICE, attempts_of, instance_health, instance_state, restarted, state_since
+from chainsaw.plan.observed import FRONT_SERVICE, UnitDetails
+from chainsaw.plan.state import attempts_of, instance_health, instance_state, restarted, state_since
 
 APP, GATE, SOCKET = "app@feeds.service", "app@feeds.gate.service", "app@feeds.socket"
 STATES = ["active", "reloading", "activating", "deactivating", "inactive", "failed", None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -339,18 +340,32 @@ def test_a_certificate_is_signed_by_the_local_authority_for_its_host(tmp_path):
 
 
 def test_a_certificate_is_renewed_in_the_last_third_of_its_life(tmp_path):
-    record = str(tmp_path / "blog.example.org.json")
-    assert not certificates.is_current(record)
-    certificates.write_record(record, "blog.example.org")
-    assert certificates.is_current(record)
-    third = certificates.LEAF_DAYS / 3
-    for days, current in ((third + 1, True), (third - 1, False)):
-        until = datetime.now(UTC) + timedelta(days=days)
-        files.write_atomic(record, json.dumps({"not_after": until.isoformat()}).encode())
-        assert certificates.is_current(record) == current
-    for text in ("", "{}", '{"not_after": 5}', '{"not_after": "2020-01-01T00:00:00+00:00"}'):
-        files.write_atomic(record, text.encode())
-        assert not certificates.is_current(record)
+    directory, file = str(tmp_path), str(tmp_path / "issued/blog.example.org.json")
+    assert certificates.read_record(file) is None
+    certificates.make_authority(directory, "server")
+    issued = certificates.issue(directory, "blog.example.org")
+    certificates.write_record(file, certificates.record_of(issued.chain, "blog.example.org", "local"))
+    record = certificates.read_record(file)
+    assert (record.issuer, record.names, record.source) == ("local", ("blog.example.org",), "")
+    now, third = time.time(), certificates.LEAF_DAYS * 86400 / 3
+    assert abs(record.not_after - now - certificates.LEAF_DAYS * 86400) < 60
+    assert record.is_fresh(now)
+    assert record.is_fresh(record.not_after - third - 7200)
+    assert not record.is_fresh(record.not_after - third + 7200)
+    assert not record.is_fresh(record.not_before - 3 * 86400), "by a clock that is wrong"
+
+
+def test_a_record_of_an_earlier_version_is_read(tmp_path):
+    file = str(tmp_path / "blog.example.org.json")
+    until = datetime.now(UTC) + timedelta(days=200)
+    content = {"format": 1, "host": "blog.example.org", "not_after": until.isoformat()}
+    files.write_atomic(file, json.dumps(content).encode())
+    record = certificates.read_record(file)
+    assert (record.host, record.issuer, record.serial) == ("blog.example.org", "local", "")
+    assert record.not_after == until.timestamp()
+    for text in ("", "{}", "[]", '{"format": 1}', '{"format": 1, "host": "a", "not_after": 5}', '{"format": 9}', "{"):
+        files.write_atomic(file, text.encode())
+        assert certificates.read_record(file) is None
 
 
 def test_a_tree_is_written_with_its_modes_and_links(tmp_path):

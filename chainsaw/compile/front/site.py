@@ -17,6 +17,7 @@ from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
 from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, as_tree
 from chainsaw.model.block import Block
+from chainsaw.model.certificate import LOCAL, HostIssuer
 from chainsaw.model.deployment import ComponentService, Deployment, ImageNeed, Manifest, ProbeRequest, Service
 from chainsaw.model.names import FRONT
 from chainsaw.model.route import Elsewhere, split_route
@@ -49,12 +50,13 @@ def compile_site(
     front = list(_front_units(site, block, host, shared))
     own = [*_site_units(site, host, shared), *_common(site, host, shared)]
     artifacts += [*front, _target(instances, host, shared), *own]
-    tree = as_tree(artifacts)
+    tree, elsewhere = as_tree(artifacts), _elsewhere(site, instances)
     manifest = Manifest(
         number=0,
         front=_front_deployment([*front, *own], block, host, shared),
         instances={name: instance.deployment for name, instance in sorted(instances.items())},
-        elsewhere=_elsewhere(site, instances),
+        elsewhere=elsewhere,
+        issuers=_issuers(site, instances, elsewhere),
         files={path: artifact.digest for path, artifact in tree.items()},
         owners={path: artifact.owner for path, artifact in tree.items() if artifact.owner},
     )
@@ -173,6 +175,19 @@ def _elsewhere(site: Site, instances: Mapping[str, CompiledInstance]) -> tuple[E
     return tuple(
         Elsewhere(route=route, redirect=item.redirect or "") for route, item in routes.items() if route not in taken
     )
+
+
+def _issuers(
+    site: Site, instances: Mapping[str, CompiledInstance], elsewhere: tuple[Elsewhere, ...]
+) -> dict[str, HostIssuer]:
+    """Return the issuers of all host names that are not local ones."""
+    hosts = {host for item in instances.values() for host in item.deployment.hosts}
+    wanted = {host: site.tls.of(host) for host in sorted(hosts | {item.route.host for item in elsewhere})}
+    return {
+        host: HostIssuer(issuer=item.issuer, chain=item.chain or "", key=item.key or "")
+        for host, item in wanted.items()
+        if item.issuer != LOCAL
+    }
 
 
 def _nginx_file(filename: str, template: str, context: dict[str, Any], shared: Shared) -> Artifact:

@@ -174,7 +174,7 @@ def bring_to(session: Session, instances: Instances, former: Instances) -> Resul
     outcome = Outcome(plan.manifest, session.number, session.is_overtaken, touched, finished, deployments, failures)
     unrecorded = session.done or failures or session.touched & plan.observed.unproven
     problems = record(session.account, session.request, outcome, session.steps) if unrecorded else []
-    return replace(report, diagnostics=(*report.diagnostics, *problems))
+    return replace(report, diagnostics=(*report.diagnostics, *session.warnings, *problems))
 
 
 def _changed(names: Iterable[str], former: Instances, instances: Instances) -> set[str]:

@@ -27,7 +27,9 @@ def carry_out(plan: Sequence[act.Step], worker: Worker) -> tuple[bool, Failures]
     if failures:
         return False, failures
     failures = switch([item for item in plan if isinstance(item, act.Switching)], worker)
-    return True, failures | prove([item for item in plan if isinstance(item, act.ProbeInstance)], worker, failures)
+    failures |= prove([item for item in plan if isinstance(item, act.ProbeInstance)], worker, failures)
+    obtain([item for item in plan if isinstance(item, act.ObtainCertificate)], worker)
+    return True, failures
 
 
 def prepare(plan: Sequence[act.Preparing], worker: Worker) -> Failures:
@@ -80,6 +82,14 @@ def prove(plan: Sequence[act.ProbeInstance], worker: Worker, failed: Collection[
     return found
 
 
+def obtain(plan: Sequence[act.ObtainCertificate], worker: Worker) -> None:
+    """Ask authorities for the certificates of host names, which the front shows from now on; others may switch."""
+    if not plan:
+        return
+    with worker.unlocked(), worker.steps.step(f"obtain certificates {' '.join(action.host for action in plan)}"):
+        worker.obtain_certificates([action.host for action in plan])
+
+
 def _ask(plan: Sequence[act.ProbeInstance], worker: Worker) -> Failures:
     failures: Failures = {}
     for action in plan:
@@ -103,6 +113,8 @@ def _prepare(action: act.Preparing, worker: Worker) -> None:
             worker.export_static(action)
         case act.IssueCertificate():
             worker.issue_certificate(action)
+        case act.ImportCertificate():
+            worker.import_certificate(action)
         case _:
             assert_never(action)
 

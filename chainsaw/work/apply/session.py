@@ -145,6 +145,7 @@ class Session:
     provided: tuple[act.ProvideImage, ...] = ()
     done: list[act.Step] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    warnings: list[Diagnostic] = field(default_factory=list)
     found: Manifest | None = None
     compiled_from: tuple[str, Mapping[str, int]] | None = None
 
@@ -231,6 +232,7 @@ def worker_for(session: Session, plan: Plan) -> Worker:
         touched=frozenset(plan.touched & session.touched),
         is_switching=plan.observed.unfinished,
         unlocked=session.unlocked,
+        warnings=session.warnings,
     )
 
 

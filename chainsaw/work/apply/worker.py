@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import certificates, files, journal, readings
 from chainsaw.host.account import Account
-from chainsaw.host.observe import issued_record
+from chainsaw.host.front import reload_front
 from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.podman.program import check_quadlets
@@ -19,20 +19,18 @@ from chainsaw.host.store import generations, operations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.artifact import Artifact, Tree, as_tree
+from chainsaw.model.certificate import LOCAL, Certificate, HostIssuer
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
-from chainsaw.model.volume import Ids, Volume
+from chainsaw.model.volume import Volume
 from chainsaw.plan import actions as act
-from chainsaw.plan.observed import TARGET, UnitDetails
-from chainsaw.plan.state import FRONT_CONTAINER, FRONT_SERVICE
+from chainsaw.plan.observed import FRONT_CONTAINER, FRONT_SERVICE, TARGET, UnitDetails
+from chainsaw.work.certificates.renew import Renewal, imported
+from chainsaw.work.certificates.serve import Fresh, issue_local, placements
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.installed import store_recipe
 from chainsaw.work.result import Reporter
-
-RELOAD_TIMEOUT = 30.0
-WORKER = "nginx: worker process"
-"""The title of a worker that accepts connections; one that ends changes it first."""
 
 
 @dataclass
@@ -41,7 +39,7 @@ class Worker:
 
     `touched` are the instances for which it does something, `is_switching` is whether a switch has started, here or in
     an interrupted command, that is not recorded as finished. While something waits in `unlocked`, other commands may
-    switch to generations of their own.
+    switch to generations of their own. `warnings` are what went wrong without harm to any instance.
     """
 
     account: Account
@@ -57,8 +55,9 @@ class Worker:
     touched: frozenset[str] = frozenset()
     is_switching: bool = False
     unlocked: Callable[[], AbstractContextManager[None]] = nullcontext
+    warnings: list[Diagnostic] = field(default_factory=list)
     pending: list[Placement] = field(default_factory=list)
-    issued: list[str] = field(default_factory=list)
+    issued: list[Certificate] = field(default_factory=list)
 
     def record_block(self, action: act.RecordBlock) -> None:
         """Record a block before anything is made with it."""
@@ -117,25 +116,23 @@ class Worker:
         files.publish((f"{target}.partial", target))
 
     def issue_certificate(self, action: act.IssueCertificate) -> None:
-        """Issue a certificate; its key belongs to the front's master process."""
-        paths = self.account.paths
-        certificates.make_authority(paths.authority, self.node)
-        issued = certificates.issue(paths.authority, action.host)
-        assert self.manifest.front
-        assert self.manifest.front.block is not None
-        owner = Ids(uid=self.manifest.front.block, gid=self.manifest.front.block)
-        place = f"{paths.certificates}/{action.host}"
-        files.make_directory(place, 0o711)
-        # The pair is one file, so that it is replaced in one rename; the chain alone can be read by the admin.
-        self.pending.append(Placement(f"{place}/pair.pem", 0o400, owner, issued.key + issued.chain))
-        self.pending.append(Placement(f"{place}/chain.pem", 0o444, owner, issued.chain))
-        self.issued.append(action.host)
+        """Issue a certificate of this host's own authority."""
+        self._take(issue_local(self.account, self.node, action.host))
+
+    def import_certificate(self, action: act.ImportCertificate) -> None:
+        """Take the certificate in the admin's files."""
+        wanted = HostIssuer(issuer="files", chain=action.chain, key=action.key)
+        self._take(imported(action.host, wanted, time.time()))
+
+    def _take(self, fresh: Fresh) -> None:
+        self.pending += placements(self.account, self.manifest, fresh)
+        self.issued.append(fresh.record)
 
     def place(self) -> None:
         """Make all that belongs to blocks and was asked for so far, in one process."""
         self.podman.place(self.pending)
-        for host in self.issued:
-            certificates.write_record(issued_record(self.account.paths, host), host)
+        for record in self.issued:
+            certificates.write_record(self.account.paths.issued(record.host), record)
         self.pending, self.issued = [], []
 
     def write_generation(self, action: act.WriteGeneration) -> None:
@@ -177,7 +174,12 @@ class Worker:
 
     def reload_front(self, action: act.ReloadFront) -> None:
         """Let the front read its files, and wait until no worker answers from the former ones."""
-        self.manager.reload_unit(FRONT_SERVICE, RELOAD_TIMEOUT, _is_serving)
+        reload_front(self.manager)
+
+    def obtain_certificates(self, hosts: Sequence[str]) -> None:
+        """Ask ACME authorities for certificates; what goes wrong is a warning, as the sites are up without them."""
+        renewed = Renewal(self.account, self.manager, self.manifest, self.report).run(hosts)
+        self.warnings += renewed.problems
 
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
@@ -188,7 +190,9 @@ class Worker:
         deployment = self.manifest.instances[action.owner]
         ports = readings.front_ports(self.account.paths)
         assert ports
-        front = Front(ports[1], f"{self.account.paths.authority}/ca.pem")
+        # A certificate that others issue may still be on its way; it is looked at by itself.
+        is_local = self.manifest.issuer(deployment.route.host).issuer == LOCAL
+        front = Front(ports[1], f"{self.account.paths.authority}/ca.pem" if is_local else "")
         patience = min(60, deployment.start_timeout) if deployment.services else 15
         began, before = time.time(), self._components(deployment)
         crashed: list[str] = []
@@ -234,10 +238,6 @@ def said(words: Sequence[str]) -> str:
     """Return the end of a message with the last lines of a log, or nothing where there are none."""
     lines = [line for line in words if line.strip()]
     return "; its log:" + "".join(f"\n  {line}" for line in lines) if lines else ""
-
-
-def _is_serving(process: int) -> bool:
-    return (files.read_text(f"/proc/{process}/cmdline") or "").rstrip("\0 ") == WORKER
 
 
 def _validate(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:

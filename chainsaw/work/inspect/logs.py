@@ -14,7 +14,8 @@ from chainsaw.host.account import Account
 from chainsaw.host.journal import Entry
 from chainsaw.load.check import nearest
 from chainsaw.model.deployment import Deployment
-from chainsaw.plan.state import FRONT_CONTAINER, logs_of
+from chainsaw.plan.observed import FRONT_CONTAINER
+from chainsaw.plan.state import logs_of
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.result import Result
 

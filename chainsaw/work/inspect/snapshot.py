@@ -15,8 +15,8 @@ from chainsaw.host.podman import storage
 from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
-from chainsaw.plan.observed import API_SOCKET, Drift, UnitDetails
-from chainsaw.plan.state import FRONT_SERVICE, attempts_of, processes_of
+from chainsaw.plan.observed import API_SOCKET, FRONT_SERVICE, Drift, UnitDetails
+from chainsaw.plan.state import attempts_of, processes_of
 from chainsaw.work.apply.unchanged import inputs_unchanged
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.inspect.disk import disk_uses

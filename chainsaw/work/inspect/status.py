@@ -12,7 +12,6 @@ from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, journal, readings, usage
 from chainsaw.host.account import Account
-from chainsaw.host.observe import issued_record
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
@@ -114,12 +113,12 @@ def _certificate(account: Account, host: str) -> dict[str, Any]:
     ports = readings.front_ports(account.paths)
     authority = f"{account.paths.authority}/ca.pem"
     shown = web.shown_certificate(web.Front(ports[1], authority), host, FRONT_TIMEOUT) if ports else None
-    recorded = certificates.valid_until(issued_record(account.paths, host))
+    recorded = certificates.read_record(account.paths.issued(host))
     if shown is None or not (shown.until or shown.refused):
         reason = shown.problem if shown else "there is no front"
         found = f"unknown, the front does not show it: {reason}"
         return {"host": host, "until": None, "state": "unknown", "found": found}
-    check = network.certificate(host, recorded.timestamp() if recorded else None, shown, time.time())
+    check = network.certificate(host, recorded.not_after if recorded else None, shown, time.time())
     return {"host": host, "until": shown.until or None, "state": check.state, "found": check.found}
 
 

@@ -19,7 +19,7 @@ from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import certificates, facts, firewall, kernel, readings, web
 from chainsaw.host.account import Account
-from chainsaw.host.observe import PATTERNS, issued_record
+from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
@@ -125,8 +125,8 @@ def examine(account: Account) -> list[Check]:
 
 def _hosts(seen: Seen, shown: Mapping[str, ShownCertificate], names: Mapping[str, Resolved]) -> Iterator[Check]:
     for host in seen.hosts:
-        until = certificates.valid_until(issued_record(seen.paths, host))
-        yield network.certificate(host, until.timestamp() if until else None, shown.get(host), time.time())
+        record = certificates.read_record(seen.paths.issued(host))
+        yield network.certificate(host, record.not_after if record else None, shown.get(host), time.time())
     own = network.addresses_in(readings.text_of("/proc/net/fib_trie"), readings.text_of("/proc/net/if_inet6"))
     this = Addresses(own, readings.own_names())
     yield from (network.leads_here(host, names.get(host), this) for host in seen.hosts)

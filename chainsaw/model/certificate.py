@@ -1,0 +1,43 @@
+"""Who issues the certificate of a host name, and what is recorded of the one that is in use."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from chainsaw.model.base import Recorded
+
+LOCAL = "local"
+DAY = 86400.0
+
+
+class HostIssuer(Recorded):
+    """Who issues a host's certificate; with files, where the admin has it, or nothing where it was imported."""
+
+    issuer: str
+    chain: str = ""
+    key: str = ""
+
+
+class Certificate(Recorded):
+    """A certificate in use: for which names, by which issuer, its serial number in hexadecimal, its validity.
+
+    Times are in seconds since 1970. `source` is the ACME directory that issued it, or a digest of the admin's files.
+    """
+
+    format: Literal[2] = 2
+    host: str
+    issuer: str
+    names: tuple[str, ...]
+    serial: str
+    not_before: float
+    not_after: float
+    source: str = ""
+
+    @property
+    def lifetime(self) -> float:
+        """For how many seconds it is valid."""
+        return self.not_after - self.not_before
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether more than a third of its lifetime is left."""
+        return self.not_before <= now + DAY and self.not_after - now > self.lifetime / 3

@@ -1,0 +1,67 @@
+"""What is in the way between an authority and this host: addresses that lead elsewhere, and records that forbid."""
+
+from __future__ import annotations
+
+from chainsaw.host import files, web
+from chainsaw.host.acme.attempt import Setup
+from chainsaw.host.acme.challenge import WELL_KNOWN
+from chainsaw.host.acme.failure import AcmeError
+from chainsaw.host.acme.session import open_session
+from chainsaw.host.caa import CaaProblem, authorities_of
+from chainsaw.model.paths import Paths
+
+PATIENCE = 5.0
+"""Seconds for one address."""
+
+
+def unreachable(paths: Paths, host: str) -> list[str]:
+    """Return for each address of a host name that a file on port 80 does not come back from there, and how not.
+
+    An authority takes any of them (RFC 8555, 8.3). Behind many routers a host cannot see itself from outside.
+    """
+    answered = web.addresses_of(host)
+    if answered.problem or not answered.addresses:
+        return [f"it has no address in the DNS{f': {answered.problem}' if answered.problem else ''}"]
+    word = files.random_text(32)
+    place = f"{paths.challenges}/{WELL_KNOWN}"
+    files.make_directory(place)
+    files.write_atomic(f"{place}/{word}", word.encode(), 0o644)
+    try:
+        return [text for one in sorted(answered.addresses) if (text := _seen_at(one, host, word))]
+    finally:
+        files.remove(f"{place}/{word}")
+
+
+def _seen_at(address: str, host: str, word: str) -> str:
+    record = f"{'AAAA' if ':' in address else 'A'} {address}"
+    try:
+        found = web.fetch_plain(address, host, f"/{WELL_KNOWN}/{word}", PATIENCE)
+    except OSError as error:
+        return f"its record {record} does not answer on port 80 from here ({error}); behind some routers that is so"
+    return "" if found == word.encode() else f"its record {record} leads to another host: what answers is not this one"
+
+
+def identities(setup: Setup) -> frozenset[str]:
+    """Return the names by which records may allow the authorities; none where the directory does not tell them."""
+    found: set[str] = set()
+    for authority in filter(None, (setup.primary, setup.fallback)):
+        try:
+            session = open_session(authority, setup.accounts, lambda text: None, setup.clock)
+        except AcmeError:
+            return frozenset()
+        found |= {str(name).lower() for name in session.client.directory.meta.caa_identities or ()}
+    return frozenset(found)
+
+
+def forbidden(host: str, allowed: frozenset[str]) -> list[str]:
+    """Return the CAA record (RFC 8659) that lets none of these authorities issue, if there is one."""
+    if not allowed:
+        return []
+    try:
+        found = authorities_of(host)
+    except CaaProblem as problem:
+        return [f"its CAA records cannot be read: {problem}"]
+    if found is None or found.names & allowed:
+        return []
+    record = f'{found.owner} CAA 0 issue "{";".join(sorted(found.names)) or ";"}"'
+    return [f"the record {record} forbids it; allow: {', '.join(sorted(allowed))}"]

@@ -1,0 +1,102 @@
+"""Put certificates into the place where the front takes them, and see that it shows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from chainsaw.host import certificates, files, readings
+from chainsaw.host.account import Account
+from chainsaw.host.front import reload_front
+from chainsaw.host.podman.placement import Placement
+from chainsaw.host.systemd import UserManager
+from chainsaw.host.web import served_serial
+from chainsaw.model.certificate import Certificate
+from chainsaw.model.deployment import Manifest
+from chainsaw.model.volume import Ids
+from chainsaw.plan.observed import FRONT_SERVICE
+
+PATIENCE, PAUSE = 10.0, 0.2
+"""Seconds until the front shows what it has read; between two looks."""
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A certificate that is to be shown: its record, its key and its chain, both PEM."""
+
+    record: Certificate
+    key: bytes = field(repr=False)
+    chain: bytes
+
+
+def placements(account: Account, manifest: Manifest, fresh: Fresh) -> list[Placement]:
+    """Return the files of a certificate: the pair in one, so that it is replaced in one rename; and its chain.
+
+    The key is readable for the front's master process alone, the chain for the admin, too.
+    """
+    assert manifest.front is not None
+    assert manifest.front.block is not None
+    owner = Ids(uid=manifest.front.block, gid=manifest.front.block)
+    place = f"{account.paths.certificates}/{fresh.record.host}"
+    files.make_directory(place, 0o711)
+    return [
+        Placement(f"{place}/pair.pem", 0o400, owner, fresh.key + fresh.chain),
+        Placement(f"{place}/chain.pem", 0o444, owner, fresh.chain),
+    ]
+
+
+def show_certificates(account: Account, manager: UserManager, manifest: Manifest, every: Sequence[Fresh]) -> set[str]:
+    """Place certificates, and let the front take them; return the hosts for which it does not show the new one.
+
+    What was there before is kept until the new one is seen, and is what the front starts with if it is not. While the
+    front is down nothing is seen, and the new one counts. Raise ChainsawError when the front does not reload.
+    """
+    steps, paths = account.steps, account.paths
+    hosts = [item.record.host for item in every]
+    names = " ".join(hosts)
+    with steps.step(f"keep the former certificate {names}"):
+        for host in hosts:
+            with suppress(FileNotFoundError):
+                files.rename(f"{paths.certificates}/{host}/pair.pem", f"{paths.certificates}/{host}/former.pem")
+    with steps.step(f"place the certificate {names}"):
+        account.podman.place([one for item in every for one in placements(account, manifest, item)])
+    unseen: set[str] = set()
+    if manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) == "active":
+        with steps.step("reload the front"):
+            reload_front(manager)
+        unseen = {item.record.host for item in every if not _is_shown(account, item.record)}
+    for item in every:
+        _settle(account, item.record, item.record.host not in unseen)
+    return unseen
+
+
+def _is_shown(account: Account, record: Certificate) -> bool:
+    ports = readings.front_ports(account.paths)
+    deadline = time.monotonic() + PATIENCE
+    while ports and time.monotonic() < deadline:
+        with suppress(OSError):
+            if served_serial(ports[1], record.host, PATIENCE) == record.serial:
+                return True
+        time.sleep(PAUSE)
+    return False
+
+
+def _settle(account: Account, record: Certificate, shown: bool) -> None:
+    """Record a certificate that is shown, and let the former one go; or put the former one back."""
+    paths, place = account.paths, f"{account.paths.certificates}/{record.host}"
+    if shown:
+        with account.steps.step(f"record the certificate {record.host}"):
+            certificates.write_record(paths.issued(record.host), record)
+            files.remove(f"{place}/former.pem")
+    elif files.exists(f"{place}/former.pem"):
+        with account.steps.step(f"put the former certificate back {record.host}"):
+            files.rename(f"{place}/former.pem", f"{place}/pair.pem")
+
+
+def issue_local(account: Account, node: str, host: str) -> Fresh:
+    """Return a certificate of this host's own authority, which is made the first time."""
+    certificates.make_authority(account.paths.authority, node)
+    issued = certificates.issue(account.paths.authority, host)
+    return Fresh(certificates.record_of(issued.chain, host, "local"), issued.key, issued.chain)
