@@ -28,6 +28,7 @@ MAY_IMPORT = {
 
 ROOMS = (
     "result",
+    "parallel",
     "interrupted",
     "locks",
     "recipes",

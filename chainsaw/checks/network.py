@@ -8,7 +8,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from chainsaw.checks.check import Check, some
 from chainsaw.checks.observed import Addresses, PlainAnswer, Resolved, ShownCertificate
-from chainsaw.model.quantity import span_for_people
 from chainsaw.model.tls import is_local
 
 PRIVATE = [
@@ -20,9 +19,6 @@ PRIVATE = [
 ]  # fmt: skip
 """Addresses that are not reachable from the internet (RFC 1918, 6598, 3927, 1122, 4193, 4291)."""
 REDIRECTS = range(300, 400)
-DAY = 86400.0
-LIFE = 397 * DAY
-"""Seconds for which a certificate of the local authority is valid."""
 FRONT_RESTART = "systemctl --user restart chainsaw-front.socket chainsaw-front.service"
 
 
@@ -49,33 +45,6 @@ def https(port: int, hosts: Collection[str], shown: Mapping[str, ShownCertificat
         return Check("https", "ok", f"port {port} speaks TLS")
     host, problem = next(iter(silent.items()))
     return Check("https", "fail", f"port {port} does not speak TLS for {host}: {problem}", FRONT_RESTART)
-
-
-def certificate(host: str, recorded: float | None, shown: ShownCertificate | None, now: float) -> Check:
-    """Check the certificate of a host, recorded and shown: seconds since 1970 at which it ends.
-
-    An apply renews what has a third of its life left.
-    """
-    seen = shown if shown and shown.until else None
-    if shown and shown.refused:
-        renewed = recorded is not None and recorded - now > LIFE / 3
-        hint = "systemctl --user reload chainsaw-front" if renewed else "chainsaw apply"
-        return Check("certificate", "fail", f"not valid: {shown.problem}", hint, host)
-    if recorded is None and seen is None:
-        return Check("certificate", "unknown", "not recorded, and the front does not show one", "chainsaw apply", host)
-    until = min(item for item in (recorded, seen.until if seen else None) if item is not None)
-    left, life = until - now, seen.until - seen.since if seen else LIFE
-    if left <= 0:
-        return Check("certificate", "fail", f"expired {span_for_people(-left)} ago", "chainsaw apply", host)
-    found = f"valid for {span_for_people(left)} more"
-    if left < min(3 * DAY, life / 10):
-        return Check("certificate", "fail", f"{found} only", "chainsaw apply", host)
-    if recorded is not None and seen and recorded - seen.until > DAY:
-        found = f"{found}; the front still shows an older one"
-        return Check("certificate", "warn", found, "systemctl --user reload chainsaw-front", host)
-    if left < life / 3:
-        return Check("certificate", "warn", f"{found}, and due for renewal", "chainsaw apply", host)
-    return Check("certificate", "ok", found, subject=host)
 
 
 def addresses_in(fib_trie: str | None, if_inet6: str | None) -> frozenset[str]:

@@ -118,13 +118,14 @@ class PlainAnswer:
 class ShownCertificate:
     """The certificate that the front shows for a host: from when to when it is valid, seconds since 1970; a problem.
 
-    `refused` is true when there is one and it is not valid.
+    `refused` is true when there is one and it is not valid. `serial` is its serial number in hexadecimal.
     """
 
     since: float = 0.0
     until: float = 0.0
     problem: str = ""
     refused: bool = False
+    serial: str = ""
 
 
 @dataclass(frozen=True)

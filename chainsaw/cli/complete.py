@@ -98,6 +98,13 @@ def site_secrets(account: Account, ctx: click.Context) -> Iterable[str]:
 
 
 @completing
+def hosts(account: Account, ctx: click.Context) -> Iterable[str]:
+    """Yield the host names that have a route, without those that were typed already."""
+    typed = _given(ctx, "hosts")
+    return [host for host in sorted(account.current().hosts) if host not in typed]
+
+
+@completing
 def recipes(account: Account, ctx: click.Context) -> Iterable[str]:
     """Yield all recipes."""
     from chainsaw.work.recipes.search import recipe_names

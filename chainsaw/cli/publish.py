@@ -1,4 +1,4 @@
-"""ca."""
+"""routes and ca."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from chainsaw.work.publish.authority import authority_certificate
 
 if TYPE_CHECKING:
     from chainsaw.host.account import Account
+
+
+@command("routes", "chainsaw routes", "chainsaw routes --json")
+@json_option
+def routes(account: Account, as_json: bool) -> None:
+    """Also what only leads elsewhere, and what says that a site is gone."""
+    from chainsaw.work.publish.routes import list_routes
+
+    show("routes", list_routes(account), as_json)
 
 
 @command("ca", "chainsaw ca > ca.pem", "curl --cacert ca.pem https://blog.localhost/")

@@ -51,13 +51,17 @@ ESCAPED_DASH = r"\x2d"
 
 @dataclass(frozen=True)
 class Host:
-    """What compilation needs to know of a host; `memory` is in bytes with its swap space, 0 where it is unknown."""
+    """What compilation needs to know of a host; `memory` is in bytes with its swap space, 0 where it is unknown.
+
+    `program` is this one, as systemd starts it.
+    """
 
     paths: Paths
     podman: Version = (5, 4)
     processors: int = 2
     ipv6: bool = True
     memory: int = 0
+    program: str = "/usr/bin/chainsaw"
 
 
 @dataclass(frozen=True)

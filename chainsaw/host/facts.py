@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import shutil
+import sys
 from collections.abc import Sequence
 
 from chainsaw.errors import Diagnostic, host_lacks
@@ -55,6 +56,12 @@ def is_root() -> bool:
 def processors() -> int:
     """Return how many processors there are."""
     return os.cpu_count() or 1
+
+
+def program() -> str:
+    """Return the path of this program, as systemd is to start it."""
+    own = f"{sys.prefix}/bin/chainsaw"
+    return own if os.access(own, os.X_OK) else "/usr/bin/chainsaw"
 
 
 def node() -> str:

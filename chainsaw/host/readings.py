@@ -245,7 +245,7 @@ def leftovers(paths: Paths) -> Leftovers:
     current, unfinished = generations.current_number(paths), operations.unfinished(paths)
     instances = [paths.instance(name) for name in _names(f"{paths.root}/instances")]
     kept = [f"{place}/{part}" for place in instances for part in ("volumes", "secrets")]
-    kept += [f"{paths.public}/{name}" for name in _names(paths.public)]
+    kept += [f"{paths.public}/{name}" for name in _names(paths.public) if not name.startswith(".")]
     return Leftovers(
         unfinished=unfinished.switch or bool(unfinished.instances),
         newer=tuple(number for number in generations.numbers(paths) if number > current),

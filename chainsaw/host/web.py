@@ -177,7 +177,7 @@ def _shake(port: int, host: str, authority: str | None, timeout: float) -> Shown
         ):
             found = secure.getpeercert() or {}
             since, until = (ssl.cert_time_to_seconds(str(found[key])) for key in ("notBefore", "notAfter"))
-            return ShownCertificate(since, until)
+            return ShownCertificate(since, until, serial=str(found["serialNumber"]).lower().lstrip("0"))
     except ssl.SSLCertVerificationError as error:
         return ShownCertificate(problem=error.verify_message, refused=True)
     except OSError as error:

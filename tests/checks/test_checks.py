@@ -566,46 +566,6 @@ def test_https():
     assert_check(network.https(443, [HOST], {}), "fail", "timed out", hint="systemctl --user restart")
 
 
-def shown(left, life=397):
-    return ShownCertificate(NOW + (left - life) * DAY, NOW + left * DAY)
-
-
-@pytest.mark.parametrize(
-    ("recorded", "seen", "state", "word", "hint"),
-    [
-        (390, shown(390), "ok", "valid for 390 d more", ""),
-        (390, None, "ok", "valid for 390 d more", ""),
-        (None, shown(390), "ok", "valid for 390 d more", ""),
-        (40, shown(40, 90), "ok", "valid for 40 d more", ""),
-        (100, shown(100), "warn", "due for renewal", "chainsaw apply"),
-        (390, shown(200), "warn", "the front still shows an older one", "systemctl --user reload chainsaw-front"),
-        (1, shown(390), "fail", "valid for 1 d more only", "chainsaw apply"),
-        (-2, None, "fail", "expired 2 d ago", "chainsaw apply"),
-        (
-            100,
-            ShownCertificate(problem="certificate has expired", refused=True),
-            "fail",
-            "not valid",
-            "chainsaw apply",
-        ),
-        (
-            390,
-            ShownCertificate(problem="has expired", refused=True),
-            "fail",
-            "not valid: has expired",
-            "systemctl --user reload",
-        ),
-        (None, None, "unknown", "not recorded", "chainsaw apply"),
-        (None, ShownCertificate(problem="Connection refused"), "unknown", "not recorded", "chainsaw apply"),
-    ],
-)
-def test_certificates(recorded, seen, state, word, hint):
-    until = None if recorded is None else NOW + recorded * DAY
-    check = network.certificate(HOST, until, seen, NOW)
-    assert_check(check, state, word, hint=hint)
-    assert check.name == f"certificate of {HOST}"
-
-
 TRIE = """Main:
         |-- 10.1.2.0
            /24 link UNICAST

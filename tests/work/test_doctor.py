@@ -26,9 +26,9 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.paths import Paths
 from chainsaw.plan.diff import FRONT_SOCKET
 from chainsaw.work.locks import Locks
+from chainsaw.work.parallel import answers
 from chainsaw.work.result import Quiet
 from chainsaw.work.system import doctor, repair
-from chainsaw.work.system.doctor import answers
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from chainsaw.model.site import DEFAULTS, Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
+RENEWAL = "chainsaw-certificates.timer"
 KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768, "namespaces": 32}
 """What one container may have of inotify(7) and of each kind of namespaces(7), counted for all together."""
 PROGRAMS = tuple(f"programs/{name}.py" for name in ("drain", "due", "egress", "logs"))
@@ -90,7 +91,7 @@ def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterat
 
 
 def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Shared) -> Artifact:
-    units = ["chainsaw-logs.service", "chainsaw-front.socket", "chainsaw-front.service"]
+    units = ["chainsaw-logs.service", "chainsaw-front.socket", "chainsaw-front.service", RENEWAL]
     for _, instance in sorted(instances.items()):
         deployment = instance.deployment
         if deployment.serving == "stopped":
@@ -113,6 +114,8 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
         "logs.socket": {"logs": host.paths.logs},
         "egress.service": _egress(site, host),
         "egress.timer": {},
+        "certificates.service": {"program": host.program},
+        "certificates.timer": {},
     }
     for name, context in contexts.items():
         path = f"units/chainsaw-{name}"
@@ -206,6 +209,7 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
         images=(ImageNeed(reference=shared_build("nginx", shared.images).reference, base="nginx"),),
         directories=(
             *(Directory(path=path, mode=0o755) for path in (paths.static, paths.public)),
+            Directory(path=paths.challenges, mode=0o755),
             Directory(path=paths.sockets, mode=0o711),
             Directory(path=paths.front, mode=0o711),
             Directory(path=paths.authority, mode=0o700),
@@ -218,6 +222,7 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
             ),
         ),
         socket=Service(unit="chainsaw-front.socket", digest=digests["chainsaw-front.socket"]),
+        timers=(Service(unit=RENEWAL, digest=digests[RENEWAL]),),
         relay=Service(unit="chainsaw-logs.service", digest=_digest_of_logs(digests)),
         probe=ProbeRequest(path="/", status=200),
     )

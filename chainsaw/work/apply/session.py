@@ -27,6 +27,7 @@ from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
 from chainsaw.plan.observed import Observed
 from chainsaw.work.apply.record import recipes_and_blocks
 from chainsaw.work.apply.worker import Worker
+from chainsaw.work.certificates.before import certificate_problems
 from chainsaw.work.config.names import no_instance
 from chainsaw.work.history.diff import intent_of
 from chainsaw.work.locks import Locks
@@ -107,6 +108,8 @@ def refuse(session: Session, plan: Plan) -> None:
     for place in foreign_files(paths, plan.manifest):
         hint = f"mv {place} {place}.old"
         problems.append(Diagnostic("foreign", "not made by chainsaw, and in the way", place, hint=hint))
+    site = session.compiled.inputs.intent.site
+    problems += certificate_problems(paths, plan.manifest, plan.actions, site)
     if problems:
         raise ChainsawError(problems)
     ports = session.compiled.inputs.intent.site.ports

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chainsaw.host import certificates, files, readings
 from chainsaw.host.account import Account
@@ -29,6 +29,10 @@ class Fresh:
     record: Certificate
     key: bytes = field(repr=False)
     chain: bytes
+
+    def remembered(self, source: str) -> Fresh:
+        """Return it with another source in its record."""
+        return replace(self, record=self.record.model_copy(update={"source": source}))
 
 
 def placements(account: Account, manifest: Manifest, fresh: Fresh) -> list[Placement]:

@@ -62,6 +62,7 @@ def read_inputs(
             facts.processors(),
             facts.has_ipv6(),
             usage.memory_and_swap(),
+            facts.program(),
         ),
         shared=shared_files(),
         secrets=frozenset(files.list_directory(f"{paths.root}/secrets")),

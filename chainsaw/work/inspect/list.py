@@ -91,6 +91,7 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
         yield f"Podman does not have {lost} any more: chainsaw apply {name}"
     for place in missing_directories(deployment):
         yield f"{place} is missing"
+    yield from seen.certificates.get(name, ())
     use = seen.disk.get(name, DiskUse())
     if more := amounts.excess(use, deployment.disk):
         yield f"it has {more}: {amounts.remedy(name, use)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -15,9 +15,11 @@ from chainsaw.host.podman import storage
 from chainsaw.host.store import generations
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.paths import Paths
 from chainsaw.plan.observed import API_SOCKET, FRONT_SERVICE, Drift, UnitDetails
 from chainsaw.plan.state import attempts_of, processes_of
 from chainsaw.work.apply.unchanged import inputs_unchanged
+from chainsaw.work.certificates.report import recorded_check
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.inspect.disk import disk_uses
 
@@ -68,7 +70,8 @@ def _differing(account: Account, manifest: Manifest) -> frozenset[str]:
 class Snapshot:
     """The host at one moment: `memory`, in bytes, and `disk` by instance, `healths` by container, `processes` by unit.
 
-    What could not be read in time, or was not requested, is missing.
+    `certificates` are what is wrong with those of an instance, as far as that is recorded. What could not be read in
+    time, or was not requested, is missing.
     """
 
     manifest: Manifest
@@ -80,6 +83,7 @@ class Snapshot:
     drift: tuple[Drift, ...] = ()
     lost: frozenset[str] = frozenset()
     pending: Pending = field(default_factory=lambda: Pending(frozenset()))
+    certificates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def edited(self, name: str) -> list[str]:
         """Return the generated files of an instance that were edited by hand."""
@@ -115,7 +119,14 @@ def take_snapshot(account: Account) -> Snapshot:
             drift=drift,
             lost=storage.lost_from(paths, manifest),
             pending=waiting,
+            certificates={name: tuple(_certificates(paths, manifest, item.hosts)) for name, item in instances.items()},
         )
+
+
+def _certificates(paths: Paths, manifest: Manifest, hosts: Iterable[str]) -> Iterator[str]:
+    for check in (recorded_check(paths, manifest, host) for host in hosts):
+        if check.state in ("warn", "fail"):
+            yield f"{check.name}: {check.found}: {check.hint}"
 
 
 def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:

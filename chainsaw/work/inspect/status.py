@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chainsaw.checks import amounts, network
+from chainsaw.checks import amounts
+from chainsaw.checks.certificates import certificate
 from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, journal, readings, usage
 from chainsaw.host.account import Account
 from chainsaw.host.systemd import UserManager
+from chainsaw.model.certificate import HostIssuer
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
 from chainsaw.plan.state import instance_state, logs_of, processes_of, restarted, state_since
@@ -45,7 +47,7 @@ def status(account: Account, name: str) -> Result:
             start_api()
         checks = {item.unit: pool.submit(_check, account, item) for item in active}
         problems = pool.submit(_problem_lines, deployment)
-        shown = pool.submit(_certificate, account, deployment.route.host)
+        shown = pool.submit(_certificate, account, deployment.route.host, manifest.issuer(deployment.route.host))
         counting = pool.submit(disk_use, account, deployment, DISK_TIMEOUT)
         seen = snapshot_of(account, manager, manifest, name, units)
         asked = {unit: check.result() for unit, check in checks.items()}
@@ -105,7 +107,7 @@ def _unit(seen: Snapshot, service: Service | None) -> dict[str, str] | None:
     return {"unit": service.unit, "state": known.active} if service and known else None
 
 
-def _certificate(account: Account, host: str) -> dict[str, Any]:
+def _certificate(account: Account, host: str, issuer: HostIssuer) -> dict[str, Any]:
     """Return what the front shows for a host: until when it is valid, None when it shows none, and what that means."""
     # HTTP takes 20 ms to import, and nothing else here needs it.
     from chainsaw.host import web
@@ -118,7 +120,7 @@ def _certificate(account: Account, host: str) -> dict[str, Any]:
         reason = shown.problem if shown else "there is no front"
         found = f"unknown, the front does not show it: {reason}"
         return {"host": host, "until": None, "state": "unknown", "found": found}
-    check = network.certificate(host, recorded.not_after if recorded else None, shown, time.time())
+    check = certificate(host, issuer, recorded, shown, time.time())
     return {"host": host, "until": shown.until or None, "state": check.state, "found": check.found}
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -14,10 +11,11 @@ from typing import TypeVar
 from chainsaw.checks import amounts, network, resources
 from chainsaw.checks import host as host_checks
 from chainsaw.checks import site as site_checks
+from chainsaw.checks.certificates import TIMER, certificate, renewal
 from chainsaw.checks.check import Check, in_short, summary
 from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import certificates, facts, firewall, kernel, readings, web
+from chainsaw.host import certificates, facts, files, firewall, kernel, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import storage
@@ -30,6 +28,7 @@ from chainsaw.plan.observed import API_SOCKET, EMPTY, UnitDetails
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.inspect.disk import disk_uses
 from chainsaw.work.inspect.list import missing_directories
+from chainsaw.work.parallel import answers
 from chainsaw.work.result import Reporter, Result, Table
 
 NAMES_PATIENCE, FRONT_PATIENCE = 0.8, 2.0
@@ -126,7 +125,7 @@ def examine(account: Account) -> list[Check]:
 def _hosts(seen: Seen, shown: Mapping[str, ShownCertificate], names: Mapping[str, Resolved]) -> Iterator[Check]:
     for host in seen.hosts:
         record = certificates.read_record(seen.paths.issued(host))
-        yield network.certificate(host, record.not_after if record else None, shown.get(host), time.time())
+        yield certificate(host, seen.manifest.issuer(host), record, shown.get(host), time.time())
     own = network.addresses_in(readings.text_of("/proc/net/fib_trie"), readings.text_of("/proc/net/if_inet6"))
     this = Addresses(own, readings.own_names())
     yield from (network.leads_here(host, names.get(host), this) for host in seen.hosts)
@@ -236,38 +235,9 @@ def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     yield site_checks.podman_store(None if seen.unreadable else _tried(lambda: storage.lost_from(paths, manifest)))
     yield site_checks.podman_api(readings.has_api_socket(seen.account.runtime), systemd.units)
     yield from site_checks.listening(manifest, systemd.units)
+    if manifest.front:
+        ran = files.changed_at(f"{paths.stamps}/stamp-{TIMER}") or None
+        yield renewal(systemd.units, ran, time.time())
     missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
     yield from site_checks.instances(manifest, systemd.units, missing)
     yield from site_checks.front(manifest, systemd.units)
-
-
-ABREAST = 16
-"""How many calls run at a time: a resolver drops some of many requests at once, and each is repeated after seconds."""
-
-
-def answers(calls: Mapping[str, Callable[[], Value]], patience: float) -> Callable[[], dict[str, Value]]:
-    """Start all calls, a few at a time; return the function that waits for them and returns the results in time.
-
-    `patience` is in seconds from now. A call to a resolver that does not answer cannot be interrupted; it is left
-    running in its thread.
-    """
-    deadline = time.monotonic() + patience
-    waiting, found = deque(calls.items()), dict[str, Value]()
-
-    def work() -> None:
-        with suppress(IndexError):
-            while True:
-                name, call = waiting.popleft()
-                with suppress(OSError):
-                    found[name] = call()
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(len(calls), ABREAST))]
-    for thread in threads:
-        thread.start()
-
-    def wait() -> dict[str, Value]:
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return dict(found)
-
-    return wait
