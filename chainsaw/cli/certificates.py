@@ -74,7 +74,7 @@ def import_command(account: Account, host: str, chain: str, key: str, as_json: b
 
 @command("cert export", "chainsaw cert export blog.example.org ~/safe")
 @click.argument("host", cls=RecordedArgument, shell_complete=complete.hosts)
-@click.argument("directory", cls=RecordedArgument, type=click.Path(file_okay=False, exists=True))
+@click.argument("directory", cls=RecordedArgument, type=click.Path())
 @json_option
 def export_command(account: Account, host: str, directory: str, as_json: bool) -> None:
     """HOST.chain.pem and HOST.key.pem in DIRECTORY are readable for you alone."""

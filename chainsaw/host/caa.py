@@ -8,7 +8,7 @@ PATIENCE = 5.0
 """Seconds for one question to the resolver."""
 
 
-class CaaProblem(Exception):  # noqa: N818
+class CaaError(Exception):
     """The resolver does not say which records there are."""
 
 
@@ -23,7 +23,7 @@ class Allowed:
 def authorities_of(host: str) -> Allowed | None:
     """Return what the records of a host name, or of the nearest domain above it that has some, allow.
 
-    None where there are none, and all may issue. Raise CaaProblem when the resolver does not answer.
+    None where there are none, and all may issue. Raise CaaError when the resolver does not answer.
     """
     import dns.exception
     import dns.resolver
@@ -36,7 +36,7 @@ def authorities_of(host: str) -> Allowed | None:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             continue
         except (dns.exception.DNSException, OSError) as error:
-            raise CaaProblem(str(error)) from None
+            raise CaaError(str(error)) from None
         issuers = [_issuer(record.value) for record in answer if record.tag == b"issue"]
         if issuers:
             return Allowed(owner, frozenset(filter(None, issuers)))

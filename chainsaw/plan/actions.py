@@ -116,7 +116,7 @@ class ImportCertificate(Action):
     key: str
     verb = "import-certificate"
     shows = "host"
-    phase = 60
+    phase = 65
 
 
 @dataclass(frozen=True)

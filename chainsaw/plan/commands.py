@@ -32,12 +32,8 @@ def command_of(action: act.Step, paths: Paths) -> str:
             return _create_secret(action, quoted)
         case act.ExportStatic():
             return _export_static(action, quoted)
-        case act.IssueCertificate():
-            return _issue_certificate(action, quoted)
-        case act.ImportCertificate():
-            return _import_certificate(action, quoted)
-        case act.ObtainCertificate():
-            return f"chainsaw cert renew {action.host}"
+        case act.IssueCertificate() | act.ImportCertificate() | act.ObtainCertificate():
+            return _certificate(action, quoted)
         case act.WriteGeneration():
             return _write_generation(action, quoted)
         case act.Activate():
@@ -114,7 +110,11 @@ def _export_static(action: act.ExportStatic, paths: Paths) -> str:
     return f"mkdir {paths.static}/{item.key}; {root} | tar -C {paths.static}/{item.key} -xf -"
 
 
-def _issue_certificate(action: act.IssueCertificate, paths: Paths) -> str:
+def _certificate(action: act.IssueCertificate | act.ImportCertificate | act.ObtainCertificate, paths: Paths) -> str:
+    if isinstance(action, act.ObtainCertificate):
+        return f"chainsaw cert renew {action.host}"
+    if isinstance(action, act.ImportCertificate):
+        return _import_certificate(action, paths)
     place, host = f"{paths.certificates}/{action.host}", action.host
     signer = f"-CA {paths.authority}/ca.pem -CAkey {paths.authority}/ca.key"
     key = f"-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {place}/pair.pem"

@@ -203,6 +203,8 @@ CHANGING = [
     ("source", "remove", "club"),
     ("recipe", "test", "/nowhere"),
     ("setup", "--user", "nosuchuser"),
+    ("cert", "renew", "blog.example.org"),
+    ("cert", "import", "blog.example.org", "--chain", "/nowhere", "--key", "/nowhere"),
 ]
 
 
@@ -325,6 +327,8 @@ RECORDED = {
     "note": {"name", "text"},
     "remove": {"name", "-m"},
     "uninstall": {"recipe"},
+    "cert renew": {"hosts"},
+    "cert import": {"host", "--chain", "--key"},
     "recipe test": {"directory", "--levels"},
     "setup": {"--user", "--blocks", "--driver"},
 }

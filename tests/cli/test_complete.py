@@ -155,6 +155,8 @@ FREE = {
     "rollback": {"--to", "-m"},
     "render": {"--out"},
     "eject": {"--out"},
+    "cert import": {"--chain", "--key"},
+    "cert export": {"directory"},
     "setup": {"--user", "--blocks"},
     "config set": {"value"},
     **{path: {"-m"} for path in ("apply", "remove", "start", "stop", "maintenance")},

@@ -202,11 +202,13 @@ def test_nginx_files_have_no_value_that_could_be_misread(files):
 
 def test_port_80_only_redirects_to_the_literal_name(files):
     for path, text in files(re.compile(r"nginx/hosts/.*\.conf")):
-        plain = text.split("server {")[1]
-        host = PurePosixPath(path).stem
-        assert re.search(rf"return 301 https://{re.escape(host)}(:8443)?\$request_uri;", plain), path
-        assert "location" not in plain, path
-        assert "ssl" not in plain, path
+        plain, host = text.split("server {")[1], PurePosixPath(path).stem
+        challenges, rest = plain.split("location / {")
+        assert re.search(rf"return 301 https://{re.escape(host)}(:8443)?\$request_uri;", rest), path
+        assert challenges.count("location") == 1, path
+        assert "location ^~ /.well-known/acme-challenge/ {\n        root /srv/public/.challenges;" in challenges, path
+        assert "location" not in rest, path
+        assert not re.search(r"ssl|proxy_|fastcgi_|auth_|cookie", plain), path
 
 
 def test_an_unknown_host_name_gets_no_answer(goldens):

@@ -20,6 +20,8 @@ ELSEWHERE = {
     "assignment": "cli/test_new.py::test_what_apply_would_refuse_is_not_written",
     "bad-manifest": "work/test_files_on_disk.py::test_a_manifest_of_another_version_is_refused",
     "bad-record": "work/test_files_on_disk.py::test_a_record_of_another_version_is_refused",
+    "certificate": "work/test_pairs.py::test_what_is_wrong_with_a_certificate_of_the_admin",
+    "no-host": "work/test_pairs.py::test_a_host_name_without_a_route_has_no_certificate",
     "blocks": "cli/test_setup.py::test_a_number_of_blocks_is_a_number",
     "data-left": "work/test_remove.py::test_a_new_instance_does_not_get_the_data_of_one_that_was_removed",
     "declined": "cli/test_search_verbs.py::test_what_a_recipe_asks_for_is_shown_and_may_be_declined",
@@ -115,6 +117,8 @@ ELSEWHERE = {
 
 IN_THE_MACHINE = {
     "ids-exhausted": "a host on which nearly all of the 32 bits are given away",
+    "no-certificate": "an authority that refuses, or a certificate that was not imported yet",
+    "not-shown": "a front that does not show what it was given",
     "nginx": "nginx of the front's image refuses the files",
     "no-fuse": "a file system without reflinks, and no fuse-overlayfs",
     "not-root": "setup by the admin without sudo",

@@ -36,6 +36,8 @@ EVERY = [
     ),
     act.ExportStatic("blog", StaticExport(key="wiki-1", reference="localhost/a:1", root="/srv/app", scripts=())),
     act.IssueCertificate(None, "blog.example.org"),
+    act.ImportCertificate(None, "blog.example.org", "/home/kim/my chain.pem", "/home/kim/key.pem"),
+    act.ObtainCertificate(None, "blog.example.org"),
     act.WriteGeneration(None, 7, (), (), ()),
     act.Activate(None, 7),
     act.Link(None, "app@blog.socket"),

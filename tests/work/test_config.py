@@ -143,7 +143,8 @@ def test_the_settings_of_the_site_are_shown_likewise(blog):
     assert held(None, "ports.https") == (8443, "site.yaml:6")
     assert held(None, "ports.http") == (80, "default")
     assert held(None, "ports") == ({"http": 80, "https": 8443}, "site.yaml:5")
-    assert held(None, "tls") == ({"issuer": "local"}, "default")
+    tls, origin = held(None, "tls")
+    assert (tls["issuer"], tls["hosts"], origin) == ("local", {}, "default")
     assert show(None, None).data["instance"] is None
     assert show(None, "timezone").lines == ("Europe/Vienna",)
 

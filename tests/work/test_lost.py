@@ -12,6 +12,7 @@ from fake import replaces
 from chainsaw.errors import ChainsawError
 from chainsaw.host import readings, web
 from chainsaw.host.systemd import UserManager
+from chainsaw.model.certificate import HostIssuer
 from chainsaw.model.deployment import ComponentService, Deployment, ProbeRequest
 from chainsaw.model.route import Route
 from chainsaw.plan import actions as act
@@ -57,7 +58,10 @@ def asked(monkeypatch):
 
     def ask(*states, patience=60):
         account: Any = SimpleNamespace(paths=SimpleNamespace(authority="/nowhere"))
-        manifest: Any = SimpleNamespace(instances={"dav": DAV.model_copy(update={"start_timeout": patience})})
+        manifest: Any = SimpleNamespace(
+            instances={"dav": DAV.model_copy(update={"start_timeout": patience})},
+            issuer=lambda host: HostIssuer(issuer="local"),
+        )
         manager: Any = Manager(list(states))
         unused: Any = None
         worker = Worker(account, manager, unused, unused, unused, unused, unused, "host", manifest, unused)

@@ -387,6 +387,8 @@ def test_every_action_has_its_effect():
         "CreateSecret",
         "ExportStatic",
         "IssueCertificate",
+        "ImportCertificate",
+        "ObtainCertificate",
         "WriteGeneration",
         "Activate",
         "Link",

@@ -105,6 +105,8 @@ def export_certificate(account: Account, host: str, directory: str) -> Result:
     pair = account.podman.read_file(f"{place}/pair.pem")
     end = pair.index(b"-----BEGIN CERTIFICATE-----")
     target = files.absolute_path(directory)
+    if not files.is_directory(target):
+        raise ChainsawError(Diagnostic("usage", "there is no such directory", target, hint=f"mkdir -m 700 {target}"))
     made = {f"{target}/{host}.chain.pem": pair[end:], f"{target}/{host}.key.pem": pair[:end]}
     if present := [path for path in made if files.exists(path)]:
         raise ChainsawError(Diagnostic("exists", "there is such a file already", present[0], hint=f"rm {present[0]}"))

@@ -7,7 +7,7 @@ from chainsaw.host.acme.attempt import Setup
 from chainsaw.host.acme.challenge import WELL_KNOWN
 from chainsaw.host.acme.failure import AcmeError
 from chainsaw.host.acme.session import open_session
-from chainsaw.host.caa import CaaProblem, authorities_of
+from chainsaw.host.caa import CaaError, authorities_of
 from chainsaw.model.paths import Paths
 
 PATIENCE = 5.0
@@ -59,7 +59,7 @@ def forbidden(host: str, allowed: frozenset[str]) -> list[str]:
         return []
     try:
         found = authorities_of(host)
-    except CaaProblem as problem:
+    except CaaError as problem:
         return [f"its CAA records cannot be read: {problem}"]
     if found is None or found.names & allowed:
         return []

@@ -1,0 +1,57 @@
+"""The verbs with which an admin publishes instances, and looks after their certificates."""
+
+from __future__ import annotations
+
+from chainsaw.cli.verb import Verb, group
+
+PUBLISH = (
+    Verb("start", "service:start", "Start an instance, now and after each reboot.", changes=True).standing_for(
+        "editor {CONFIG}/instances/{name}.yaml   # without serving:",
+        "chainsaw apply {name}",
+    ),
+    Verb("stop", "service:stop", "Stop an instance, until you start it again.", changes=True).standing_for(
+        "editor {CONFIG}/instances/{name}.yaml   # serving: stopped",
+        "systemctl --user stop app@{name}.socket app@{name}",
+        "systemctl --user reload chainsaw-front",
+    ),
+    Verb("restart", "service:restart", "Restart the processes of an instance.", changes=True).standing_for(
+        "systemctl --user restart app@{name}",
+    ),
+    Verb(
+        "maintenance", "service:maintenance", "Turn the maintenance page of an instance on or off.", changes=True
+    ).standing_for(
+        "editor {CONFIG}/instances/{name}.yaml   # serving: maintenance",
+        "editor {STATE}/generations/current/nginx/locations/{name}.conf   # return 503;",
+        "systemctl --user reload chainsaw-front",
+    ),
+    Verb("routes", "publish:routes", "List what is published where, and with which certificate.").standing_for(
+        "grep -r '^route' {CONFIG}/instances",
+        "grep -r server_name {STATE}/generations/current/nginx/hosts",
+    ),
+    group("cert", "List, show, renew, import and export certificates.").holding(
+        Verb("list", "certificates:list_command", "List all certificates.").standing_for(
+            "openssl x509 -noout -issuer -dates -in {DATA}/front/certificates/HOST/chain.pem",
+        ),
+        Verb("show", "certificates:show_command", "Show one certificate.").standing_for(
+            "openssl x509 -noout -text -in {DATA}/front/certificates/{host}/chain.pem",
+            "openssl s_client -connect localhost:443 -servername {host}",
+        ),
+        Verb("renew", "certificates:renew_command", "Renew the certificates that are due.", changes=True).standing_for(
+            "systemctl --user start chainsaw-certificates.service"
+        ),
+        Verb(
+            "import", "certificates:import_command", "Take a certificate and key of your own.", changes=True
+        ).standing_for(
+            "openssl verify -untrusted {chain} {chain}",
+            "cat {key} {chain} | podman unshare sh -c 'cat > {DATA}/front/certificates/{host}/pair.pem'",
+            "systemctl --user reload chainsaw-front",
+        ),
+        Verb("export", "certificates:export_command", "Write a certificate and its key to files.").standing_for(
+            "podman unshare cat {DATA}/front/certificates/{host}/pair.pem",
+        ),
+    ),
+    Verb("ca", "publish:authority", "Print the certificate of this host's own authority.").standing_for(
+        "cat {DATA}/front/authority/ca.pem",
+    ),
+)
+"""In the order in which an admin needs them."""
