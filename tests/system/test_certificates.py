@@ -1,0 +1,284 @@
+"""Certificates of an authority that speaks ACME: pebble, with its own name server, in the machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from .machine import CONFIG, DATA, HOME, Machine, wait
+
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
+
+AUTHORITY = """\
+set -e
+mkdir -p /srv/pebble
+cd /srv/pebble
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem 2> /dev/null
+cat > pebble.json
+echo nameserver 127.0.0.1 > /etc/resolv.conf
+systemd-run --quiet --unit=names pebble-challtestsrv -dns01 127.0.0.1:53 -management 127.0.0.1:8055 \
+    -http01 '' -https01 '' -tlsalpn01 '' -doh '' -defaultIPv4 127.0.0.1 -defaultIPv6 ''
+systemd-run --quiet --unit=pebble --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=50 \
+    --setenv=PEBBLE_AUTHZREUSE=0 pebble -config /srv/pebble/pebble.json -dnsserver 127.0.0.1:53
+for try in $(seq 50); do curl -fsSk https://localhost:14000/dir > /dev/null 2>&1 && break; sleep 0.2; done
+curl -fsSk https://localhost:15000/roots/0 > /usr/local/share/ca-certificates/pebble.crt
+update-ca-certificates > /dev/null 2>&1
+"""
+PEBBLE = {
+    "listenAddress": "127.0.0.1:14000",
+    "managementListenAddress": "127.0.0.1:15000",
+    "certificate": "/srv/pebble/cert.pem",
+    "privateKey": "/srv/pebble/key.pem",
+    "httpPort": 80,
+    "tlsPort": 443,
+    "ocspResponderURL": "",
+    "externalAccountBindingRequired": False,
+    "domainBlocklist": ["blocked.example.org"],
+    "retryAfter": {"authz": 1, "order": 1},
+    "certificateValidityPeriod": 90 * 86400,
+}
+SITE = """\
+admin: {email: admin@example.org}
+tls:
+  issuer: acme
+  acme: {directory: "https://localhost:14000/dir", trust: /srv/pebble/cert.pem}
+"""
+FORBIDDEN = """
+from chainsaw.work.certificates.reach import forbidden
+print(*forbidden("a.example.org", frozenset({"pebble"})))
+"""
+BLOG, WWW = "blog.example.org", "www.example.org"
+AWAY = "table inet away { chain out { type filter hook output priority 0; tcp dport 14000 reject with tcp reset; }; }"
+
+
+@pytest.fixture(scope="module")
+def authority(machine: Machine, blog: str) -> Machine:
+    """Publish the blog and a static site at names of an authority, which then issues certificates."""
+    machine.root("sh", "-c", AUTHORITY, stdin=json.dumps({"pebble": PEBBLE}))
+    machine.write(f"{CONFIG}/site.yaml", SITE)
+    machine.declare("www", "static", f"https://{WWW}/")
+    machine.declare("blog", "wordpress", f"https://{BLOG}/")
+    machine.chainsaw("apply")
+    return machine
+
+
+def rows(machine: Machine) -> dict[str, dict[str, object]]:
+    """Return the rows of cert list by host name."""
+    return {row["host"]: row for row in machine.json("cert", "list", code=None)["data"]["certificates"]}
+
+
+def serial(machine: Machine, host: str) -> str:
+    """Return the serial number of what is shown for a host, in hexadecimal."""
+    script = (
+        "openssl s_client -connect 127.0.0.1:443 -servername $0 < /dev/null 2> /dev/null"
+        " | openssl x509 -noout -serial -issuer"
+    )
+    return machine.admin("sh", "-c", script, host)
+
+
+@contextmanager
+def away(machine: Machine) -> Iterator[None]:
+    """Let nobody reach the authority."""
+    machine.root("nft", "-f", "-", stdin=AWAY)
+    try:
+        yield
+    finally:
+        machine.root("nft", "delete", "table", "inet", "away")
+
+
+def test_an_apply_obtains_certificates_which_the_front_shows(authority: Machine) -> None:
+    found = rows(authority)
+    for host in (BLOG, WWW):
+        row = found[host]
+        assert (row["state"], row["issuer"], row["names"]) == ("ok", "acme", [host])
+        assert row["why"] == "the authority suggests a window, and this moment in it was chosen at random"
+        assert "Pebble Intermediate" in serial(authority, host)
+        assert str(row["serial"]).upper() in serial(authority, host).replace("serial=0", "serial=")
+        assert authority.root("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", f"https://{host}/") == "200"
+    assert found["shop.localhost"]["issuer"] == "local", "no authority can issue for it"
+    assert authority.plan() == []
+
+
+def test_what_is_not_due_is_left_alone(authority: Machine) -> None:
+    before = {host: serial(authority, host) for host in (BLOG, WWW)}
+    assert authority.chainsaw("cert", "renew").out == "nothing is due\n"
+    authority.admin("systemctl", "--user", "start", "chainsaw-certificates.service")
+    assert {host: serial(authority, host) for host in (BLOG, WWW)} == before
+    assert authority.chainsaw("cert", "renew", "--changes").out == ""
+
+
+def test_one_is_renewed_and_no_other_and_no_request_is_lost(authority: Machine) -> None:
+    before = {host: serial(authority, host) for host in (BLOG, WWW)}
+    script = f"while :; do curl -sko /dev/null -w '%{{http_code}}\\n' https://{WWW}/; done"
+    asking = authority.begin("timeout", "60", "sh", "-c", script)
+    assert f"{WWW}: renewed, valid until 20" in authority.chainsaw("cert", "renew", WWW, "--force").out
+    asking.terminate()
+    answers = (asking.communicate()[0] or "").split()
+    assert len(answers) > 5
+    assert set(answers) == {"200"}
+    assert serial(authority, WWW) != before[WWW]
+    assert serial(authority, BLOG) == before[BLOG]
+    place = f"{DATA}/front/certificates/{WWW}"
+    assert not authority.exists(f"{place}/former.pem")
+    assert not authority.exists(f"{DATA}/front/acme/orders/{WWW}.json")
+
+
+def test_the_keys_are_for_the_front_and_the_admin_alone(authority: Machine) -> None:
+    listed = authority.root("find", f"{DATA}/front/acme", "-type", "f", "-printf", "%m %u %P\n").splitlines()
+    assert listed
+    assert all(line.startswith("600 admin ") for line in listed)
+    assert authority.root("stat", "-c", "%a", f"{DATA}/front/certificates/{WWW}/pair.pem") == "400\n"
+
+
+def test_while_the_authority_is_lost_the_sites_go_on_and_it_is_said(authority: Machine) -> None:
+    before = serial(authority, BLOG)
+    with away(authority):
+        done = authority.chainsaw("cert", "renew", BLOG, "--force", code=3)
+        assert f"warning: {BLOG}: https://localhost:14000/dir issues no certificate: " in done.err
+        assert "it is asked again at 20" in done.err
+        row = rows(authority)[BLOG]
+        assert row["state"] == "ok"
+        assert "failed once" in str(row["why"])
+        assert row["failed"]
+        # Nobody is asked again before its time.
+        assert authority.chainsaw("cert", "renew", BLOG).out == "nothing is due\n"
+        assert authority.plan() == []
+    assert serial(authority, BLOG) == before
+    assert f"{BLOG}: renewed" in authority.chainsaw("cert", "renew", BLOG, "--force").out
+    assert rows(authority)[BLOG]["failed"] is None
+
+
+def test_a_new_name_is_up_with_a_placeholder_until_the_authority_is_back(authority: Machine) -> None:
+    authority.declare("further", "static", "https://further.example.org/")
+    try:
+        with away(authority):
+            done = authority.chainsaw("apply")
+            assert "warning: further.example.org: " in done.err
+            assert "CN=placeholder" in serial(authority, "further.example.org")
+            assert rows(authority)["further.example.org"]["found"] == (
+                "there is none yet; browsers are shown a placeholder, and warn"
+            )
+            assert authority.chainsaw("cert", "list", code=None).code == 3
+            warned = "further: certificate of further.example.org: there is none of the issuer acme yet"
+            assert warned in authority.chainsaw("list", code=None).out
+            # The cold start needs no authority either.
+            authority.admin("systemctl", "--user", "restart", "chainsaw-front.service")
+            assert wait(lambda: "Pebble" in serial(authority, WWW), 20)
+        authority.chainsaw("cert", "renew", "--force", "further.example.org")
+        assert "Pebble" in serial(authority, "further.example.org")
+    finally:
+        authority.purge("further")
+
+
+def test_a_name_that_the_authority_refuses_is_reported_with_its_words(authority: Machine) -> None:
+    authority.declare("further", "static", "https://blocked.example.org/")
+    try:
+        done = authority.chainsaw("apply")
+        assert "warning: blocked.example.org: https://localhost:14000/dir issues no certificate: " in done.err
+        assert "polic" in done.err.lower()
+    finally:
+        authority.purge("further")
+
+
+def test_records_that_lead_elsewhere_are_named(authority: Machine) -> None:
+    def tell(what: str, **words: object) -> None:
+        authority.root("curl", "-fsS", "-d", json.dumps(words), f"http://127.0.0.1:8055/{what}")
+
+    authority.declare("further", "static", "https://astray.example.org/")
+    tell("add-aaaa", host="astray.example.org", addresses=["2001:db8::1"])
+    try:
+        done = authority.chainsaw("apply")
+        assert "astray.example.org: its record AAAA 2001:db8::1 does not answer on port 80 from here" in done.err
+        tell("add-caa", host="example.org", policies=[{"tag": "issue", "value": "another.example"}])
+        said = authority.admin("/usr/bin/python3", "-c", FORBIDDEN)
+        assert 'the record example.org CAA 0 issue "another.example" forbids it; allow: pebble' in said
+    finally:
+        tell("clear-aaaa", host="astray.example.org")
+        tell("clear-caa", host="example.org")
+        authority.purge("further")
+
+
+def test_a_certificate_of_the_admins_own(authority: Machine) -> None:
+    made = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 60 -subj /CN=own"
+        f" -addext subjectAltName=DNS:own.example.org -keyout {HOME}/own.key -out {HOME}/own.pem"
+    )
+    authority.admin("sh", "-c", f"{made} 2> /dev/null")
+    own = SITE + "  hosts:\n    own.example.org: {issuer: files}\n"
+    authority.write(f"{CONFIG}/site.yaml", own)
+    authority.declare("further", "static", "https://own.example.org/")
+    try:
+        refused = authority.chainsaw("apply", code=1)
+        assert "own.example.org is to have a certificate of your own, and there is none yet" in refused.err
+        wrong = authority.chainsaw(
+            "cert", "import", "own.example.org", "--chain", f"{HOME}/own.pem", "--key", "/srv/pebble/key.pem", code=5
+        )
+        assert "there is no such file" in wrong.err or "cannot be read" in wrong.err
+        taken = authority.chainsaw(
+            "cert", "import", "own.example.org", "--chain", f"{HOME}/own.pem", "--key", f"{HOME}/own.key"
+        )
+        assert "own.example.org: valid until 20" in taken.out
+        authority.chainsaw("apply")
+        assert "CN=own" in serial(authority, "own.example.org").replace(" ", "")
+        authority.admin("mkdir", "-m", "700", f"{HOME}/safe")
+        shown = authority.chainsaw("cert", "export", "own.example.org", f"{HOME}/safe").out
+        assert shown.splitlines() == [f"{HOME}/safe/own.example.org.{what}.pem" for what in ("chain", "key")]
+        assert authority.read(f"{HOME}/safe/own.example.org.chain.pem") == authority.read(f"{HOME}/own.pem")
+        assert authority.root("stat", "-c", "%a", f"{HOME}/safe/own.example.org.key.pem") == "600\n"
+    finally:
+        authority.write(f"{CONFIG}/site.yaml", SITE)
+        authority.purge("further")
+        authority.admin("rm", "-rf", f"{HOME}/safe", f"{HOME}/own.pem", f"{HOME}/own.key")
+
+
+def test_a_renewal_that_is_killed_anywhere_is_finished_by_the_next(authority: Machine) -> None:
+    steps = [line for line in authority_steps(authority) if line]
+    assert len(steps) >= 6
+    for number in range(1, len(steps) + 1):
+        for place in (f"kill:{number}", f"kill:{number}+"):
+            before = serial(authority, WWW)
+            authority.chainsaw("cert", "renew", WWW, "--force", code=None, fault=place)
+            assert "Pebble" in serial(authority, WWW), place
+            # As after a crash: what is stored must do.
+            done = authority.chainsaw("cert", "renew", WWW, code=None)
+            assert done.code == 0, f"{place}: {done}"
+            authority.chainsaw("apply")
+            row = rows(authority)[WWW]
+            assert row["state"] == "ok", f"{place}: {row}"
+            assert "Pebble" in serial(authority, WWW), place
+            assert before
+    assert not authority.exists(f"{DATA}/front/certificates/{WWW}/former.pem")
+    assert not authority.exists(f"{DATA}/front/acme/orders/{WWW}.json")
+
+
+def authority_steps(machine: Machine) -> list[str]:
+    """Return the steps of a renewal."""
+    listed = f"{HOME}/steps"
+    machine.admin("sh", "-c", f"rm -f {listed}; CHAINSAW_STEPS={listed} chainsaw cert renew {WWW} --force")
+    return machine.read(listed).splitlines()
+
+
+def test_the_timer_waits_and_doctor_says_so(authority: Machine) -> None:
+    assert "active" in authority.admin("systemctl", "--user", "is-active", "chainsaw-certificates.timer")
+    checks = {row["name"]: row for row in authority.json("doctor", code=None)["data"]["checks"]}
+    assert checks["renewal"]["state"] == "ok"
+    assert checks[f"certificate of {WWW}"]["state"] == "ok"
+    authority.admin("systemctl", "--user", "stop", "chainsaw-certificates.timer")
+    checks = {row["name"]: row for row in authority.json("doctor", code=None)["data"]["checks"]}
+    assert checks["renewal"]["state"] == "fail"
+    authority.chainsaw("apply")
+    assert "active" in authority.admin("systemctl", "--user", "is-active", "chainsaw-certificates.timer")
+
+
+def test_routes_shows_all_that_is_published(authority: Machine) -> None:
+    shown = authority.chainsaw("routes").out
+    assert [line.split()[:5] for line in shown.splitlines() if line.startswith((BLOG, WWW))] == [
+        [BLOG, "/", "blog", "-", "acme"],
+        [WWW, "/", "www", "-", "acme"],
+    ]
+    assert time.time() < authority.json("routes")["data"]["routes"][0]["expires"]
