@@ -92,6 +92,7 @@ def away(machine: Machine) -> Iterator[None]:
 
 
 def test_an_apply_obtains_certificates_which_the_front_shows(authority: Machine) -> None:
+    authority.chainsaw("cert", "renew")
     found = rows(authority)
     for host in (BLOG, WWW):
         row = found[host]
