@@ -144,7 +144,6 @@ def test_while_the_authority_is_lost_the_sites_go_on_and_it_is_said(authority: M
         assert "it is asked again at 20" in done.err
         row = rows(authority)[BLOG]
         assert row["state"] == "ok"
-        assert "failed once" in str(row["why"])
         assert row["failed"]
         # Nobody is asked again before its time.
         assert authority.chainsaw("cert", "renew", BLOG).out == "nothing is due\n"
@@ -217,9 +216,9 @@ def test_a_certificate_of_the_admins_own(authority: Machine) -> None:
         refused = authority.chainsaw("apply", code=1)
         assert "own.example.org is to have a certificate of your own, and there is none yet" in refused.err
         wrong = authority.chainsaw(
-            "cert", "import", "own.example.org", "--chain", f"{HOME}/own.pem", "--key", "/srv/pebble/key.pem", code=5
+            "cert", "import", "own.example.org", "--chain", f"{HOME}/own.pem", "--key", f"{HOME}/own.pem", code=5
         )
-        assert "there is no such file" in wrong.err or "cannot be read" in wrong.err
+        assert "there is no private key in PEM form in it" in wrong.err
         taken = authority.chainsaw(
             "cert", "import", "own.example.org", "--chain", f"{HOME}/own.pem", "--key", f"{HOME}/own.key"
         )

@@ -16,7 +16,6 @@ from chainsaw.host.acme.order import Wanted
 from chainsaw.host.acme.pending import FileKeeper
 from chainsaw.host.acme.session import Clock
 from chainsaw.host.issued import read_ledger, write_ledger
-from chainsaw.host.pair import is_pair
 from chainsaw.model.certificate import Certificate
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.directories import STAGING
@@ -75,14 +74,17 @@ class Asker:
 
         Raise ChainsawError for a failed attempt, which the ledger has then.
         """
-        ledger = self._adopted(host, self._known(host, record))
-        record = certificates.read_record(self.account.paths.issued(host))
+        ledger = self._known(host, record)
         chain = self._chain(host) if record and record.issuer == "acme" else b""
         told = ask_again(self.setup, ledger, chain, self.report.doing)
         if told != ledger:
             self._write(told)
         directories = tuple(item.url for item in (self.setup.primary, self.setup.fallback) if item)
-        if not self.force and due_of(record, told, directories, self.now()).at > self.now():
+        due_at = due_of(record, told, directories, self.now()).at
+        if self.source_of(host):
+            # What is unfinished is gone on with.
+            due_at = next_attempt(told, self.now())
+        if not self.force and due_at > self.now():
             return None
         return self._asked(host, told, record, chain)
 
@@ -131,21 +133,15 @@ class Asker:
             return with_certificate(ledger, _issued(chain, record, self.now()))
         return ledger
 
-    def _adopted(self, host: str, ledger: Ledger) -> Ledger:
-        """Return the ledger after what a run that was killed had put in its place, but not recorded yet.
+    def adopted(self, host: str, record: Certificate, chain: bytes) -> Asked:
+        """Return what a run that was killed had put in its place, but not recorded yet."""
+        ledger = self._known(host, None)
+        return Asked(with_certificate(ledger, _issued(chain, record, self.now())), Fresh(record, b"", chain))
 
-        The chain is renamed into its place after the pair.
-        """
-        pending, chain = FileKeeper(self.account.paths.order(host)).read(), self._chain(host)
-        if pending is None or not is_pair(chain, pending.key.encode()):
-            return ledger
-        found = certificates.record_of(chain, host, "acme", pending.directory)
-        with self.account.steps.step(f"record the certificate {host}"):
-            certificates.write_record(self.account.paths.issued(host), found)
-            files.remove(f"{self.account.paths.certificates}/{host}/former.pem")
-        adopted = with_certificate(ledger, _issued(chain, found, self.now()))
-        self.settle(Asked(adopted))
-        return adopted
+    def source_of(self, host: str) -> str:
+        """Return the directory at which there is an unfinished order for a host name, or nothing."""
+        pending = FileKeeper(self.account.paths.order(host)).read()
+        return pending.directory if pending else ""
 
     def _chain(self, host: str) -> bytes:
         return (files.read_text(f"{self.account.paths.certificates}/{host}/chain.pem") or "").encode()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import certificates, facts
+from chainsaw.host import certificates, facts, files
 from chainsaw.host.account import Account
 from chainsaw.host.issued import digest_of
 from chainsaw.host.lock import locked
@@ -15,8 +15,9 @@ from chainsaw.host.pair import read_pair
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.certificate import LOCAL, Certificate, HostIssuer
 from chainsaw.model.deployment import Manifest
+from chainsaw.plan.observed import FRONT_SERVICE
 from chainsaw.work.certificates.acme import Asked, Asker
-from chainsaw.work.certificates.serve import Fresh, issue_local, show_certificates
+from chainsaw.work.certificates.serve import Fresh, is_shown, issue_local, show_certificates
 from chainsaw.work.result import Reporter
 
 
@@ -26,7 +27,6 @@ class Renewed:
 
     shown: dict[str, Certificate] = field(default_factory=dict)
     failed: dict[str, list[Diagnostic]] = field(default_factory=dict)
-    unseen: set[str] = field(default_factory=set)
 
     @property
     def problems(self) -> list[Diagnostic]:
@@ -60,40 +60,62 @@ class Renewal:
         asked: dict[str, Asked] = {}
         for host in hosts:
             try:
-                for item in self._fresh(host, asker, asked):
-                    fresh.append(item)
+                fresh += self._unrecorded(host, asker, asked) or self._fresh(host, asker, asked)
             except ChainsawError as error:
                 renewed.failed[host] = [_warning(host, item) for item in error.diagnostics]
+        fresh += self._unshown([host for host in hosts if host not in {item.record.host for item in fresh}])
         if not fresh:
             return renewed
-        renewed.unseen = show_certificates(self.account, self.manager, self.manifest, fresh)
+        unseen = show_certificates(self.account, self.manager, self.manifest, fresh)
         for item in fresh:
             host = item.record.host
-            if host in renewed.unseen:
-                message = f"{host}: the front does not show the new certificate, and goes on with the former one"
-                hint = "journalctl --user CONTAINER_NAME=chainsaw-front -n 30"
-                renewed.failed[host] = [Diagnostic("not-shown", message, hint=hint, severity="warning")]
+            if host in unseen:
+                renewed.failed.setdefault(host, []).append(_not_shown(host))
                 continue
-            renewed.shown[host] = item.record
+            if item.key or host in asked:
+                renewed.shown[host] = item.record
             if host in asked:
                 asker.settle(asked[host])
         return renewed
 
-    def _fresh(self, host: str, asker: Asker, asked: dict[str, Asked]) -> Iterator[Fresh]:
+    def _unrecorded(self, host: str, asker: Asker, asked: dict[str, Asked]) -> list[Fresh]:
+        """Return a certificate that a run which was killed has put in its place, and not recorded."""
+        paths, wanted = self.account.paths, self.manifest.issuer(host)
+        record = certificates.read_record(paths.issued(host))
+        chain = (files.read_text(f"{paths.certificates}/{host}/chain.pem") or "").encode()
+        try:
+            placed = certificates.record_of(chain, host, wanted.issuer, record.source if record else "")
+        except ValueError:
+            return []
+        if record is None or not record.serial or record.serial == placed.serial or record.issuer != wanted.issuer:
+            return []
+        if wanted.issuer != "acme":
+            return [Fresh(placed, b"", chain)]
+        source = asker.source_of(host) or record.source
+        asked[host] = asker.adopted(host, placed.model_copy(update={"source": source}), chain)
+        return [item for item in (asked[host].fresh,) if item]
+
+    def _unshown(self, hosts: Sequence[str]) -> list[Fresh]:
+        """Return the recorded certificates that the front does not show, though it runs."""
+        if self.manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) != "active":
+            return []
+        records = [certificates.read_record(self.account.paths.issued(host)) for host in hosts]
+        return [Fresh(item, b"", b"") for item in records if item and item.serial and not is_shown(self.account, item)]
+
+    def _fresh(self, host: str, asker: Asker, asked: dict[str, Asked]) -> list[Fresh]:
         wanted = self.manifest.issuer(host)
         record = certificates.read_record(self.account.paths.issued(host))
         if wanted.issuer == LOCAL:
             due = record is None or record.issuer != LOCAL or not record.is_fresh(self.now())
-            if due or self.force:
-                yield issue_local(self.account, facts.node(), host)
-        elif wanted.issuer == "files":
+            return [issue_local(self.account, facts.node(), host)] if due or self.force else []
+        if wanted.issuer == "files":
             found = self._imported(host, wanted, record)
-            yield from [found] if found else []
-        else:
-            answer = asker.ask(host, record)
-            if answer and answer.fresh:
-                asked[host] = answer
-                yield answer.fresh
+            return [found] if found else []
+        answer = asker.ask(host, record)
+        if answer is None or answer.fresh is None:
+            return []
+        asked[host] = answer
+        return [answer.fresh]
 
     def _imported(self, host: str, wanted: HostIssuer, record: Certificate | None) -> Fresh | None:
         """Return the admin's certificate, if its files have changed; raise ChainsawError when they are of no use."""
@@ -109,6 +131,12 @@ def imported(host: str, wanted: HostIssuer, now: float) -> Fresh:
     if pair.problems:
         raise ChainsawError(pair.problems)
     return Fresh(certificates.record_of(pair.chain, host, "files", digest_of(wanted)), pair.key, pair.chain)
+
+
+def _not_shown(host: str) -> Diagnostic:
+    message = f"{host}: the front does not show its certificate, and goes on with the former one"
+    hint = "journalctl --user CONTAINER_NAME=chainsaw-front -n 30"
+    return Diagnostic("not-shown", message, hint=hint, severity="warning")
 
 
 def _warning(host: str, item: Diagnostic) -> Diagnostic:

@@ -24,7 +24,10 @@ PATIENCE, PAUSE = 10.0, 0.2
 
 @dataclass(frozen=True)
 class Fresh:
-    """A certificate that is to be shown: its record, its key and its chain, both PEM."""
+    """A certificate that is to be shown: its record, its key and its chain, both PEM.
+
+    Without a key it is in its place already, and the front need only take it.
+    """
 
     record: Certificate
     key: bytes = field(repr=False)
@@ -58,31 +61,34 @@ def show_certificates(account: Account, manager: UserManager, manifest: Manifest
     front is down nothing is seen, and the new one counts. Raise ChainsawError when the front does not reload.
     """
     steps, paths = account.steps, account.paths
-    hosts = [item.record.host for item in every]
-    names = " ".join(hosts)
-    with steps.step(f"keep the former certificate {names}"):
-        for host in hosts:
-            with suppress(FileNotFoundError):
-                files.rename(f"{paths.certificates}/{host}/pair.pem", f"{paths.certificates}/{host}/former.pem")
-    with steps.step(f"place the certificate {names}"):
-        account.podman.place([one for item in every for one in placements(account, manifest, item)])
+    new = [item for item in every if item.key]
+    if names := " ".join(item.record.host for item in new):
+        with steps.step(f"keep the former certificate {names}"):
+            for place in (f"{paths.certificates}/{item.record.host}" for item in new):
+                with suppress(FileNotFoundError):
+                    files.rename(f"{place}/pair.pem", f"{place}/former.pem")
+        with steps.step(f"place the certificate {names}"):
+            account.podman.place([one for item in new for one in placements(account, manifest, item)])
     unseen: set[str] = set()
     if manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) == "active":
         with steps.step("reload the front"):
             reload_front(manager)
-        unseen = {item.record.host for item in every if not _is_shown(account, item.record)}
+        unseen = {item.record.host for item in every if not is_shown(account, item.record, PATIENCE)}
     for item in every:
         _settle(account, item.record, item.record.host not in unseen)
     return unseen
 
 
-def _is_shown(account: Account, record: Certificate) -> bool:
+def is_shown(account: Account, record: Certificate, patience: float = 0.0) -> bool:
+    """Return whether the front shows a certificate, within `patience` seconds."""
     ports = readings.front_ports(account.paths)
-    deadline = time.monotonic() + PATIENCE
-    while ports and time.monotonic() < deadline:
+    deadline = time.monotonic() + patience
+    while ports:
         with suppress(OSError):
             if served_serial(ports[1], record.host, PATIENCE) == record.serial:
                 return True
+        if time.monotonic() >= deadline:
+            break
         time.sleep(PAUSE)
     return False
 
