@@ -57,7 +57,7 @@ def test_the_examples_are_valid_together():
 @pytest.mark.parametrize("key", [*Site.model_fields, *Common.model_fields])
 def test_every_key_of_the_site_is_in_the_example_or_has_one_value_only(key):
     text = dict(EXAMPLES)["site.yaml"]
-    assert re.search(rf"^{key}:", text, re.MULTILINE) or key == "tls"
+    assert re.search(rf"^{key}:", text, re.MULTILINE)
 
 
 def test_the_error_in_the_readme_is_the_real_one():

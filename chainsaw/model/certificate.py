@@ -8,6 +8,7 @@ from chainsaw.model.base import Recorded
 
 LOCAL = "local"
 DAY = 86400.0
+HSTS = (300, 60 * 86400, 180 * 86400)
 
 
 class HostIssuer(Recorded):
@@ -22,6 +23,7 @@ class Certificate(Recorded):
     """A certificate in use: for which names, by which issuer, its serial number in hexadecimal, its validity.
 
     Times are in seconds since 1970. `source` is the ACME directory that issued it, or a digest of the admin's files.
+    `renewals` are those that an authority has granted so far.
     """
 
     format: Literal[2] = 2
@@ -32,6 +34,15 @@ class Certificate(Recorded):
     not_before: float
     not_after: float
     source: str = ""
+    renewals: int = 0
+
+    @property
+    def hsts(self) -> int:
+        """For how many seconds browsers are told to use https alone (RFC 6797), unless the admin says otherwise.
+
+        Nobody could visit the site without a certificate then, so it grows with each renewal that worked.
+        """
+        return HSTS[min(self.renewals, len(HSTS) - 1)] if self.issuer == "acme" else 0
 
     @property
     def lifetime(self) -> float:

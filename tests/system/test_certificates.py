@@ -263,6 +263,79 @@ def authority_steps(machine: Machine) -> list[str]:
     return machine.read(listed).splitlines()
 
 
+AGO = """
+import json, sys
+ago = 100 * 86400
+for path in sys.argv[1:]:
+    content = json.load(open(path))
+    for part in (content, content.get("issued") or {}):
+        for key in ("not_before", "not_after", "at", "told", "ask_again", "attempted"):
+            if isinstance(part.get(key), float):
+                part[key] -= ago
+    content.pop("window", None)
+    json.dump(content, open(path, "w"))
+"""
+
+
+def test_what_expired_while_the_host_was_off_is_renewed_by_the_timer(authority: Machine) -> None:
+    """As its records say after three months and ten days: the machine itself cannot wait for so long."""
+    before = serial(authority, WWW)
+    records = [f"{DATA}/front/issued/{WWW}.json", f"{DATA}/front/acme/hosts/{WWW}.json"]
+    authority.admin("python3", "-c", AGO, *records)
+    assert rows(authority)[WWW]["state"] == "fail"
+    assert "expired" in authority.chainsaw("status", "www", code=None).out
+    authority.admin("systemctl", "--user", "start", "chainsaw-certificates.service")
+    assert serial(authority, WWW) != before
+    assert rows(authority)[WWW]["state"] == "ok"
+    said = authority.journal("--unit=chainsaw-certificates.service", "--lines=20")
+    assert f"{WWW}: renewed, valid until 20" in said
+
+
+def test_what_browsers_are_told_grows_with_the_renewals_that_worked(authority: Machine) -> None:
+    def told(host: str) -> str:
+        found = authority.root("curl", "-sSI", f"https://{host}/").lower()
+        return next((line for line in found.splitlines() if line.startswith("strict-transport-security")), "")
+
+    assert told(WWW) == "strict-transport-security: max-age=15552000"
+    authority.chainsaw("cert", "renew", BLOG, "--force")
+    authority.chainsaw("cert", "renew", BLOG, "--force")
+    assert told(BLOG) == "strict-transport-security: max-age=15552000"
+    assert "include" not in told(BLOG)
+    assert "strict" not in authority.get("https://shop.localhost/").headers
+
+
+HOOK = """\
+dns_loop_add() { _tell set-txt "{\\"host\\": \\"$1.\\", \\"value\\": \\"$2\\"}"; }
+dns_loop_rm() { _tell clear-txt "{\\"host\\": \\"$1.\\"}"; }
+_tell() {
+    [ "$LOOP_TOKEN" = secret-of-loop ] || { echo "the token is wrong" >&2; return 1; }
+    curl -fsS -d "$2" "http://127.0.0.1:8055/$1" > /dev/null
+}
+"""
+DNS = '{provider: /home/admin/dns_loop.sh, credentials: {secret: loop}, settle: 1s, servers: ["127.0.0.1"]}'
+
+
+def test_records_of_the_domain_show_that_it_is_ours_where_port_80_cannot_be_reached(authority: Machine) -> None:
+    site = SITE.replace("cert.pem}", "cert.pem, dns: " + DNS + "}")
+    authority.write(f"{HOME}/dns_loop.sh", HOOK)
+    authority.write(f"{CONFIG}/site.yaml", site)
+    authority.declare("further", "static", "https://inside.example.org/")
+    try:
+        missing = authority.chainsaw("apply", code=1)
+        assert "the authority needs the secret loop, which is not set" in missing.err
+        authority.admin("sh", "-c", "echo LOOP_TOKEN=secret-of-loop | chainsaw secret set loop")
+        # Nothing answers on port 80 of the address that it has.
+        said = json.dumps({"host": "inside.example.org", "addresses": ["192.0.2.1"]})
+        authority.root("curl", "-fsS", "-d", said, "http://127.0.0.1:8055/add-a")
+        done = authority.chainsaw("apply")
+        assert "Pebble" in serial(authority, "inside.example.org"), str(done)
+        journal = authority.journal("--user", "--since=-10min")
+        assert "secret-of-loop" not in journal
+    finally:
+        authority.write(f"{CONFIG}/site.yaml", SITE)
+        authority.purge("further")
+
+
 def test_the_timer_waits_and_doctor_says_so(authority: Machine) -> None:
     assert "active" in authority.admin("systemctl", "--user", "is-active", "chainsaw-certificates.timer")
     checks = {row["name"]: row for row in authority.json("doctor", code=None)["data"]["checks"]}

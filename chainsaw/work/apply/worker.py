@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import certificates, files, journal, readings
+from chainsaw.host import files, journal, readings
 from chainsaw.host.account import Account
 from chainsaw.host.front import reload_front
 from chainsaw.host.podman import Podman
@@ -26,7 +26,7 @@ from chainsaw.model.volume import Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import FRONT_CONTAINER, FRONT_SERVICE, TARGET, UnitDetails
 from chainsaw.work.certificates.renew import Renewal, imported
-from chainsaw.work.certificates.serve import Fresh, issue_local, placements
+from chainsaw.work.certificates.serve import Fresh, issue_local, placements, write_record
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.installed import store_recipe
@@ -132,7 +132,7 @@ class Worker:
         """Make all that belongs to blocks and was asked for so far, in one process."""
         self.podman.place(self.pending)
         for record in self.issued:
-            certificates.write_record(self.account.paths.issued(record.host), record)
+            write_record(self.account.paths, record)
         self.pending, self.issued = [], []
 
     def write_generation(self, action: act.WriteGeneration) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import certificates, files
+from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.certificate import HostIssuer
@@ -15,7 +15,7 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.model.names import check_host
 from chainsaw.work.certificates.renew import Renewal, Renewed, imported
 from chainsaw.work.certificates.report import moment_for_people, no_host
-from chainsaw.work.certificates.serve import placements, show_certificates
+from chainsaw.work.certificates.serve import placements, show_certificates, write_record
 from chainsaw.work.result import Reporter, Result
 
 FORMAT = 1
@@ -84,7 +84,7 @@ def import_certificate(account: Account, host: str, chain: str, key: str, report
     else:
         with account.steps.step(f"place the certificate {host}"):
             account.podman.place(placements(account, manifest, fresh))
-            certificates.write_record(account.paths.issued(host), fresh.record)
+            write_record(account.paths, fresh.record)
     until = moment_for_people(fresh.record.not_after)
     lines = [f"{host}: valid until {until}", *([] if served else [_what_next(manifest, host)])]
     return Result({"certificate": fresh.record.model_dump(), "served": served}, tuple(lines))

@@ -15,6 +15,7 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import served_serial
 from chainsaw.model.certificate import Certificate
 from chainsaw.model.deployment import Manifest
+from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Ids
 from chainsaw.plan.observed import FRONT_SERVICE
 
@@ -98,11 +99,24 @@ def _settle(account: Account, record: Certificate, shown: bool) -> None:
     paths, place = account.paths, f"{account.paths.certificates}/{record.host}"
     if shown:
         with account.steps.step(f"record the certificate {record.host}"):
-            certificates.write_record(paths.issued(record.host), record)
+            write_record(paths, record)
             files.remove(f"{place}/former.pem")
     elif files.exists(f"{place}/former.pem"):
         with account.steps.step(f"put the former certificate back {record.host}"):
             files.rename(f"{place}/former.pem", f"{place}/pair.pem")
+
+
+def write_record(paths: Paths, record: Certificate) -> None:
+    """Record a certificate that is in use, and for the front what browsers are told of https."""
+    former = certificates.read_record(paths.issued(record.host))
+    if former and (former.issuer, former.source) == (record.issuer, record.source):
+        record = record.model_copy(update={"renewals": former.renewals + (former.serial != record.serial)})
+    certificates.write_record(paths.issued(record.host), record)
+    place = f"{paths.certificates}/{record.host}/hsts"
+    if record.hsts:
+        files.write_atomic(place, f"{record.hsts}\n".encode(), 0o644)
+    else:
+        files.remove(place)
 
 
 def issue_local(account: Account, node: str, host: str) -> Fresh:
