@@ -42,6 +42,8 @@ class Fresh:
 def placements(account: Account, manifest: Manifest, fresh: Fresh) -> list[Placement]:
     """Return the files of a certificate: the pair in one, so that it is replaced in one rename; and its chain.
 
+    Their directory is made, with what browsers are told.
+
     The key is readable for the front's master process alone, the chain for the admin, too.
     """
     assert manifest.front is not None
@@ -49,6 +51,7 @@ def placements(account: Account, manifest: Manifest, fresh: Fresh) -> list[Place
     owner = Ids(uid=manifest.front.block, gid=manifest.front.block)
     place = f"{account.paths.certificates}/{fresh.record.host}"
     files.make_directory(place, 0o711)
+    tell_browsers(account.paths, fresh.record)
     return [
         Placement(f"{place}/pair.pem", 0o400, owner, fresh.key + fresh.chain),
         Placement(f"{place}/chain.pem", 0o444, owner, fresh.chain),
@@ -107,16 +110,25 @@ def _settle(account: Account, record: Certificate, shown: bool) -> None:
 
 
 def write_record(paths: Paths, record: Certificate) -> None:
-    """Record a certificate that is in use, and for the front what browsers are told of https."""
-    former = certificates.read_record(paths.issued(record.host))
-    if former and (former.issuer, former.source) == (record.issuer, record.source):
-        record = record.model_copy(update={"renewals": former.renewals + (former.serial != record.serial)})
-    certificates.write_record(paths.issued(record.host), record)
-    place = f"{paths.certificates}/{record.host}/hsts"
-    if record.hsts:
-        files.write_atomic(place, f"{record.hsts}\n".encode(), 0o644)
+    """Record a certificate that is in use."""
+    certificates.write_record(paths.issued(record.host), _counted(paths, record))
+
+
+def tell_browsers(paths: Paths, record: Certificate) -> None:
+    """Write for the front for how long browsers are told to use https alone, from the certificate that comes now."""
+    place, seconds = f"{paths.certificates}/{record.host}/hsts", _counted(paths, record).hsts
+    if seconds:
+        files.write_atomic(place, f"{seconds}\n".encode(), 0o644)
     else:
         files.remove(place)
+
+
+def _counted(paths: Paths, record: Certificate) -> Certificate:
+    """Return a record with the renewals that its issuer has granted so far."""
+    former = certificates.read_record(paths.issued(record.host))
+    if not former or (former.issuer, former.source) != (record.issuer, record.source):
+        return record
+    return record.model_copy(update={"renewals": former.renewals + (former.serial != record.serial)})
 
 
 def issue_local(account: Account, node: str, host: str) -> Fresh:
