@@ -220,12 +220,14 @@ def _published(subject: Subject) -> Iterator[Resource]:
 
 
 def certificates_of(host: str, paths: Paths, removed_by: RemovedBy = "purge") -> Iterator[Resource]:
-    """Yield the record of the validity of a host's certificate, and then the certificate.
+    """Yield the record of a host's certificate, then the certificate, and what was asked of authorities.
 
     In this order, because apply reads the record: one without a certificate would keep it from issuing a new one.
     """
     yield Resource("certificate", f"{host}.json", removed_by, paths.issued(host), renamed="stays")
     yield Resource("certificate", host, removed_by, f"{paths.certificates}/{host}", renamed="stays")
+    yield Resource("certificate", f"{host}, ledger", removed_by, paths.ledger(host), renamed="stays")
+    yield Resource("certificate", f"{host}, order", removed_by, paths.order(host), renamed="stays")
 
 
 def _used(subject: Subject) -> Iterator[Resource]:

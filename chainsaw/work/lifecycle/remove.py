@@ -30,11 +30,14 @@ def remove(account: Account, name: str, request: Request, report: Reporter, cata
     """
     with holding(account, (name,), command_line(request), report, wait=request.wait):
         places = check_known(account, name)
+        known = account.current().instances.get(name)
         result = _remove(account, name, request, report, catalog)
     data = {"instance": name, "data": places, **result.data}
     lines = [f"{name} is stopped and no longer served"]
     lines += [f"  its data: {place}" for place in places]
     lines += [f"to restore it: chainsaw rollback {name}; to delete it for good: chainsaw remove {name} --purge"]
+    urls = [f"https://{route.host}{route.path}" for route in known.routes[:1]] if known else []
+    lines += [f"to say there that it is gone, in site.yaml: routes: {{{url}: {{gone: true}}}}" for url in urls]
     return Result(data, tuple(lines), result.diagnostics, result.exit)
 
 
