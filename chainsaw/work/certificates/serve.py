@@ -103,7 +103,9 @@ def _settle(account: Account, record: Certificate, shown: bool) -> None:
     if shown:
         with account.steps.step(f"record the certificate {record.host}"):
             write_record(paths, record)
-            files.remove(f"{place}/former.pem")
+            for name in ("former.pem", "key.pem"):
+                # key.pem is of an earlier version.
+                files.remove(f"{place}/{name}")
     elif files.exists(f"{place}/former.pem"):
         with account.steps.step(f"put the former certificate back {record.host}"):
             files.rename(f"{place}/former.pem", f"{place}/pair.pem")
