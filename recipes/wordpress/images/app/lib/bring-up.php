@@ -1,5 +1,8 @@
 <?php
-// Install the site if there is none, upgrade its database if the code is newer, apply what changed in its configuration.
+// Install the site if there is none, move it if its address is another, upgrade its database if the code is newer, apply
+// what changed in its configuration.
+
+require __DIR__ . '/move.php';
 
 const APPLIED = 'chainsaw_applied';
 const UNFINISHED = 'chainsaw_installing';
@@ -31,6 +34,17 @@ function applied(): ?array
     return $rows ? json_decode($rows[0], true) : null;
 }
 
+// Without a record the site knows: the constants hide what it knows from WordPress, not from the database.
+function former_urls(?array $applied): array
+{
+    global $db;
+    if (isset($applied['url'])) {
+        return [$applied['url']];
+    }
+    $rows = $db->query("SELECT option_value FROM wp_options WHERE option_name IN ('home', 'siteurl')")->fetch_all();
+    return array_unique(array_map(fn ($url) => rtrim($url, '/'), array_column($rows, 0)));
+}
+
 // The translation that serves a language best: de_AT is de_DE as long as nobody translates it.
 function closest(?string $language, array $known): string
 {
@@ -59,6 +73,7 @@ function translation(?string $language): string
 function apply(string $key, mixed $value): void
 {
     match ($key) {
+        'url' => null,
         'title' => update_option('blogname', $value),
         'tagline' => update_option('blogdescription', $value),
         'email' => update_option('admin_email', $value),
@@ -102,6 +117,9 @@ if ($new) {
     foreach (tables('wp\_%') as $half) {
         $db->query("DROP TABLE `$half`");
     }
+} elseif ($former = array_diff(former_urls($applied), [$wanted['url']])) {
+    move($db, $former, $wanted['url'], $applied === null ? null : json_encode(['url' => $wanted['url']] + $applied));
+    $applied = applied();
 }
 
 // Plugins and themes have no part in this: a broken one must not keep the site from coming up.
@@ -115,6 +133,8 @@ if ($new) {
     install($wanted);
     $db->query('DROP TABLE ' . UNFINISHED);
 } else {
+    // A drop-in may keep what it knew of the former place.
+    empty($former) || wp_cache_flush();
     if ((int) get_option('db_version') < $wp_db_version) {
         fwrite(STDERR, "upgrading the database to WordPress $wp_version\n");
         wp_upgrade();
