@@ -1,5 +1,5 @@
 <?php
-// move.php FORMER URL: give the links in pages the address at which the wiki is now.
+// move.php URL FORMER...: give the links in pages the address at which the wiki is now.
 
 use MediaWiki\CommentStore\CommentStoreComment;
 use MediaWiki\ExternalLinks\LinkFilter;
@@ -13,55 +13,60 @@ class Move extends Maintenance {
 	private const OWN = '(?:wiki|images|resources|skins|extensions)/'
 		. '|(?:api|img_auth|index|load|opensearch_desc|rest|thumb)\.php';
 
-	private string $host;
+	private string $url;
 	private string $plain;
 	private string $encoded;
 
 	public function __construct() {
 		parent::__construct();
-		$this->addArg( 'former', 'The former address, without a slash at the end' );
-		$this->addArg( 'url', 'The present one' );
+		$this->addArg( 'url', 'The present address, without a slash at the end' );
+		$this->addArg( 'former', 'A former one', true, true );
 	}
 
 	public function execute(): void {
-		[ $former, $url ] = [ $this->getArg( 0 ), $this->getArg( 1 ) ];
+		$this->url = $this->getArg( 0 );
+		$former = $this->getArgs( 1 );
 		$this->prepare( $former );
+		$shown = implode( ' and ', $former );
 		$user = User::newSystemUser( User::MAINTENANCE_SCRIPT_USER, [ 'steal' => true ] );
-		$summary = "The wiki has moved from $former to $url";
+		$summary = "The wiki has moved from $shown to {$this->url}";
 		$count = 0;
-		foreach ( $this->mentions() as $id ) {
-			$count += $this->movePage( $id, $user, $summary, $url );
+		foreach ( $this->mentions( $former ) as $id ) {
+			$count += $this->movePage( $id, $user, $summary );
 		}
-		$rows = $this->moveRows( 'interwiki', [ 'iw_prefix' ], [ 'iw_url', 'iw_api' ], $url )
-			+ $this->moveRows( 'user_properties', [ 'up_user', 'up_property' ], [ 'up_value' ], $url );
+		$rows = $this->moveRows( 'interwiki', [ 'iw_prefix' ], [ 'iw_url', 'iw_api' ] )
+			+ $this->moveRows( 'user_properties', [ 'up_user', 'up_property' ], [ 'up_value' ] );
 		$this->refreshOthers( $former );
 		$this->getServiceContainer()->getObjectCacheFactory()->getInstance( CACHE_DB )->deleteAll();
-		$this->output( "moved from $former to $url: $count pages, $rows values of other kinds\n" );
+		$this->output( "moved from $shown to {$this->url}: $count pages, $rows other values\n" );
 	}
 
-	private function prepare( string $former ): void {
-		$parts = parse_url( $former );
-		$this->host = $parts['host'];
-		$host = preg_quote( $parts['host'], '~' );
-		$port = $parts['port'] ?? null;
-		$path = array_filter( explode( '/', $parts['path'] ?? '' ), strlen( ... ) );
-		$path = array_map( static fn ( $name ) => preg_quote( $name, '~' ), $path );
-		$below = implode( array_map( static fn ( $name ) => "/$name", $path ) );
-		// What goes on is another host, another port, or another path with the same beginning.
-		$end = '(?![-_]*[A-Za-z0-9]|\.[A-Za-z0-9]|@' . ( $path ? '|[\~+%]' : '|:[0-9]' ) . ')';
-		$over = '(?![-_]*[A-Za-z0-9]|\.[A-Za-z0-9]|@' . ( $path ? '' : '|\g{e}(?:3A[0-9]|40)' ) . ')';
-		$own = self::OWN;
-		$this->plain = '~(?<scheme>(?<!/)(?i:https?:)|(?<![A-Za-z:/]))//'
-			. "(?i:$host)" . ( $port ? ":$port" : '(?::(?:80|443)(?![0-9]))?' )
-			. "$below$end(?!/(?!$own)[^\\s|\\]}<>\"'?#])~";
-		$this->encoded = '~(?<!/|%2F)https?(?<e>%(?:25)*)3A\g{e}2F\g{e}2F' . $host . ( $port ? "\\g{e}3A$port" : '' )
-			. str_replace( '/', '\g{e}2F', $below ) . $over . '~i';
+	private function prepare( array $former ): void {
+		$plain = $encoded = [];
+		usort( $former, static fn ( $one, $other ) => strlen( $other ) - strlen( $one ) );
+		foreach ( $former as $address ) {
+			$parts = parse_url( $address );
+			$host = preg_quote( $parts['host'], '~' );
+			$port = $parts['port'] ?? null;
+			$path = preg_quote( $parts['path'] ?? '', '~' );
+			// What goes on is another host, another port, or another path with the same beginning.
+			$end = '[-_]*[A-Za-z0-9]|\.[A-Za-z0-9]|@';
+			$more = $path ? '|[\~+%]' : '|:[0-9]';
+			$over = $path ? '' : '|\g{e}(?:3A[0-9]|40)';
+			$plain[] = "(?i:$host)" . ( $port ? ":$port" : '(?::(?:80|443)(?![0-9]))?' ) . "$path(?!$end$more)";
+			$encoded[] = $host . ( $port ? "\\g{e}3A$port" : '' )
+				. str_replace( '/', '\g{e}2F', $path ) . "(?!$end$over)";
+		}
+		// In the path of another address it is part of a name, such as that of an archived copy.
+		$this->plain = '~(?<scheme>(?<!/)(?i:https?:)|(?<![A-Za-z:/]))//(?:' . implode( '|', $plain ) . ')'
+			. '(?!/(?!' . self::OWN . ')[^\s|\]}<>"\'?#])~';
+		$this->encoded = '~(?<!/|%2F)https?(?<e>%(?:25)*)3A\g{e}2F\g{e}2F(?:' . implode( '|', $encoded ) . ')~i';
 	}
 
-	private function moved( string $text, string $url ): string {
-		$plain = static fn ( $found ) => $found['scheme'] === '' ? strstr( $url, '//' ) : $url;
-		$encoded = static fn ( $found ) => str_replace(
-			[ ':', '/' ], [ "{$found['e']}3A", "{$found['e']}2F" ], $url
+	private function moved( string $text ): string {
+		$plain = fn ( $found ) => $found['scheme'] === '' ? strstr( $this->url, '//' ) : $this->url;
+		$encoded = fn ( $found ) => str_replace(
+			[ ':', '/' ], [ "{$found['e']}3A", "{$found['e']}2F" ], $this->url
 		);
 		$text = preg_replace_callback( $this->plain, $plain, $text )
 			?? throw new RuntimeException( preg_last_error_msg() );
@@ -69,9 +74,13 @@ class Move extends Maintenance {
 			?? throw new RuntimeException( preg_last_error_msg() );
 	}
 
-	/** The pages whose text may mention the former host; what is stored in another way than plainly is read. */
-	private function mentions(): array {
-		$like = $this->getPrimaryDB()->addQuotes( '%' . addcslashes( $this->host, '\\%_' ) . '%' );
+	/** The pages whose text may mention a former host; what is stored in another way than plainly is read. */
+	private function mentions( array $former ): array {
+		$mentioned = "old_id IS NULL OR old_flags LIKE '%gzip%' OR old_flags LIKE '%external%'";
+		foreach ( $former as $address ) {
+			$host = addcslashes( parse_url( $address, PHP_URL_HOST ), '\\%_' );
+			$mentioned .= ' OR CAST(old_text AS TEXT) LIKE ' . $this->getPrimaryDB()->addQuotes( "%$host%" ) . " ESCAPE '\\'";
+		}
 		return $this->getPrimaryDB()->newSelectQueryBuilder()
 			->select( 'page_id' )
 			->distinct()
@@ -82,14 +91,13 @@ class Move extends Maintenance {
 				"content_address LIKE 'tt:%'",
 				'old_id = CAST(SUBSTR(content_address, 4) AS INTEGER)',
 			] )
-			->where( "old_id IS NULL OR old_flags LIKE '%gzip%' OR old_flags LIKE '%external%'"
-				. " OR CAST(old_text AS TEXT) LIKE $like ESCAPE '\\'" )
+			->where( $mentioned )
 			->orderBy( 'page_id' )
 			->caller( __METHOD__ )
 			->fetchFieldValues();
 	}
 
-	private function movePage( int $id, User $user, string $summary, string $url ): int {
+	private function movePage( int $id, User $user, string $summary ): int {
 		$page = $this->getServiceContainer()->getWikiPageFactory()->newFromID( $id, IDBAccessObject::READ_LATEST );
 		$revision = $page?->getRevisionRecord();
 		// A start that was killed has done this one; its new address may begin as the former one does.
@@ -102,7 +110,7 @@ class Move extends Maintenance {
 			foreach ( $revision->getSlots()->getSlots() as $role => $slot ) {
 				$content = $slot->getContent();
 				$text = $content instanceof TextContent ? $content->getText() : '';
-				$moved = $this->moved( $text, $url );
+				$moved = $this->moved( $text );
 				if ( $moved !== $text ) {
 					$updater->setContent( $role, $content->getContentHandler()->unserializeContent( $moved ) );
 					$changed = true;
@@ -126,16 +134,16 @@ class Move extends Maintenance {
 	}
 
 	/** Move what is no page: links to itself under a prefix, signatures. */
-	private function moveRows( string $table, array $key, array $columns, string $url ): int {
+	private function moveRows( string $table, array $key, array $columns ): int {
 		$db = $this->getPrimaryDB();
 		$count = 0;
-		$this->beginTransactionRound( __METHOD__ );
+		$this->beginTransaction( $db, __METHOD__ );
 		$rows = $db->newSelectQueryBuilder()->select( [ ...$key, ...$columns ] )->from( $table )
 			->caller( __METHOD__ )->fetchResultSet();
 		foreach ( $rows as $row ) {
 			$row = (array)$row;
 			$texts = array_intersect_key( $row, array_flip( $columns ) );
-			$moved = array_map( fn ( $text ) => $this->moved( (string)$text, $url ), $texts );
+			$moved = array_map( fn ( $text ) => $this->moved( (string)$text ), $texts );
 			$changed = array_diff_assoc( $moved, array_map( strval( ... ), $texts ) );
 			if ( $changed ) {
 				$db->newUpdateQueryBuilder()->update( $table )->set( $changed )
@@ -143,18 +151,19 @@ class Move extends Maintenance {
 				$count += count( $changed );
 			}
 		}
-		$this->commitTransactionRound( __METHOD__ );
+		$this->commitTransaction( $db, __METHOD__ );
 		return $count;
 	}
 
 	/** Have the links of pages found again that mention no address and contain one all the same, as by {{SERVER}}. */
-	private function refreshOthers( string $former ): void {
+	private function refreshOthers( array $former ): void {
 		$services = $this->getServiceContainer();
-		$hosts = array_column( LinkFilter::makeIndexes( $former ), 0 );
+		$hosts = array_column( array_merge( ...array_map( LinkFilter::makeIndexes( ... ), $former ) ), 0 );
 		$ids = $this->getPrimaryDB()->newSelectQueryBuilder()->select( 'el_from' )->distinct()->from( 'externallinks' )
 			->where( [ 'el_to_domain_index' => $hosts ] )->caller( __METHOD__ )->fetchFieldValues();
-		foreach ( $ids ? $services->getPageStore()->newSelectQueryBuilder()->wherePageIds( $ids )->fetchPageRecords() : [] as $page ) {
-			$services->getJobQueueGroup()->push( RefreshLinksJob::newDynamic( $page, [] ) );
+		foreach ( $ids as $id ) {
+			$page = $services->getPageStore()->getPageById( (int)$id );
+			$page && $services->getJobQueueGroup()->push( RefreshLinksJob::newDynamic( $page, [] ) );
 		}
 	}
 }
