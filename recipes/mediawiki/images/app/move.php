@@ -2,7 +2,6 @@
 // move.php URL FORMER...: give the links in pages the address at which the wiki is now.
 
 use MediaWiki\CommentStore\CommentStoreComment;
-use MediaWiki\ExternalLinks\LinkFilter;
 use MediaWiki\Maintenance\Maintenance;
 use MediaWiki\Revision\RevisionAccessException;
 use MediaWiki\Revision\RevisionRecord;
@@ -36,8 +35,7 @@ class Move extends Maintenance {
 		}
 		$rows = $this->moveRows( 'interwiki', [ 'iw_prefix' ], [ 'iw_url', 'iw_api' ] )
 			+ $this->moveRows( 'user_properties', [ 'up_user', 'up_property' ], [ 'up_value' ] );
-		$this->refreshOthers( $former );
-		$this->getServiceContainer()->getObjectCacheFactory()->getInstance( CACHE_DB )->deleteAll();
+		$this->dropCaches();
 		$this->output( "moved from $shown to {$this->url}: $count pages, $rows other values\n" );
 	}
 
@@ -155,16 +153,11 @@ class Move extends Maintenance {
 		return $count;
 	}
 
-	/** Have the links of pages found again that mention no address and contain one all the same, as by {{SERVER}}. */
-	private function refreshOthers( array $former ): void {
-		$services = $this->getServiceContainer();
-		$hosts = array_column( array_merge( ...array_map( LinkFilter::makeIndexes( ... ), $former ) ), 0 );
-		$ids = $this->getPrimaryDB()->newSelectQueryBuilder()->select( 'el_from' )->distinct()->from( 'externallinks' )
-			->where( [ 'el_to_domain_index' => $hosts ] )->caller( __METHOD__ )->fetchFieldValues();
-		foreach ( $ids as $id ) {
-			$page = $services->getPageStore()->getPageById( (int)$id );
-			$page && $services->getJobQueueGroup()->push( RefreshLinksJob::newDynamic( $page, [] ) );
-		}
+	/** Forget what was rendered: the logins that are kept there, too, were for the former place. */
+	private function dropCaches(): void {
+		$cache = new SQLite3( $this->getConfig()->get( 'SQLiteDataDir' ) . '/wikicache.sqlite' );
+		$cache->busyTimeout( 60_000 );
+		$cache->exec( 'DELETE FROM objectcache' ) || throw new RuntimeException( $cache->lastErrorMsg() );
 	}
 }
 
