@@ -155,7 +155,11 @@ class Move extends Maintenance {
 
 	/** Forget what was rendered: the logins that are kept there, too, were for the former place. */
 	private function dropCaches(): void {
-		$cache = new SQLite3( $this->getConfig()->get( 'SQLiteDataDir' ) . '/wikicache.sqlite' );
+		$file = $this->getConfig()->get( 'SQLiteDataDir' ) . '/wikicache.sqlite';
+		if ( !is_file( $file ) ) {
+			return;
+		}
+		$cache = new SQLite3( $file );
 		$cache->busyTimeout( 60_000 );
 		$cache->exec( 'DELETE FROM objectcache' ) || throw new RuntimeException( $cache->lastErrorMsg() );
 	}

@@ -103,21 +103,29 @@ function install(array $wanted): void
     wp_install($wanted['title'], 'admin', (string) $wanted['email'], true, '', wp_slash($password), $language);
     remove_filter('pre_option_permalink_structure', $choose);
     $wp_rewrite->set_permalink_structure($links);
-    $wp_rewrite->flush_rules(false);
 
     array_map('apply', array_keys($wanted), $wanted);
+}
+
+// The first request makes them, with all that has a part in them: what is registered before there is a structure of links,
+// as categories are here, has none.
+function forget_rules(): void
+{
+    delete_option('rewrite_rules');
 }
 
 $db = new mysqli('localhost', 'app', '', 'app', 0, '/run/instance/mysqld.sock');
 $wanted = json_decode(file_get_contents('/etc/wordpress/site.json'), true);
 $applied = applied();
 $new = $applied === null && (tables(UNFINISHED) || !tables('wp\_options'));
+$recorded = isset($applied['url']);
+$former = $new ? [] : array_diff(former_urls($applied), [$wanted['url']]);
 if ($new) {
     $db->query('CREATE TABLE IF NOT EXISTS ' . UNFINISHED . ' (id INT PRIMARY KEY)');
     foreach (tables('wp\_%') as $half) {
         $db->query("DROP TABLE `$half`");
     }
-} elseif ($former = array_diff(former_urls($applied), [$wanted['url']])) {
+} elseif ($former) {
     move($db, $former, $wanted['url'], $applied === null ? null : json_encode(['url' => $wanted['url']] + $applied));
     $applied = applied();
 }
@@ -131,10 +139,14 @@ add_filter('send_site_admin_email_change_email', '__return_false');
 if ($new) {
     fwrite(STDERR, "installing WordPress $wp_version\n");
     install($wanted);
+    forget_rules();
     $db->query('DROP TABLE ' . UNFINISHED);
 } else {
-    // A drop-in may keep what it knew of the former place.
-    empty($former) || wp_cache_flush();
+    // A drop-in may keep what it knew of the former place. What has no address in its record has old rules, or foreign ones.
+    if ($former || !$recorded) {
+        wp_cache_flush();
+        forget_rules();
+    }
     if ((int) get_option('db_version') < $wp_db_version) {
         fwrite(STDERR, "upgrading the database to WordPress $wp_version\n");
         wp_upgrade();
