@@ -385,7 +385,7 @@ def test_a_wiki_whose_new_address_begins_with_the_former_one_is_moved_once(machi
     # As a start leaves it that is killed at the end of the move.
     machine.inside("wiki.app", "sh", "-c", f"printf '%s' '{text}{WIKI}/wiki\n' > /srv/data/wiki/url")
     machine.admin("systemctl", "--user", "restart", "app@wiki.service")
-    machine.serves(f"{WIKI}/wiki/wiki/One", "Two in full")
+    machine.serves(f"{WIKI}/wiki/wiki/One", "in full")
     checked_wiki(machine, f"{WIKI}/wiki", "books.localhost")
     assert f"{WIKI}/wiki/wiki/wiki/Two" not in machine.get(f"{WIKI}/wiki/wiki/One").body
     reroute(machine, "wiki", f"{WIKI}/")

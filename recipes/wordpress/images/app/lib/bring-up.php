@@ -42,7 +42,8 @@ function former_urls(?array $applied): array
         return [$applied['url']];
     }
     $rows = $db->query("SELECT option_value FROM wp_options WHERE option_name IN ('home', 'siteurl')")->fetch_all();
-    return array_unique(array_map(fn ($url) => rtrim($url, '/'), array_column($rows, 0)));
+    $known = array_map(fn ($url) => rtrim(trim($url), '/'), array_column($rows, 0));
+    return array_filter(array_unique($known), fn ($url) => parse_url($url, PHP_URL_HOST));
 }
 
 // The translation that serves a language best: de_AT is de_DE as long as nobody translates it.

@@ -29,7 +29,7 @@ class Mover
             $over = $path ? '' : '|\g{e}(?:3A[0-9]|40)';
             $plain[] = "(?i:$host)" . ($port ? ":$port" : '(?::(?:80|443)(?![0-9]))?')
                 . implode(array_map(fn ($name) => '\g{s}' . $name, $path)) . "(?!$end$more)";
-            $encoded[] = "$host" . ($port ? "\\g{e}3A$port" : '')
+            $encoded[] = $host . ($port ? "\\g{e}3A$port" : '')
                 . implode(array_map(fn ($name) => '\g{e}2F' . $name, $path)) . "(?!$end$over)";
         }
         // In the path of another address it is part of a name, such as that of an archived copy.
@@ -40,7 +40,7 @@ class Mover
 
     public function text(string $text): string
     {
-        if (preg_match('~^\s*[aCEOSs]:\d+:["{].*[;}]\s*$~sD', $text)) {
+        if (preg_match('~^\s*[aCEOSs]:\d+:["{]~', $text) && in_array(substr(rtrim($text), -1), [';', '}'], true)) {
             try {
                 return $this->serialised($text);
             } catch (Unreadable) {
@@ -155,6 +155,8 @@ function movable(mysqli $db): array
     return array_map(fn ($table) => [$table, $keys[$table], $texts[$table]], array_keys($texts));
 }
 
+const ER_DATA_TOO_LONG = 1406;
+
 // Write the columns of a row that were moved, and return how many. What has no room is left.
 function write_row(mysqli $db, string $table, string $where, array $key, array $moved, string $name): int
 {
@@ -169,8 +171,6 @@ function write_row(mysqli $db, string $table, string $where, array $key, array $
     }
     return $count;
 }
-
-const ER_DATA_TOO_LONG = 1406;
 
 function complain(string $problem): void
 {
