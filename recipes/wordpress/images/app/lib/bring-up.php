@@ -1,5 +1,8 @@
 <?php
-// Install the site if there is none, upgrade its database if the code is newer, apply what changed in its configuration.
+// Install the site if there is none, move it if its address is another, upgrade its database if the code is newer, apply
+// what changed in its configuration.
+
+require __DIR__ . '/move.php';
 
 const APPLIED = 'chainsaw_applied';
 const UNFINISHED = 'chainsaw_installing';
@@ -31,6 +34,18 @@ function applied(): ?array
     return $rows ? json_decode($rows[0], true) : null;
 }
 
+// Without a record the site knows: the constants hide what it knows from WordPress, not from the database.
+function former_urls(?array $applied): array
+{
+    global $db;
+    if (isset($applied['url'])) {
+        return [$applied['url']];
+    }
+    $rows = $db->query("SELECT option_value FROM wp_options WHERE option_name IN ('home', 'siteurl')")->fetch_all();
+    $known = array_map(fn ($url) => rtrim(trim($url), '/'), array_column($rows, 0));
+    return array_filter(array_unique($known), fn ($url) => parse_url($url, PHP_URL_HOST));
+}
+
 // The translation that serves a language best: de_AT is de_DE as long as nobody translates it.
 function closest(?string $language, array $known): string
 {
@@ -59,6 +74,7 @@ function translation(?string $language): string
 function apply(string $key, mixed $value): void
 {
     match ($key) {
+        'url' => null,
         'title' => update_option('blogname', $value),
         'tagline' => update_option('blogdescription', $value),
         'email' => update_option('admin_email', $value),
@@ -88,20 +104,31 @@ function install(array $wanted): void
     wp_install($wanted['title'], 'admin', (string) $wanted['email'], true, '', wp_slash($password), $language);
     remove_filter('pre_option_permalink_structure', $choose);
     $wp_rewrite->set_permalink_structure($links);
-    $wp_rewrite->flush_rules(false);
 
     array_map('apply', array_keys($wanted), $wanted);
+}
+
+// The first request makes them, with all that has a part in them: what is registered before there is a structure of links,
+// as categories are here, has none.
+function forget_rules(): void
+{
+    delete_option('rewrite_rules');
 }
 
 $db = new mysqli('localhost', 'app', '', 'app', 0, '/run/instance/mysqld.sock');
 $wanted = json_decode(file_get_contents('/etc/wordpress/site.json'), true);
 $applied = applied();
 $new = $applied === null && (tables(UNFINISHED) || !tables('wp\_options'));
+$recorded = isset($applied['url']);
+$former = $new ? [] : array_diff(former_urls($applied), [$wanted['url']]);
 if ($new) {
     $db->query('CREATE TABLE IF NOT EXISTS ' . UNFINISHED . ' (id INT PRIMARY KEY)');
     foreach (tables('wp\_%') as $half) {
         $db->query("DROP TABLE `$half`");
     }
+} elseif ($former) {
+    move($db, $former, $wanted['url'], $applied === null ? null : json_encode(['url' => $wanted['url']] + $applied));
+    $applied = applied();
 }
 
 // Plugins and themes have no part in this: a broken one must not keep the site from coming up.
@@ -113,8 +140,14 @@ add_filter('send_site_admin_email_change_email', '__return_false');
 if ($new) {
     fwrite(STDERR, "installing WordPress $wp_version\n");
     install($wanted);
+    forget_rules();
     $db->query('DROP TABLE ' . UNFINISHED);
 } else {
+    // A drop-in may keep what it knew of the former place. What has no address in its record has old rules, or foreign ones.
+    if ($former || !$recorded) {
+        wp_cache_flush();
+        forget_rules();
+    }
     if ((int) get_option('db_version') < $wp_db_version) {
         fwrite(STDERR, "upgrading the database to WordPress $wp_version\n");
         wp_upgrade();

@@ -42,6 +42,10 @@ $wgSQLiteDataDir = '/srv/data/wiki';
 ] );
 $wgResourceLoaderUseObjectCacheForDeps = true;
 $wgMainCacheType = CACHE_DB;
+// What browsers keep from before the last move leads to another place, however old this file is.
+if ( is_file( "$wgSQLiteDataDir/url" ) ) {
+	$wgCacheEpoch = max( $wgCacheEpoch, gmdate( 'YmdHis', filemtime( "$wgSQLiteDataDir/url" ) ) );
+}
 $wgCacheDirectory = '/srv/data/cache';
 $wgJobRunRate = 0;
 
