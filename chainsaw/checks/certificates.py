@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from chainsaw.checks.check import Check
+from chainsaw.checks.check import Check, some
 from chainsaw.checks.observed import ShownCertificate
 from chainsaw.model.certificate import DAY, LOCAL, Certificate, HostIssuer
 from chainsaw.model.quantity import span_for_people
@@ -66,10 +66,13 @@ def _differ(record: Certificate, seen: ShownCertificate) -> bool:
     return record.not_after - seen.until > DAY
 
 
-def renewal(units: Mapping[str, UnitDetails] | None, ran: float | None, now: float) -> Check:
+def renewal(
+    units: Mapping[str, UnitDetails] | None, ran: float | None, now: float, failing: Collection[str] = ()
+) -> Check:
     """Check the timer that renews certificates: whether it waits, ran in the last day, and what came of it.
 
-    `ran` is when it ran last, in seconds since 1970, and None where that is not known.
+    `ran` is when it ran last, in seconds since 1970, and None where that is not known; `failing` are the host names for
+    which an authority has issued none when it was asked last.
     """
     if units is None:
         return Check("renewal", "unknown", "systemd does not answer")
@@ -78,6 +81,9 @@ def renewal(units: Mapping[str, UnitDetails] | None, ran: float | None, now: flo
     if timer is None or timer.active != "active":
         state = timer.active if timer else "not there"
         return Check("renewal", "fail", f"{TIMER} is {state}: nothing renews certificates", f"chainsaw apply; {start}")
+    if failing:
+        found = f"no certificate was issued when it was last due: {some(failing)}"
+        return Check("renewal", "warn", found, f"chainsaw cert show {sorted(failing)[0]}")
     if service is not None and service.active == "failed":
         look = f"journalctl --user -u {SERVICE} -n 20"
         return Check("renewal", "warn", "the last run did not renew all that was due", look)

@@ -30,10 +30,10 @@ PUBLISH = (
     ),
     group("cert", "List, show, renew, import and export certificates.").holding(
         Verb("list", "certificates:list_command", "List all certificates.").standing_for(
-            "openssl x509 -noout -issuer -dates -in {DATA}/front/certificates/HOST/chain.pem",
+            "openssl x509 -noout -issuer -dates -in {DATA}/front/certificates/HOST/certificate.pem",
         ),
         Verb("show", "certificates:show_command", "Show one certificate.").standing_for(
-            "openssl x509 -noout -text -in {DATA}/front/certificates/{host}/chain.pem",
+            "openssl x509 -noout -text -in {DATA}/front/certificates/{host}/certificate.pem",
             "openssl s_client -connect localhost:443 -servername {host}",
         ),
         Verb("renew", "certificates:renew_command", "Renew the certificates that are due.", changes=True).standing_for(

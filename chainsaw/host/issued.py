@@ -11,7 +11,7 @@ from chainsaw.host import certificates, files
 from chainsaw.model.certificate import LOCAL, HostIssuer
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
-from chainsaw.model.renewal import Ledger
+from chainsaw.model.renewal import Ledger, next_attempt
 
 
 def read_ledger(paths: Paths, host: str) -> Ledger:
@@ -54,5 +54,8 @@ def _is_settled(paths: Paths, host: str, wanted: HostIssuer, now: float) -> bool
         return mine and record is not None and record.is_fresh(now)
     if wanted.issuer == "acme":
         # Before it expires, the timer renews it; and an authority that said no is not asked before its time.
-        return (mine and record is not None and record.not_after > now) or read_ledger(paths, host).next_attempt > now
+        if mine and record is not None and record.not_after > now:
+            return True
+        ledger = read_ledger(paths, host)
+        return bool(ledger.failures) and next_attempt(ledger, now) > now
     return mine and record is not None and (not wanted.chain or record.source == digest_of(wanted))

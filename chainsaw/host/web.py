@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from chainsaw.checks.observed import PlainAnswer, Resolved, ShownCertificate
 from chainsaw.model.deployment import ProbeRequest
@@ -86,6 +86,14 @@ def _trusting(authority: str | None) -> ssl.SSLContext:
     return context
 
 
+@lru_cache(maxsize=16)
+def _trusting_chain(chain: str) -> ssl.SSLContext:
+    """Return a context that trusts each certificate of a chain, whoever signed the last one."""
+    context = ssl.create_default_context(cadata=chain)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
 def request(front: Front, asked: Asked, timeout: float) -> Answer:
     """Return the answer to a request on a connection of its own; redirects are not followed.
 
@@ -141,16 +149,17 @@ def fetch_plain(address: str, host: str, path: str, timeout: float) -> bytes:
             raise OSError(f"the answer is not HTTP: {error!r}") from error
 
 
-def shown_certificate(front: Front, host: str, timeout: float) -> ShownCertificate:
+def shown_certificate(front: Front, host: str, timeout: float, own: bytes = b"") -> ShownCertificate:
     """Return the certificate of a TLS handshake for a host, within `timeout` seconds.
 
     No request is sent, so an instance that is asleep stays asleep. The certificate may be signed by the local
-    authority, or by one that this host trusts.
+    authority, by one that this host trusts, or be in a chain of the admin's `own`, PEM.
     """
-    shown = _shake(front.port, host, front.authority, timeout)
-    if shown.refused:
-        other = _shake(front.port, host, None, timeout)
-        return shown if other.refused else other
+    shown = _shake(front.port, host, partial(_trusting, front.authority), timeout)
+    for trust in (partial(_trusting, None), *([partial(_trusting_chain, own.decode())] if own else [])):
+        if shown.refused:
+            other = _shake(front.port, host, trust, timeout)
+            shown = shown if other.refused else other
     return shown
 
 
@@ -169,11 +178,11 @@ def served_serial(port: int, host: str, timeout: float) -> str:
         return f"{found.serial_number:x}"
 
 
-def _shake(port: int, host: str, authority: str | None, timeout: float) -> ShownCertificate:
+def _shake(port: int, host: str, trust: Callable[[], ssl.SSLContext], timeout: float) -> ShownCertificate:
     try:
         with (
             socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain,
-            _trusting(authority).wrap_socket(plain, server_hostname=host) as secure,
+            trust().wrap_socket(plain, server_hostname=host) as secure,
         ):
             found = secure.getpeercert() or {}
             since, until = (ssl.cert_time_to_seconds(str(found[key])) for key in ("notBefore", "notAfter"))

@@ -119,14 +119,14 @@ def _certificate(action: act.IssueCertificate | act.ImportCertificate | act.Obta
     signer = f"-CA {paths.authority}/ca.pem -CAkey {paths.authority}/ca.key"
     key = f"-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {place}/pair.pem"
     names = f"-subj /CN={host} -addext subjectAltName=DNS:{host}"
-    made = f"openssl req -x509 {signer} {key} {names} -out {place}/chain.pem"
-    return f"mkdir {place}; {made}; cat {place}/chain.pem >> {place}/pair.pem"
+    made = f"openssl req -x509 {signer} {key} {names} -out {place}/certificate.pem"
+    return f"mkdir {place}; {made}; cat {place}/certificate.pem >> {place}/pair.pem"
 
 
 def _import_certificate(action: act.ImportCertificate, paths: Paths) -> str:
     place = f"{paths.certificates}/{action.host}"
     chain, key = quote(action.chain), quote(action.key)
-    return f"mkdir {place}; cat {key} {chain} > {place}/pair.pem; cp {chain} {place}/chain.pem"
+    return f"mkdir {place}; cat {key} {chain} > {place}/pair.pem; cp {chain} {place}/certificate.pem"
 
 
 def _write_generation(action: act.WriteGeneration, paths: Paths) -> str:

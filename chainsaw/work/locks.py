@@ -1,4 +1,4 @@
-"""The locks: one for each instance, one for preparing images, and one for the site.
+"""The locks: one for each instance, one for preparing images, one for the site, and two for certificates.
 
 A command holds the locks of the instances that it changes from its first read to its last effect. To switch to another
 generation it also holds the site's lock: from compiling until what has to stop is down and the front serves the new
@@ -69,6 +69,16 @@ class Locks:
                     raise
                 busy.add(name)
         return busy
+
+
+def renewal(account: Account, command: str, report: Reporter) -> AbstractContextManager[None]:
+    """Hold the lock for asking authorities for certificates, which may take long; the site's is not held meanwhile."""
+    return locked(f"{account.paths.locks}/renewal", command, wait=True, waiting=report.note)
+
+
+def tls(account: Account, command: str, report: Reporter) -> AbstractContextManager[None]:
+    """Hold the lock for placing certificates, which is taken after all others, and for a moment."""
+    return locked(f"{account.paths.locks}/tls", command, wait=True, waiting=report.note)
 
 
 def preparing(account: Account, command: str, report: Reporter, *, wait: bool = True) -> AbstractContextManager[None]:

@@ -86,3 +86,10 @@ def test_the_timer(timer, service, ran, state, words):
     assert found.state == state
     assert words in found.found
     assert certificates.renewal(None, ran, NOW).state == "unknown"
+
+
+def test_while_an_authority_issues_nothing_the_timer_is_yellow():
+    units = {certificates.TIMER: UP, certificates.SERVICE: DOWN}
+    found = certificates.renewal(units, NOW - 60, NOW, [HOST])
+    assert (found.state, found.hint) == ("warn", f"chainsaw cert show {HOST}")
+    assert HOST in found.found

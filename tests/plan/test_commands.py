@@ -139,6 +139,6 @@ def test_a_certificate_that_is_made_by_hand_is_one_of_the_local_authority(paths)
 
     make_authority(paths.authority, "shed")
     typed(act.IssueCertificate(None, "blog.example.org"), paths)
-    chain = f"{paths.certificates}/blog.example.org/chain.pem"
+    chain = f"{paths.certificates}/blog.example.org/certificate.pem"
     verify = ["openssl", "verify", "-verify_hostname", "blog.example.org", "-CAfile", f"{paths.authority}/ca.pem"]
     assert subprocess.run([*verify, chain], check=True, capture_output=True, text=True).stdout.endswith(": OK\n")

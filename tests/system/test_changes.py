@@ -217,7 +217,7 @@ def test_a_changed_route_gets_a_certificate(machine: Machine, widget: str) -> No
 def test_a_certificate_is_renewed_in_time(machine: Machine, widget: str) -> None:
     record, chain = (
         f"{DATA}/front/issued/widget.localhost.json",
-        f"{DATA}/front/certificates/widget.localhost/chain.pem",
+        f"{DATA}/front/certificates/widget.localhost/certificate.pem",
     )
     before, front = machine.root("cat", chain), machine.invocations()["chainsaw-front.service"]
     content = json.loads(machine.read(record))

@@ -109,7 +109,7 @@ def test_a_link_made_by_an_app_is_not_followed(machine: Machine, www: str, blog:
     }
     for name, target in links.items():
         assert machine.inside_as_root("blog.app", "ln", "-sfn", target, f"/srv/content/uploads/{name}").code == 0
-    for path in ("file", "dir/members.txt", "key/pair.pem", "key/chain.pem"):
+    for path in ("file", "dir/members.txt", "key/pair.pem", "key/certificate.pem"):
         answer = machine.get(f"{blog}wp-content/uploads/{path}")
         assert answer.status in (403, 404), path
         assert "alone" not in answer.body

@@ -24,8 +24,9 @@ DAMAGES = {
     "no certificate": "echo hello > pair.pem",
     "cut off": "head -c 500 pair.pem > cut; cat cut > pair.pem; rm cut",
     "a key alone": "sed -n '/PRIVATE/,/PRIVATE/p' pair.pem > key; cat key > pair.pem; rm key",
-    "a chain alone": "cat chain.pem > pair.pem",
-    "a key of another": "sed -n '/PRIVATE/,/PRIVATE/p' ../blog.localhost/pair.pem > key; cat key chain.pem > pair.pem",
+    "a chain alone": "cat certificate.pem > pair.pem",
+    "a key of another": "sed -n '/PRIVATE/,/PRIVATE/p' ../blog.localhost/pair.pem > key;"
+    " cat key certificate.pem > pair.pem",
     "a chain with something else in it": "sed '$d' pair.pem > cut; cat cut > pair.pem; rm cut",
     "a directory": "rm pair.pem; mkdir pair.pem",
 }

@@ -84,12 +84,12 @@ def test_a_file_that_a_test_puts_into_a_volume_follows_no_link_of_the_applicatio
 def test_a_rehearsal_renews_and_deletes_no_certificate_of_a_site_that_runs(machine: Machine, www: str) -> None:
     host = www.removeprefix("https://").strip("/")
     place = f"{DATA}/front/certificates/{host}"
-    before = machine.root("sha256sum", f"{place}/chain.pem", f"{place}/pair.pem")
+    before = machine.root("sha256sum", f"{place}/certificate.pem", f"{place}/pair.pem")
     # As if it had been valid for most of its time.
     machine.admin("mv", f"{DATA}/front/issued/{host}.json", f"{HOME}/issued.json")
     machine.admin("sh", "-c", "cd && rm -rf leaky && chainsaw recipe new leaky --from http")
     assert "1  ok" in machine.chainsaw("recipe", "test", f"{HOME}/leaky", "--levels", "1").out
-    assert machine.root("sha256sum", f"{place}/chain.pem", f"{place}/pair.pem") == before
+    assert machine.root("sha256sum", f"{place}/certificate.pem", f"{place}/pair.pem") == before
     machine.admin("mv", f"{HOME}/issued.json", f"{DATA}/front/issued/{host}.json")
     machine.admin("rm", "-rf", "leaky")
     assert machine.get(www).status == 200

@@ -64,7 +64,7 @@ def test_an_absolute_address_in_a_request_leads_nowhere_else(machine: Machine, r
 
 
 def test_each_host_name_has_a_certificate_and_is_in_the_inventory(machine: Machine, routes: None) -> None:
-    assert machine.exists(f"{DATA}/front/certificates/www.blog.localhost/chain.pem")
+    assert machine.exists(f"{DATA}/front/certificates/www.blog.localhost/certificate.pem")
     rows = machine.json("inventory", "blog")["data"]["resources"]
     assert "www.blog.localhost" in {row["name"] for row in rows if row["kind"] == "certificate"}
     assert "https://www.blog.localhost" not in machine.chainsaw("plan").err, "no script is there, so none is shared"

@@ -87,6 +87,8 @@ class Host:
     faults: dict[tuple[str, str | None], Exception] = field(default_factory=dict)
     report: Quiet = field(default_factory=Quiet)
     pending: tuple[str, ...] = ("a secret",)
+    issued: tuple[str, ...] = ()
+    placed: tuple[str, ...] = ()
     is_switching: bool = True
     is_overtaken: bool = False
 

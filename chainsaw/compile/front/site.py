@@ -91,7 +91,8 @@ def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterat
 
 
 def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Shared) -> Artifact:
-    units = ["chainsaw-logs.service", "chainsaw-front.socket", "chainsaw-front.service", RENEWAL]
+    units = ["chainsaw-logs.service", "chainsaw-front.socket", "chainsaw-front.service"]
+    units += [] if host.paths.ejected else [RENEWAL]
     for _, instance in sorted(instances.items()):
         deployment = instance.deployment
         if deployment.serving == "stopped":
@@ -114,9 +115,9 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
         "logs.socket": {"logs": host.paths.logs},
         "egress.service": _egress(site, host),
         "egress.timer": {},
-        "certificates.service": {"program": host.program},
-        "certificates.timer": {},
     }
+    if not host.paths.ejected:
+        contexts |= {"certificates.service": {"program": host.program}, "certificates.timer": {}}
     for name, context in contexts.items():
         path = f"units/chainsaw-{name}"
         yield unit_artifact(path, f"{name}.j2", context, shared=shared, host=host, origin=ORIGIN, owner="")
@@ -222,7 +223,7 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
             ),
         ),
         socket=Service(unit="chainsaw-front.socket", digest=digests["chainsaw-front.socket"]),
-        timers=(Service(unit=RENEWAL, digest=digests[RENEWAL]),),
+        timers=() if paths.ejected else (Service(unit=RENEWAL, digest=digests[RENEWAL]),),
         relay=Service(unit="chainsaw-logs.service", digest=_digest_of_logs(digests)),
         probe=ProbeRequest(path="/", status=200),
     )

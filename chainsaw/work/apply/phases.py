@@ -27,6 +27,8 @@ def carry_out(plan: Sequence[act.Step], worker: Worker) -> tuple[bool, Failures]
     if failures:
         return False, failures
     failures = switch([item for item in plan if isinstance(item, act.Switching)], worker)
+    if worker.placed:
+        _for_site(worker.settle)
     failures |= prove([item for item in plan if isinstance(item, act.ProbeInstance)], worker, failures)
     obtain([item for item in plan if isinstance(item, act.ObtainCertificate)], worker)
     return True, failures
@@ -183,7 +185,7 @@ def _obtain(worker: Worker, needs: Sequence[ImageNeed]) -> None:
 
 
 def _place(worker: Worker) -> None:
-    if worker.pending:
+    if worker.pending or worker.issued:
         with worker.steps.step("place what belongs to blocks"):
             worker.place()
 

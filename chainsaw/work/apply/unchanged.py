@@ -36,7 +36,7 @@ def inputs_digest(account: Account) -> str:
         ],
         "quadlets": files.directory_digest(shipped("quadlets")),
         "ids": [files.read_text("/etc/subuid"), files.read_text("/etc/subgid")],
-        "host": [facts.processors(), facts.has_ipv6()],
+        "host": [facts.processors(), facts.has_ipv6(), facts.program()],
     }
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, journal, readings
@@ -16,6 +16,7 @@ from chainsaw.host.podman.placement import Placement
 from chainsaw.host.podman.program import check_quadlets
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
+from chainsaw.host.stored import keep_former
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.artifact import Artifact, Tree, as_tree
@@ -25,8 +26,10 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import FRONT_CONTAINER, FRONT_SERVICE, TARGET, UnitDetails
+from chainsaw.work.certificates.before import is_usable
 from chainsaw.work.certificates.renew import Renewal, imported
-from chainsaw.work.certificates.serve import Fresh, issue_local, placements, write_record
+from chainsaw.work.certificates.serve import Fresh, issue_local, not_shown, placements, settle_certificates
+from chainsaw.work.locks import tls
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
 from chainsaw.work.recipes.installed import store_recipe
@@ -57,7 +60,8 @@ class Worker:
     unlocked: Callable[[], AbstractContextManager[None]] = nullcontext
     warnings: list[Diagnostic] = field(default_factory=list)
     pending: list[Placement] = field(default_factory=list)
-    issued: list[Certificate] = field(default_factory=list)
+    issued: list[Fresh] = field(default_factory=list)
+    placed: list[Certificate] = field(default_factory=list)
 
     def record_block(self, action: act.RecordBlock) -> None:
         """Record a block before anything is made with it."""
@@ -120,20 +124,34 @@ class Worker:
         self._take(issue_local(self.account, self.node, action.host))
 
     def import_certificate(self, action: act.ImportCertificate) -> None:
-        """Take the certificate in the admin's files."""
+        """Take the certificate in the admin's files; while the one that is there can be used, problems are warnings."""
         wanted = HostIssuer(issuer="files", chain=action.chain, key=action.key)
-        self._take(imported(action.host, wanted, time.time()))
+        try:
+            self._take(imported(action.host, wanted, time.time()))
+        except ChainsawError as error:
+            if not is_usable(self.account.paths, action.host, time.time()):
+                raise
+            self.warnings += [replace(item, severity="warning") for item in error.diagnostics]
 
     def _take(self, fresh: Fresh) -> None:
-        self.pending += placements(self.account, self.manifest, fresh)
-        self.issued.append(fresh.record)
+        self.issued.append(fresh)
 
     def place(self) -> None:
         """Make all that belongs to blocks and was asked for so far, in one process."""
-        self.podman.place(self.pending)
-        for record in self.issued:
-            write_record(self.account.paths, record)
+        paths = self.account.paths
+        with tls(self.account, "chainsaw apply", self.report):
+            for fresh in self.issued:
+                keep_former(paths, fresh.record.host)
+                self.pending += placements(self.account, self.manifest, fresh)
+            self.podman.place(self.pending)
+        self.placed += [fresh.record for fresh in self.issued]
         self.pending, self.issued = [], []
+
+    def settle(self) -> None:
+        """Record the certificates that were placed, once the front shows them; otherwise put the former ones back."""
+        unseen = settle_certificates(self.account, self.manager, self.placed) if self.placed else set()
+        self.warnings += [not_shown(host) for host in sorted(unseen)]
+        self.placed = []
 
     def write_generation(self, action: act.WriteGeneration) -> None:
         """Write all files of a generation, then let Podman's generator and nginx read them."""
@@ -178,7 +196,7 @@ class Worker:
 
     def obtain_certificates(self, hosts: Sequence[str]) -> None:
         """Ask ACME authorities for certificates; what goes wrong is a warning, as the sites are up without them."""
-        renewed = Renewal(self.account, self.manager, self.manifest, self.report).run(hosts)
+        renewed = Renewal(self.account, self.manager, self.report).run(hosts)
         self.warnings += renewed.problems
 
     def probe_instance(self, action: act.ProbeInstance) -> None:

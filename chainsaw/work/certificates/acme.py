@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import certificates, files
+from chainsaw.host import certificates
 from chainsaw.host.account import Account
 from chainsaw.host.acme.attempt import Attempted, Job, Setup, ask_again, attempt
 from chainsaw.host.acme.chain import certificate_id
@@ -16,8 +16,9 @@ from chainsaw.host.acme.order import Wanted
 from chainsaw.host.acme.pending import FileKeeper
 from chainsaw.host.acme.session import Clock
 from chainsaw.host.issued import read_ledger, write_ledger
+from chainsaw.host.pair import is_pair
+from chainsaw.host.stored import stored_chain
 from chainsaw.model.certificate import Certificate
-from chainsaw.model.deployment import Manifest
 from chainsaw.model.directories import STAGING
 from chainsaw.model.renewal import Due, Issued, Ledger, due, next_attempt, with_certificate
 from chainsaw.model.site import Site
@@ -52,9 +53,9 @@ class Asker:
     """One run of a site over its host names; `force` asks also before it is due."""
 
     account: Account
-    manifest: Manifest
     report: Reporter
     force: bool
+    quiet: bool
     now: Callable[[], float]
     seen: dict[str, list[str]] = field(default_factory=dict)
 
@@ -74,8 +75,10 @@ class Asker:
 
         Raise ChainsawError for a failed attempt, which the ledger has then.
         """
-        ledger = self._known(host, record)
-        chain = self._chain(host) if record and record.issuer == "acme" else b""
+        ledger, chain = self._known(host, record), b""
+        if record and record.issuer == "acme":
+            chain = stored_chain(self.account.paths, host)
+            ledger = self._finished(host, ledger, record, chain)
         told = ask_again(self.setup, ledger, chain, self.report.doing)
         if told != ledger:
             self._write(told)
@@ -89,7 +92,7 @@ class Asker:
         return self._asked(host, told, record, chain)
 
     def _asked(self, host: str, ledger: Ledger, record: Certificate | None, chain: bytes) -> Asked:
-        for text in self._obstacles(host):
+        for text in self._obstacles(host) if not self.quiet else ():
             self.report.note(f"{host}: {text}")
         self.report.doing(f"asking the authority for the certificate of {host}")
         wanted = Wanted((host,), self.site.tls.acme.profile or "", chain, record.source if record and chain else "")
@@ -123,13 +126,18 @@ class Asker:
     def settle(self, asked: Asked) -> None:
         """Record that what an authority issued is shown: its order is finished."""
         with self.account.steps.step(f"finish the order {asked.ledger.host}"):
-            FileKeeper(self.account.paths.order(asked.ledger.host)).clear()
             self._write(asked.ledger)
+            FileKeeper(self.account.paths.order(asked.ledger.host)).clear()
 
     def _known(self, host: str, record: Certificate | None) -> Ledger:
         """Return the ledger of a host name; one that was lost is made of the certificate that is in use."""
         ledger = read_ledger(self.account.paths, host)
-        if ledger.issued is None and record and record.issuer == "acme" and (chain := self._chain(host)):
+        if (
+            ledger.issued is None
+            and record
+            and record.issuer == "acme"
+            and (chain := stored_chain(self.account.paths, host))
+        ):
             return with_certificate(ledger, _issued(chain, record, self.now()))
         return ledger
 
@@ -138,13 +146,20 @@ class Asker:
         ledger = self._known(host, None)
         return Asked(with_certificate(ledger, _issued(chain, record, self.now())), Fresh(record, b"", chain))
 
+    def _finished(self, host: str, ledger: Ledger, record: Certificate, chain: bytes) -> Ledger:
+        """Return the ledger after an order whose certificate is in use, though a run was killed before it said so."""
+        keeper = FileKeeper(self.account.paths.order(host))
+        pending = keeper.read()
+        if pending is None or not is_pair(chain, pending.key.encode()):
+            return ledger
+        done = with_certificate(ledger, _issued(chain, record, self.now()))
+        self.settle(Asked(done))
+        return done
+
     def source_of(self, host: str) -> str:
         """Return the directory at which there is an unfinished order for a host name, or nothing."""
         pending = FileKeeper(self.account.paths.order(host)).read()
         return pending.directory if pending else ""
-
-    def _chain(self, host: str) -> bytes:
-        return (files.read_text(f"{self.account.paths.certificates}/{host}/chain.pem") or "").encode()
 
     def _write(self, ledger: Ledger) -> None:
         write_ledger(self.account.paths, ledger)

@@ -18,7 +18,7 @@ def certificate_problems(paths: Paths, manifest: Manifest, plan: list[act.Step],
     """Yield what is wrong with the admin's own files, what was not imported yet, and secrets that are not set."""
     now = time.time()
     for action in plan:
-        if isinstance(action, act.ImportCertificate):
+        if isinstance(action, act.ImportCertificate) and not is_usable(paths, action.host, now):
             yield from read_pair(action.chain, action.key, action.host, now).problems
     for host, wanted in sorted(manifest.issuers.items()):
         record = certificates.read_record(paths.issued(host)) if wanted.issuer == "files" else None
@@ -26,11 +26,18 @@ def certificate_problems(paths: Paths, manifest: Manifest, plan: list[act.Step],
             message = f"{host} is to have a certificate of your own, and there is none yet"
             hint = f"chainsaw cert import {host} --chain FILE --key FILE; or set chain and key of tls.hosts.{host}"
             yield Diagnostic("no-certificate", message, "site.yaml", hint=hint)
-    if any(wanted.issuer == "acme" for wanted in manifest.issuers.values()):
+    acme = [host for host, wanted in manifest.issuers.items() if wanted.issuer == "acme"]
+    if any(not is_usable(paths, host, now, "acme") for host in acme):
         for key in _secrets(site):
             if not files.exists(paths.site_secret(key)):
                 message, hint = f"the authority needs the secret {key}, which is not set", f"chainsaw secret set {key}"
                 yield Diagnostic("no-site-secret", message, "site.yaml", hint=hint)
+
+
+def is_usable(paths: Paths, host: str, now: float, issuer: str = "files") -> bool:
+    """Return whether there is a certificate of an issuer that goes on for now."""
+    record = certificates.read_record(paths.issued(host))
+    return record is not None and record.issuer == issuer and record.not_after > now
 
 
 def _secrets(site: Site) -> Iterator[str]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import files
+from chainsaw.host import certificates, files
 from chainsaw.host.account import Account
+from chainsaw.host.issued import read_ledger
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.certificate import HostIssuer
-from chainsaw.model.deployment import Manifest
 from chainsaw.model.names import check_host
+from chainsaw.work.certificates.recorded import moment_for_people
 from chainsaw.work.certificates.renew import Renewal, Renewed, imported
-from chainsaw.work.certificates.report import moment_for_people, no_host
-from chainsaw.work.certificates.serve import placements, show_certificates, write_record
+from chainsaw.work.certificates.report import no_host
+from chainsaw.work.certificates.serve import not_shown, placements, show_certificates
+from chainsaw.work.locks import tls
 from chainsaw.work.result import Reporter, Result
 
 FORMAT = 1
@@ -30,7 +33,7 @@ def renew(account: Account, hosts: Sequence[str], force: bool, changes: bool, re
     if unknown := [host for host in hosts if host not in manifest.hosts]:
         raise no_host(account.paths, manifest, unknown[0])
     with UserManager() as manager:
-        done = Renewal(account, manager, manifest, report, force).run(hosts or sorted(manifest.hosts))
+        done = Renewal(account, manager, report, force, quiet=changes).run(hosts)
     lines = [f"{host}: renewed, valid until {moment_for_people(item.not_after)}" for host, item in done.shown.items()]
     problems = _new_problems(account, done) if changes else done.problems
     if not (lines or done.failed or changes):
@@ -43,13 +46,15 @@ def renew(account: Account, hosts: Sequence[str], force: bool, changes: bool, re
 
 
 def _new_problems(account: Account, done: Renewed) -> list[Diagnostic]:
-    """Return the problems that the last run did not have, and remember those of this one."""
+    """Return the problems that no run before had, and remember them for as long as they last."""
     file = f"{account.paths.front}/problems.json"
     try:
         before = json.loads(files.read_text(file) or "{}").get("problems", {})
     except (ValueError, AttributeError):
         before = {}
-    now = {host: [problem.message for problem in found] for host, found in done.failed.items()}
+    # Between two attempts an authority is not asked, and its last answer still holds.
+    lasting = {host: said for host, said in before.items() if read_ledger(account.paths, host).failures}
+    now = lasting | {host: [problem.message for problem in found] for host, found in done.failed.items()}
     if now != before:
         files.write_atomic(file, json.dumps({"format": FORMAT, "problems": now}).encode() + b"\n", 0o600)
     return [problem for host, found in done.failed.items() if before.get(host) != now[host] for problem in found]
@@ -61,48 +66,49 @@ def import_certificate(account: Account, host: str, chain: str, key: str, report
         check_host(host)
     except ValueError as error:
         raise invalid(Diagnostic("name", str(error), key=host)) from None
-    manifest = account.current()
-    if manifest.front is None:
-        message = "there is no front yet, which would use it"
-        hint = f"set chain and key of tls.hosts.{host} in site.yaml; or first: chainsaw apply"
-        raise ChainsawError(Diagnostic("not-applied", message, hint=hint), Exit.MISSING)
     wanted = HostIssuer(issuer="files", chain=files.absolute_path(chain), key=files.absolute_path(key))
+    with tls(account, f"chainsaw cert import {host}", report):
+        return _import(account, host, wanted, report)
+
+
+def _import(account: Account, host: str, wanted: HostIssuer, report: Reporter) -> Result:
+    manifest = account.current()
+    served = host in manifest.hosts
+    if manifest.front is None or (served and manifest.issuer(host).issuer != "files"):
+        issuer = manifest.issuer(host).issuer
+        message = (
+            f"{host} has certificates of issuer {issuer}" if served else "there is no front yet, which would use it"
+        )
+        hint = f"in site.yaml: tls: {{hosts: {{{host}: {{issuer: files, chain: {wanted.chain}, key: {wanted.key}}}}}}}"
+        raise ChainsawError(Diagnostic("not-applied", message, hint=f"{hint}; then chainsaw apply"), Exit.MISSING)
     try:
-        fresh = imported(host, wanted, time.time())
+        # Where its files are now does not matter any more.
+        fresh = imported(host, wanted, time.time()).remembered("")
     except ChainsawError as error:
         raise invalid(error.diagnostics) from None
-    # Where its files are now does not matter any more.
-    fresh = fresh.remembered("")
     report.doing(f"taking the certificate of {host}")
-    served = host in manifest.hosts and manifest.issuer(host).issuer == "files"
-    if served:
-        with UserManager() as manager:
-            if show_certificates(account, manager, manifest, [fresh]):
-                message = f"{host}: the front does not show it, and goes on with the former one"
-                hint = "journalctl --user CONTAINER_NAME=chainsaw-front -n 30"
-                raise ChainsawError(Diagnostic("not-shown", message, hint=hint))
-    else:
+    with UserManager() as manager:
+        if served and show_certificates(account, manager, manifest, [fresh]):
+            raise ChainsawError(replace(not_shown(host), severity="error"))
+    if not served:
         with account.steps.step(f"place the certificate {host}"):
             account.podman.place(placements(account, manifest, fresh))
-            write_record(account.paths, fresh.record)
+            certificates.write_record(account.paths.issued(host), fresh.record)
     until = moment_for_people(fresh.record.not_after)
-    lines = [f"{host}: valid until {until}", *([] if served else [_what_next(manifest, host)])]
-    return Result({"certificate": fresh.record.model_dump(), "served": served}, tuple(lines))
-
-
-def _what_next(manifest: Manifest, host: str) -> str:
-    if host in manifest.hosts:
-        issuer = manifest.issuer(host).issuer
-        return f"site.yaml has issuer {issuer} for it; write tls: {{hosts: {{{host}: {{issuer: files}}}}}}, then apply"
-    return "it is used as soon as something is published there with issuer: files"
+    later = [] if served else ["it is used as soon as something is published there with issuer: files"]
+    return Result(
+        {"certificate": fresh.record.model_dump(), "served": served}, (f"{host}: valid until {until}", *later)
+    )
 
 
 def export_certificate(account: Account, host: str, directory: str) -> Result:
     """Write the chain and the key of a host name to files for the admin alone; raise ChainsawError if they exist."""
     place = f"{account.paths.certificates}/{host}"
-    if not files.exists(f"{place}/pair.pem"):
+    every = [("pair.pem",), ("former.pem",), ("key.pem", "chain.pem")]
+    names = next((names for names in every if all(files.exists(f"{place}/{name}") for name in names)), None)
+    if names is None:
         raise no_host(account.paths, account.current(), host)
-    pair = account.podman.read_file(f"{place}/pair.pem")
+    pair = b"".join(account.podman.read_file(f"{place}/{name}") for name in names)
     end = pair.index(b"-----BEGIN CERTIFICATE-----")
     target = files.absolute_path(directory)
     if not files.is_directory(target):

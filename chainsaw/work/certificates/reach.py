@@ -7,7 +7,7 @@ from chainsaw.host.acme.attempt import Setup
 from chainsaw.host.acme.challenge import WELL_KNOWN
 from chainsaw.host.acme.failure import AcmeError
 from chainsaw.host.acme.session import open_session
-from chainsaw.host.caa import CaaError, authorities_of
+from chainsaw.host.dns import DnsError, addresses_of, authorities_of
 from chainsaw.model.paths import Paths
 
 PATIENCE = 5.0
@@ -19,15 +19,18 @@ def unreachable(paths: Paths, host: str) -> list[str]:
 
     An authority takes any of them (RFC 8555, 8.3). Behind many routers a host cannot see itself from outside.
     """
-    answered = web.addresses_of(host)
-    if answered.problem or not answered.addresses:
-        return [f"it has no address in the DNS{f': {answered.problem}' if answered.problem else ''}"]
+    try:
+        addresses = addresses_of(host)
+    except DnsError as problem:
+        return [f"its addresses in the DNS cannot be read: {problem}"]
+    if not addresses:
+        return ["it has no address in the DNS, neither A nor AAAA"]
     word = files.random_text(32)
     place = f"{paths.challenges}/{WELL_KNOWN}"
     files.make_directory(place)
     files.write_atomic(f"{place}/{word}", word.encode(), 0o644)
     try:
-        return [text for one in sorted(answered.addresses) if (text := _seen_at(one, host, word))]
+        return [text for one in addresses if (text := _seen_at(one, host, word))]
     finally:
         files.remove(f"{place}/{word}")
 
@@ -59,7 +62,7 @@ def forbidden(host: str, allowed: frozenset[str]) -> list[str]:
         return []
     try:
         found = authorities_of(host)
-    except CaaError as problem:
+    except DnsError as problem:
         return [f"its CAA records cannot be read: {problem}"]
     if found is None or found.names & allowed:
         return []

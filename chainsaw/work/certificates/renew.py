@@ -7,18 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import certificates, facts, files
+from chainsaw.host import certificates, facts
 from chainsaw.host.account import Account
 from chainsaw.host.issued import digest_of
-from chainsaw.host.lock import locked
 from chainsaw.host.pair import read_pair
+from chainsaw.host.stored import has_former, stored_chain
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.certificate import LOCAL, Certificate, HostIssuer
 from chainsaw.model.deployment import Manifest
-from chainsaw.plan.observed import FRONT_SERVICE
+from chainsaw.plan.observed import EMPTY, FRONT_SERVICE
 from chainsaw.work.certificates.acme import Asked, Asker
-from chainsaw.work.certificates.serve import Fresh, is_shown, issue_local, show_certificates
+from chainsaw.work.certificates.serve import Fresh, is_shown, issue_local, not_shown, show_certificates
+from chainsaw.work.locks import renewal, tls
 from chainsaw.work.result import Reporter
+
+COMMAND = "chainsaw cert renew"
 
 
 @dataclass
@@ -34,60 +37,79 @@ class Renewed:
         return [problem for found in self.failed.values() for problem in found]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Renewal:
-    """One run over some host names; with `force` also for those whose certificate is not due."""
+    """One run over some host names; with `force` also for those whose certificate is not due.
+
+    What is on the way of an authority is told to `report`, unless it is to be `quiet`.
+    """
 
     account: Account
     manager: UserManager
-    manifest: Manifest
     report: Reporter
     force: bool = False
+    quiet: bool = False
     now: Callable[[], float] = time.time
+    manifest: Manifest = EMPTY
 
-    def run(self, hosts: Sequence[str]) -> Renewed:
-        """Renew what is due, one host name after the other; the front reads its files once, in the end.
+    def run(self, hosts: Sequence[str] = ()) -> Renewed:
+        """Renew what is due, of some host names or of all; the front reads its files once, in the end.
 
-        No other command does the same meanwhile.
+        No other command does the same meanwhile, and what is published is read only then.
         """
-        lock = f"{self.account.paths.locks}/tls"
-        with locked(lock, "chainsaw cert renew", wait=True, waiting=self.report.note):
-            return self._run(hosts)
+        with renewal(self.account, COMMAND, self.report):
+            self.manifest = self.account.current()
+            return self._run([host for host in hosts or sorted(self.manifest.hosts) if host in self.manifest.hosts])
 
     def _run(self, hosts: Sequence[str]) -> Renewed:
         renewed, fresh = Renewed(), list[Fresh]()
-        asker = Asker(self.account, self.manifest, self.report, self.force, self.now)
+        asker = Asker(self.account, self.report, self.force, self.quiet, self.now)
         asked: dict[str, Asked] = {}
         for host in hosts:
             try:
                 fresh += self._unrecorded(host, asker, asked) or self._fresh(host, asker, asked)
             except ChainsawError as error:
                 renewed.failed[host] = [_warning(host, item) for item in error.diagnostics]
+            except (OSError, ValueError) as error:
+                # What is wrong with one host, or with the local authority, is no obstacle for the others.
+                renewed.failed[host] = [_warning(host, Diagnostic("system", f"{type(error).__name__}: {error}"))]
         fresh += self._unshown([host for host in hosts if host not in {item.record.host for item in fresh}])
         if not fresh:
             return renewed
-        unseen = show_certificates(self.account, self.manager, self.manifest, fresh)
-        for item in fresh:
-            host = item.record.host
-            if host in unseen:
-                renewed.failed.setdefault(host, []).append(_not_shown(host))
-                continue
-            if item.key or host in asked:
-                renewed.shown[host] = item.record
-            if host in asked:
-                asker.settle(asked[host])
+        with tls(self.account, COMMAND, self.report):
+            if fresh := self._still_wanted(fresh):
+                unseen = show_certificates(self.account, self.manager, self.manifest, fresh)
+                for item in fresh:
+                    self._end(item, item.record.host in unseen, renewed, asker, asked)
         return renewed
+
+    def _still_wanted(self, fresh: Sequence[Fresh]) -> list[Fresh]:
+        """Return the certificates whose issuer is still the one that is wanted: another command may have switched."""
+        now = self.account.current()
+        if now.front is None:
+            return []
+        self.manifest = now
+        return [item for item in fresh if now.issuer(item.record.host).issuer == item.record.issuer]
+
+    def _end(self, item: Fresh, unseen: bool, renewed: Renewed, asker: Asker, asked: dict[str, Asked]) -> None:
+        host = item.record.host
+        if unseen:
+            renewed.failed.setdefault(host, []).append(not_shown(host))
+            return
+        if item.key or host in asked:
+            renewed.shown[host] = item.record
+        if host in asked:
+            asker.settle(asked[host])
 
     def _unrecorded(self, host: str, asker: Asker, asked: dict[str, Asked]) -> list[Fresh]:
         """Return a certificate that a run which was killed has put in its place, and not recorded."""
         paths, wanted = self.account.paths, self.manifest.issuer(host)
-        record = certificates.read_record(paths.issued(host))
-        chain = (files.read_text(f"{paths.certificates}/{host}/chain.pem") or "").encode()
-        try:
-            placed = certificates.record_of(chain, host, wanted.issuer, record.source if record else "")
-        except ValueError:
+        record, chain = certificates.read_record(paths.issued(host)), stored_chain(paths, host)
+        if record is None or record.issuer != wanted.issuer or not has_former(paths, host):
             return []
-        if record is None or not record.serial or record.serial == placed.serial or record.issuer != wanted.issuer:
+        try:
+            placed = certificates.record_of(chain, host, wanted.issuer, record.source)
+        except ValueError:
             return []
         if wanted.issuer != "acme":
             return [Fresh(placed, b"", chain)]
@@ -100,7 +122,8 @@ class Renewal:
         if self.manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) != "active":
             return []
         records = [certificates.read_record(self.account.paths.issued(host)) for host in hosts]
-        return [Fresh(item, b"", b"") for item in records if item and item.serial and not is_shown(self.account, item)]
+        mine = [item for item in records if item and item.issuer == self.manifest.issuer(item.host).issuer]
+        return [Fresh(item, b"", b"") for item in mine if item.serial and not is_shown(self.account, item)]
 
     def _fresh(self, host: str, asker: Asker, asked: dict[str, Asked]) -> list[Fresh]:
         wanted = self.manifest.issuer(host)
@@ -131,12 +154,6 @@ def imported(host: str, wanted: HostIssuer, now: float) -> Fresh:
     if pair.problems:
         raise ChainsawError(pair.problems)
     return Fresh(certificates.record_of(pair.chain, host, "files", digest_of(wanted)), pair.key, pair.chain)
-
-
-def _not_shown(host: str) -> Diagnostic:
-    message = f"{host}: the front does not show its certificate, and goes on with the former one"
-    hint = "journalctl --user CONTAINER_NAME=chainsaw-front -n 30"
-    return Diagnostic("not-shown", message, hint=hint, severity="warning")
 
 
 def _warning(host: str, item: Diagnostic) -> Diagnostic:

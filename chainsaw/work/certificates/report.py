@@ -7,17 +7,18 @@ from functools import partial
 from typing import Any
 
 from chainsaw.checks.certificates import certificate
-from chainsaw.checks.check import Check
 from chainsaw.checks.observed import ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import certificates, files, readings, web
+from chainsaw.host import certificates, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.issued import read_ledger
+from chainsaw.host.stored import stored_chain, stored_hosts
 from chainsaw.load.check import nearest
 from chainsaw.model.certificate import LOCAL, Certificate
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.renewal import Due
+from chainsaw.work.certificates.recorded import moment_for_people
 from chainsaw.work.certificates.settings import applied_site
 from chainsaw.work.parallel import answers
 from chainsaw.work.result import Result, Table
@@ -60,13 +61,7 @@ def no_host(paths: Paths, manifest: Manifest, host: str) -> ChainsawError:
 
 def obsolete_hosts(paths: Paths, manifest: Manifest) -> list[str]:
     """Return the host names whose certificate is stored although nothing is published there."""
-    return [host for host in files.list_directory(paths.certificates) if host not in manifest.hosts]
-
-
-def recorded_check(paths: Paths, manifest: Manifest, host: str) -> Check:
-    """Return the check of a host's certificate by what is recorded, without asking the front."""
-    record = certificates.read_record(paths.issued(host))
-    return certificate(host, manifest.issuer(host), record, None, time.time())
+    return [host for host in stored_hosts(paths) if host not in manifest.hosts]
 
 
 def _shown(account: Account, manifest: Manifest, hosts: tuple[str, ...] = ()) -> dict[str, ShownCertificate | None]:
@@ -74,9 +69,18 @@ def _shown(account: Account, manifest: Manifest, hosts: tuple[str, ...] = ()) ->
     wanted = sorted(hosts or manifest.hosts)
     if not ports:
         return dict.fromkeys(wanted)
-    front = web.Front(ports[1], f"{account.paths.authority}/ca.pem")
-    found = answers({host: partial(web.shown_certificate, front, host, PATIENCE) for host in wanted}, PATIENCE)()
+    found = answers(
+        {host: partial(shown_to_visitors, account, manifest, host, PATIENCE) for host in wanted}, PATIENCE
+    )()
     return {host: found.get(host) for host in wanted}
+
+
+def shown_to_visitors(account: Account, manifest: Manifest, host: str, patience: float) -> ShownCertificate:
+    """Return what the front shows for a host; one of the admin's own is trusted with the chain that came with it."""
+    ports = readings.front_ports(account.paths) or (80, 443)
+    front = web.Front(ports[1], f"{account.paths.authority}/ca.pem")
+    own = manifest.issuer(host).issuer == "files"
+    return web.shown_certificate(front, host, patience, stored_chain(account.paths, host) if own else b"")
 
 
 def _row(account: Account, manifest: Manifest, host: str, shown: ShownCertificate | None) -> dict[str, Any]:
@@ -148,11 +152,6 @@ def _text(key: str, value: Any) -> str:
     if key in ("not_before", "not_after", "next_renewal"):
         return moment_for_people(value)
     return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def moment_for_people(moment: float | None) -> str:
-    """Return a time in this host's time zone, to the minute; nothing for none."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment)) if moment else ""
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

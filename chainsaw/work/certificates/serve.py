@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from chainsaw.errors import Diagnostic
 from chainsaw.host import certificates, files, readings
 from chainsaw.host.account import Account
 from chainsaw.host.front import reload_front
 from chainsaw.host.podman.placement import Placement
+from chainsaw.host.stored import keep_former, let_former_go, put_former_back
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import served_serial
 from chainsaw.model.certificate import Certificate
@@ -40,21 +42,15 @@ class Fresh:
 
 
 def placements(account: Account, manifest: Manifest, fresh: Fresh) -> list[Placement]:
-    """Return the files of a certificate: the pair in one, so that it is replaced in one rename; and its chain.
-
-    Their directory is made, with what browsers are told.
-
-    The key is readable for the front's master process alone, the chain for the admin, too.
-    """
+    """Return the files of a certificate; its directory is made. The key is readable for the front's master alone."""
     assert manifest.front is not None
     assert manifest.front.block is not None
     owner = Ids(uid=manifest.front.block, gid=manifest.front.block)
     place = f"{account.paths.certificates}/{fresh.record.host}"
     files.make_directory(place, 0o711)
-    tell_browsers(account.paths, fresh.record)
     return [
         Placement(f"{place}/pair.pem", 0o400, owner, fresh.key + fresh.chain),
-        Placement(f"{place}/chain.pem", 0o444, owner, fresh.chain),
+        Placement(f"{place}/certificate.pem", 0o444, owner, fresh.chain),
     ]
 
 
@@ -68,18 +64,26 @@ def show_certificates(account: Account, manager: UserManager, manifest: Manifest
     new = [item for item in every if item.key]
     if names := " ".join(item.record.host for item in new):
         with steps.step(f"keep the former certificate {names}"):
-            for place in (f"{paths.certificates}/{item.record.host}" for item in new):
-                with suppress(FileNotFoundError):
-                    files.rename(f"{place}/pair.pem", f"{place}/former.pem")
+            for item in new:
+                keep_former(paths, item.record.host)
+                tell_browsers(paths, item.record)
         with steps.step(f"place the certificate {names}"):
             account.podman.place([one for item in new for one in placements(account, manifest, item)])
-    unseen: set[str] = set()
     if manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) == "active":
         with steps.step("reload the front"):
             reload_front(manager)
-        unseen = {item.record.host for item in every if not is_shown(account, item.record, PATIENCE)}
-    for item in every:
-        _settle(account, item.record, item.record.host not in unseen)
+    return settle_certificates(account, manager, [item.record for item in every])
+
+
+def settle_certificates(account: Account, manager: UserManager, every: Sequence[Certificate]) -> set[str]:
+    """Look whether the front shows the certificates that it has read; return the hosts for which it does not.
+
+    One that is shown is recorded, and the former one let go; otherwise the former one is put back.
+    """
+    runs = manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) == "active"
+    unseen = {record.host for record in every if runs and not is_shown(account, record, PATIENCE)}
+    for record in every:
+        _settle(account, record, record.host not in unseen)
     return unseen
 
 
@@ -98,39 +102,42 @@ def is_shown(account: Account, record: Certificate, patience: float = 0.0) -> bo
 
 
 def _settle(account: Account, record: Certificate, shown: bool) -> None:
-    """Record a certificate that is shown, and let the former one go; or put the former one back."""
-    paths, place = account.paths, f"{account.paths.certificates}/{record.host}"
+    paths, host = account.paths, record.host
     if shown:
-        with account.steps.step(f"record the certificate {record.host}"):
-            write_record(paths, record)
-            for name in ("former.pem", "key.pem"):
-                # key.pem is of an earlier version.
-                files.remove(f"{place}/{name}")
-    elif files.exists(f"{place}/former.pem"):
-        with account.steps.step(f"put the former certificate back {record.host}"):
-            files.rename(f"{place}/former.pem", f"{place}/pair.pem")
-
-
-def write_record(paths: Paths, record: Certificate) -> None:
-    """Record a certificate that is in use."""
-    certificates.write_record(paths.issued(record.host), _counted(paths, record))
+        with account.steps.step(f"record the certificate {host}"):
+            certificates.write_record(paths.issued(host), _counted(paths, record))
+            let_former_go(paths, host)
+        return
+    with account.steps.step(f"put the former certificate back {host}"):
+        former = certificates.read_record(paths.issued(host))
+        if former:
+            tell_browsers(paths, former)
+        put_former_back(paths, host)
 
 
 def tell_browsers(paths: Paths, record: Certificate) -> None:
     """Write for the front for how long browsers are told to use https alone, from the certificate that comes now."""
-    place, seconds = f"{paths.certificates}/{record.host}/hsts", _counted(paths, record).hsts
-    if seconds:
+    place = f"{paths.certificates}/{record.host}/hsts"
+    if seconds := _counted(paths, record).hsts:
         files.write_atomic(place, f"{seconds}\n".encode(), 0o644)
     else:
         files.remove(place)
 
 
 def _counted(paths: Paths, record: Certificate) -> Certificate:
-    """Return a record with the renewals that its issuer has granted so far."""
+    """Return a record with the renewals that its issuer has granted so far: those after some time, and not by force."""
     former = certificates.read_record(paths.issued(record.host))
     if not former or (former.issuer, former.source) != (record.issuer, record.source):
         return record
-    return record.model_copy(update={"renewals": former.renewals + (former.serial != record.serial)})
+    granted = record.not_before - former.not_before > former.lifetime / 4
+    return record.model_copy(update={"renewals": former.renewals + granted})
+
+
+def not_shown(host: str) -> Diagnostic:
+    """Return the warning that a host goes on with its former certificate."""
+    message = f"{host}: the front does not show its new certificate, and goes on with the former one"
+    hint = "journalctl --user CONTAINER_NAME=chainsaw-front -n 30"
+    return Diagnostic("not-shown", message, hint=hint, severity="warning")
 
 
 def issue_local(account: Account, node: str, host: str) -> Fresh:

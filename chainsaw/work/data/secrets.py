@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
@@ -27,6 +28,8 @@ from chainsaw.work.result import Reporter, Result, Table
 from chainsaw.work.service.service import restart
 
 NEXT = ".next"
+VARIABLES = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_]*=[^\n]*\n?)+")
+"""Lines of NAME=VALUE, which a program gets as its environment."""
 """The suffix of a new value that the application does not use yet."""
 
 
@@ -122,10 +125,12 @@ def rotate_secret(account: Account, name: str, key: str, report: Reporter) -> Re
 def set_site_secret(account: Account, key: str, value: str, report: Reporter) -> Result:
     """Store a secret that the site's settings name, and copy it to the instances that use it.
 
-    Raise ChainsawError for an invalid name, and for a value that is not one line.
+    Raise ChainsawError for an invalid name, and for a value that is neither one line nor lines of NAME=VALUE.
     """
     try:
-        check_word(key), check_text(value)
+        check_word(key)
+        for line in value.split("\n") if VARIABLES.fullmatch(value) else [value]:
+            check_text(line)
     except ValueError as error:
         raise invalid(Diagnostic("name", str(error), key=key)) from None
     if not value:

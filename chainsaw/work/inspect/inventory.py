@@ -13,8 +13,10 @@ from chainsaw.compile.sample import sample_job
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, journal, usage
 from chainsaw.host.account import Account
+from chainsaw.host.certificates import read_record
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
+from chainsaw.host.stored import stored_hosts
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
@@ -206,10 +208,16 @@ def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
             yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
 
 
+def _is_imported(paths: Paths, host: str) -> bool:
+    record = read_record(paths.issued(host))
+    return record is not None and record.issuer == "files"
+
+
 def unused_resources(account: Account, manifest: Manifest) -> list[Resource]:
     """Return unused items that hold no data: certificates, recipes, images and leftovers."""
     paths = account.paths
-    hosts = [host for host in files.list_directory(paths.certificates) if host not in manifest.hosts]
+    # One that was imported for a name that is not published yet cannot be issued again.
+    hosts = [host for host in stored_hosts(paths) if host not in manifest.hosts and not _is_imported(paths, host)]
     certificates = [item for host in hosts for item in certificates_of(host, paths) if files.exists(item.place)]
     static = [("static", place.rpartition("/")[2], place) for place in unused_static(paths, manifest)]
     below = f"{paths.recipes}/"

@@ -19,7 +19,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.plan.observed import API_SOCKET, FRONT_SERVICE, Drift, UnitDetails
 from chainsaw.plan.state import attempts_of, processes_of
 from chainsaw.work.apply.unchanged import inputs_unchanged
-from chainsaw.work.certificates.report import recorded_check
+from chainsaw.work.certificates.recorded import recorded_check
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.inspect.disk import disk_uses
 

@@ -13,6 +13,7 @@ from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, journal, readings, usage
 from chainsaw.host.account import Account
+from chainsaw.host.stored import stored_chain
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.certificate import HostIssuer
 from chainsaw.model.deployment import Deployment, Service
@@ -114,7 +115,8 @@ def _certificate(account: Account, host: str, issuer: HostIssuer) -> dict[str, A
 
     ports = readings.front_ports(account.paths)
     authority = f"{account.paths.authority}/ca.pem"
-    shown = web.shown_certificate(web.Front(ports[1], authority), host, FRONT_TIMEOUT) if ports else None
+    own = stored_chain(account.paths, host) if issuer.issuer == "files" else b""
+    shown = web.shown_certificate(web.Front(ports[1], authority), host, FRONT_TIMEOUT, own) if ports else None
     recorded = certificates.read_record(account.paths.issued(host))
     if shown is None or not (shown.until or shown.refused):
         reason = shown.problem if shown else "there is no front"

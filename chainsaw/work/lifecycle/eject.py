@@ -101,7 +101,9 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield from (f"- `{item.path}`" for item in deployment.volumes)
     yield from (f"- `{item.path}` (secret)" for item in deployment.secrets)
     yield from (f"- `{paths.certificates}/{host}`: the certificate" for host in deployment.hosts)
-    yield "\nPut another certificate where one is, with the same names of files.\n"
+    yield "\nNothing renews certificates any more: `openssl x509 -noout -enddate -in certificate.pem` says until when"
+    yield "one is valid. Put the key and the chain of a new one into its `pair.pem`, together, then"
+    yield "`systemctl --user reload chainsaw-front`.\n"
     yield "## Its images\n"
     yield "They are in the store already. To build them again, in this order:\n"
     for reference, base in builds:

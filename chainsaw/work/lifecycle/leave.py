@@ -70,6 +70,7 @@ def _leave(account: Account, report: Reporter) -> None:
     with steps.step("delete images"):
         account.podman.remove_images(_images(paths))
     report.doing("deleting the rest")
+    files.remove(f"{paths.stamps}/stamp-chainsaw-certificates.timer")
     with steps.step(f"delete {paths.root}"):
         account.podman.remove_trees([paths.root])
     # The last, and all at once: a second attempt reads there what to stop.

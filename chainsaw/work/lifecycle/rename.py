@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from chainsaw.host.podman.placement import Placement
 from chainsaw.host.podman.program import copy_tree
 from chainsaw.host.store import records
 from chainsaw.load.edit import with_key, without_key
+from chainsaw.load.yaml import read_yaml
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import check_instance
 from chainsaw.model.paths import Paths
@@ -120,13 +122,23 @@ def clone(account: Account, name: str, new: str, route: str, request: Request, r
     return Result({"instance": new, "source": name, **result.data}, result.lines, result.diagnostics, result.exit)
 
 
+def _published_at(text: str, route: str) -> str:
+    """Return the file of an instance with another route, and with all that holds for the present one."""
+    present = read_yaml("text", text).value.get("route")
+    first = present[0] if isinstance(present, list) and present else present
+    if not isinstance(first, dict):
+        return with_key(without_key(text, ("route",)) if isinstance(present, list) else text, ("route",), route)
+    moved = without_key(text, ("route",))
+    return moved + f"route: {json.dumps({**first, 'url': route}, ensure_ascii=False)}\n"
+
+
 def _clone(account: Account, name: str, new: str, route: str, request: Request, report: Reporter) -> Result:
     paths, steps = account.paths, account.steps
     source = applied_instance(paths, account.current(), name)
     _check_new(paths, new)
     declared = target_of(account, name)
     assert declared.bundle is not None
-    text = with_key(without_key(declared.text, ("serving",)), ("route",), route)
+    text = _published_at(without_key(declared.text, ("serving",)), route)
     check_text(account, catalog_of(paths), declared.bundle, new, text)
     prepared = _declare_stopped(account, new, with_key(text, ("serving",), "stopped"), request, report)
     if prepared.exit is not Exit.OK:

@@ -11,7 +11,7 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.route import Route
 from chainsaw.plan.state import instance_state
-from chainsaw.work.certificates.report import moment_for_people, recorded_check
+from chainsaw.work.certificates.recorded import moment_for_people, recorded_check
 from chainsaw.work.inspect.snapshot import units_around
 from chainsaw.work.result import Result, Table
 

@@ -17,6 +17,7 @@ from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import certificates, facts, files, firewall, kernel, readings, web
 from chainsaw.host.account import Account
+from chainsaw.host.issued import read_ledger
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
@@ -25,6 +26,7 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.tls import is_local
 from chainsaw.plan.observed import API_SOCKET, EMPTY, UnitDetails
+from chainsaw.work.certificates.report import shown_to_visitors
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.inspect.disk import disk_uses
 from chainsaw.work.inspect.list import missing_directories
@@ -102,8 +104,7 @@ def examine(account: Account) -> list[Check]:
     seen = _read_store(account)
     remote = [host for host in seen.hosts if not is_local(host)]
     names = answers({host: partial(web.addresses_of, host) for host in remote}, NAMES_PATIENCE)
-    front = web.Front(seen.ports[1], f"{seen.paths.authority}/ca.pem")
-    asked = {host: partial(web.shown_certificate, front, host, FRONT_PATIENCE) for host in seen.hosts}
+    asked = {host: partial(shown_to_visitors, account, seen.manifest, host, FRONT_PATIENCE) for host in seen.hosts}
     shown = answers(asked, FRONT_PATIENCE)
     count = partial(disk_uses, account, seen.manifest.instances, DISK_PATIENCE)
     counted = answers({"disk": lambda: _tried(count) or {}}, 2 * DISK_PATIENCE)
@@ -237,7 +238,8 @@ def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     yield from site_checks.listening(manifest, systemd.units)
     if manifest.front:
         ran = files.changed_at(f"{paths.stamps}/stamp-{TIMER}") or None
-        yield renewal(systemd.units, ran, time.time())
+        failing = [host for host in manifest.issuers if read_ledger(paths, host).failures]
+        yield renewal(systemd.units, ran, time.time(), failing)
     missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
     yield from site_checks.instances(manifest, systemd.units, missing)
     yield from site_checks.front(manifest, systemd.units)

@@ -1,4 +1,4 @@
-"""CAA records (RFC 8659): which authorities the owner of a domain lets issue certificates."""
+"""Records of the DNS, without the names that this host has by itself: addresses, and which authorities may issue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PATIENCE = 5.0
 """Seconds for one question to the resolver."""
 
 
-class CaaError(Exception):
+class DnsError(Exception):
     """The resolver does not say which records there are."""
 
 
@@ -20,10 +20,26 @@ class Allowed:
     names: frozenset[str]
 
 
-def authorities_of(host: str) -> Allowed | None:
-    """Return what the records of a host name, or of the nearest domain above it that has some, allow.
+def addresses_of(host: str) -> list[str]:
+    """Return the addresses in the records A and AAAA of a host name; raise DnsError when nobody answers."""
+    import dns.exception
+    import dns.resolver
 
-    None where there are none, and all may issue. Raise CaaError when the resolver does not answer.
+    found: list[str] = []
+    for kind in ("A", "AAAA"):
+        try:
+            found += [record.address for record in dns.resolver.resolve(host, kind, lifetime=PATIENCE)]
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            continue
+        except (dns.exception.DNSException, OSError) as error:
+            raise DnsError(str(error)) from None
+    return found
+
+
+def authorities_of(host: str) -> Allowed | None:
+    """Return what the CAA records (RFC 8659) of a host name, or of the nearest domain above it that has some, allow.
+
+    None where there are none, and all may issue. Raise DnsError when the resolver does not answer.
     """
     import dns.exception
     import dns.resolver
@@ -36,7 +52,7 @@ def authorities_of(host: str) -> Allowed | None:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             continue
         except (dns.exception.DNSException, OSError) as error:
-            raise CaaError(str(error)) from None
+            raise DnsError(str(error)) from None
         issuers = [_issuer(record.value) for record in answer if record.tag == b"issue"]
         if issuers:
             return Allowed(owner, frozenset(filter(None, issuers)))
