@@ -17,7 +17,7 @@ from .users import User, Users
 
 LOG = logging.getLogger("login")
 SHOWN = 64
-WAITING = 5
+WAITING = 12
 """So many requests may check passwords or wait for it; other threads stay free for sessions."""
 TURNS = 64
 STEP_SECONDS = 30
@@ -79,11 +79,10 @@ class Attempts:
             step = _step(user.totp or "", code, now)
             with self._store.lock:
                 if step is not None and not self._is_used(user.name, step, now):
-                    self._used[user.name] = step
-                    self._store.write()
+                    self._note(user.name, step)
                     return
             self._failures.code_failed(user.name, now)
-            raise self._failed(origin, user.name, user.name, "code", now)
+            raise self._failed(origin, user.name, "code", now)
 
     def _checked(
         self, origin: Origin, user: User | None, name: str, password: str, now: float, *, client: bool
@@ -97,12 +96,19 @@ class Attempts:
                 raise WaitError(wait)
             if self._passwords.right(stored, password) and user:
                 return user
-            raise self._failed(origin, name, user.name if user else None, "client" if client else "password", now)
+            raise self._failed(origin, name, "client" if client else "password", now)
 
-    def _failed(self, origin: Origin, shown: str, name: str | None, what: str, now: float) -> WrongError:
+    def _failed(self, origin: Origin, name: str, what: str, now: float) -> WrongError:
         count = self._failures.failed(origin.counted, name, now)
-        LOG.warning("failure address=%s user=%s instance=%s what=%s count=%d", *_where(origin, shown), what, count)
+        LOG.warning("failure address=%s user=%s instance=%s what=%s count=%d", *_where(origin, name), what, count)
         return WrongError()
+
+    def _note(self, name: str, step: int) -> None:
+        """Keep the step of a code, and of other users' codes only those that could still be sent."""
+        for other in [other for other, at in self._used.items() if at < step - 2]:
+            del self._used[other]
+        self._used[name] = step
+        self._store.write()
 
     def _is_used(self, name: str, step: int, now: float) -> bool:
         # A step far ahead was noted before the clock was set back.

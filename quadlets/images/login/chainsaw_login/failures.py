@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from .store import Store
 
 ADDRESSES = 4096
-NAMES = 1000
+NAMES = 4096
 FREE = 5
 """So many failures cost nothing."""
 ATTACKED = 20
@@ -74,14 +75,13 @@ class Failures:
     def wait(self, address: str, name: str, now: float) -> int:
         """Return how many seconds this address must wait before it tries this user; without failures, none."""
         with self._store.lock:
-            free = FREE if self._names.level(name, now) < ATTACKED else 1
+            free = FREE if self._names.level(_key(name), now) < ATTACKED else 1
             return self._addresses.wait(address, now, free)
 
-    def failed(self, address: str, name: str | None, now: float) -> int:
-        """Count a failure, with the name if it is a user's, and return how many the address has."""
+    def failed(self, address: str, name: str, now: float) -> int:
+        """Count a failure and return how many the address has."""
         with self._store.lock:
-            if name is not None:
-                self._names.rise(name, now)
+            self._names.rise(_key(name), now)
             self._store.touched(now)
             return math.ceil(self._addresses.rise(address, now))
 
@@ -95,6 +95,11 @@ class Failures:
         with self._store.lock:
             self._codes.rise(name, now)
             self._store.touched(now)
+
+
+def _key(name: str) -> str:
+    """Return what stands for a name: all are counted, so that no wait tells which there are; some are passwords."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def counted_as(address: str) -> str:

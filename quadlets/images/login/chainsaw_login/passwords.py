@@ -18,9 +18,9 @@ PATIENCE = 1.0
 SHORTEST = 8
 LONGEST = 256
 
-HASHER = argon2.PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=1)
-NOBODY = HASHER.hash("nobody")
-"""A user that does not exist costs the same as one that does."""
+HASHER = argon2.PasswordHasher(TIME_COST, MEMORY_KIB, parallelism=1, hash_len=32, salt_len=16)
+NOBODY = "$argon2id$v=19$m=9216,t=4,p=1$xqtVBgGpiSumVg6LZkjoUQ$qgXIu+xWybliBX6T8cti0bBxVmsRC7r7pNbMMmvV46c"
+"""A hash of what nobody knows: a user that does not exist costs the same as one that does."""
 
 
 class BusyError(Exception):
