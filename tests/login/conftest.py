@@ -9,8 +9,10 @@ import json
 import pkgutil
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import argon2
@@ -58,7 +60,7 @@ class Reply:
 class Browser:
     """One that keeps cookies, at one address, as the front shows it to the service."""
 
-    app: object
+    app: Callable[..., Any]
     address: str = "192.0.2.1"
     host: str = "blog.example.org"
     jar: dict[str, str] = field(default_factory=dict)

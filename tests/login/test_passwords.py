@@ -6,6 +6,7 @@ import io
 import sys
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import argon2
 import pytest
@@ -51,7 +52,7 @@ def test_no_password_that_is_short_or_long_or_no_text(monkeypatch, capsys, sent)
     ],
 )
 def test_a_hash_that_costs_more_is_refused(costs):
-    cheap = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
+    cheap: dict[str, Any] = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
     assert affordable(argon2.PasswordHasher(**cheap).hash("x"))
     assert not affordable(argon2.PasswordHasher(**(cheap | costs)).hash("x"))
 

@@ -45,7 +45,7 @@ class Levels:
     def wait(self, key: str, now: float, free: int = FREE) -> int:
         """Return how many seconds the next attempt must wait."""
         level, at = self._get(key, now)
-        over = math.floor(level + 0.001) - free
+        over = round(level) - free
         if over < 0:
             return 0
         # A clock that was set back makes nobody wait longer.

@@ -63,11 +63,11 @@ class Forms:
         if not NONCE.fullmatch(nonce):
             nonce = secrets.token_urlsafe(16)
         pages = self._pages(request, users, nonce, to)
-        cookie = (set_cookie(FORM_COOKIE, nonce),)
+        cookie, status = (set_cookie(FORM_COOKIE, nonce),), 403 if stale else 200
         found = self._sessions.find(request.cookie(COOKIE), request.host, users, self._clock())
         if found:
-            return pages.inside(found[1].name, cookie)
-        return pages.login(403 if stale else 200, pages.texts["stale"] if stale else "", headers=cookie)
+            return pages.inside(status, found[1].name, cookie)
+        return pages.login(status, pages.texts["stale"] if stale else "", headers=cookie)
 
     def _is_own(self, request: Request, form: dict[str, str]) -> bool:
         """Return whether a form is one that this browser got here, so that nobody else fills it in for the visitor."""
@@ -79,7 +79,7 @@ class Forms:
         values = self._forms.unseal(form.get("token", ""), 2)
         nonce = request.cookie(FORM_COOKIE)
         now = self._clock()
-        return values is not None and nonce == values[0] and 0 <= now - values[1] + 60 < FORM_SECONDS
+        return values is not None and nonce == values[0] and 0 <= now - values[1] < FORM_SECONDS
 
     def _with_password(self, request: Request, users: Users, form: dict[str, str], to: str) -> Answer:
         now, origin = self._clock(), _origin(request)
@@ -102,7 +102,7 @@ class Forms:
         now, ticket, nonce = self._clock(), form["ticket"], request.cookie(FORM_COOKIE)
         values = self._tickets.unseal(ticket, 5)
         user = users.users.get(values[1]) if values else None
-        fresh = values is not None and values[0] == nonce and 0 <= now - values[4] + 1 < TICKET_SECONDS
+        fresh = values is not None and values[0] == nonce and 0 <= now - values[4] < TICKET_SECONDS
         if not (values and user and fresh and user.totp and user.changed == values[2]):
             return self._blank(request, users, to, stale=True)
         pages = self._pages(request, users, nonce, to)

@@ -103,10 +103,10 @@ class Pages:
         body = CODE.format(notice=_notice(notice), ticket=ticket, **self._common, **self.texts)
         return self._page(status, self.texts["title"], body, headers)
 
-    def inside(self, name: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    def inside(self, status: int, name: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
         """Return the page for who is logged in."""
         texts = {**self.texts, "logged_in": self.texts["logged_in"].format(user=name)}
-        return self._page(200, self.texts["logout"], INSIDE.format(**self._common, **texts), headers)
+        return self._page(status, self.texts["logout"], INSIDE.format(**self._common, **texts), headers)
 
     def _page(self, status: int, title: str, body: Markup, headers: tuple[tuple[str, str], ...]) -> Answer:
         language = self.language.replace("_", "-")

@@ -47,10 +47,11 @@ class Store:
         """Write the file now; the memory stays right if the disk is full."""
         partial = self._path.with_suffix(".partial")
         with self.lock:
+            content = json.dumps({"format": 1, **self._data}, separators=(",", ":"))
             self._due = None
             try:
-                with partial.open("w", encoding="utf-8") as file:
-                    json.dump({"format": 1, **self._data}, file, separators=(",", ":"))
+                with open(partial, "w", encoding="utf-8", opener=_private) as file:
+                    file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
                 partial.replace(self._path)
@@ -75,3 +76,7 @@ class Store:
             LOG.error("state cannot be read, and starts empty")
             return empty
         return {name: found[name] for name in SECTIONS}
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
