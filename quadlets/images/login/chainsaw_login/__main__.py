@@ -73,12 +73,11 @@ def serve(app: Login, listening: socket.socket, idle: int, ending: threading.Eve
 
 
 def _drain(server: Any, channels: dict[int, Any]) -> None:
-    """Let what is under way come to its end, for a moment."""
-    until = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < until and any(
-        channel.requests or channel.total_outbufs_len for channel in server.active_channels.values()
-    ):
+    """Let what is under way come to its end, for a moment; what was accepted just now is read first."""
+    until, busy = time.monotonic() + DRAIN_SECONDS, True
+    while busy and time.monotonic() < until:
         server.asyncore.loop(timeout=0.1, map=channels, count=1)
+        busy = any(channel.requests or channel.total_outbufs_len for channel in server.active_channels.values())
 
 
 if __name__ == "__main__":
