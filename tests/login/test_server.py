@@ -178,3 +178,17 @@ def test_without_a_key_it_does_not_start(server, key):
     assert process.wait(20) == 2
     assert process.stderr
     assert "k" * 8 not in process.stderr.read()
+
+
+def test_what_was_counted_is_written_while_it_runs(server):
+    process = server.start()
+    assert server.basic("a2ltOng=").status == 401
+    path = server.root / "srv/login/state.json"
+    until = time.monotonic() + 20
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert "192.0.2.1" in path.read_text()
+    process.kill()
+    process.wait()
+    server.start()
+    assert [server.basic("a2ltOng=").status for _ in range(5)] == [401] * 4 + [403]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 
 import pytest
 from chainsaw_login.store import LATER, SECTIONS, SOON, Store
@@ -88,6 +89,30 @@ def test_a_file_that_is_there_stays_whole_when_the_new_one_cannot_be_written(pat
     with pytest.raises(TypeError):
         store.write()
     assert path.read_bytes() == before
+
+
+def test_a_slow_disk_makes_nobody_wait_but_who_ends(path, monkeypatch):
+    store, slow, done = Store(path), threading.Event(), threading.Event()
+
+    def sync(_):
+        slow.set()
+        assert done.wait(20)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    writer = threading.Thread(target=store.write)
+    writer.start()
+    assert slow.wait(20)
+    assert store.lock.acquire(timeout=5)
+    store.lock.release()
+    store.flush(100)
+    ending = threading.Thread(target=store.flush)
+    ending.start()
+    ending.join(0.05)
+    assert ending.is_alive()
+    done.set()
+    ending.join(20)
+    assert path.exists()
+    writer.join()
 
 
 def test_nobody_else_reads_it(path):

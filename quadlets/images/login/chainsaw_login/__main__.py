@@ -25,6 +25,7 @@ THREADS = 16
 HEADER_BYTES = 64 * 1024
 CONNECTIONS = 256
 TICK_SECONDS = 0.5
+KEEP_SECONDS = 1.0
 DRAIN_SECONDS = 3.0
 
 
@@ -63,13 +64,20 @@ def serve(app: Login, listening: socket.socket, idle: int, ending: threading.Eve
         clear_untrusted_proxy_headers=False,
         ident=None,
     )
+    threading.Thread(target=_keep, args=(app,), daemon=True).start()
     while not ending.is_set() and (not idle or server.active_channels or time.monotonic() - app.used < idle):
         server.asyncore.loop(timeout=TICK_SECONDS, map=channels, count=1)
-        app.store.flush(app.clock())
     server.del_channel()
     _drain(server, channels)
     server.task_dispatcher.shutdown()
     app.store.flush()
+
+
+def _keep(app: Login) -> None:
+    """Write what is due, beside the loop that a slow disk would hold up."""
+    while True:
+        time.sleep(KEEP_SECONDS)
+        app.store.flush(app.clock())
 
 
 def _drain(server: Any, channels: dict[int, Any]) -> None:

@@ -77,10 +77,9 @@ class Attempts:
             if wait:
                 raise WaitError(wait)
             step = _step(user.totp or "", code, now)
-            with self._store.lock:
-                if step is not None and not self._is_used(user.name, step, now):
-                    self._note(user.name, step)
-                    return
+            if step is not None and self._take(user.name, step, now):
+                self._store.write()
+                return
             self._failures.code_failed(user.name, now)
             raise self._failed(origin, user.name, "code", now)
 
@@ -103,16 +102,16 @@ class Attempts:
         LOG.warning("failure address=%s user=%s instance=%s what=%s count=%d", *_where(origin, name), what, count)
         return WrongError()
 
-    def _note(self, name: str, step: int) -> None:
-        """Keep the step of a code, and of other users' codes only those that could still be sent."""
-        for other in [other for other, at in self._used.items() if at < step - 2]:
-            del self._used[other]
-        self._used[name] = step
-        self._store.write()
-
-    def _is_used(self, name: str, step: int, now: float) -> bool:
-        # A step far ahead was noted before the clock was set back.
-        return step <= int(self._used.get(name, -1)) <= now // STEP_SECONDS + 2
+    def _take(self, name: str, step: int, now: float) -> bool:
+        """Take the code of a step unless it was used; of other users' codes those are kept that could still be sent."""
+        with self._store.lock:
+            # A step far ahead was noted before the clock was set back.
+            if step <= int(self._used.get(name, -1)) <= now // STEP_SECONDS + 2:
+                return False
+            for other in [other for other, at in self._used.items() if at < step - 2]:
+                del self._used[other]
+            self._used[name] = step
+            return True
 
     @contextmanager
     def _turn(self, origin: Origin) -> Iterator[None]:

@@ -81,7 +81,7 @@ class Sessions:
                 ended["before"] = max(ended["before"], keys.pop(oldest)[0])
             ended["keys"] = keys
             self._seen.pop(session.key, None)
-            self._store.write()
+        self._store.write()
 
     def forget(self, now: float) -> None:
         """Forget what is no longer of use: sessions that would not be valid any more."""

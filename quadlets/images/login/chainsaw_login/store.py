@@ -21,7 +21,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         """Read the file, if there is one."""
-        self.lock = threading.RLock()
+        self.lock = threading.Lock()
+        self._writing = threading.Lock()
         self._path = path
         self._due: float | None = None
         self._failing = False
@@ -38,17 +39,25 @@ class Store:
         self._due = due if self._due is None else min(self._due, due)
 
     def flush(self, now: float | None = None) -> None:
-        """Write what is due at that moment, or whatever has changed."""
+        """Write what is due at that moment; without one whatever has changed, and wait for a write under way."""
+        if now is None:
+            with self._writing:
+                pass
         with self.lock:
-            if self._due is not None and (now is None or self._due <= now or self._due > now + LATER):
-                self.write()
+            due = self._due is not None and (now is None or self._due <= now or self._due > now + LATER)
+        if due:
+            self.write()
 
     def write(self) -> None:
-        """Write the file now; the memory stays right if the disk is full."""
+        """Write the file now; the memory stays right if the disk is full.
+
+        Who calls this does not hold the lock: a slow disk makes nobody wait who only reads.
+        """
         partial = self._path.with_suffix(".partial")
-        with self.lock:
-            content = json.dumps({"format": 1, **self._data}, separators=(",", ":"))
-            self._due = None
+        with self._writing:
+            with self.lock:
+                self._due = None
+                content = json.dumps({"format": 1, **self._data}, separators=(",", ":"))
             try:
                 with open(partial, "w", encoding="utf-8", opener=_private) as file:
                     file.write(content)
