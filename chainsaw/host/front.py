@@ -6,7 +6,7 @@ from chainsaw.host import files
 from chainsaw.host.systemd import UserManager
 from chainsaw.plan.observed import FRONT_SERVICE
 
-RELOAD_TIMEOUT = 30.0
+RELOAD_TIMEOUT = 60.0
 WORKER = "nginx: worker process"
 """The title of a worker that accepts connections; one that ends changes it first."""
 

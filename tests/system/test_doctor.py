@@ -301,8 +301,8 @@ def test_a_certificate_that_ends_tomorrow(machine: Machine) -> None:
     record = f"{DATA}/front/issued/widget.localhost.json"
     content = json.loads(machine.read(record))
     tomorrow = datetime.now(UTC) + timedelta(hours=30)
-    machine.write(record, json.dumps({**content, "not_after": tomorrow.isoformat(timespec="seconds")}))
-    reported(machine, "certificate of widget.localhost", "fail", "valid for 1 d more only", "chainsaw apply")
+    machine.write(record, json.dumps({**content, "not_after": tomorrow.timestamp()}))
+    reported(machine, "certificate of widget.localhost", "fail", "valid for 1 d more only", "chainsaw cert renew")
     assert "issued a certificate for widget.localhost" in repair(machine)
 
 

@@ -238,6 +238,8 @@ def test_a_kill_in_the_middle_leaves_the_old_state_and_the_next_start_does_it(ma
     assert wait(lambda: machine.try_root(*moving).code == 0, 120)
     time.sleep(1)
     machine.admin("podman", "kill", "--signal", "KILL", "shop.app")
+    # The apply that was under way starts the database again, perhaps.
+    assert wait(lambda: machine.try_admin("podman", "exec", "shop.db", "mariadb", "-e", "SELECT 1").code == 0, 60)
     old, new = (sql(machine, "shop", BUCKETS.format(host)) for host in ("shop.localhost", "spades.localhost"))
     assert (old, new) == ("10000", "0")
     assert said(machine, "shop").count("moved from") == before, "the move was not over yet"
@@ -247,6 +249,8 @@ def test_a_kill_in_the_middle_leaves_the_old_state_and_the_next_start_does_it(ma
     began = time.monotonic()
     machine.chainsaw("apply", "shop")
     print(f"the apply took {time.monotonic() - began:.1f} s")
+    # The apply that was under way starts the database again, perhaps.
+    assert wait(lambda: machine.try_admin("podman", "exec", "shop.db", "mariadb", "-e", "SELECT 1").code == 0, 60)
     old, new = (sql(machine, "shop", BUCKETS.format(host)) for host in ("shop.localhost", "spades.localhost"))
     assert (old, new) == ("0", "10000")
     machine.serves("https://spades.localhost/", "Buckets and spades")

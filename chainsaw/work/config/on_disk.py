@@ -43,6 +43,6 @@ def names_on_disk(paths: Paths) -> set[str]:
         entry.removesuffix(ending)
         for directory, ending in directories_of_names(paths)
         for entry in files.list_directory(directory)
-        if entry.endswith(ending)
+        if entry.endswith(ending) and not entry.startswith(".")
     }
     return {name for name in found if name != FRONT and not name.endswith(files.PARTIAL)}
