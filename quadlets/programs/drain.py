@@ -1,7 +1,7 @@
 """Lets a gate finish what it has accepted before it stops, so that a restart of an application loses no request.
 
-systemd calls this before it stops the gate, with the gate's socket, the unit whose processes connect to it, and the
-seconds for which this may last. A process that is stopped (SIGSTOP) accepts no connection. When it has none left it is
+systemd calls this before it stops the gate, with the gate's socket, the unit whose processes connect to it, the seconds
+for which this may last, and the unit of the application. When that has crashed there is nothing to wait for. A process that is stopped (SIGSTOP) accepts no connection. When it has none left it is
 killed as it is; otherwise it goes on, and is tried again a moment later. What comes meanwhile waits in the socket, for
 the next gate.
 
@@ -88,4 +88,5 @@ def drain(socket: str, client: str, seconds: float, main: str) -> None:
 
 
 if __name__ == "__main__":
-    drain(sys.argv[1], main_of(sys.argv[2]), float(sys.argv[3]), os.environ.get("MAINPID", ""))
+    patience = float(sys.argv[3]) if main_of(sys.argv[4]) != "0" else 0.0
+    drain(sys.argv[1], main_of(sys.argv[2]), patience, os.environ.get("MAINPID", ""))
