@@ -301,7 +301,8 @@ def test_a_certificate_that_ends_tomorrow(machine: Machine) -> None:
     record = f"{DATA}/front/issued/widget.localhost.json"
     content = json.loads(machine.read(record))
     tomorrow = datetime.now(UTC) + timedelta(hours=30)
-    machine.write(record, json.dumps({**content, "not_after": tomorrow.timestamp()}))
+    until = tomorrow.timestamp()
+    machine.write(record, json.dumps({**content, "not_before": until - 397 * 86400, "not_after": until}))
     reported(machine, "certificate of widget.localhost", "fail", "valid for 1 d more only", "chainsaw cert renew")
     assert "issued a certificate for widget.localhost" in repair(machine)
 
