@@ -1,9 +1,9 @@
 """Lets a gate finish what it has accepted before it stops, so that a restart of an application loses no request.
 
 systemd calls this before it stops the gate, with the gate's socket, the unit whose processes connect to it, the seconds
-for which this may last, and the unit of the application. When that has crashed there is nothing to wait for. A process that is stopped (SIGSTOP) accepts no connection. When it has none left it is
-killed as it is; otherwise it goes on, and is tried again a moment later. What comes meanwhile waits in the socket, for
-the next gate.
+for which this may last, and the unit of the application. When that has crashed there is nothing to wait for. A process
+that is stopped (SIGSTOP) accepts no connection. When it has none left it is killed as it is; otherwise it goes on, and
+is tried again a moment later. What comes meanwhile waits in the socket, for the next gate.
 
 Sources: systemd.service(5), $MAINPID; proc_net_unix(5): the state 03 is a connection that a process has accepted, and
 the kernel lists it in the network namespace of the one that connected; proc_pid_stat(5), state.
