@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chainsaw.host import files
+from chainsaw.host.pem import encode_chain, encode_key, load_chain, load_key, names_of
 from chainsaw.model.certificate import LOCAL, Certificate
 
 if TYPE_CHECKING:
@@ -53,18 +54,11 @@ def write_record(file: str, record: Certificate) -> None:
 
 def record_of(chain: bytes, host: str, issuer: str, source: str = "") -> Certificate:
     """Return the record of a chain (PEM) whose first certificate is a host's; raise ValueError when it is none."""
-    from cryptography import x509
-
-    leaf = x509.load_pem_x509_certificates(chain)[0]
-    try:
-        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = tuple(found.get_values_for_type(x509.DNSName))
-    except x509.ExtensionNotFound:
-        names = ()
+    leaf = load_chain(chain)[0]
     return Certificate(
         host=host,
         issuer=issuer,
-        names=names,
+        names=names_of(leaf),
         serial=f"{leaf.serial_number:x}",
         not_before=leaf.not_valid_before_utc.timestamp(),
         not_after=leaf.not_valid_after_utc.timestamp(),
@@ -75,7 +69,7 @@ def record_of(chain: bytes, host: str, issuer: str, source: str = "") -> Certifi
 def make_authority(directory: str, node: str) -> None:
     """Create the local authority, once: ca.key for the admin alone, and ca.pem."""
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
 
     if files.exists(f"{directory}/ca.pem"):
@@ -89,24 +83,19 @@ def make_authority(directory: str, node: str) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    encoded = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    files.write_atomic(f"{directory}/ca.key", encoded, 0o600)
-    files.write_atomic(f"{directory}/ca.pem", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    files.write_atomic(f"{directory}/ca.key", encode_key(key), 0o600)
+    files.write_atomic(f"{directory}/ca.pem", encode_chain([certificate]), 0o644)
 
 
 def issue(directory: str, host: str) -> Issued:
     """Return a new key and chain for a host name, signed by the authority in a directory."""
-    from pathlib import Path
-
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    authority = x509.load_pem_x509_certificate(Path(directory, "ca.pem").read_bytes())
-    signer = serialization.load_pem_private_key(Path(directory, "ca.key").read_bytes(), None)
+    authority = load_chain((files.read_text(f"{directory}/ca.pem") or "").encode())[0]
+    signer = load_key((files.read_text(f"{directory}/ca.key") or "").encode())
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)] if len(host) <= 64 else [])
@@ -120,9 +109,7 @@ def issue(directory: str, host: str) -> Issued:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA256())
     )
-    pem = serialization.Encoding.PEM
-    encoded = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return Issued(encoded, certificate.public_bytes(pem) + authority.public_bytes(pem))
+    return Issued(encode_key(key), encode_chain([certificate, authority]))
 
 
 def _begin(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainsaw.errors import Diagnostic
 from chainsaw.host import files
+from chainsaw.host.pem import encode_chain, encode_key, is_signed, load_chain, load_key, names_of, public_of
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -30,24 +31,16 @@ class Pair:
 
 def read_pair(chain_file: str, key_file: str, host: str, now: float) -> Pair:
     """Return the pair in two files of the admin, with everything that is wrong with it for a host name."""
-    chain, problem = _loaded(chain_file, "certificate", _chain)
-    key, other = _loaded(key_file, "private key", _key)
+    chain, problem = _loaded(chain_file, "certificate", load_chain)
+    key, other = _loaded(key_file, "private key", load_key)
     problems = [item for item in (problem, other) if item]
     if chain:
         problems += [_at(chain_file, text) for text in _faults(chain, host, now)]
-    if chain and key and _public(key) != _public(chain[0]):
+    if chain and key and public_of(key) != public_of(chain[0]):
         problems.append(_at(key_file, f"this is not the key of the certificate in {chain_file}"))
     if problems or not chain or not key:
         return Pair(problems=tuple(problems))
-    return Pair(_encoded(key), b"".join(map(_pem, chain)))
-
-
-def is_pair(chain: bytes, key: bytes) -> bool:
-    """Return whether the first certificate of a chain is for a key, both PEM."""
-    try:
-        return _public(_chain(chain)[0]) == _public(_key(key))
-    except (ValueError, TypeError):
-        return False
+    return Pair(encode_key(key), encode_chain(chain))
 
 
 def _at(file: str, message: str, hint: str = "") -> Diagnostic:
@@ -65,18 +58,6 @@ def _loaded(file: str, what: str, load: Any) -> tuple[Any, Diagnostic | None]:
         return None, _at(file, f"there is no {what} in PEM form in it")
 
 
-def _chain(text: bytes) -> Sequence[x509.Certificate]:
-    from cryptography import x509
-
-    return x509.load_pem_x509_certificates(text)
-
-
-def _key(text: bytes) -> Any:
-    from cryptography.hazmat.primitives import serialization
-
-    return serialization.load_pem_private_key(text, None)
-
-
 def _faults(chain: Sequence[x509.Certificate], host: str, now: float) -> Iterator[str]:
     leaf, moment = chain[0], datetime.fromtimestamp(now, UTC)
     if moment >= leaf.not_valid_after_utc:
@@ -87,71 +68,26 @@ def _faults(chain: Sequence[x509.Certificate], host: str, now: float) -> Iterato
     if not any(covers(name, host) for name in names):
         yield f"it is not for {host}, but for {', '.join(names) or 'no host name'}"
     for item, issuer in pairwise(chain):
-        if not _is_signed(item, issuer):
+        if not is_signed(item, issuer):
             yield f"the chain is not in order: {_name(item.subject)} is not signed by {_name(issuer.subject)}"
             return
     last = chain[-1]
-    if last.issuer != last.subject and not any(_is_signed(last, root) for root in _trusted().get(last.issuer, ())):
+    if last.issuer != last.subject and not any(is_signed(last, root) for root in _trusted().get(last.issuer, ())):
         yield f"the chain is not complete: the certificate of {_name(last.issuer)} is missing at its end"
-
-
-def names_of(leaf: x509.Certificate) -> tuple[str, ...]:
-    """Return the DNS names of a certificate."""
-    from cryptography import x509
-
-    try:
-        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(found.get_values_for_type(x509.DNSName))
 
 
 def covers(name: str, host: str) -> bool:
     """Return whether a name of a certificate is a host's: itself, or * for its first label (RFC 6125, 6.4.3)."""
-    name = name.lower()
     return name == host or (name.startswith("*.") and host.partition(".")[2] == name[2:])
 
 
 @cache
 def _trusted() -> dict[x509.Name, list[x509.Certificate]]:
     found: dict[x509.Name, list[x509.Certificate]] = {}
-    for root in _chain((files.read_text(TRUSTED) or "").encode()) if files.exists(TRUSTED) else ():
+    for root in load_chain((files.read_text(TRUSTED) or "").encode()) if files.exists(TRUSTED) else ():
         found.setdefault(root.subject, []).append(root)
     return found
 
 
-def _is_signed(item: x509.Certificate, issuer: x509.Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature
-
-    try:
-        item.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
 def _name(name: x509.Name) -> str:
     return "".join(letter for letter in name.rfc4514_string() if letter.isprintable())[:200]
-
-
-def _public(holder: Any) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-
-    kind = serialization.PublicFormat.SubjectPublicKeyInfo
-    found: bytes = holder.public_key().public_bytes(serialization.Encoding.DER, kind)
-    return found
-
-
-def _encoded(key: Any) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-
-    found: bytes = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return found
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-
-    return certificate.public_bytes(serialization.Encoding.PEM)

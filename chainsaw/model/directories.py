@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chainsaw.model.base import Recorded
 from chainsaw.model.renewal import OUTAGES, Ledger
+from chainsaw.model.tls import LETSENCRYPT
 
-LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 STAGING = {LETSENCRYPT: "https://acme-staging-v02.api.letsencrypt.org/directory"}
 """Directories whose limits are low and which have another to try with, whose certificates nobody trusts."""
 PATIENCE = 3

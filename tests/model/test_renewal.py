@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chainsaw.model.directories import LETSENCRYPT, PATIENCE, STAGING, choose
+from chainsaw.model.directories import PATIENCE, STAGING, choose
 from chainsaw.model.renewal import (
     DAY,
     DELAYS,
@@ -35,6 +35,7 @@ from chainsaw.model.renewal import (
     with_staging,
     with_window,
 )
+from chainsaw.model.tls import LETSENCRYPT
 
 NOW = 1_800_000_000.0
 CA = "https://ca.example/directory"

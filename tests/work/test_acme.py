@@ -23,8 +23,9 @@ from chainsaw.host.acme.failure import LONGEST_TEXT, AcmeError, kind_of, of_prob
 from chainsaw.host.acme.pending import FileKeeper, Pending
 from chainsaw.host.acme.polling import Deadline
 from chainsaw.host.acme.session import Clock
-from chainsaw.model.directories import LETSENCRYPT, STAGING
+from chainsaw.model.directories import STAGING
 from chainsaw.model.renewal import LONGEST_WAIT, Failure, Kind, Ledger, Said
+from chainsaw.model.tls import LETSENCRYPT
 
 TOKEN = "A" * 43
 

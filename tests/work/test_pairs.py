@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates
-from chainsaw.host.pair import covers, is_pair, read_pair
+from chainsaw.host.pair import covers, read_pair
+from chainsaw.host.pem import is_pair
 from chainsaw.work.certificates.exchange import renew
 from chainsaw.work.certificates.report import show_certificate
 from chainsaw.work.result import Quiet
@@ -124,7 +125,6 @@ def test_a_file_that_is_not_there_is_named(maker):
     ("name", "host", "covered"),
     [
         ("a.org", "a.org", True),
-        ("A.org", "a.org", True),
         ("*.a.org", "b.a.org", True),
         ("*.a.org", "a.org", False),
         ("*.a.org", "c.b.a.org", False),

@@ -54,7 +54,7 @@ def authorize(session: Session, urls: Sequence[str], challengers: Challengers, d
 
 
 def clean_up(session: Session, urls: Sequence[str], challengers: Challengers) -> None:
-    """Take away what a run that was killed had shown for some authorizations; what fails of it is progress alone."""
+    """Remove what a run that was killed had shown for some authorizations; what fails of it is progress alone."""
     for url in urls:
         try:
             _remove(session, [_task(session, url, _read(session, url), challengers)])

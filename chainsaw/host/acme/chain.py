@@ -8,9 +8,10 @@ import math
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chainsaw.host.acme.failure import AcmeError, plain
+from chainsaw.host.pem import encode_chain, encode_key, is_signed, load_chain, load_key, names_of, public_of
 from chainsaw.model.renewal import HOUR, Kind
 
 if TYPE_CHECKING:
@@ -37,18 +38,14 @@ class Obtained:
 
 def new_key() -> bytes:
     """Return a new ECDSA P-256 key, PEM: small and fast, and every browser accepts it."""
-    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return encode_key(ec.generate_private_key(ec.SECP256R1()))
 
 
 def fingerprint(key: bytes) -> str:
     """Return the SHA-256 of the public part of a key in PEM, in hexadecimal."""
-    return sha256(_public(_load(key))).hexdigest()
+    return sha256(public_of(load_key(key))).hexdigest()
 
 
 def address_of(name: str) -> str:
@@ -72,7 +69,7 @@ def signing_request(key: bytes, names: tuple[str, ...]) -> x509.CertificateSigni
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name([]))
         .add_extension(x509.SubjectAlternativeName(every), critical=True)
-        .sign(_load(key), hashes.SHA256())
+        .sign(load_key(key), hashes.SHA256())
     )
 
 
@@ -99,67 +96,29 @@ def checked(text: str, key: bytes, names: tuple[str, ...], now: float) -> tuple[
     `now` is by the authority's clock. Raise AcmeError unless it is well-formed, for this key and all names, valid now,
     and each certificate is signed by the next.
     """
-    from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
-
     try:
-        every = x509.load_pem_x509_certificates(text.encode())
+        every = load_chain(text.encode())
         wrong = _mistake(every, key, names, now)
     except ValueError as error:
         wrong = f"is not well-formed: {error}"
     if wrong:
         raise AcmeError(Kind.MALFORMED, f"the certificate that the authority issued {plain(wrong)}")
-    return b"".join(item.public_bytes(serialization.Encoding.PEM) for item in every), every[0]
+    return encode_chain(every), every[0]
 
 
 def _mistake(every: list[x509.Certificate], key: bytes, names: tuple[str, ...], now: float) -> str:
     leaf = every[0]
     if len(every) > MOST_CERTIFICATES:
         return f"comes with a chain of {len(every)}"
-    if _public(leaf) != _public(_load(key)):
+    if public_of(leaf) != public_of(load_key(key)):
         return "is for another key"
-    missing = sorted({address_of(name) or name.lower() for name in names} - _names_of(leaf))
+    missing = sorted({address_of(name) or name.lower() for name in names} - set(names_of(leaf)))
     if missing:
         return f"lacks {', '.join(missing)}"
     since, until = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if since.timestamp() > now + HOUR or until.timestamp() <= now:
         return f"is valid from {since:%Y-%m-%d} to {until:%Y-%m-%d}, which is not now"
     for item, issuer in pairwise(every):
-        if not _is_signed(item, issuer):
+        if not is_signed(item, issuer):
             return f"has a chain whose links do not fit: {item.issuer.rfc4514_string()}"
     return ""
-
-
-def _is_signed(item: x509.Certificate, issuer: x509.Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature
-
-    try:
-        item.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def _names_of(leaf: x509.Certificate) -> set[str]:
-    from cryptography import x509
-
-    try:
-        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return set()
-    hosts = {name.lower() for name in found.get_values_for_type(x509.DNSName)}
-    return hosts | {str(address) for address in found.get_values_for_type(x509.IPAddress)}
-
-
-def _load(key: bytes) -> Any:
-    from cryptography.hazmat.primitives import serialization
-
-    return serialization.load_pem_private_key(key, None)
-
-
-def _public(holder: Any) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-
-    encoding, kind = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    found: bytes = holder.public_key().public_bytes(encoding, kind)
-    return found

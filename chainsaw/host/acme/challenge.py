@@ -30,7 +30,7 @@ class Challenger(Protocol):
         """Wait until the world can see what was presented: once, for all names."""
 
     def remove(self, identifier: str, token: str, key_authorization: str) -> None:
-        """Take it away; it may never have been there."""
+        """Remove it; it may never have been there."""
 
 
 class HttpChallenger:

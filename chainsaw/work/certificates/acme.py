@@ -16,7 +16,7 @@ from chainsaw.host.acme.order import Wanted
 from chainsaw.host.acme.pending import FileKeeper
 from chainsaw.host.acme.session import Clock
 from chainsaw.host.issued import read_ledger, write_ledger
-from chainsaw.host.pair import is_pair
+from chainsaw.host.pem import is_pair
 from chainsaw.host.stored import stored_chain
 from chainsaw.model.certificate import Certificate
 from chainsaw.model.directories import STAGING
