@@ -79,7 +79,8 @@ def test_what_a_timer_missed_while_the_host_was_off_is_known_afterwards(machine:
     machine.admin("touch", "--date=2026-01-02 03:04:05 UTC", stamp)
     machine.admin("systemctl", "--user", "start", "app@blog.cron.timer")
     assert cron(machine, "LastTriggerUSec"), "this old one, or already the one that makes up for it"
-    assert wait(lambda: "2026-01-02" not in cron(machine, "LastTriggerUSec"), 10), "the next one comes at once"
+    # RandomizedDelaySec= of a timer of each minute is a minute at most, and how much of it depends on the machine.
+    assert wait(lambda: "2026-01-02" not in cron(machine, "LastTriggerUSec"), 75), "it comes soon"
     assert [row for row in machine.json("inventory", "blog")["data"]["resources"] if row["path"] == stamp]
 
 
