@@ -23,8 +23,9 @@ def certificate(
 
     It is yellow when it should have been renewed already, and red well before it is lost.
     """
-    hint = _remedy(host, issuer)
     mine = record if record and record.issuer == issuer.issuer else None
+    # An authority that has refused is asked again at once only when that is wanted.
+    hint = _remedy(host, issuer) + (" --force" if mine is None and issuer.issuer == "acme" else "")
     if shown and shown.refused:
         return _refused(host, mine, shown, hint, now)
     seen = shown if shown and shown.until else None
