@@ -57,6 +57,7 @@ FACTS: dict[str, Any] = {
     "subgid": ["admin:100000:65536", "admin:524288:4194304"],
     "recorded": {},
     "secrets": [],
+    "users": {},
 }
 
 
@@ -137,6 +138,7 @@ def inputs_of_case(directory: Path) -> Inputs:
         ),
         shared=_with_templates(shared_files(), directory / "quadlets"),
         secrets=frozenset(facts["secrets"]),
+        users=facts["users"],
     )
 
 

@@ -43,6 +43,7 @@ ROOMS = (
     "system",
     "publish",
     "trial",
+    "users",
 )
 """The rooms of work, each of which may import from those before it."""
 

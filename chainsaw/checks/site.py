@@ -97,6 +97,8 @@ def listening(manifest: Manifest, units: Units | None) -> Iterator[Check]:
     else:
         yield _held("front socket", FRONT_SOCKET, units)
         yield _held("limits of logs", LOGS, units)
+        if manifest.logins and manifest.logins.socket:
+            yield _held("logins", manifest.logins.socket.unit, units)
     for kind in ("socket", "timer", "mail socket"):
         for name, deployment in manifest.instances.items():
             own = {"socket": (deployment.socket,), "timer": deployment.timers, "mail socket": (deployment.relay,)}

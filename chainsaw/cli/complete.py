@@ -105,6 +105,14 @@ def hosts(account: Account, ctx: click.Context) -> Iterable[str]:
 
 
 @completing
+def users(account: Account, ctx: click.Context) -> Iterable[str]:
+    """Yield the users of the site."""
+    from chainsaw.work.users.users import user_names
+
+    return user_names(account)
+
+
+@completing
 def recipes(account: Account, ctx: click.Context) -> Iterable[str]:
     """Yield all recipes."""
     from chainsaw.work.recipes.search import recipe_names

@@ -50,6 +50,24 @@ PUBLISH = (
             "podman unshare cat {DATA}/front/certificates/{host}/pair.pem",
         ),
     ),
+    group("user", "Add, list and remove the users who log in at the front.").holding(
+        Verb("add", "users:add_command", "Add a user.", changes=True, confidential=True).standing_for(
+            "editor {DATA}/logins/users.json   # with a hash of login-hash",
+            "podman unshare sh -c 'cp {DATA}/logins/users.json {DATA}/logins/users/'   # then chown to its block",
+        ),
+        Verb("list", "users:list_command", "List the users, and where each may log in.").standing_for(
+            "less {DATA}/logins/users.json",
+        ),
+        Verb(
+            "passwd", "users:passwd_command", "Change the password of a user.", changes=True, confidential=True
+        ).standing_for("editor {DATA}/logins/users.json   # with a hash of login-hash"),
+        Verb("groups", "users:groups_command", "Set the groups of a user.", changes=True).standing_for(
+            "editor {DATA}/logins/users.json",
+        ),
+        Verb("remove", "users:remove_command", "Remove a user.", changes=True).standing_for(
+            "editor {DATA}/logins/users.json",
+        ),
+    ),
     Verb("ca", "publish:authority", "Print the certificate of this host's own authority.").standing_for(
         "cat {DATA}/front/authority/ca.pem",
     ),

@@ -65,8 +65,22 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Provider:
+    """An instance that knows who is logged in: its name, its host, its path, and what nginx calls its headers."""
+
+    name: str
+    host: str
+    check: str
+    user: str
+    groups: str
+
+
+@dataclass(frozen=True)
 class Job:
-    """One instance to compile; `admin_digests` are digests of the contents of the admin's volumes, by name."""
+    """One instance to compile; `admin_digests` are digests of the contents of the admin's volumes, by name.
+
+    `providers` are the instances by name that can say who is logged in.
+    """
 
     file: InstanceFile
     bundle: Bundle
@@ -75,6 +89,7 @@ class Job:
     host: Host
     shared: Shared
     admin_digests: Mapping[str, str] = field(default_factory=dict)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -114,10 +129,17 @@ class Job:
             "inherited": not self.gated,
             "socket": APP_SOCKET,
             "mail": self._mail_context(),
+            "login": self.takes_identity,
             **common,
             "request_limit": size_in_bytes(common["upload_limit"]) + FORM,
             "request_timeout": self.timeout,
         }
+
+    @property
+    def takes_identity(self) -> bool:
+        """Whether the application is told who is logged in, at all paths but those that are for everybody."""
+        access = self.file.instance.access
+        return access is not None and not access.only and self.bundle.recipe.serve.auth.identity is not None
 
     @property
     def timeout(self) -> int:

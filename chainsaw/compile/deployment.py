@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from chainsaw.compile.context import Job
+from chainsaw.compile.front.access import wall_of
 from chainsaw.compile.front.locations import static_key
 from chainsaw.compile.images import image_reference, shared_build
 from chainsaw.compile.mail import mail_secret
@@ -61,6 +62,7 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
         start_timeout=sum(span_in_seconds(item.start_timeout) for item in recipe.components.values()) or 30,
         timeout=job.timeout,
         hsts=seconds_of(instance.published.hsts),
+        wall=wall_of(job),
         login=(url + login.path.lstrip("/"), login.user or "", login.secret) if login else None,
         notes=job.value(("notes",), recipe.notes),
     )

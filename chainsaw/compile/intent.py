@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from chainsaw.compile.blocks import allocate
-from chainsaw.compile.context import Host, Job, Shared
+from chainsaw.compile.context import Host, Job, Provider, Shared
 from chainsaw.compile.front.site import compile_site
 from chainsaw.compile.instance import CompiledInstance, compile_instance
 from chainsaw.errors import ChainsawError, Diagnostic, in_file_order, invalid
@@ -16,10 +16,11 @@ from chainsaw.load.recipe import Bundle, instance_bundle
 from chainsaw.load.site import Intent
 from chainsaw.load.source import KeyPath, Source
 from chainsaw.load.yaml import read_yaml
+from chainsaw.model.access import ANYBODY, lets_in
 from chainsaw.model.artifact import Artifact
 from chainsaw.model.block import Block, Ranges
 from chainsaw.model.deployment import Manifest
-from chainsaw.model.names import FRONT, size_in_bytes
+from chainsaw.model.names import FRONT, LOGINS, size_in_bytes
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 
@@ -29,7 +30,8 @@ class Inputs:
     """All inputs of a compiled site.
 
     `bundles` are the recipes of the instances, with their variants, `recorded` the first ids of the blocks by name,
-    `ranges` the user's subordinate ids. `secrets` are the names of the site's secrets that are set. For each directory
+    `ranges` the user's subordinate ids. `secrets` are the names of the site's secrets that are set, `users`
+    the site's users, each with groups. For each directory
     of the admin that a `once` component reads, `admin_files` has the SHA-256 of each file, and `watched` a digest of
     names, sizes and times of change.
     """
@@ -42,6 +44,7 @@ class Inputs:
     host: Host
     shared: Shared
     secrets: frozenset[str] = frozenset()
+    users: Mapping[str, Sequence[str]] = field(default_factory=dict)
     admin_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     watched: Mapping[str, str] = field(default_factory=dict)
 
@@ -52,7 +55,15 @@ class Inputs:
             volume: _files_digest(bundle, volume, self.admin_files.get(place))
             for volume, place in admin_directories(self.host.paths, name, bundle).items()
         }
-        return Job(file, bundle, self.intent.site, block, self.host, self.shared, digests)
+        site, host, shared = self.intent.site, self.host, self.shared
+        return Job(file, bundle, site, block, host, shared, digests, dict(self._providers()))
+
+    def _providers(self) -> Iterator[tuple[str, Provider]]:
+        for name, bundle in self.bundles.items():
+            answers, instance = bundle.recipe.serve.answers, self.intent.instances[name].instance
+            if answers:
+                headers = [item.lower().replace("-", "_") for item in (answers.user, answers.groups)]
+                yield name, Provider(name, instance.host, instance.path + answers.check.lstrip("/"), *headers)
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,8 @@ class CompiledIntent:
 
     def site(self, instances: Mapping[str, CompiledInstance]) -> tuple[Manifest, dict[str, Artifact]]:
         """Return the manifest (number 0) and the tree of a site with these instances, former ones perhaps."""
-        intent, front = self.inputs.intent, self.blocks[FRONT]
-        return compile_site(instances, intent.site, front, self.inputs.host, self.inputs.shared, intent.site_text)
+        intent = self.inputs.intent
+        return compile_site(instances, intent.site, self.blocks, self.inputs.host, self.inputs.shared, intent.site_text)
 
 
 def bundles_of(intent: Intent, catalog: Mapping[str, Bundle]) -> dict[str, Bundle]:
@@ -101,7 +112,8 @@ def compile_intent(inputs: Inputs) -> CompiledIntent:
     """Return the compiled intent; raise ChainsawError when ids run out or a template does not work."""
     needy = [name for name, bundle in inputs.bundles.items() if bundle.recipe.components]
     ranges = inputs.ranges
-    blocks = allocate([FRONT, *needy], inputs.recorded, ranges.uids, ranges.gids, inputs.user)
+    own = [FRONT, *([LOGINS] if _wants_logins(inputs) else [])]
+    blocks = allocate([*own, *needy], inputs.recorded, ranges.uids, ranges.gids, inputs.user)
     jobs = {name: inputs.job(name, blocks.get(name)) for name in sorted(inputs.intent.instances)}
     instances: dict[str, CompiledInstance] = {}
     problems: list[Diagnostic] = list(_limits_of_nothing(inputs))
@@ -112,9 +124,16 @@ def compile_intent(inputs: Inputs) -> CompiledIntent:
             problems += error.diagnostics
             continue
         problems += _missing_secrets(job, instances[name], inputs)
+        problems += _missing_users(job, instances[name], inputs)
     if problems:
         raise invalid(in_file_order(problems))
     return CompiledIntent(inputs, jobs, instances, blocks)
+
+
+def _wants_logins(inputs: Inputs) -> bool:
+    """Return whether an instance wants a login, or has wanted one: a former version of it may stay."""
+    walls = (file.instance.access for file in inputs.intent.instances.values())
+    return LOGINS in inputs.recorded or any(access and not access.forward for access in walls)
 
 
 def _limits_of_nothing(inputs: Inputs) -> Iterator[Diagnostic]:
@@ -131,6 +150,25 @@ def _limits_of_nothing(inputs: Inputs) -> Iterator[Diagnostic]:
         if 0 < 2 * there < size_in_bytes(size):
             message = f"{size} limits nothing: this host has {bytes_for_people(there)}, with its swap space"
             yield source.problem(path, message, code="no-limit")
+
+
+def _missing_users(job: Job, instance: CompiledInstance, inputs: Inputs) -> Iterator[Diagnostic]:
+    """Yield a problem for a login that nobody could pass, and for one that asks who is no provider."""
+    wall = instance.deployment.wall
+    if wall is None:
+        return
+    problem, words = job.file.source.problem, [word for word in wall.allow if not word.startswith("@")]
+    if wall.forward and wall.forward not in job.providers:
+        message = f"{wall.forward} is no instance that says who is logged in"
+        hint = f"those that do: {', '.join(sorted(job.providers))}" if job.providers else ""
+        yield problem(("auth", "forward"), message, code="no-provider", hint=hint)
+    elif wall.allow and not lets_in(wall.allow, inputs.users):
+        name = words[0] if words and words[0] != ANYBODY else "NAME"
+        whom = (
+            "there is no user" if not inputs.users else f"none of the users is {' or '.join(words)}, or in that group"
+        )
+        hint = f"chainsaw user add {name}" + (f", or chainsaw user add NAME --group {name}" if name != "NAME" else "")
+        yield problem(("auth",), f"nobody could log in: {whom}", code="nobody", hint=hint)
 
 
 def _missing_secrets(job: Job, instance: CompiledInstance, inputs: Inputs) -> list[Diagnostic]:

@@ -65,7 +65,7 @@ def observe(paths: Paths, wanted: Manifest, manager: UserManager) -> Observed:
 
 
 def _asked(paths: Paths, wanted: Manifest) -> list[str]:
-    deployments = [*([wanted.front] if wanted.front else []), *wanted.instances.values()]
+    deployments = [*wanted.own, *wanted.instances.values()]
     asked = [directory.path for deployment in deployments for directory in deployment.places]
     asked += [secret.path for deployment in deployments for secret in deployment.secrets]
     asked += [f"{paths.static}/{item.static.key}" for item in deployments if item.static]

@@ -15,6 +15,8 @@ from functools import lru_cache, partial
 from chainsaw.checks.observed import PlainAnswer, Resolved, ShownCertificate
 from chainsaw.model.deployment import ProbeRequest
 
+PASSING = "X-Chainsaw-Probe"
+"""The header with which chainsaw itself passes a login; see quadlets/images/login."""
 LIMIT = 2 * 1024 * 1024
 LINES = 5
 WIDTH = 160
@@ -207,28 +209,45 @@ def addresses_of(host: str) -> Resolved:
 
 
 def probe(
-    host: str, front: Front, wanted: ProbeRequest, patience: float, is_lost: Callable[[], bool] = lambda: False
+    host: str,
+    front: Front,
+    wanted: ProbeRequest,
+    patience: float,
+    is_lost: Callable[[], bool] = lambda: False,
+    word: str = "",
 ) -> str:
     """Return nothing when the page answers as expected within `patience` seconds, or what was wrong.
 
-    It is not asked again once what answers there `is_lost`.
+    It is not asked again once what answers there `is_lost`. With `word` it passes a login.
     """
     deadline = time.monotonic() + patience
     while True:
-        problem = _ask(host, front, wanted, max(1.0, deadline - time.monotonic()))
+        problem = _ask(host, front, wanted, max(1.0, deadline - time.monotonic()), word)
         if not problem or time.monotonic() >= deadline or is_lost():
             return problem
         time.sleep(0.1)
 
 
-def _ask(host: str, front: Front, wanted: ProbeRequest, timeout: float) -> str:
+def _ask(host: str, front: Front, wanted: ProbeRequest, timeout: float, word: str) -> str:
     where = f"https://{host}{wanted.path}"
     try:
-        answer = request(front, Asked(host, wanted.path), timeout)
+        answer = request(front, Asked(host, wanted.path, headers={PASSING: word} if word else {}), timeout)
     except OSError as error:
         return f"{where} does not answer: {error}"
     problem = shortfall(answer, wanted)
     return f"{where} {problem}" if problem else ""
+
+
+def asks_for_login(host: str, front: Front, path: str, timeout: float) -> str:
+    """Return nothing when a stranger is asked to log in, or what was wrong."""
+    where = f"https://{host}{path}"
+    try:
+        answer = request(front, Asked(host, path), timeout)
+    except OSError as error:
+        return f"{where} does not answer: {error}"
+    if answer.status in (302, 401):
+        return ""
+    return f"{where} answers {answer.status} to a stranger, who should be asked to log in"
 
 
 def shortfall(answer: Answer, wanted: ProbeRequest) -> str:

@@ -91,7 +91,22 @@ def directive_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnosti
     if instance.path != "/" and not recipe.subpath:
         message = f"{recipe.name} works only at the root of a host name, not below {instance.path}"
         yield problem(("route",), message, code="no-subpath", hint=f"route: https://{file.name}.{instance.host}/")
+    yield from _access_problems(file, recipe)
     yield from _resource_problems(file, recipe)
+
+
+def _access_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Yield a problem for each part of an instance to which a login is limited, and that its recipe does not name."""
+    access, known = file.instance.access, recipe.serve.auth
+    parts = (("only", access.only, known.admin), ("open", access.open, known.public)) if access else ()
+    for key, part, paths in parts:
+        if part and not paths:
+            message = (
+                f"{recipe.name} does not say which of its paths are for {'the admin' if part == 'admin' else 'all'}"
+            )
+            yield file.source.problem(
+                ("auth", key), message, code="no-such-paths", hint="auth: login protects all of it"
+            )
 
 
 def _resource_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnostic]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from chainsaw.model.access import Wall
 from chainsaw.model.base import Recorded
 from chainsaw.model.certificate import LOCAL, HostIssuer
 from chainsaw.model.route import Elsewhere, Route
@@ -111,6 +112,7 @@ class Deployment(Recorded):
     start_timeout: int = 120
     timeout: int = 0
     hsts: int | None = None
+    wall: Wall | None = None
     login: tuple[str, str, str] | None = None
     notes: str = ""
 
@@ -139,18 +141,25 @@ class Deployment(Recorded):
 class Manifest(Recorded):
     """The content of a generation: its instances, the front's units, and the digest of every file.
 
-    `elsewhere` are the routes without an instance, each with the URL to which it leads; without one its site is gone.
+    `logins` is the service that is asked for logins, if an instance wants one. `elsewhere` are the routes without an
+    instance, each with the URL to which it leads; without one its site is gone.
     `issuers` are those of the host names whose certificate is not of this host's own authority.
     """
 
     format: int = FORMAT
     number: int
     front: Deployment | None = None
+    logins: Deployment | None = None
     instances: dict[str, Deployment] = Field({})
     elsewhere: tuple[Elsewhere, ...] = ()
     issuers: dict[str, HostIssuer] = Field({})
     files: dict[str, str] = Field({})
     owners: dict[str, str] = Field({})
+
+    @property
+    def own(self) -> tuple[Deployment, ...]:
+        """What belongs to the site and to no instance: the front, and the login service."""
+        return tuple(item for item in (self.logins, self.front) if item is not None)
 
     def files_of(self, name: str) -> dict[str, str]:
         """Return the digests of the files that were generated for an instance."""

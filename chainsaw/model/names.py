@@ -34,7 +34,9 @@ _CAPABILITY = re.compile(r"[A-Z][A-Z_]{2,30}")
 
 FRONT = "front"
 """The name of the front, used in place of an instance's name."""
-RESERVED = frozenset({FRONT, "chainsaw", "all", "combined"})
+LOGINS = "logins"
+"""The name of the login service, used in the same way."""
+RESERVED = frozenset({FRONT, LOGINS, "chainsaw", "all", "combined"})
 """combined is a log format of nginx; chainsaw-NAME-root is the host user for root in the containers of NAME."""
 LONGEST = 255
 """Bytes of a file's name on Linux (limits.h, NAME_MAX)."""

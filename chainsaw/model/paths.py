@@ -163,6 +163,26 @@ class Paths:
         return f"{self.public}/.challenges"
 
     @property
+    def logins(self) -> str:
+        """The login service's own data: users, sessions, and the key that signs them."""
+        return f"{self.root}/logins"
+
+    @property
+    def users_file(self) -> str:
+        """The users of the site, with the hashes of their passwords; the login service has a copy."""
+        return f"{self.logins}/users.json"
+
+    @property
+    def users_copy(self) -> str:
+        """The copy for the login service, which can be read by that alone."""
+        return f"{self.logins}/users/users.json"
+
+    @property
+    def probe_file(self) -> str:
+        """The word with which chainsaw itself passes a login, to see whether an application works."""
+        return f"{self.logins}/probe"
+
+    @property
     def accounts(self) -> str:
         """The accounts at ACME authorities."""
         return f"{self.front}/acme/accounts"
@@ -244,3 +264,8 @@ class Paths:
     def socket(self, name: str) -> str:
         """Return the socket through which the front reaches an instance."""
         return f"{self.sockets}/{name}.sock"
+
+    @property
+    def login_socket(self) -> str:
+        """The socket through which the front reaches the login service; no instance has a name with a dot."""
+        return f"{self.sockets}/.logins.sock"

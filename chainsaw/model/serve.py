@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from chainsaw.model.access import Access, Answers, check_parameter
 from chainsaw.model.base import Model
 from chainsaw.model.component import Command
 from chainsaw.model.names import (
@@ -18,6 +19,7 @@ from chainsaw.model.names import (
     Span,
     Text,
     Word,
+    check_header,
     span_in_seconds,
 )
 
@@ -70,6 +72,8 @@ class Serve(Model):
     drop_headers: tuple[HeaderName, ...] = Field(
         (), description="Request headers that never arrive from a visitor, beside the usual ones."
     )
+    auth: Access = Field(Access(), description="How a login at the front goes with it.")
+    answers: Answers | None = Field(None, description="For an identity provider: how it answers who somebody is.")
     timeout: Span = Field("5m", description="How long a request may be worked on before the front gives up.")
 
     @field_validator("timeout")
@@ -83,6 +87,19 @@ class Serve(Model):
     def _exactly_one(self) -> Serve:
         if sum(item is not None for item in (self.fastcgi, self.http, self.files)) != 1:
             raise ValueError("serve has exactly one of fastcgi, http and files")
+        return self
+
+    @model_validator(mode="after")
+    def _identity_fits(self) -> Serve:
+        identity = self.auth.identity
+        if identity and self.files:
+            raise ValueError("files alone take no identity")
+        if identity:
+            for name in (identity.user, identity.groups):
+                if name is not None:
+                    check_parameter(name) if self.fastcgi else check_header(name)
+        if self.answers and not self.http:
+            raise ValueError("answers is for an application that speaks HTTP")
         return self
 
 

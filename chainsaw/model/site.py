@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from chainsaw.model.access import Auth, Authentication
 from chainsaw.model.base import Model
 from chainsaw.model.limits import MemoryLimit, SiteMemoryLimit, UploadLimit
 from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host
@@ -115,6 +116,9 @@ class Instance(Common):
         description="Where it is published: https://blog.example.org/. Of a list, the others lead to the first. "
         "A mapping with url has further keys."
     )
+    auth: Authentication | None = Field(
+        None, description="login asks visitors to log in as users of this site. A mapping says who may, and where."
+    )
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
     sleep: Rest | None = Field(
         None, description="Time without a request after which its processes are stopped: 15m, or never."
@@ -144,6 +148,11 @@ class Instance(Common):
         """The canonical route, with what holds for it."""
         first = self.route[0] if isinstance(self.route, tuple) else self.route
         return Published(url=first) if isinstance(first, str) else first
+
+    @property
+    def access(self) -> Auth | None:
+        """What it takes to visit it; None where everybody may."""
+        return Auth() if isinstance(self.auth, str) else self.auth
 
     @property
     def host(self) -> str:

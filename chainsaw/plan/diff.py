@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chainsaw.model.certificate import LOCAL, HostIssuer
 from chainsaw.model.deployment import Deployment, Manifest
-from chainsaw.model.names import FRONT
+from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET, Observed
@@ -33,8 +33,8 @@ def make_plan(wanted: Wanted, observed: Observed) -> list[act.Step]:
 
 
 def _owner(name: str) -> str | None:
-    """Return the instance of a deployment; the front is the site's."""
-    return None if name == FRONT else name
+    """Return the instance of a deployment; the front and the login service are the site's."""
+    return None if name in (FRONT, LOGINS) else name
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ def _actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iterator[
     manifest = wanted.manifest
     for name, start in sorted(wanted.fresh_blocks.items()):
         yield act.RecordBlock(_owner(name), name, start)
-    deployments = [*([manifest.front] if manifest.front else []), *manifest.instances.values()]
-    for deployment in deployments:
+    for deployment in (*manifest.own, *manifest.instances.values()):
         yield from _preparations(deployment, observed, wanted.paths)
     for host in sorted(manifest.hosts - observed.certificates):
         yield from _certificate(host, manifest.issuer(host))
@@ -102,7 +101,7 @@ def _certificate(host: str, wanted: HostIssuer) -> Iterator[act.Step]:
 
 
 def _applied_differs(new: Manifest, old: Manifest) -> bool:
-    kept = ("instances", "front", "elsewhere", "issuers")
+    kept = ("instances", "front", "logins", "elsewhere", "issuers")
     return any(getattr(new, name) != getattr(old, name) for name in kept)
 
 
@@ -145,6 +144,8 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
         moved = observed.manifest.instances.get(name) != deployment or changes.touch(f"nginx/locations/{name}.")
         if deployment.serving == "normal" and (started or moved or name in observed.unproven):
             yield act.ProbeInstance(name)
+    if manifest.logins:
+        yield from _starts(manifest.logins, observed)
     front = list(_starts(manifest.front, observed)) if manifest.front else []
     yield from front
     # What an authority issues comes later, and the front reads its files for it then.
@@ -224,7 +225,7 @@ def _processes(deployment: Deployment, observed: Observed, stopped: bool) -> Ite
 def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str | None]:
     """Return every unit of a manifest that should be up, with its owner; or all that may be."""
     units: dict[str, str | None] = {TARGET: None}
-    for deployment in (*([manifest.front] if manifest.front else []), *manifest.instances.values()):
+    for deployment in (*manifest.own, *manifest.instances.values()):
         if deployment.serving == "stopped" and not also_stopped:
             continue
         own = (
@@ -238,6 +239,6 @@ def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str | No
         for service in own:
             if service:
                 units[service.unit] = _owner(deployment.name)
-        if also_stopped and deployment.name != FRONT:
+        if also_stopped and _owner(deployment.name):
             units |= dict.fromkeys(attempts_of(deployment.name), deployment.name)
     return units

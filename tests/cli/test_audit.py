@@ -203,6 +203,10 @@ CHANGING = [
     ("source", "remove", "club"),
     ("recipe", "test", "/nowhere"),
     ("setup", "--user", "nosuchuser"),
+    ("user", "add", "kim"),
+    ("user", "passwd", "kim"),
+    ("user", "groups", "kim", "board"),
+    ("user", "remove", "kim"),
     ("cert", "renew", "blog.example.org"),
     ("cert", "import", "blog.example.org", "--chain", "/nowhere", "--key", "/nowhere"),
 ]
@@ -329,6 +333,10 @@ RECORDED = {
     "uninstall": {"recipe"},
     "cert renew": {"hosts"},
     "cert import": {"host", "--chain", "--key"},
+    "user add": {"name", "--group"},
+    "user passwd": {"name"},
+    "user groups": {"name", "groups"},
+    "user remove": {"name"},
     "recipe test": {"directory", "--levels"},
     "setup": {"--user", "--blocks", "--driver"},
 }

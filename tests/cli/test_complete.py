@@ -156,6 +156,8 @@ FREE = {
     "render": {"--out"},
     "eject": {"--out"},
     "cert import": {"--chain", "--key"},
+    "user add": {"name", "--group"},
+    "user groups": {"groups"},
     "cert export": {"directory"},
     "setup": {"--user", "--blocks"},
     "config set": {"value"},

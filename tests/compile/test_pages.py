@@ -14,6 +14,7 @@ from chainsaw.compile.front.pages import (
     LIMIT,
     MAINTENANCE,
     MISSING,
+    REFUSED,
     UNAVAILABLE,
     page_files,
 )
@@ -22,7 +23,7 @@ from chainsaw.model.names import check_language
 from chainsaw.work.recipes.shipped import shared_files
 
 TEXTS = sorted((Path(__file__).parents[2] / "quadlets/nginx/pages").iterdir())
-PAGES = (FORBIDDEN, GONE, LARGE, MAINTENANCE, MISSING, UNAVAILABLE)
+PAGES = (FORBIDDEN, GONE, LARGE, MAINTENANCE, MISSING, REFUSED, UNAVAILABLE)
 
 
 def language_of(page):

@@ -121,7 +121,10 @@ def test_a_container_mounts_only_files_of_its_instance(goldens, files):
         buffers = f"{data}/front/buffers"
         for mount in values(text, "Volume"):
             source, _, options = mount.split(":")[0], mount.split(":")[1], mount.split(":")[2:]
-            if name == "chainsaw-front":
+            if name == "chainsaw-logins":
+                assert source.startswith(f"{data}/logins/"), path
+                assert options == ["noexec,nosuid,nodev" if source.endswith("/sessions") else "ro"], path
+            elif name == "chainsaw-front":
                 assert source in shared or source == buffers, path
                 assert options == ["noexec" if source == buffers else "ro"], path
             else:
@@ -149,7 +152,7 @@ def test_everything_that_runs_is_wanted_by_the_target(goldens):
     for case, site in goldens.items():
         wanted = {setting(value) for _, key, value in read(site.text("units/chainsaw.target")) if key == "Wants"}
         open_ones = [one for one in site.manifest.instances.values() if one.serving != "stopped"]
-        deployments = [site.manifest.front, *open_ones]
+        deployments = [*site.manifest.own, *open_ones]
         units = {item.unit for one in deployments for item in (one.socket, one.relay, *one.timers) if item}
         awake = [one for one in deployments if one.sleep is None]
         assert wanted == units | {item.unit for one in awake for item in (*one.services, one.gate) if item}, case

@@ -138,16 +138,17 @@ class Site:
         stored = CHEAP.hash(password) if password else self.stored
         return {"password": stored, "groups": list(groups), "totp": totp, "changed": changed, **more}
 
-    def write(self, language="en"):
+    def write(self, **more):
         partial = self.directory / "users.partial"
-        partial.write_text(json.dumps({"format": 1, "language": language, "users": self.users}))
+        partial.write_text(json.dumps({"format": 1, "users": self.users, **more}))
         partial.replace(self.directory / "users.json")
 
-    def wake(self):
+    def wake(self, language="en"):
         """Start the service, as after its sleep or a crash."""
         from chainsaw_login.app import Login
 
-        self.app = Login(self.directory / "users.json", self.directory / "state.json", KEY, clock=lambda: self.now)
+        users, state = self.directory / "users.json", self.directory / "state.json"
+        self.app = Login(users, state, KEY, clock=lambda: self.now, language=language)
 
     def sleep(self):
         self.app.store.flush()

@@ -82,7 +82,7 @@ def test_failures_are_kept_while_the_service_sleeps(site, browser):
 def test_clients_count_as_well(site, browser):
     assert [browser.basic(password="x").status for _ in range(5)] == [401] * 5
     reply = browser.basic()
-    assert (reply.status, reply["Retry-After"], reply["X-Chainsaw-Wait"]) == (403, "2", "2")
+    assert (reply.status, reply["WWW-Authenticate"], reply["X-Chainsaw-Wait"]) == (401, None, "2")
     assert reply["Cache-Control"] == "no-store"
     assert browser.log_in().status == 429
 
@@ -91,7 +91,7 @@ def test_credentials_that_were_right_pass_while_others_wait(site, browser):
     assert browser.basic().status == 204
     fail(browser, 5)
     assert browser.basic().status == 204
-    assert browser.basic("ann").status == 403
+    assert browser.basic("ann")["X-Chainsaw-Wait"]
 
 
 def test_a_clock_that_is_set_back_makes_nobody_wait_for_long(site, browser):

@@ -193,14 +193,14 @@ def test_each_field_has_a_label_and_a_purpose(browser):
 
 @pytest.mark.parametrize("language", sorted(TEXTS))
 def test_the_page_is_in_the_language_of_the_site(site, browser, language):
-    site.write(language)
+    site.wake(language)
     reply = browser.log_in(password="x")
     assert f'<html lang="{language.replace("_", "-")}">' in reply.body
     assert html.escape(TEXTS[language]["wrong"]) in reply.body
 
 
 def test_a_language_without_texts_is_english(site, browser):
-    site.write("tlh")
+    site.wake("tlh")
     assert '<html lang="en">' in browser.form().body
 
 

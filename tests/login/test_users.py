@@ -13,9 +13,9 @@ def test_the_file_is_read_again_when_it_changes(site):
     assert file.read() is file.read()
     assert file.read().users["kim"].groups == ("board",)
     site.users["kim"]["groups"] = []
-    site.write("de")
+    site.write(probe="a" * 64)
     assert file.read().users["kim"].groups == ()
-    assert file.read().language == "de"
+    assert file.read().probe == "a" * 64
 
 
 def changed(**fields):
@@ -27,7 +27,8 @@ def changed(**fields):
     [
         lambda users: users.update(format=2),
         lambda users: users.update(users=[]),
-        lambda users: users.update(language=None),
+        lambda users: users.update(probe=None),
+        lambda users: users.update(probe="A" * 64),
         lambda users: users["users"].update(Kim=users["users"]["kim"]),
         lambda users: users["users"].update({"@board": users["users"]["kim"]}),
         lambda users: users["users"].update({"a,b": users["users"]["kim"]}),

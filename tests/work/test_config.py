@@ -85,6 +85,7 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "memory": ("db: 256M", "instances/blog.yaml:7"),
         "disk": ("2G", "recipe default"),
         "serving": ("normal", "default"),
+        "auth": ("", "default"),
         "egress": ("", "default"),
         "host_ports": ("", "default"),
         "settings.title": ("Walks by the sea", "instances/blog.yaml:6"),

@@ -57,7 +57,7 @@ def asked(monkeypatch):
     monkeypatch.setattr(readings, "front_ports", lambda paths: (80, 443))
 
     def ask(*states, patience=60):
-        account: Any = SimpleNamespace(paths=SimpleNamespace(authority="/nowhere"))
+        account: Any = SimpleNamespace(paths=SimpleNamespace(authority="/nowhere", probe_file="/nowhere/probe"))
         manifest: Any = SimpleNamespace(
             instances={"dav": DAV.model_copy(update={"start_timeout": patience})},
             issuer=lambda host: HostIssuer(issuer="local"),

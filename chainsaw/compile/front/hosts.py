@@ -17,7 +17,8 @@ def host_contexts(deployments: Mapping[str, Deployment], elsewhere: Iterable[Els
     found: dict[str, dict[str, Any]] = {}
 
     def at(host: str) -> dict[str, Any]:
-        return found.setdefault(host, {"host": host, "names": [], "paths": [], "leading": [], "gone": [], "hsts": None})
+        blank = {"host": host, "names": [], "walls": [], "asked": "", "paths": [], "leading": [], "gone": []}
+        return found.setdefault(host, {**blank, "hsts": None})
 
     for name, deployment in deployments.items():
         for number, route in enumerate(deployment.routes):
@@ -26,8 +27,11 @@ def host_contexts(deployments: Mapping[str, Deployment], elsewhere: Iterable[Els
             context["hsts"] = deployment.hsts if deployment.hsts is not None else context["hsts"]
             if number:
                 context["leading"].append(_leading(name, f"{variable(name)}_{number}", route, deployment.url))
-            else:
-                context["names"].append(name)
+                continue
+            context["names"].append(name)
+            if deployment.wall and deployment.serving == "normal":
+                context["walls"].append(name)
+                context["asked"] = context["asked"] or (name if deployment.wall.allow else "")
     for number, item in enumerate(elsewhere):
         context = at(item.route.host)
         context["paths"].append(item.route.path)

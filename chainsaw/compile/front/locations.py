@@ -8,7 +8,16 @@ from hashlib import sha256
 from typing import Any
 
 from chainsaw.compile.context import Job
-from chainsaw.compile.front.pages import FORBIDDEN, LARGE, MAINTENANCE, MISSING, UNAVAILABLE, page_files
+from chainsaw.compile.front.access import access_files, identity_of, wall_of
+from chainsaw.compile.front.pages import (
+    FORBIDDEN,
+    LARGE,
+    MAINTENANCE,
+    MISSING,
+    REFUSED,
+    UNAVAILABLE,
+    page_files,
+)
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.template import render
@@ -41,8 +50,10 @@ def location_files(job: Job) -> Iterator[Artifact]:
         yield from _shared(job)
         yield from _pages(job, LARGE, page, *refusal)
         return
+    wall = wall_of(job)
     yield from _shared(job)
-    yield from _pages(job, LARGE, MISSING, UNAVAILABLE, *refusal)
+    yield from access_files(job, _context(job))
+    yield from _pages(job, LARGE, MISSING, UNAVAILABLE, *refusal, *((REFUSED,) if wall else ()))
     if served.drop_headers:
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if served.fastcgi:
@@ -65,8 +76,10 @@ def _shared(job: Job) -> Iterator[Artifact]:
     published = job.file.instance.published
     answered = sorted(published.headers.items())
     known = {"allow": published.allow, "variable": variable(job.name)}
+    wall = wall_of(job) if job.file.instance.serving == "normal" else None
+    provider = job.providers.get(wall.forward) if wall else None
     yield _file(job, f"{job.name}.answer", "answer.conf.j2", robots=published.robots, answer_headers=answered)
-    yield _file(job, f"{job.name}.shared", "shared.conf.j2", **known)
+    yield _file(job, f"{job.name}.shared", "shared.conf.j2", **known, wall=wall, forwarded=provider)
     if published.allow:
         text = render(
             "quadlets/nginx/networks.conf.j2",
@@ -132,8 +145,14 @@ def _public_locations(job: Job) -> Iterator[dict[str, str]]:
 
 def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
     where = f"quadlets/nginx/{template}"
-    context = {
+    text = render(where, job.shared.templates[f"nginx/{template}"], {**_context(job), **extra})
+    return Artifact(f"nginx/locations/{filename}", marked(job.origin, text).encode(), job.name)
+
+
+def _context(job: Job) -> dict[str, Any]:
+    return {
         "name": job.name,
+        "variable": variable(job.name),
         "host": job.file.instance.host,
         "path": job.file.instance.path,
         "https": job.site.ports.https,
@@ -142,10 +161,9 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
         "upstream": f"unix:/srv/sockets/{job.name}.sock",
         "drops": job.bundle.recipe.serve.drop_headers,
         "timeout": job.timeout,
-        **extra,
+        "wall": wall_of(job),
+        "identity": identity_of(job),
     }
-    text = render(where, job.shared.templates[f"nginx/{template}"], context)
-    return Artifact(f"nginx/locations/{filename}", marked(job.origin, text).encode(), job.name)
 
 
 def _root(job: Job, root: str, path: str, target: str) -> Artifact:

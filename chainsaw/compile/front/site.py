@@ -9,6 +9,7 @@ from typing import Any
 from chainsaw.compile.context import Host, Shared
 from chainsaw.compile.front.headers import DROPPED
 from chainsaw.compile.front.hosts import host_contexts
+from chainsaw.compile.front.logins import login_deployment, login_units, needs_logins
 from chainsaw.compile.front.pages import GONE, MISSING, page_files
 from chainsaw.compile.header import marked
 from chainsaw.compile.images import shared_build
@@ -19,7 +20,7 @@ from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, as_tree
 from chainsaw.model.block import Block
 from chainsaw.model.certificate import LOCAL, HostIssuer
 from chainsaw.model.deployment import ComponentService, Deployment, ImageNeed, Manifest, ProbeRequest, Service
-from chainsaw.model.names import FRONT
+from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.model.route import Elsewhere, split_route
 from chainsaw.model.site import DEFAULTS, Site
 from chainsaw.model.volume import Directory, Ids
@@ -39,22 +40,30 @@ SHARE = "85%"
 def compile_site(
     instances: Mapping[str, CompiledInstance],
     site: Site,
-    block: Block,
+    blocks: Mapping[str, Block],
     host: Host,
     shared: Shared,
     site_text: str | None = None,
 ) -> tuple[Manifest, dict[str, Artifact]]:
-    """Return the manifest (number 0) and the tree of a site; `block` is the front's, `site_text` is site.yaml's."""
+    """Return the manifest (number 0) and the tree of a site; `site_text` is site.yaml's.
+
+    `blocks` has that of the front, and if an instance wants a login, that of the login service.
+    """
+    block = blocks[FRONT]
     artifacts = [artifact for instance in instances.values() for artifact in instance.artifacts]
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
     front = list(_front_units(site, block, host, shared))
     own = [*_site_units(site, host, shared), *_common(site, host, shared)]
-    artifacts += [*front, _target(instances, host, shared), *own]
+    language = site.language or DEFAULTS["language"]
+    asked = [blocks[LOGINS]] if needs_logins(item.deployment for item in instances.values()) else []
+    logins = [unit for item in asked for unit in login_units(item, language, host, shared)]
+    artifacts += [*front, *logins, _target(instances, host, shared, bool(logins)), *own]
     tree, elsewhere = as_tree(artifacts), _elsewhere(site, instances)
     manifest = Manifest(
         number=0,
         front=_front_deployment([*front, *own], block, host, shared),
+        logins=login_deployment(logins, asked[0], host, shared) if asked else None,
         instances={name: instance.deployment for name, instance in sorted(instances.items())},
         elsewhere=elsewhere,
         issuers=_issuers(site, instances, elsewhere),
@@ -90,8 +99,9 @@ def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterat
         yield unit_artifact(path, template, context, shared=shared, host=host, origin="site.yaml", owner="")
 
 
-def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Shared) -> Artifact:
+def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Shared, logins: bool) -> Artifact:
     units = ["chainsaw-logs.service", "chainsaw-front.socket", "chainsaw-front.service"]
+    units += ["chainsaw-logins.socket"] if logins else []
     units += [] if host.paths.ejected else [RENEWAL]
     for _, instance in sorted(instances.items()):
         deployment = instance.deployment
@@ -168,6 +178,9 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     hosts = host_contexts(deployments, _elsewhere(site, instances))
     pages = (MISSING, *([GONE] if any(item["gone"] for item in hosts.values()) else []))
     yield from page_files(shared, site.language or DEFAULTS["language"], pages)
+    if needs_logins(deployments.values()):
+        yield _nginx_file("access/logins.conf", "logins.conf.j2", {}, shared)
+        yield _nginx_file("login.conf", "login.conf.j2", {}, shared)
     for name, context in hosts.items():
         yield _nginx_file(f"hosts/{name}.conf", "host.conf.j2", {**context, **listen}, shared)
 

@@ -61,7 +61,7 @@ def _table(file: str, name: str) -> dict[str, Any]:
 
 def lost_from(paths: Paths, manifest: Manifest) -> frozenset[str]:
     """Return the images and networks that the instances and the front need and that are not in the store."""
-    deployments = [*([manifest.front] if manifest.front else []), *manifest.instances.values()]
+    deployments = [*manifest.own, *manifest.instances.values()]
     images = {need.reference for item in deployments if item.services for need in item.images}
     stored = image_names(paths)
     networks = {item.network.unit for item in deployments if item.network}

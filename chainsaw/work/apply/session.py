@@ -20,7 +20,7 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.load.site import load_site
 from chainsaw.model.artifact import Tree, as_tree
 from chainsaw.model.deployment import Manifest
-from chainsaw.model.names import FRONT
+from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import FRONT_SOCKET, Wanted, make_plan
@@ -187,7 +187,11 @@ class Session:
         with self.steps.timed("compile the site"):
             manifest, tree = self.compiled.site(instances)
         recorded = records.read_blocks(paths)
-        used = {FRONT, *(name for name, instance in instances.items() if instance.deployment.block is not None)}
+        used = {
+            FRONT,
+            *([LOGINS] if manifest.logins else []),
+            *(name for name, instance in instances.items() if instance.deployment.block is not None),
+        }
         fresh = {
             name: item.start for name, item in self.compiled.blocks.items() if name in used and name not in recorded
         }

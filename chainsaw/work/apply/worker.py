@@ -16,6 +16,7 @@ from chainsaw.host.podman.placement import Placement
 from chainsaw.host.podman.program import check_quadlets
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
+from chainsaw.host.store.users import read_probe
 from chainsaw.host.stored import keep_former
 from chainsaw.host.systemd import UserManager
 from chainsaw.load.recipe import Bundle
@@ -202,7 +203,8 @@ class Worker:
     def probe_instance(self, action: act.ProbeInstance) -> None:
         """Ask for the instance's page; raise ChainsawError when it is not as it should be."""
         # HTTP takes 20 ms to import, and the instances need not wait for it.
-        from chainsaw.host.web import Front, probe
+        from chainsaw.host.web import Front
+        from chainsaw.work.apply.proof import proof
 
         assert action.owner is not None
         deployment = self.manifest.instances[action.owner]
@@ -220,7 +222,7 @@ class Worker:
             crashed[:] = [unit for unit in now if _has_crashed(now[unit], before.get(unit))]
             return bool(crashed)
 
-        problem = probe(deployment.route.host, front, deployment.probe, patience, is_lost)
+        problem = proof(deployment, front, patience, is_lost, read_probe(self.account.paths))
         hint = f"journalctl --user -u 'app@{action.owner}*' -n 30"
         causes = [f"{unit} has crashed{said(self.last_lines(unit, began))}" for unit in crashed]
         if problem:
@@ -236,7 +238,7 @@ class Worker:
 
     def last_lines(self, unit: str, since: float) -> list[str]:
         """Return what a unit's container said last, since a time."""
-        every = [*self.manifest.instances.values(), *([self.manifest.front] if self.manifest.front else [])]
+        every = [*self.manifest.instances.values(), *self.manifest.own]
         own = [service for item in every for service in (*item.services, item.gate) if service]
         container = next((service.container for service in own if service.unit == unit), "")
         return journal.last_lines(unit, container, since)

@@ -11,6 +11,7 @@ from chainsaw.host import facts, files, usage
 from chainsaw.host.account import Account
 from chainsaw.host.observe import files_like_site, files_of_instances
 from chainsaw.host.store import records
+from chainsaw.host.store.users import read_users
 from chainsaw.load.site import Intent, load_intent
 from chainsaw.model.keys import Version
 from chainsaw.work.recipes.catalog import Catalog
@@ -65,6 +66,7 @@ def read_inputs(
             facts.program(),
         ),
         shared=shared_files(),
+        users=read_users(paths).groups,
         secrets=frozenset(files.list_directory(f"{paths.root}/secrets")),
         admin_files={place: digests for place, digests in found.items() if digests is not None},
         watched=watched,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chainsaw.host import files
 from chainsaw.model.deployment import Manifest
-from chainsaw.model.names import FRONT
+from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.model.paths import Paths
 from chainsaw.plan.in_use import InUse
 from chainsaw.plan.observed import EMPTY
@@ -45,4 +45,4 @@ def names_on_disk(paths: Paths) -> set[str]:
         for entry in files.list_directory(directory)
         if entry.endswith(ending) and not entry.startswith(".")
     }
-    return {name for name in found if name != FRONT and not name.endswith(files.PARTIAL)}
+    return {name for name in found if name not in (FRONT, LOGINS) and not name.endswith(files.PARTIAL)}

@@ -18,7 +18,6 @@ from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
 from chainsaw.host.stored import stored_hosts
 from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
-from chainsaw.model.names import FRONT
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.in_use import InUse, in_use, unused_images
@@ -119,7 +118,7 @@ def versions_of_rest(paths: Paths, manifest: Manifest, name: str = "") -> list[D
 def _images_in_use(account: Account, manifest: Manifest, name: str = "") -> tuple[set[str], dict[str, str]]:
     """Return the images that all instances but one use, and the base image of each."""
     needs = [need for item in versions_of_rest(account.paths, manifest, name) for need in item.images]
-    needs += manifest.front.images if manifest.front else ()
+    needs += [need for item in manifest.own for need in item.images]
     catalog, shared = catalog_of(account.paths), shared_files()
     for origin in records.read_chosen(account.paths):
         try:
@@ -196,7 +195,7 @@ def _orphans(account: Account, manifest: Manifest) -> Iterator[Resource]:
 def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
     """Yield containers, networks and sockets of no applied instance."""
     paths, podman = account.paths, account.podman
-    names = {*manifest.instances, FRONT}
+    names = {*manifest.instances, *(item.name for item in manifest.own)}
     for container, instance in sorted(podman.labelled().items()):
         if instance not in names:
             yield Resource("container", container, "purge", "", f"podman rm --force {container}")
@@ -204,7 +203,7 @@ def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
         if network.startswith(NETWORK) and network.removeprefix(NETWORK) not in names:
             yield Resource("network", network, "purge", "", f"podman network rm {network}")
     for file in files.list_directory(paths.sockets):
-        if file.removesuffix(".sock") not in names:
+        if file.removesuffix(".sock").removeprefix(".") not in names:
             yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
 
 

@@ -11,7 +11,7 @@ from chainsaw.host import readings, usage
 from chainsaw.host.account import Account
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Deployment
-from chainsaw.model.names import FRONT
+from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.state import instance_state
 from chainsaw.work.inspect.snapshot import Snapshot, processes_in, take_snapshot
@@ -19,6 +19,8 @@ from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.search import tested_of
 from chainsaw.work.result import Result, Table
 
+OWN = (FRONT, LOGINS)
+"""What is the site's own, and has no data of its own."""
 INTERVAL = 1.0
 """Seconds over which the use of processors is measured."""
 HEADING = ("name", "state", "memory", "processor", "disk", "caches", "processes", "saved")
@@ -27,7 +29,7 @@ HEADING = ("name", "state", "memory", "processor", "disk", "caches", "processes"
 def top(account: Account) -> Result:
     """Return what each instance and the front use now; processor use is measured for one second."""
     seen = take_snapshot(account)
-    everyone = {**seen.manifest.instances, **({FRONT: seen.manifest.front} if seen.manifest.front else {})}
+    everyone = {**seen.manifest.instances, **{item.name: item for item in seen.manifest.own}}
     with UserManager() as manager:
         processes = {name: processes_in(manager, item, seen.units) for name, item in everyone.items()}
     before = {name: usage.processor_seconds(numbers) for name, numbers in processes.items()}
@@ -64,12 +66,12 @@ def _row(account: Account, seen: Snapshot, item: Deployment, processes: list[int
     return {
         "name": item.name,
         "state": state,
-        "memory": usage.memory_of(processes) if item.name == FRONT else seen.memory.get(item.name, 0),
+        "memory": usage.memory_of(processes) if item.name in OWN else seen.memory.get(item.name, 0),
         "processor": round(used, 3),
         "disk": use.data,
         "caches": use.caches,
         "processes": len(processes),
-        "saved": _awake_memory(account, item) if state == "asleep" else 0,
+        "saved": _awake_memory(account, item) if state == "asleep" and item.name not in OWN else 0,
     }
 
 
@@ -94,8 +96,8 @@ def _shown(row: dict[str, Any]) -> tuple[str, ...]:
         row["state"],
         bytes_for_people(row["memory"]) if row["memory"] else "",
         f"{row['processor']:.1%}" if row["processes"] else "",
-        bytes_for_people(row["disk"]) if row["name"] != FRONT else "",
-        bytes_for_people(row["caches"]) if row["name"] != FRONT and row["caches"] != 0 else "",
+        bytes_for_people(row["disk"]) if row["name"] not in OWN else "",
+        bytes_for_people(row["caches"]) if row["name"] not in OWN and row["caches"] != 0 else "",
         str(row["processes"]) if row["processes"] else "",
         bytes_for_people(row["saved"]) if row["saved"] != 0 else "",
     )

@@ -14,7 +14,7 @@ from chainsaw.host import facts, files, firewall, journal, users
 from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.model.block import SIZE
-from chainsaw.model.names import FRONT, check_instance
+from chainsaw.model.names import FRONT, LOGINS, check_instance
 from chainsaw.model.paths import Paths
 from chainsaw.work.result import Reporter, Result
 from chainsaw.work.system import host_files
@@ -232,7 +232,7 @@ def _userdb_changes(account: Account) -> Iterator[Change]:
 
 def _is_name(name: str) -> bool:
     try:
-        return name == FRONT or bool(check_instance(name))
+        return name in (FRONT, LOGINS) or bool(check_instance(name))
     except ValueError:
         return False
 

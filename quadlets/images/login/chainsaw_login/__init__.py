@@ -6,12 +6,13 @@ What it reads and writes
 /srv/login/state.json        its own: failures, sessions that were ended, codes that were used
 /run/secrets/session_key     at least 32 characters; a new key ends all sessions
 descriptor 3                 the listening socket, from systemd (LISTEN_FDS=1), TCP or Unix
+LOGIN_LANGUAGE               of its pages: de, pt_BR; English where there are no texts
 LOGIN_IDLE_SECONDS           it ends, with 0, when nobody has asked for so long (300; 0: never)
 standard error               one line for each failure, login and logout
 
 users.json, format 1:
 
-    {"format": 1, "language": "de", "users": {"kim": {
+    {"format": 1, "probe": "", "users": {"kim": {
         "password": "$argon2id$...",   as login-hash prints it
         "groups": ["board"],
         "totp": null,                  or a secret in Base32, of 80 bits at least
@@ -19,8 +20,9 @@ users.json, format 1:
         "client": null}}}              may be absent; a hash: the only password that HTTP Basic takes from kim
 
 Names of users are lower-case: `[a-z0-9][a-z0-9._@-]{0,63}`, those of groups the same without `@`. There are 1000 users
-at most. A user with TOTP and without `client` cannot use HTTP Basic, which has no second factor. A hash that costs more
-than `passwords.py` allows is refused. A file that is wrong is refused whole, logged once, and the last good one stays.
+at most. `probe` may be absent: the SHA-256 of a word with which chainsaw itself comes in. A user with TOTP and without
+`client` cannot use HTTP Basic, which has no second factor. A hash that costs more than `passwords.py` allows is
+refused. A file that is wrong is refused whole, logged once, and the last good one stays.
 
 What the front sends with each request
 --------------------------------------
@@ -37,6 +39,7 @@ GET /check
 ----------
 For `auth_request` alone; the front routes no visitor to it. It sends, too:
 
+X-Chainsaw-Probe             a word that only chainsaw knows: whoever has it may, and is no user
 X-Chainsaw-Allow             users and @groups, separated by commas; `*` is any user; empty is nobody
 X-Chainsaw-Basic             1 on paths for clients: `Authorization: Basic` is looked at, and asked for
 Authorization                only with X-Chainsaw-Basic: 1
@@ -46,8 +49,8 @@ Authorization                only with X-Chainsaw-Basic: 1
      key must hold instance, Host, Allow, Basic, the value of the cookie `__Host-chainsaw` and, on paths for clients,
      Authorization. So a logout and a changed user act after a minute at most.
 401  nobody is logged in; on paths for clients with WWW-Authenticate. Elsewhere the front redirects to the form.
-403  somebody is, who may not: X-Chainsaw-User. Or, on paths for clients: too many failures, with Retry-After and
-     X-Chainsaw-Wait (seconds), nothing was checked.
+     With X-Chainsaw-User somebody is, who may not. With X-Chainsaw-Wait (seconds), on paths for clients, there were too
+     many failures, and nothing was checked. It is never 403, which nginx could not tell from that of a directory.
 503  too many passwords are checked right now: Retry-After. nginx makes 500 of it.
 
 No answer but 204 may be kept.

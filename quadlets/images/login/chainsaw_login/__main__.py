@@ -37,7 +37,8 @@ def main(root: Path = Path("/")) -> int:
         sys.stderr.write("login: there is no socket of systemd (LISTEN_FDS is not 1)\n")
         return 2
     try:
-        app = Login(root / USERS, root / STATE, (root / KEY).read_text(encoding="ascii").strip())
+        key, language = (root / KEY).read_text(encoding="ascii").strip(), os.environ.get("LOGIN_LANGUAGE", "en")
+        app = Login(root / USERS, root / STATE, key, language=language)
         idle = int(os.environ.get("LOGIN_IDLE_SECONDS", "300"))
     except (OSError, ValueError) as error:
         sys.stderr.write(f"login: {error}\n")

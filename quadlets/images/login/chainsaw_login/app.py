@@ -31,6 +31,7 @@ class Login:
         key: str,
         clock: Callable[[], float] = time.time,
         passwords: Passwords | None = None,
+        language: str = "en",
     ) -> None:
         """Put the parts together."""
         self.clock = clock
@@ -41,7 +42,7 @@ class Login:
         sessions.forget(clock())
         attempts = Attempts(self.store, passwords or Passwords())
         self._check = Check(attempts, sessions, clock)
-        self._forms = Forms(attempts, sessions, key, clock)
+        self._forms = Forms(attempts, sessions, key, clock, language)
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request."""

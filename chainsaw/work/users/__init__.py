@@ -1,0 +1,1 @@
+"""Users of the site, who log in at the front."""
