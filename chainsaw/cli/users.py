@@ -20,10 +20,13 @@ user_argument = click.argument("name", cls=RecordedArgument, shell_complete=comp
 
 
 def _piped() -> str | None:
-    """Return the password on standard input; None when there is none, and one is to be made."""
+    """Return what is on standard input, without the end of its line; None when there is nothing.
+
+    All of it is read: what follows the first line is no part of a password, and is then refused.
+    """
     if sys.stdin is None or sys.stdin.isatty():
         return None
-    return sys.stdin.readline().rstrip("\r\n") or None
+    return sys.stdin.read().rstrip("\r\n") or None
 
 
 @command(
