@@ -71,7 +71,9 @@ def test_the_same_character_from_another_keyboard_is_the_same_password():
     assert PasswordHasher().verify(passwords.hash_of("cafe\u0301 au lait"), "caf\u00e9 au lait")
 
 
-@pytest.mark.parametrize("password", ["short", "x" * 257, "with\0zero byte", "with\ttab stops", "two lines\nof a script"])
+@pytest.mark.parametrize(
+    "password", ["short", "x" * 257, "with\0zero byte", "with\ttab stops", "two lines\nof a script"]
+)
 def test_what_is_no_password_is_refused(password):
     with pytest.raises(ChainsawError) as caught:
         passwords.hash_of(password)
