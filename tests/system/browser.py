@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -34,7 +35,7 @@ class Browser:
         parts = urlsplit(url)
         form = self.get(f"https://{parts.netloc}{self.get(url).headers['location']}")
         assert form.status == 200
-        hidden = dict(re.findall(r'name="(token|to)" value="([^"]*)"', form.body))
+        hidden = dict(re.findall(r'name="(token|to)" value="([^"]*)"', unescape(form.body)))
         sent = urlencode({**hidden, "user": user, "password": password})
         return self.post(f"https://{parts.netloc}/.chainsaw/login", sent, Origin=f"https://{parts.netloc}")
 
@@ -42,7 +43,7 @@ class Browser:
         """Press the button."""
         host = urlsplit(url).netloc
         form = self.get(f"https://{host}/.chainsaw/logout")
-        hidden = dict(re.findall(r'name="(token|to)" value="([^"]*)"', form.body))
+        hidden = dict(re.findall(r'name="(token|to)" value="([^"]*)"', unescape(form.body)))
         return self.post(f"https://{host}/.chainsaw/logout", urlencode(hidden), Origin=f"https://{host}")
 
     def _asked(self, method: str, url: str, headers: dict[str, str], body: str = "") -> Answer:

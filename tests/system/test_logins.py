@@ -269,7 +269,7 @@ def test_a_service_that_sleeps_wakes_and_without_one_nobody_gets_in(machine: Mac
         answer = machine.get(MIRROR)
         assert (answer.status, "does not answer just now" in answer.body) == (503, True)
         assert machine.get(f"{GADGET}open/").status == 200
-        found = machine.json("doctor", code=3)["checks"]
+        found = machine.json("doctor", code=3)["data"]["checks"]
         assert [item["state"] for item in found if item["name"] == "logins"] == ["fail"]
     finally:
         machine.admin("systemctl", "--user", "start", "chainsaw-logins.socket")
@@ -283,8 +283,8 @@ def test_it_has_ids_of_its_own_and_little_memory(machine: Machine) -> None:
     assert processes.split()[0] in ("chainsaw-logins", str(machine.block("logins") + 1000))
     memory = machine.admin("systemctl", "--user", "show", "-P", "MemoryMax", "chainsaw-logins.service").strip()
     assert int(memory) == 64 * 2**20
-    assert "logins" in {item["name"] for item in machine.json("top")["instances"]}
-    assert machine.json("inventory", "--orphans")["orphans"] == []
+    assert "logins" in {item["name"] for item in machine.json("top")["data"]["instances"]}
+    assert machine.json("inventory", "--orphans")["data"]["orphans"] == []
 
 
 def test_a_failure_is_logged_with_the_address(machine: Machine) -> None:

@@ -76,6 +76,12 @@ WHO = (
     "X-SSO-*",
     "X-Token-Subject",
     "X-Vouch-*",
+    "X-Chainsaw-Allow",
+    "X-Chainsaw-Basic",
+    "X-Chainsaw-Groups",
+    "X-Chainsaw-Instance",
+    "X-Chainsaw-User",
+    "X-Chainsaw-Wait",
     "X-Webauth-*",
     "Tailscale-*",
 )
