@@ -44,14 +44,14 @@ def test_the_table_of_functions_names_the_verbs_that_the_help_lists_there():
         assert shown - {"apply"} <= {verb.name for verb in FUNCTIONS[name]}, name
 
 
-def test_the_readme_has_both_examples():
-    assert [file for file, _ in EXAMPLES] == ["instances/blog.yaml", "site.yaml"]
+def test_the_readme_has_its_examples():
+    assert [file for file, _ in EXAMPLES] == ["instances/blog.yaml", "site.yaml", "instances/wiki.yaml"]
 
 
 def test_the_examples_are_valid_together():
     files = dict(EXAMPLES)
     intent = load_intent(("site.yaml", files.pop("site.yaml")), files, Catalog())
-    assert list(intent.instances) == ["blog"]
+    assert list(intent.instances) == ["blog", "wiki"]
 
 
 @pytest.mark.parametrize("key", [*Site.model_fields, *Common.model_fields])

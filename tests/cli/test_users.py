@@ -6,7 +6,6 @@ import io
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -171,5 +170,5 @@ def test_chainsaws_own_word_is_a_file_of_its_own_and_only_its_hash_goes_on(chain
     assert store.read_probe(Paths.of(str(home), {})) == word
 
 
-def test_nothing_is_said_of_what_is_not_there():
-    assert store.read_users(SimpleNamespace(users_file="/nowhere")) == Users()  # type: ignore[arg-type]
+def test_a_site_begins_without_users(home):
+    assert store.read_users(Paths.of(str(home), {})) == Users()
