@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from chainsaw.compile.context import Job
 from chainsaw.compile.front.access import wall_of
+from chainsaw.compile.front.cache import kept_directory
 from chainsaw.compile.front.locations import static_key
 from chainsaw.compile.images import image_reference, shared_build
 from chainsaw.compile.mail import mail_secret
@@ -63,6 +64,7 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
         timeout=job.timeout,
         hsts=seconds_of(instance.published.hsts),
         wall=wall_of(job),
+        kept=kept_directory(job),
         login=(url + login.path.lstrip("/"), login.user or "", login.secret) if login else None,
         notes=job.value(("notes",), recipe.notes),
     )

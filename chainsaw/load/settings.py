@@ -92,6 +92,9 @@ def directive_problems(file: InstanceFile, recipe: Recipe) -> Iterator[Diagnosti
         message = f"{recipe.name} works only at the root of a host name, not below {instance.path}"
         yield problem(("route",), message, code="no-subpath", hint=f"route: https://{file.name}.{instance.host}/")
     yield from _access_problems(file, recipe)
+    if instance.cache is not None and recipe.serve.cache is None:
+        message = f"{recipe.name} does not say which of its answers are the same for all"
+        yield problem(("cache",), message, code="no-cache", at_key=True)
     yield from _resource_problems(file, recipe)
 
 

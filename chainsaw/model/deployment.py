@@ -83,7 +83,8 @@ class ProbeRequest(Recorded):
 class Deployment(Recorded):
     """One applied instance; `disk` is how many bytes are expected of it at most.
 
-    `sleep`, `start_timeout`, `timeout`, that of a request, and `hsts` (RFC 6797, max-age) are in seconds.
+    `kept` is the directory of the answers that the front keeps, if any. `sleep`, `start_timeout`, `timeout`, that of a
+    request, and `hsts` (RFC 6797, max-age) are in seconds.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Deployment(Recorded):
     timeout: int = 0
     hsts: int | None = None
     wall: Wall | None = None
+    kept: str = ""
     login: tuple[str, str, str] | None = None
     notes: str = ""
 

@@ -131,7 +131,9 @@ SYSTEMD = {
             ),
             _SETTING,
         ),
-        **dict.fromkeys(("ExecStart", "ExecStartPre", "ExecReload", "ExecStop"), _EXEC),
+        **dict.fromkeys(
+            ("ExecStart", "ExecStartPre", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost"), _EXEC
+        ),
         "Environment": Key((0, 0), repeatable=True, encoding="word"),
     },
     "Socket": {

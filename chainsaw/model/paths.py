@@ -152,6 +152,14 @@ class Paths:
         """Where the front keeps requests and answers that do not fit into memory."""
         return f"{self.front}/buffers"
 
+    def kept(self, name: str, version: str) -> str:
+        """Return where the front keeps answers of an instance, made by one version of it."""
+        return f"{self.buffers}/kept.{name}.{version}"
+
+    def up_file(self, name: str) -> str:
+        """Return the file that is there while an instance's app is up; the front looks at it."""
+        return f"{self.sockets}/{name}.up"
+
     @property
     def authority(self) -> str:
         """The local authority."""

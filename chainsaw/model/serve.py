@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from chainsaw.model.access import Access, Answers, check_parameter
+from chainsaw.model.access import Access, Answers, UrlPath, check_parameter
 from chainsaw.model.base import Model
 from chainsaw.model.component import Command
 from chainsaw.model.names import (
@@ -20,9 +21,34 @@ from chainsaw.model.names import (
     Text,
     Word,
     check_header,
+    check_span,
     span_in_seconds,
 )
 
+LONGEST_CACHE = 3600
+_COOKIE = re.compile(r"[A-Za-z0-9_.-]+\*?")
+
+
+def check_cookie(value: str) -> str:
+    """Return the name of a cookie, with a star at the end for any rest; raise ValueError otherwise."""
+    if not _COOKIE.fullmatch(value):
+        raise ValueError(
+            "a cookie's name is letters, digits and . _ -, and perhaps a star at its end: comment_author_*"
+        )
+    return value
+
+
+def check_cache_time(value: str) -> str:
+    """Return a time span of an hour at most; raise ValueError otherwise."""
+    if span_in_seconds(check_span(value)) > LONGEST_CACHE:
+        raise ValueError("an answer may be kept for an hour at most")
+    return value
+
+
+NO_CACHE = "none"
+CookieName = Annotated[str, AfterValidator(check_cookie)]
+CacheTime = Annotated[str, AfterValidator(check_cache_time)]
+CacheOrNone = Annotated[str, AfterValidator(lambda value: value if value == NO_CACHE else check_cache_time(value))]
 Status = Annotated[int, Field(ge=200, le=499)]
 
 
@@ -50,6 +76,23 @@ class Http(Model):
     )
 
 
+class Cache(Model):
+    """Which answers the front may keep for a moment, and show to others: those that nobody is named in.
+
+    Answers that set a cookie, or that say themselves that they are not for all, are never kept.
+    """
+
+    time: CacheTime = Field("10s", description="How long an answer is kept, unless the admin says otherwise.")
+    cookies: tuple[CookieName, ...] = Field(
+        min_length=1,
+        description="Cookies of whoever is known to the application; a star at the end stands for any rest.",
+    )
+    paths: tuple[UrlPath, ...] = Field((), description="Paths below the route whose answers are for one person.")
+    headers: tuple[HeaderName, ...] = Field(
+        (), description="Request headers that change the answer, beside Authorization and those that Vary names."
+    )
+
+
 class Files(Model):
     """Files without a process: the front serves a public volume."""
 
@@ -72,6 +115,7 @@ class Serve(Model):
     drop_headers: tuple[HeaderName, ...] = Field(
         (), description="Request headers that never arrive from a visitor, beside the usual ones."
     )
+    cache: Cache | None = Field(None, description="Which answers the front may keep; none when left out.")
     auth: Access = Field(Access(), description="How a login at the front goes with it.")
     answers: Answers | None = Field(None, description="For an identity provider: how it answers who somebody is.")
     timeout: Span = Field("5m", description="How long a request may be worked on before the front gives up.")
@@ -98,6 +142,8 @@ class Serve(Model):
             for name in (identity.user, identity.groups):
                 if name is not None:
                     check_parameter(name) if self.fastcgi else check_header(name)
+        if self.cache and self.files:
+            raise ValueError("files alone need no cache")
         if self.answers and not self.http:
             raise ValueError("answers is for an application that speaks HTTP")
         return self

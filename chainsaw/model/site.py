@@ -13,6 +13,7 @@ from chainsaw.model.limits import MemoryLimit, SiteMemoryLimit, UploadLimit
 from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host
 from chainsaw.model.publish import Elsewhere, Published, Routes, RouteText, url_of
 from chainsaw.model.secret import SecretName
+from chainsaw.model.serve import CacheOrNone
 from chainsaw.model.sources import RecipeName
 from chainsaw.model.tls import Tls
 
@@ -118,6 +119,9 @@ class Instance(Common):
     )
     auth: Authentication | None = Field(
         None, description="login asks visitors to log in as users of this site. A mapping says who may, and where."
+    )
+    cache: CacheOrNone | None = Field(
+        None, description="How long the front keeps pages that are the same for all: 10s, or none; as the recipe says."
     )
     settings: dict[str, str | int | bool | None] = Field({}, description="The application's own settings.")
     sleep: Rest | None = Field(

@@ -230,6 +230,11 @@ def certificates_of(host: str, paths: Paths, removed_by: RemovedBy = "purge") ->
     yield Resource("certificate", f"{host}, order", removed_by, paths.order(host), renamed="stays")
 
 
+def _kept(subject: Subject) -> Iterator[Resource]:
+    if subject.deployment and subject.deployment.kept:
+        yield Resource("cache", "pages", "purge", subject.deployment.kept, renamed="stays")
+
+
 def _used(subject: Subject) -> Iterator[Resource]:
     deployment, others, paths = subject.deployment, subject.others, subject.paths
     if deployment is None:
@@ -279,6 +284,7 @@ SOURCES: tuple[Source, ...] = (
     _directories,
     _written,
     _published,
+    _kept,
     _used,
     _lasting,
 )

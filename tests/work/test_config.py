@@ -86,6 +86,7 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "disk": ("2G", "recipe default"),
         "serving": ("normal", "default"),
         "auth": ("", "default"),
+        "cache": ("", "default"),
         "egress": ("", "default"),
         "host_ports": ("", "default"),
         "settings.title": ("Walks by the sea", "instances/blog.yaml:6"),

@@ -57,16 +57,16 @@ def _rules(job: Job) -> Iterator[tuple[str, str]]:
     access, known = job.file.instance.access, job.bundle.recipe.serve.auth
     assert access
     if not access.only:
-        yield from ((f"~{pattern}", CLIENT) for pattern in _patterns(job, known.clients))
+        yield from ((f"~{pattern}", CLIENT) for pattern in patterns_of(job, known.clients))
     if access.only or access.open:
         yield f"~{UNCLEAR}", PERSON
-        yield from ((f"~{pattern}", "") for pattern in _patterns(job, known.public))
+        yield from ((f"~{pattern}", "") for pattern in patterns_of(job, known.public))
     if access.only:
         # An application may take /Admin/ for /admin/.
-        yield from ((f"~*{pattern}", PERSON) for pattern in _patterns(job, known.admin))
+        yield from ((f"~*{pattern}", PERSON) for pattern in patterns_of(job, known.admin))
 
 
-def _patterns(job: Job, paths: Iterable[str]) -> Iterator[str]:
+def patterns_of(job: Job, paths: Iterable[str]) -> Iterator[str]:
     """Yield the pattern of each path below the route: itself, and all below it."""
     for path in paths:
         whole = job.file.instance.path + path.lstrip("/")

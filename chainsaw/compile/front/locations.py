@@ -9,6 +9,7 @@ from typing import Any
 
 from chainsaw.compile.context import Job
 from chainsaw.compile.front.access import access_files, identity_of, wall_of
+from chainsaw.compile.front.cache import cache_files, kept_seconds
 from chainsaw.compile.front.pages import (
     FORBIDDEN,
     LARGE,
@@ -53,6 +54,7 @@ def location_files(job: Job) -> Iterator[Artifact]:
     wall = wall_of(job)
     yield from _shared(job)
     yield from access_files(job, _context(job))
+    yield from cache_files(job, _context(job))
     yield from _pages(job, LARGE, MISSING, UNAVAILABLE, *refusal, *((REFUSED,) if wall else ()))
     if served.drop_headers:
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
@@ -163,6 +165,7 @@ def _context(job: Job) -> dict[str, Any]:
         "timeout": job.timeout,
         "wall": wall_of(job),
         "identity": identity_of(job),
+        "kept": kept_seconds(job),
     }
 
 

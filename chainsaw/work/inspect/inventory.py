@@ -203,7 +203,7 @@ def _strays(account: Account, manifest: Manifest) -> Iterator[Resource]:
         if network.startswith(NETWORK) and network.removeprefix(NETWORK) not in names:
             yield Resource("network", network, "purge", "", f"podman network rm {network}")
     for file in files.list_directory(paths.sockets):
-        if file.removesuffix(".sock").removeprefix(".") not in names:
+        if file.rpartition(".")[0].removeprefix(".") not in names:
             yield Resource("socket", file, "purge", f"{paths.sockets}/{file}", f"rm {paths.sockets}/{file}")
 
 

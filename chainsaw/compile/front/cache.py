@@ -1,0 +1,60 @@
+"""The front's files for the answers of one instance that it keeps for a moment, because they are the same for all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+from chainsaw.compile.context import Job
+from chainsaw.compile.front.access import UNCLEAR, patterns_of, wall_of
+from chainsaw.compile.header import marked
+from chainsaw.compile.template import render
+from chainsaw.model.artifact import Artifact
+from chainsaw.model.names import span_in_seconds
+from chainsaw.model.serve import NO_CACHE
+
+
+def kept_seconds(job: Job) -> int:
+    """Return how long answers are kept, in seconds; 0 where none are: each is for somebody behind a login."""
+    declared, own, wall = job.bundle.recipe.serve.cache, job.file.instance.cache, wall_of(job)
+    if declared is None or own == NO_CACHE or (wall and wall.part != "admin") or job.file.instance.serving != "normal":
+        return 0
+    return span_in_seconds(own or declared.time)
+
+
+def kept_directory(job: Job) -> str:
+    """Return where the front keeps the answers: another place for each version of the recipe, and of the settings."""
+    if not kept_seconds(job):
+        return ""
+    inputs = [job.bundle.digest, repr(sorted(job.context["settings"].items())), job.file.instance.url(job.site.ports)]
+    return job.host.paths.kept(job.name, sha256("\0".join(inputs).encode()).hexdigest()[:12])
+
+
+def cache_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
+    """Yield the nginx files of the answers that are kept; `locations` is the context of the instance's other files."""
+    declared, seconds = job.bundle.recipe.serve.cache, kept_seconds(job)
+    if declared is None or not seconds:
+        return
+    headers = ["authorization", *(name.lower().replace("-", "_") for name in declared.headers)]
+    words = "".join(f"$http_{name}" for name in headers) + (f"$wall_{locations['variable']}" if wall_of(job) else "")
+    context = {
+        **locations,
+        "protocol": "fastcgi" if job.bundle.recipe.serve.fastcgi else "proxy",
+        "directory": f"/srv/buffers/{kept_directory(job).rpartition('/')[2]}",
+        "cookies": "|".join(map(_cookie_pattern, declared.cookies)),
+        "patterns": [f"~{UNCLEAR}", *(f"~*{pattern}" for pattern in patterns_of(job, declared.paths))],
+        "words": words,
+        "kept": f"{seconds}s",
+    }
+    for place, template in (
+        (f"nginx/caches/{job.name}.conf", "cache.conf.j2"),
+        (f"nginx/locations/{job.name}.kept", "kept.conf.j2"),
+    ):
+        text = render(f"quadlets/nginx/{template}", job.shared.templates[f"nginx/{template}"], context)
+        yield Artifact(place, marked(job.origin, text).encode(), job.name)
+
+
+def _cookie_pattern(name: str) -> str:
+    return re.escape(name.rstrip("*")) + ("" if name.endswith("*") else "=")

@@ -1,0 +1,167 @@
+"""A crowd: pages that are the same for all are kept by the front, nobody's own page is, and a known one needs no app."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from .browser import FORM, Browser
+from .machine import DATA, Machine
+from .web import Answer
+from .wordpress import password_of
+
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
+
+PLUGIN = """<?php
+add_action('send_headers', function () {
+    header('X-Made: ' . uniqid());
+    if (isset($_GET['cookie'])) { setcookie('seen', '1'); }
+    if (isset($_GET['says'])) { header('Cache-Control: ' . $_GET['says']); }
+    if (isset($_GET['expires'])) { header('Expires: ' . $_GET['expires']); }
+    if (isset($_GET['vary'])) { header('Vary: ' . $_GET['vary']); }
+});
+add_action('template_redirect', function () { if (isset($_GET['cart'])) { echo "cart of {$_COOKIE['woocommerce_cart']}"; exit; } });
+"""
+UNIT = "app@blog.service"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugin(machine: Machine, blog: str) -> Iterator[None]:
+    """Let each page of WordPress say when it was made."""
+    put = 'mkdir -p "$(dirname "$0")" && cat > "$0"'
+    machine.inside("blog.app", "sh", "-c", put, "/usr/share/wordpress/wp-content/mu-plugins/made.php", stdin=PLUGIN)
+    yield
+    machine.inside("blog.app", "rm", "/usr/share/wordpress/wp-content/mu-plugins/made.php")
+
+
+def made(answer: Answer) -> str:
+    return answer.headers["x-made"]
+
+
+def is_shared(machine: Machine, url: str, **headers: str) -> bool:
+    """Return whether two visitors get the same copy of a page that nobody has asked for before."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return made(machine.get(url, headers=named)) == made(machine.get(url, headers=named))
+
+
+def test_a_page_is_made_once_for_all_and_again_after_a_moment(machine: Machine, blog: str) -> None:
+    first = machine.get(f"{blog}?a=1")
+    assert made(machine.get(f"{blog}?a=1", headers={"Cookie": "theme=dark", "User-Agent": "other"})) == made(first)
+    assert machine.get(f"{blog}?a=1").body == first.body
+    deadline = time.monotonic() + 30
+    while made(machine.get(f"{blog}?a=1")) == made(first):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cookie": "wordpress_logged_in_0123=kim"},
+        {"Cookie": "a=b; comment_author_0123=kim"},
+        {"Cookie": "wp-postpass_0123=x;theme=dark"},
+        {"Cookie": "woocommerce_items_in_cart=1"},
+        {"Authorization": "Basic a2ltOng="},
+        {"X_HTTP_Method_Override": "HEAD"},
+        {"X_WP_Nonce": "x"},
+    ],
+    ids=lambda headers: next(iter(headers.items()))[1],
+)
+def test_who_is_known_gets_a_page_of_his_own_and_leaves_none(
+    machine: Machine, blog: str, headers: dict[str, str]
+) -> None:
+    url = f"{blog}?known={abs(hash(tuple(headers.items())))}"
+    assert not is_shared(machine, url, **headers)
+    stranger = made(machine.get(url))
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    assert made(machine.get(url, headers=named)) != stranger
+    assert made(machine.get(url)) == stranger
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "cookie=1",
+        "says=private",
+        "says=no-store",
+        "says=no-cache,+must-revalidate",
+        "says=max-age=0",
+        "says=public,+max-age=0,+must-revalidate",
+        "says=s-maxage=0,+max-age=600",
+        "expires=Thu,+19+Nov+1981+08:52:00+GMT",
+        "vary=*",
+    ],
+)
+def test_what_an_application_does_not_give_to_all_is_not_kept(machine: Machine, blog: str, said: str) -> None:
+    assert not is_shared(machine, f"{blog}?{said}")
+
+
+def test_what_it_gives_to_all_is_kept_and_each_sort_for_itself(machine: Machine, blog: str) -> None:
+    assert is_shared(machine, f"{blog}?says=public,+max-age=600")
+    assert is_shared(machine, f"{blog}?says=s-maxage=10,+max-age=0")
+    url = f"{blog}?vary=X-Club"
+    one, other = (made(machine.get(url, headers={"X-Club": name})) for name in ("one", "other"))
+    assert one != other
+    assert made(machine.get(url, headers={"X-Club": "one"})) == one
+
+
+@pytest.mark.parametrize("path", ["wp-login.php", "?rest_route=/wp/v2/users/me", "%3Fx", "//"])
+def test_a_form_or_an_odd_address_is_never_shared(machine: Machine, blog: str, path: str) -> None:
+    answers = [machine.get(blog + path) for _ in range(2)]
+    assert answers[0].status == answers[1].status
+    assert answers[0].headers.get("x-made", "a") != answers[1].headers.get("x-made", "b")
+
+
+def test_the_admin_sees_the_bar_and_nobody_else_does(machine: Machine, blog: str) -> None:
+    browser = Browser(machine)
+    browser.get(f"{blog}wp-login.php")
+    sent = f"log=admin&pwd={password_of(machine, 'blog')}&testcookie=1"
+    assert browser.post(f"{blog}wp-login.php", sent, **FORM).status == 302
+    assert "wpadminbar" not in machine.get(blog).body
+    assert "wpadminbar" in browser.get(blog).body
+    assert "wpadminbar" not in machine.get(blog).body
+
+
+def test_a_page_that_is_known_is_shown_while_the_application_is_down(machine: Machine, blog: str) -> None:
+    known = machine.get(f"{blog}?down=1")
+    machine.admin("systemctl", "--user", "stop", UNIT)
+    assert not machine.exists(f"{DATA}/sockets/blog.up")
+    time.sleep(11)
+    for _ in range(3):
+        assert made(machine.get(f"{blog}?down=1")) == made(known)
+    assert machine.try_admin("systemctl", "--user", "is-active", UNIT).out.strip() == "inactive"
+    assert machine.get(f"{blog}?down=2").status == 200
+    assert machine.admin("systemctl", "--user", "is-active", UNIT).strip() == "active"
+    assert machine.exists(f"{DATA}/sockets/blog.up")
+    assert made(machine.get(f"{blog}?down=1")) != made(known), "it is too old, and the application is up"
+
+
+def test_a_restart_is_not_noticed_by_those_who_ask_for_what_is_known(machine: Machine, blog: str) -> None:
+    machine.get(f"{blog}?busy=1")
+    script = f"while :; do curl -sko /dev/null -m 1 -w '%{{http_code}}\\n' '{blog}?busy=1'; done"
+    asking = machine.begin("timeout", "60", "sh", "-c", script)
+    machine.chainsaw("restart", "blog")
+    asking.terminate()
+    answers = (asking.communicate()[0] or "").split()
+    assert len(answers) > 10
+    assert set(answers[:-1]) == {"200"}
+
+
+def test_other_settings_have_pages_of_their_own_and_a_purge_leaves_none(machine: Machine, blog: str) -> None:
+    def kept() -> set[str]:
+        return set(machine.root("sh", "-c", f"ls -d {DATA}/front/buffers/kept.*").split())
+
+    before = kept()
+    machine.declare("fair", "wordpress")
+    machine.chainsaw("apply", "fair")
+    own = kept() - before
+    assert len(own) == 1
+    machine.chainsaw("config", "set", "fair", "cache", "none")
+    machine.chainsaw("apply", "fair")
+    assert machine.get("https://fair.localhost/").headers.get("x-made") is None
+    machine.chainsaw("config", "unset", "fair", "cache")
+    machine.chainsaw("apply", "fair")
+    machine.chainsaw("remove", "fair", "--purge", "--yes")
+    assert kept() == before
