@@ -1,4 +1,4 @@
-"""A crowd: pages that are the same for all are kept by the front, nobody's own page is, and a known one needs no app."""
+"""A crowd: the front keeps pages that are the same for all, and nobody's own; what is known needs no application."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from .browser import FORM, Browser
 from .machine import DATA, Machine
 from .web import Answer
-from .wordpress import password_of
+from .wordpress import Visitor
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
@@ -22,7 +21,6 @@ add_action('send_headers', function () {
     if (isset($_GET['expires'])) { header('Expires: ' . $_GET['expires']); }
     if (isset($_GET['vary'])) { header('Vary: ' . $_GET['vary']); }
 });
-add_action('template_redirect', function () { if (isset($_GET['cart'])) { echo "cart of {$_COOKIE['woocommerce_cart']}"; exit; } });
 """
 UNIT = "app@blog.service"
 
@@ -115,12 +113,9 @@ def test_a_form_or_an_odd_address_is_never_shared(machine: Machine, blog: str, p
 
 
 def test_the_admin_sees_the_bar_and_nobody_else_does(machine: Machine, blog: str) -> None:
-    browser = Browser(machine)
-    browser.get(f"{blog}wp-login.php")
-    sent = f"log=admin&pwd={password_of(machine, 'blog')}&testcookie=1"
-    assert browser.post(f"{blog}wp-login.php", sent, **FORM).status == 302
+    admin = Visitor(machine, blog, machine.chainsaw("secret", "show", "blog", "admin_password").out.strip())
     assert "wpadminbar" not in machine.get(blog).body
-    assert "wpadminbar" in browser.get(blog).body
+    assert "wpadminbar" in machine.get(blog, headers={"Cookie": admin.cookies}).body
     assert "wpadminbar" not in machine.get(blog).body
 
 
