@@ -79,7 +79,7 @@ def holds(whole, part):
 @pytest.mark.parametrize("text", IN_YAML, ids=lambda text: text.split(":")[0])
 def test_every_example_is_part_of_a_recipe_that_is_shipped(text):
     part = read_yaml("guide.yaml", text).value
-    names = ("radicale", "static", "miniflux")
+    names = ("radicale", "static", "miniflux", "mediawiki")
     recipes = [read_yaml(name, (ROOT / f"recipes/{name}/recipe.yaml").read_text()).value for name in names]
     assert any(holds(whole, part) for whole in recipes)
 

@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any
 
 from chainsaw.compile.context import SHARED_DIRECTORY, WRITABLE, Job
-from chainsaw.compile.front.cache import kept_seconds
 from chainsaw.compile.images import image_reference
 from chainsaw.compile.render_unit import unit_artifact
 from chainsaw.compile.template import render
@@ -55,7 +54,7 @@ def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifa
         "host_ports": " ".join(map(str, job.file.instance.host_ports or ())),
         "slice": job.slice,
         "hooks": f"{job.host.paths.current}/hooks",
-        "up_file": job.host.paths.up_file(job.name) if component == "app" and kept_seconds(job) else "",
+        "up_file": job.host.paths.up_file(job.name) if component == "app" and job.kept_seconds else "",
         "mounts": list(_mounts(job, component, declared)),
     }
     return unit_artifact(

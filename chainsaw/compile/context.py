@@ -18,6 +18,7 @@ from chainsaw.model.keys import Version
 from chainsaw.model.names import SIZE_UNITS, size_in_bytes, span_in_seconds
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Timer
+from chainsaw.model.serve import NO_CACHE
 from chainsaw.model.site import Mail, Site, effective
 
 SHARED_DIRECTORY = "/run/instance"
@@ -130,6 +131,7 @@ class Job:
             "socket": APP_SOCKET,
             "mail": self._mail_context(),
             "login": self.takes_identity,
+            "cache": self.kept_seconds,
             **common,
             "request_limit": size_in_bytes(common["upload_limit"]) + FORM,
             "request_timeout": self.timeout,
@@ -140,6 +142,14 @@ class Job:
         """Whether the application is told who is logged in, at all paths but those that are for everybody."""
         access = self.file.instance.access
         return access is not None and not access.only and self.bundle.recipe.serve.auth.identity is not None
+
+    @property
+    def kept_seconds(self) -> int:
+        """How long the front keeps answers that are the same for all; 0 where each is for somebody behind a login."""
+        declared, own, access = self.bundle.recipe.serve.cache, self.file.instance.cache, self.file.instance.access
+        if declared is None or own == NO_CACHE or (access and not access.only):
+            return 0
+        return span_in_seconds(own or declared.time)
 
     @property
     def timeout(self) -> int:

@@ -203,7 +203,9 @@ def test_a_base_image_of_a_used_image_is_used():
 def test_what_moves_with_a_rename_is_all_that_a_purge_deletes_but_for_certificates(goldens):
     for _, _, one in every(goldens):
         moved = [place for place, _ in moves(one.items, "other")]
-        deleted = [item.place for item in purged(one.items) if item.kind != "certificate"]
+        # What the front keeps is made again, and tidied up by itself.
+        rest = [item for item in purged(one.items) if item.kind != "certificate" and item.name != "pages"]
+        deleted = [item.place for item in rest]
         assert not [place for place in deleted if not f"{place}/".startswith(tuple(f"{old}/" for old in moved))]
         assert moves(one.items, "other")[-1][1].endswith("/instances/other.yaml"), "declared when all else is there"
 

@@ -12,21 +12,11 @@ from chainsaw.compile.front.access import UNCLEAR, patterns_of, wall_of
 from chainsaw.compile.header import marked
 from chainsaw.compile.template import render
 from chainsaw.model.artifact import Artifact
-from chainsaw.model.names import span_in_seconds
-from chainsaw.model.serve import NO_CACHE
-
-
-def kept_seconds(job: Job) -> int:
-    """Return how long answers are kept, in seconds; 0 where none are: each is for somebody behind a login."""
-    declared, own, wall = job.bundle.recipe.serve.cache, job.file.instance.cache, wall_of(job)
-    if declared is None or own == NO_CACHE or (wall and wall.part != "admin") or job.file.instance.serving != "normal":
-        return 0
-    return span_in_seconds(own or declared.time)
 
 
 def kept_directory(job: Job) -> str:
     """Return where the front keeps the answers: another place for each version of the recipe, and of the settings."""
-    if not kept_seconds(job):
+    if not job.kept_seconds:
         return ""
     inputs = [job.bundle.digest, repr(sorted(job.context["settings"].items())), job.file.instance.url(job.site.ports)]
     return job.host.paths.kept(job.name, sha256("\0".join(inputs).encode()).hexdigest()[:12])
@@ -34,7 +24,7 @@ def kept_directory(job: Job) -> str:
 
 def cache_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
     """Yield the nginx files of the answers that are kept; `locations` is the context of the instance's other files."""
-    declared, seconds = job.bundle.recipe.serve.cache, kept_seconds(job)
+    declared, seconds = job.bundle.recipe.serve.cache, job.kept_seconds
     if declared is None or not seconds:
         return
     headers = ["authorization", *(name.lower().replace("-", "_") for name in declared.headers)]

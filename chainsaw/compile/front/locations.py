@@ -9,7 +9,7 @@ from typing import Any
 
 from chainsaw.compile.context import Job
 from chainsaw.compile.front.access import access_files, identity_of, wall_of
-from chainsaw.compile.front.cache import cache_files, kept_seconds
+from chainsaw.compile.front.cache import cache_files
 from chainsaw.compile.front.pages import (
     FORBIDDEN,
     LARGE,
@@ -165,7 +165,7 @@ def _context(job: Job) -> dict[str, Any]:
         "timeout": job.timeout,
         "wall": wall_of(job),
         "identity": identity_of(job),
-        "kept": kept_seconds(job),
+        "kept": job.kept_seconds,
     }
 
 

@@ -70,6 +70,9 @@ $wgHooks['LogException'][] = static function ( $error, $suppressed ) {
 };
 // The front compresses.
 $wgDisableOutputCompression = true;
+// It keeps pages for strangers, too.
+$wgUseCdn = true;
+$wgCdnMaxAge = 10;
 
 wfLoadSkins( [ 'MinervaNeue', 'MonoBook', 'Timeless', 'Vector' ] );
 $wgDefaultSkin = 'vector-2022';
