@@ -8,6 +8,7 @@ from typing import Any
 from chainsaw.host import certificates
 from chainsaw.host.account import Account
 from chainsaw.host.systemd import UserManager
+from chainsaw.model.access import Wall
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.route import Route
 from chainsaw.plan.state import instance_state
@@ -51,7 +52,7 @@ def _row(account: Account, manifest: Manifest, route: Route, name: str, leads_to
         "host": route.host,
         "path": route.path,
         "instance": name or None,
-        "login": None,
+        "login": _login(manifest.instances[name].wall) if name and not leads_to else None,
         "leads_to": leads_to or None,
         "certificate": {"issuer": manifest.issuer(route.host).issuer, "state": check.state, "found": check.found},
         "expires": record.not_after if record else None,
@@ -59,8 +60,29 @@ def _row(account: Account, manifest: Manifest, route: Route, name: str, leads_to
     }
 
 
+def _login(wall: Wall | None) -> dict[str, Any] | None:
+    """Return who may visit: users and groups, `*` for all users, or the instance that knows, and which part it is."""
+    if wall is None:
+        return None
+    users = list(dict.fromkeys(word.removeprefix("@") for word in wall.allow))
+    return {"users": users, "forward": wall.forward or None, "part": wall.part or None}
+
+
+def _login_in_words(login: dict[str, Any]) -> str:
+    who = login["forward"] or ("all users" if "*" in login["users"] else ", ".join(login["users"]))
+    return {"admin": f"{who}, for admin", "public": f"{who}, but for public"}.get(login["part"] or "", who)
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     shown = row["certificate"]
     issuer = shown["issuer"] if shown["state"] == "ok" else f"{shown['issuer']}, {shown['state']}"
     expires = moment_for_people(row["expires"])[:10] or "-"
-    return (row["host"], row["path"], row["instance"] or "-", row["login"] or "-", issuer, expires, row["state"])
+    return (
+        row["host"],
+        row["path"],
+        row["instance"] or "-",
+        _login_in_words(row["login"]) if row["login"] else "-",
+        issuer,
+        expires,
+        row["state"],
+    )

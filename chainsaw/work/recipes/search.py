@@ -14,6 +14,7 @@ from chainsaw.host.account import Account
 from chainsaw.load.check import nearest
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.recipe import Recipe, Setting
+from chainsaw.model.serve import Serve
 from chainsaw.model.tested import LEVELS, Tested
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
 from chainsaw.work.recipes.shipped import shared_files
@@ -133,6 +134,8 @@ def info(account: Account, name: str) -> Result:
     data["tested"] = tested.model_dump(mode="json") if tested else None
     data["settings"] = {key: item.model_dump(mode="json") for key, item in recipe.settings.items()}
     data["permissions"] = permissions_of(recipe)
+    data["auth"] = recipe.serve.auth.model_dump(mode="json")
+    data["cache"] = recipe.serve.cache.model_dump(mode="json") if recipe.serve.cache else None
     return Result(data, tuple(_lines(bundle)))
 
 
@@ -173,6 +176,7 @@ def _lines(bundle: Bundle) -> Iterator[str]:
     yield f"  documentation   {recipe.documentation}"
     yield f"  source          {recipe.source}"
     yield from _needs(bundle)
+    yield from _served(recipe.serve)
     yield from _configuration(recipe)
     if recipe.notes and "{" not in recipe.notes:
         yield f"after the installation: {recipe.notes}"
@@ -195,6 +199,21 @@ def _needs(bundle: Bundle) -> Iterator[str]:
     where = "works below a path of a host, too" if recipe.subpath else "works at the root of a host only"
     yield f"  {'sub-path':15} {where}"
     yield f"  {'origin':15} shared with whatever else is published at the same host name: see chainsaw plan"
+
+
+def _served(serve: Serve) -> Iterator[str]:
+    """Yield how a login at the front goes with it, and which of its answers the front keeps."""
+    auth = serve.auth
+    yield "with a login at the front"
+    who = f"it is told who is logged in ({auth.identity.user})" if auth.identity else "it goes on to ask for itself"
+    yield f"  {'auth: login':15} {who}"
+    parts = (("only: admin", auth.admin), ("open: public", auth.public), ("for programs", auth.clients))
+    for part, paths in parts:
+        if paths:
+            yield f"  {part:15} {', '.join(paths)}"
+    if serve.cache:
+        yield "for a crowd"
+        yield f"  {'cache':15} pages for all are kept for {serve.cache.time}, and shown while it is down"
 
 
 def _configuration(recipe: Recipe) -> Iterator[str]:
