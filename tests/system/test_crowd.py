@@ -29,9 +29,9 @@ UNIT = "app@blog.service"
 def plugin(machine: Machine, blog: str) -> Iterator[None]:
     """Let each page of WordPress say when it was made."""
     put = 'mkdir -p "$(dirname "$0")" && cat > "$0"'
-    machine.inside("blog.app", "sh", "-c", put, "/usr/share/wordpress/wp-content/mu-plugins/made.php", stdin=PLUGIN)
+    machine.inside("blog.app", "sh", "-c", put, "/srv/content/mu-plugins/made.php", stdin=PLUGIN)
     yield
-    machine.inside("blog.app", "rm", "/usr/share/wordpress/wp-content/mu-plugins/made.php")
+    machine.inside("blog.app", "rm", "/srv/content/mu-plugins/made.php")
 
 
 def made(answer: Answer) -> str:
