@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -20,3 +21,15 @@ def test_a_linter_reports_nothing(command):
         [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+GOLDEN = sorted((ROOT / "tests/golden").iterdir())
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda path: path.name)
+def test_a_linter_of_nginx_finds_nothing(case):
+    config = case / "expected/nginx/nginx.conf"
+    done = subprocess.run(
+        [sys.executable, "-m", "gixy.cli", "--format", "json", str(config)], capture_output=True, text=True, check=False
+    )
+    assert [(item["plugin"], item["reason"]) for item in json.loads(done.stdout)] == []
