@@ -16,7 +16,9 @@ from chainsaw.checks.observed import PlainAnswer, Resolved, ShownCertificate
 from chainsaw.model.deployment import ProbeRequest
 
 PASSING = "X-Chainsaw-Probe"
-"""The header with which chainsaw itself passes a login; see quadlets/images/login."""
+"""The header with which chainsaw itself passes a login, see quadlets/images/login, and gets no page that is kept."""
+ANYBODY = "-"
+"""What stands in it where there is no login to pass."""
 LIMIT = 2 * 1024 * 1024
 LINES = 5
 WIDTH = 160
@@ -231,7 +233,7 @@ def probe(
 def _ask(host: str, front: Front, wanted: ProbeRequest, timeout: float, word: str) -> str:
     where = f"https://{host}{wanted.path}"
     try:
-        answer = request(front, Asked(host, wanted.path, headers={PASSING: word} if word else {}), timeout)
+        answer = request(front, Asked(host, wanted.path, headers={PASSING: word or ANYBODY}), timeout)
     except OSError as error:
         return f"{where} does not answer: {error}"
     problem = shortfall(answer, wanted)

@@ -28,6 +28,9 @@ def machine(request: pytest.FixtureRequest, own: Machine) -> Machine:
     assert mark, "the module says which stage it begins with: pytest.mark.stage"
     machine = Machine(own.name)
     stage.begin(machine, mark.args[0])
+    if mark.args[0] == "sites":
+        # The front shows pages that it knows before the applications are up.
+        machine.admin("systemctl", "--user", "start", "app@blog.service", "app@shop.service")
     for name in {"www": ("www",), "sites": ("www", "blog", "shop")}.get(mark.args[0], ()):
         machine.serves(f"https://{name}.localhost/", "<", 60)
     return machine

@@ -27,7 +27,8 @@ def cache_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
     declared, seconds = job.bundle.recipe.serve.cache, job.kept_seconds
     if declared is None or not seconds:
         return
-    headers = ["authorization", *(name.lower().replace("-", "_") for name in declared.headers)]
+    # What chainsaw itself asks is to show that the application answers.
+    headers = ["authorization", "x_chainsaw_probe", *(name.lower().replace("-", "_") for name in declared.headers)]
     words = "".join(f"$http_{name}" for name in headers) + (f"$wall_{locations['variable']}" if wall_of(job) else "")
     context = {
         **locations,
