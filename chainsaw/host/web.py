@@ -110,7 +110,7 @@ def request(front: Front, asked: Asked, timeout: float) -> Answer:
         # The connection exists already; the port is given so that it is in the Host header (RFC 9110, 7.2).
         connection = http.client.HTTPConnection(asked.host, 80 if front.port == 443 else front.port)
         connection.sock = secure
-        headers = {"User-Agent": "chainsaw-probe", **asked.headers}
+        headers = {"User-Agent": "chainsaw-probe", PASSING: ANYBODY, **asked.headers}
         try:
             connection.request(asked.method, asked.path, asked.body, headers)
             response = connection.getresponse()
@@ -233,7 +233,7 @@ def probe(
 def _ask(host: str, front: Front, wanted: ProbeRequest, timeout: float, word: str) -> str:
     where = f"https://{host}{wanted.path}"
     try:
-        answer = request(front, Asked(host, wanted.path, headers={PASSING: word or ANYBODY}), timeout)
+        answer = request(front, Asked(host, wanted.path, headers={PASSING: word} if word else {}), timeout)
     except OSError as error:
         return f"{where} does not answer: {error}"
     problem = shortfall(answer, wanted)

@@ -57,7 +57,7 @@ def test_an_upload_is_served_by_the_front(machine: Machine, uploaded: str) -> No
 def test_an_app_that_is_down_is_a_503_for_itself_alone(machine: Machine, blog: str, www: str) -> None:
     machine.admin("systemctl", "--user", "stop", "app@blog.socket", "app@blog.service")
     try:
-        for path in ("", "wp-login.php", "a-pretty/page/"):
+        for path in ("?not=known", "wp-login.php", "a-pretty/page/"):
             answer = machine.get(f"{blog}{path}")
             assert answer.status == 503, path
             assert "Not available at the moment" in answer.body, path
