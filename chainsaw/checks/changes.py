@@ -35,7 +35,7 @@ ALARMING: dict[str, Grade] = {
     "mail socket": "fail",
     "notify": "warn",
 }
-"""The topics of checks that are told, and from which state on."""
+"""The topics of checks that are told, and from which state on: a check of another one is told once it is among them."""
 RANK: dict[Grade, int] = {"ok": 0, "warn": 1, "fail": 2}
 GONE = "is not there any more"
 

@@ -12,6 +12,8 @@ from email.utils import formatdate, make_msgid
 
 PATIENCE = 20.0
 """Seconds for each answer of the server."""
+SELF = "localhost"
+"""What this host calls itself, as the applications do: smtplib would ask the resolver, and may wait for it."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,11 @@ def _connected(server: Server) -> smtplib.SMTP:
     """Return a session with a server; one whose certificate is not for its name gets neither mail nor password."""
     trusted = ssl.create_default_context() if server.tls != "none" else None
     if server.tls == "tls":
-        session: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=PATIENCE, context=trusted)
+        session: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host, server.port, timeout=PATIENCE, context=trusted, local_hostname=SELF
+        )
     else:
-        session = smtplib.SMTP(server.host, server.port, timeout=PATIENCE)
+        session = smtplib.SMTP(server.host, server.port, timeout=PATIENCE, local_hostname=SELF)
     try:
         session.ehlo_or_helo_if_needed()
         if server.tls == "starttls":

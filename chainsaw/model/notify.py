@@ -50,7 +50,7 @@ class Notify(Model):
     """Where the admin is told of what changes; in several ways at once, if you like."""
 
     mail: Addressees | None = Field(
-        None, description="An e-mail address, or a list; admin is that of admin. It needs the mail server of mail."
+        None, description="An e-mail address, or a list; the word admin stands for yours. It needs a server in mail."
     )
     webhook: Webhook | None = Field(None, description="An address to which a JSON document is posted.")
     command: Command | None = Field(
