@@ -30,6 +30,7 @@ ALARMING: dict[str, Grade] = {
     "front": "fail",
     "front socket": "fail",
     "limits of logs": "fail",
+    "logins": "fail",
     "socket": "fail",
     "timer": "fail",
     "mail socket": "fail",
