@@ -31,7 +31,6 @@ ALARMING: dict[str, Grade] = {
     "front socket": "fail",
     "limits of logs": "fail",
     "logins": "fail",
-    "socket": "fail",
     "timer": "fail",
     "mail socket": "fail",
     "notify": "warn",

@@ -95,6 +95,14 @@ def test_what_still_is_stands_below_what_has_changed(scene):
     assert "Still so, as you were told:\nfail  instance of blog: failed\n" in scene.got[1]["text"]
 
 
+def test_a_subject_names_what_is_new_and_what_is_over(scene):
+    disk, club = Check("disk", "fail", "full", subject="data"), Check("instance", "fail", "failed", subject="club")
+    scene.look(DOWN, disk, times=2)
+    scene.look(UP, club, Check("disk", "ok", "free", subject="data"), times=2)
+    said = [item["subject"].partition(": ")[2] for item in scene.got]
+    assert said == ["disk of data, instance of blog", "instance of club; over: disk of data, instance of blog"]
+
+
 def test_several_changes_are_one_message(scene):
     scene.look(*(Check("certificate", "fail", "expired", subject=f"{n}.example.org") for n in range(200)), times=2)
     (message,) = scene.got

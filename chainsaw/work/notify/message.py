@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from chainsaw.checks.changes import DAY, MOST, RANK, Change
 from chainsaw.model.notified import Condition, Grade
-from chainsaw.model.quantity import counted
 
 FORMAT = 1
 """The version of the document that webhooks get."""
@@ -80,8 +79,10 @@ def _headline(new: Sequence[Change], over: Sequence[Change]) -> str:
     if len(new) + len(over) == 1:
         item = (*new, *over)[0].condition
         return f"{'over: ' if over else ''}{item.name}: {item.found}"
-    names = ", ".join(item.condition.name for item in new)
-    return "; ".join([*([names] if new else []), *([f"{counted(len(over), 'trouble')} over"] if over else [])])
+    parts = {"": new, "over: ": over}
+    return "; ".join(
+        f"{word}{', '.join(item.condition.name for item in items)}" for word, items in parts.items() if items
+    )
 
 
 def _part(title: str, changes: Sequence[Change]) -> list[str]:
