@@ -32,7 +32,7 @@ class Message:
     details: dict[str, Any] = field(default_factory=dict)
 
     def document(self) -> bytes:
-        """Return it as JSON, with its version; many chat programs show what is called text."""
+        """Return it as JSON, with its version; Mattermost's incoming webhooks show what is in text."""
         content = {
             "format": FORMAT,
             "kind": self.kind,
