@@ -35,6 +35,7 @@ ROOMS = (
     "config",
     "history",
     "certificates",
+    "notify",
     "apply",
     "inspect",
     "service",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainsaw.cli.notifying import NOTIFY
 from chainsaw.cli.publishing import PUBLISH
 from chainsaw.cli.verb import Verb, group
 
@@ -177,6 +178,7 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "journalctl --disk-usage",
             "df -h {DATA}; df -i {DATA}",
         ),
+        NOTIFY,
     ),
     "Update": (
         Verb("update", "later:update", "Not yet: bring an instance to its newest version.").standing_for(

@@ -116,7 +116,7 @@ def compile_intent(inputs: Inputs) -> CompiledIntent:
     blocks = allocate([*own, *needy], inputs.recorded, ranges.uids, ranges.gids, inputs.user)
     jobs = {name: inputs.job(name, blocks.get(name)) for name in sorted(inputs.intent.instances)}
     instances: dict[str, CompiledInstance] = {}
-    problems: list[Diagnostic] = list(_limits_of_nothing(inputs))
+    problems: list[Diagnostic] = [*_limits_of_nothing(inputs), *_missing_secrets_of_notify(inputs)]
     for name, job in jobs.items():
         try:
             instances[name] = compile_instance(job)
@@ -169,6 +169,21 @@ def _missing_users(job: Job, instance: CompiledInstance, inputs: Inputs) -> Iter
         )
         hint = f"chainsaw user add {name}" + (f", or chainsaw user add NAME --group {name}" if name != "NAME" else "")
         yield problem(("auth",), f"nobody could log in: {whom}", code="nobody", hint=hint)
+
+
+def _missing_secrets_of_notify(inputs: Inputs) -> Iterator[Diagnostic]:
+    """Yield a problem for each secret that is needed to tell the admin something, and that is not set."""
+    site = inputs.intent.site
+    if site.notify is None:
+        return
+    wanted: dict[KeyPath, str] = {("notify", *place): key for place, key in site.notify.secrets.items()}
+    if site.notify.mail and site.mail and site.mail.password:
+        wanted["mail", "password", "secret"] = site.mail.password.secret
+    source = read_yaml("site.yaml", inputs.intent.site_text or "")
+    for place, key in wanted.items():
+        if key not in inputs.secrets:
+            message = f"notify needs the secret {key}, which is not set"
+            yield source.problem(place, message, code="no-site-secret", hint=f"chainsaw secret set {key}")
 
 
 def _missing_secrets(job: Job, instance: CompiledInstance, inputs: Inputs) -> list[Diagnostic]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TypeVar
 
@@ -15,6 +18,8 @@ from chainsaw.errors import ChainsawError, Diagnostic
 Result = TypeVar("Result")
 LAST = 200
 """How many of the lines of a program that is followed are kept, for its failure."""
+KEPT = 4096
+"""How many bytes are kept of what a program of the admin's prints."""
 TIMED_OUT = 124
 """How timeout(1) ends when it had to end the program."""
 
@@ -82,6 +87,48 @@ def run_briefly(argv: Sequence[str], patience: float, stdin: str = "") -> str:
     except FileNotFoundError:
         raise ChainsawError(_missing(argv[0])) from None
     return out.decode(errors="replace")
+
+
+def run_for(argv: Sequence[str], environment: Mapping[str, str], patience: float, stdin: str) -> Outcome:
+    """Return the outcome of a program of the admin's, which has that environment and nothing else.
+
+    After `patience` seconds it is ended, with all that it has started; its code is TIMED_OUT then. The last KEPT bytes
+    of what it prints are kept. Raise OSError when it cannot be started.
+    """
+    pipe = subprocess.PIPE
+    with tempfile.TemporaryFile() as given:
+        given.write(stdin.encode())
+        given.seek(0)
+        # A process group of its own, so that what it has started ends with it.
+        process = subprocess.Popen(
+            list(argv),
+            stdin=given,
+            stdout=pipe,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=environment["HOME"],
+            start_new_session=True,
+        )
+    kept = bytearray()
+    reader = threading.Thread(target=_keep_last, args=(process.stdout, kept), daemon=True)
+    reader.start()
+    try:
+        code = process.wait(timeout=patience)
+    except subprocess.TimeoutExpired:
+        code = TIMED_OUT
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    # What it left running may hold the pipe open.
+    reader.join(timeout=1)
+    return Outcome(code, bytes(kept), b"")
+
+
+def _keep_last(stream: IO[bytes], kept: bytearray) -> None:
+    with suppress(ValueError, OSError):
+        while chunk := os.read(stream.fileno(), 65536):
+            kept += chunk
+            del kept[:-KEPT]
 
 
 def follow(argv: Sequence[str], line: Callable[[str], None], within: Sequence[str] = ()) -> Outcome:

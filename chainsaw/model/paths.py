@@ -103,6 +103,11 @@ class Paths:
         return f"{self.state}/chainsaw/journal"
 
     @property
+    def notified(self) -> str:
+        """The record of what was told to the admin."""
+        return f"{self.state}/chainsaw/notified.json"
+
+    @property
     def trials(self) -> str:
         """The recipe tests in progress, one file for each."""
         return f"{self.state}/chainsaw/trials"

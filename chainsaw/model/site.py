@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from chainsaw.model.access import Auth, Authentication
 from chainsaw.model.base import Model
 from chainsaw.model.limits import MemoryLimit, SiteMemoryLimit, UploadLimit
 from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host
+from chainsaw.model.notify import ADMIN, Notify
 from chainsaw.model.publish import Elsewhere, Published, Routes, RouteText, url_of
 from chainsaw.model.secret import SecretName
 from chainsaw.model.serve import CacheOrNone
@@ -97,6 +98,9 @@ class Site(Common):
     routes: dict[RouteText, Elsewhere] = Field(
         {}, description="Routes without an instance: each leads elsewhere, or says that its site is gone."
     )
+    notify: Notify | None = Field(
+        None, description="Where you are told of what needs attention, and when that is over."
+    )
 
     @field_validator("routes")
     @classmethod
@@ -104,6 +108,20 @@ class Site(Common):
         for url, item in value.items():
             if item.redirect and item.redirect.startswith(url):
                 raise ValueError(f"{url} would lead to itself: {item.redirect}")
+        return value
+
+    @field_validator("notify")
+    @classmethod
+    def _has_a_server(cls, value: Notify | None, info: ValidationInfo) -> Notify | None:
+        """Check what mail needs; a key with problems of its own is not in the data."""
+        known, wanted = info.data, value.addressees if value else ()
+        if wanted and known.get("mail", wanted) is None:
+            raise ValueError("mail needs a server: mail: {host: smtp.example.org}")
+        if known.get("admin", wanted) is None:
+            if ADMIN in wanted:
+                raise ValueError("mail for the admin needs the address: admin: {email: you@example.org}")
+            if wanted and (server := known.get("mail")) and not server.sender:
+                raise ValueError("mail needs a sender: admin: {email: you@example.org}, or sender: in mail:")
         return value
 
 

@@ -81,6 +81,11 @@ def tls(account: Account, command: str, report: Reporter) -> AbstractContextMana
     return locked(f"{account.paths.locks}/tls", command, wait=True, waiting=report.note)
 
 
+def notifying(account: Account, report: Reporter) -> AbstractContextManager[None]:
+    """Hold the lock for telling the admin what has changed; it is in memory, since the disk may be full."""
+    return locked(f"{account.runtime}/chainsaw-notify.lock", "chainsaw notify", wait=True, waiting=report.note)
+
+
 def preparing(account: Account, command: str, report: Reporter, *, wait: bool = True) -> AbstractContextManager[None]:
     """Hold the lock for fetching and building images, and for deleting what is unused."""
     _start_interrupted(account, command, report)

@@ -55,6 +55,8 @@ ELSEWHERE = {
     "no-image": "work/test_images.py::test_an_image_that_is_not_there_after_all_is_a_problem",
     "no-instance": "work/test_report.py::test_a_name_that_is_neither_declared_nor_there_is_refused_with_a_suggestion",
     "no-key": "work/test_config.py::test_a_key_that_there_is_not_is_refused_with_a_suggestion",
+    "no-notify": "work/test_tell.py::test_where_nobody_is_to_be_told_the_next_step_is_shown",
+    "not-sent": "work/test_channels.py::test_that_nothing_listens_is_said_with_the_address",
     "no-linger": "work/test_host.py::test_everything_missing_on_a_host_is_reported_with_the_command_that_fixes_it",
     "no-podman": "work/test_host.py::test_podman_is_asked_for_its_version_once",
     "no-program": "work/test_process.py::test_a_program_that_is_not_there_is_named",

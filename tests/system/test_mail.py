@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -162,3 +164,169 @@ def test_a_password_that_nobody_has_set_is_asked_for_before_any_effect(machine: 
     finally:
         machine.admin("rm", "-f", f"{CONFIG}/site.yaml")
         machine.chainsaw("apply")
+
+
+# The admin is told
+
+HOOK = f"https://{HOST}:8443/hooks/T0KEN-tiger"
+TELL = f"{HOME}/tell"
+ADDRESS, WEBHOOK, COMMAND = "mail to admin@localhost", "webhook alarm", f"command {TELL}"
+NOTIFY = f"""\
+admin: {{email: admin@localhost}}
+mail: {{host: {HOST}, port: 587, user: kim, password: {{secret: smtp_password}}}}
+notify:
+  mail: admin
+  webhook: {{url: {{secret: alarm}}}}
+  command: [{TELL}, told]
+  weekly: monday
+"""
+RECEIVER = """\
+import http.server, os, ssl
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        document = self.rfile.read(int(self.headers["Content-Length"]))
+        down = os.path.exists("/run/hook/down")
+        if not down:
+            with open("/run/hook/got", "ab") as file:
+                file.write(self.path.encode() + b" " + document + b"\\n")
+        self.send_response(500 if down else 200)
+        self.end_headers()
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 8443), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/etc/mail.crt", "/etc/mail.key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
+TRUST = """\
+set -e
+mkdir -p /run/hook
+cat > /run/hook/receiver.py
+cp /etc/mail.crt /usr/local/share/ca-certificates/hook.crt
+update-ca-certificates
+systemd-run --unit=hook python3 /run/hook/receiver.py
+"""
+DISTRUST = """\
+systemctl stop hook
+rm -rf /run/hook /usr/local/share/ca-certificates/hook.crt
+update-ca-certificates --fresh
+"""
+PROGRAM = f"""\
+#!/bin/sh
+test -e {HOME}/down && {{ echo no such board >&2; exit 3; }}
+{{ echo "$1: $CHAINSAW_SUBJECT"; cat; }} >> {HOME}/told
+"""
+
+
+@pytest.fixture(scope="module")
+def told(machine: Machine, mirror: str, server: None) -> Iterator[None]:
+    """Let the admin be told of what changes: by mail, by a webhook and by a command."""
+    machine.root("sh", "-c", TRUST, stdin=RECEIVER)
+    machine.write(TELL, PROGRAM)
+    machine.admin("chmod", "+x", TELL)
+    machine.write(f"{CONFIG}/site.yaml", NOTIFY)
+    machine.admin("chainsaw", "secret", "set", "smtp_password", stdin=f"{PASSWORD}\n")
+    yield
+    machine.admin("rm", "-f", f"{CONFIG}/site.yaml", f"{DATA}/secrets/alarm", f"{DATA}/secrets/smtp_password", TELL)
+    machine.chainsaw("apply")
+    assert "chainsaw-notify.timer" not in machine.units("chainsaw-notify*")
+    machine.root("sh", "-c", DISTRUST)
+
+
+def look(machine: Machine, code: int | None = 0) -> None:
+    """Look as often as it takes until something new counts; the timer may do so in between."""
+    for _ in range(2):
+        machine.chainsaw("notify", "send", code=code)
+
+
+def letters(machine: Machine, subject: str) -> int:
+    """Return how many letters have come into the admin's mailbox whose subject has these words."""
+    found = machine.try_root("sh", "-c", f"cat {MAILBOX}/new/* | tr -d '\\r' | sed -z 's/\\n / /g'").out
+    return sum(subject in line for line in found.splitlines() if line.startswith("Subject: "))
+
+
+def documents(machine: Machine, subject: str) -> int:
+    """Return how many documents with these words in their subject the webhook has."""
+    lines = [line.partition(" ") for line in machine.root("sh", "-c", "cat /run/hook/got || true").splitlines()]
+    assert {path for path, _, _ in lines} <= {"/hooks/T0KEN-tiger"}
+    return sum(subject in json.loads(document)["subject"] for _, _, document in lines)
+
+
+def everywhere(machine: Machine, subject: str) -> tuple[int, int, int]:
+    """Return how many messages with these words in their subject came by mail, to the webhook, and to the command."""
+    wait(lambda: letters(machine, subject) > 0, 10)
+    said = machine.try_admin("cat", f"{HOME}/told").out
+    heard = sum(line.startswith("told: ") and subject in line for line in said.splitlines())
+    return letters(machine, subject), documents(machine, subject), heard
+
+
+def test_a_secret_that_is_missing_is_asked_for_before_any_effect(machine: Machine, told: None) -> None:
+    before = machine.generation()
+    assert "notify needs the secret alarm, which is not set" in machine.chainsaw("apply", code=5).err
+    assert machine.generation() == before
+    machine.admin("chainsaw", "secret", "set", "alarm", stdin=f"{HOOK}\n")
+
+
+def test_each_way_to_tell_the_admin_is_tried_with_what_it_answers(machine: Machine, told: None) -> None:
+    done = machine.chainsaw("notify", "test").out.splitlines()
+    assert re.fullmatch(rf"{ADDRESS}: 250 2\.0\.0 .*", done[0])
+    assert done[1:] == [f"{WEBHOOK}: 200 OK", f"{COMMAND}: ended with 0", "next: chainsaw apply"]
+    assert everywhere(machine, "a test of chainsaw") == (1, 1, 1)
+    machine.chainsaw("apply")
+    assert "active" in machine.admin("systemctl", "--user", "is-active", "chainsaw-notify.timer")
+
+
+def test_what_is_down_and_what_is_up_again_is_told_once(machine: Machine, told: None) -> None:
+    machine.admin("systemctl", "--user", "stop", "app@mirror.socket", "app@mirror.service")
+    look(machine)
+    assert everywhere(machine, "instance of mirror") == (1, 1, 1)
+    machine.chainsaw("start", "mirror")
+    look(machine)
+    assert wait(lambda: letters(machine, "over") == 1, 10)
+    machine.admin("systemctl", "--user", "start", "chainsaw-notify.service")
+    assert everywhere(machine, "over") == (1, 1, 1)
+    assert {row["state"] for row in rows(machine)} == {"ok"}
+
+
+def rows(machine: Machine) -> list[dict[str, Any]]:
+    """Return what the admin was told of the application."""
+    found = machine.json("notify", "list", code=None)["data"]["conditions"]
+    return [row for row in found if "mirror" in row["name"]]
+
+
+def test_what_could_not_be_sent_is_told_later(machine: Machine, told: None) -> None:
+    machine.root("systemctl", "stop", "opensmtpd")
+    machine.root("touch", "/run/hook/down", f"{HOME}/down")
+    try:
+        done = machine.chainsaw("notify", "test", code=1).err
+        assert f"{ADDRESS}: {HOST}:587: Connection refused" in done
+        assert f"{WEBHOOK}: 500 Internal Server Error" in done
+        assert f"{COMMAND}: ended with 3: no such board" in done
+        machine.admin("systemctl", "--user", "stop", "app@mirror.socket", "app@mirror.service")
+        look(machine, code=None)
+        machine.admin("systemctl", "--user", "start", "chainsaw-notify.service")
+        doctor = machine.chainsaw("doctor", code=3).out
+        assert "notify of" in doctor
+        assert "-> chainsaw notify test" in doctor
+    finally:
+        machine.root("rm", "/run/hook/down", f"{HOME}/down")
+        machine.root("systemctl", "start", "opensmtpd")
+    assert wait(lambda: machine.chainsaw("notify", "test", code=None).code == 0, 20)
+    machine.chainsaw("notify", "send")
+    assert everywhere(machine, "mirror")[1:] == (3, 3)
+    assert wait(lambda: letters(machine, "mirror") == 3, 10)
+    machine.chainsaw("start", "mirror")
+
+
+def test_a_summary_comes_by_all_ways(machine: Machine, told: None) -> None:
+    shown = machine.chainsaw("notify", "summary", "--send").out
+    assert "mirror: running" in shown
+    assert everywhere(machine, "this week") == (1, 1, 1)
+
+
+def test_no_secret_of_the_messages_is_anywhere_else(machine: Machine, told: None) -> None:
+    for word in ("T0KEN-tiger", PASSWORD):
+        assert word not in machine.journal("--boot")
+        for place in (f"{HOME}/.config", f"{HOME}/.local/state", f"{DATA}/systemd"):
+            assert machine.try_root("grep", "-rl", word, place).out == ""

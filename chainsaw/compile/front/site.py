@@ -26,7 +26,7 @@ from chainsaw.model.site import DEFAULTS, Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
-RENEWAL = "chainsaw-certificates.timer"
+RENEWAL, NOTIFICATION = "chainsaw-certificates.timer", "chainsaw-notify.timer"
 KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768, "namespaces": 32}
 """What one container may have of inotify(7) and of each kind of namespaces(7), counted for all together."""
 PROGRAMS = tuple(f"programs/{name}.py" for name in ("drain", "due", "egress", "logs"))
@@ -53,16 +53,16 @@ def compile_site(
     artifacts = [artifact for instance in instances.values() for artifact in instance.artifacts]
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
-    front = list(_front_units(site, block, host, shared))
+    front, timers = list(_front_units(site, block, host, shared)), _timers(site, host)
     own = [*_site_units(site, host, shared), *_common(site, host, shared)]
     language = site.language or DEFAULTS["language"]
     asked = [blocks[LOGINS]] if needs_logins(item.deployment for item in instances.values()) else []
     logins = [unit for item in asked for unit in login_units(item, language, host, shared)]
-    artifacts += [*front, *logins, _target(instances, host, shared, bool(logins)), *own]
+    artifacts += [*front, *logins, _target(instances, timers, host, shared, bool(logins)), *own]
     tree, elsewhere = as_tree(artifacts), _elsewhere(site, instances)
     manifest = Manifest(
         number=0,
-        front=_front_deployment([*front, *own], block, host, shared),
+        front=_front_deployment([*front, *own], block, host, shared, timers),
         logins=login_deployment(logins, asked[0], host, shared) if asked else None,
         instances={name: instance.deployment for name, instance in sorted(instances.items())},
         elsewhere=elsewhere,
@@ -99,10 +99,17 @@ def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterat
         yield unit_artifact(path, template, context, shared=shared, host=host, origin="site.yaml", owner="")
 
 
-def _target(instances: Mapping[str, CompiledInstance], host: Host, shared: Shared, logins: bool) -> Artifact:
+def _timers(site: Site, host: Host) -> tuple[str, ...]:
+    """Return chainsaw's own timers, none in what works without chainsaw."""
+    return () if host.paths.ejected else (RENEWAL, *([NOTIFICATION] if site.notify else []))
+
+
+def _target(
+    instances: Mapping[str, CompiledInstance], timers: tuple[str, ...], host: Host, shared: Shared, logins: bool
+) -> Artifact:
     units = ["chainsaw-logs.service", "chainsaw-front.socket", "chainsaw-front.service"]
     units += ["chainsaw-logins.socket"] if logins else []
-    units += [] if host.paths.ejected else [RENEWAL]
+    units += timers
     for _, instance in sorted(instances.items()):
         deployment = instance.deployment
         if deployment.serving == "stopped":
@@ -126,8 +133,9 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
         "egress.service": _egress(site, host),
         "egress.timer": {},
     }
-    if not host.paths.ejected:
-        contexts |= {"certificates.service": {"program": host.program}, "certificates.timer": {}}
+    for timer in _timers(site, host):
+        name = timer.removeprefix("chainsaw-").removesuffix(".timer")
+        contexts |= {f"{name}.service": {"program": host.program}, f"{name}.timer": {}}
     for name, context in contexts.items():
         path = f"units/chainsaw-{name}"
         yield unit_artifact(path, f"{name}.j2", context, shared=shared, host=host, origin=ORIGIN, owner="")
@@ -212,7 +220,9 @@ def _nginx_file(filename: str, template: str, context: dict[str, Any], shared: S
     return Artifact(f"nginx/{filename}", marked(ORIGIN, text).encode())
 
 
-def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: Shared) -> Deployment:
+def _front_deployment(
+    units: list[Artifact], block: Block, host: Host, shared: Shared, timers: tuple[str, ...]
+) -> Deployment:
     digests = {unit.path.rsplit("/", 1)[-1]: unit.digest for unit in units}
     paths = host.paths
     return Deployment(
@@ -236,7 +246,7 @@ def _front_deployment(units: list[Artifact], block: Block, host: Host, shared: S
             ),
         ),
         socket=Service(unit="chainsaw-front.socket", digest=digests["chainsaw-front.socket"]),
-        timers=() if paths.ejected else (Service(unit=RENEWAL, digest=digests[RENEWAL]),),
+        timers=tuple(Service(unit=unit, digest=digests[unit]) for unit in timers),
         relay=Service(unit="chainsaw-logs.service", digest=_digest_of_logs(digests)),
         probe=ProbeRequest(path="/", status=200),
     )

@@ -24,7 +24,8 @@ from chainsaw.model.renewal import Due, Issued, Ledger, due, next_attempt, with_
 from chainsaw.model.site import Site
 from chainsaw.work.certificates.reach import forbidden, identities, unreachable
 from chainsaw.work.certificates.serve import Fresh
-from chainsaw.work.certificates.settings import applied_site, challengers_of, setup_of
+from chainsaw.work.certificates.settings import challengers_of, setup_of
+from chainsaw.work.config.applied import applied_site
 from chainsaw.work.result import Reporter
 
 

@@ -19,7 +19,7 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.renewal import Due
 from chainsaw.work.certificates.recorded import moment_for_people
-from chainsaw.work.certificates.settings import applied_site
+from chainsaw.work.config.applied import applied_site
 from chainsaw.work.parallel import answers
 from chainsaw.work.result import Result, Table
 

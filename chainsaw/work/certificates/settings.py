@@ -8,19 +8,11 @@ from chainsaw.host.acme.account import Authority
 from chainsaw.host.acme.attempt import Setup
 from chainsaw.host.acme.challenge import Challenger, HttpChallenger
 from chainsaw.host.acme.dns import DnsChallenger, DnsHook
-from chainsaw.host.store import generations
-from chainsaw.load.site import load_site
 from chainsaw.model.names import span_in_seconds
 from chainsaw.model.paths import Paths
 from chainsaw.model.secret import SecretName
 from chainsaw.model.site import Site
 from chainsaw.work.result import Reporter
-
-
-def applied_site(paths: Paths) -> Site:
-    """Return the site as it was applied last."""
-    text = files.read_text(f"{paths.generations}/{generations.current_number(paths)}/intent/site.yaml")
-    return load_site("site.yaml", text)
 
 
 def setup_of(paths: Paths, site: Site) -> Setup:

@@ -13,11 +13,13 @@ from chainsaw.checks import host as host_checks
 from chainsaw.checks import site as site_checks
 from chainsaw.checks.certificates import TIMER, certificate, renewal
 from chainsaw.checks.check import Check, in_short, summary
+from chainsaw.checks.notify import notifications
 from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import certificates, facts, files, firewall, kernel, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.issued import read_ledger
+from chainsaw.host.notified import read_notified
 from chainsaw.host.observe import PATTERNS
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
@@ -27,9 +29,11 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.tls import is_local
 from chainsaw.plan.observed import API_SOCKET, EMPTY, UnitDetails
 from chainsaw.work.certificates.report import shown_to_visitors
+from chainsaw.work.config.applied import applied_site
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.inspect.disk import disk_uses
 from chainsaw.work.inspect.list import missing_directories
+from chainsaw.work.notify.channels import channels_of
 from chainsaw.work.parallel import answers
 from chainsaw.work.result import Reporter, Result, Table
 
@@ -101,7 +105,7 @@ def doctor(account: Account, fix: bool, report: Reporter) -> Result:
 
 def examine(account: Account) -> list[Check]:
     """Return the result of every check; slow requests start first and run in parallel with the rest."""
-    seen = _read_store(account)
+    seen = read_store(account)
     remote = [host for host in seen.hosts if not is_local(host)]
     names = answers({host: partial(web.addresses_of, host) for host in remote}, NAMES_PATIENCE)
     asked = {host: partial(shown_to_visitors, account, seen.manifest, host, FRONT_PATIENCE) for host in seen.hosts}
@@ -110,7 +114,7 @@ def examine(account: Account) -> list[Check]:
     counted = answers({"disk": lambda: _tried(count) or {}}, 2 * DISK_PATIENCE)
     host = seen.hosts[0] if seen.hosts else UNKNOWN_HOST
     ask_plain = answers({host: partial(web.ask_plain, seen.ports[0], host, FRONT_PATIENCE)}, FRONT_PATIENCE)
-    systemd = _ask_systemd()
+    systemd = ask_systemd()
     checks = [*_host_checks(seen, systemd), *_resources(seen), *_site(seen, systemd)]
     if seen.manifest.front:
         answer = ask_plain().get(host, PlainAnswer(problem="timed out"))
@@ -124,15 +128,21 @@ def examine(account: Account) -> list[Check]:
 
 
 def _hosts(seen: Seen, shown: Mapping[str, ShownCertificate], names: Mapping[str, Resolved]) -> Iterator[Check]:
-    for host in seen.hosts:
-        record = certificates.read_record(seen.paths.issued(host))
-        yield certificate(host, seen.manifest.issuer(host), record, shown.get(host), time.time())
+    yield from certificate_checks(seen, shown)
     own = network.addresses_in(readings.text_of("/proc/net/fib_trie"), readings.text_of("/proc/net/if_inet6"))
     this = Addresses(own, readings.own_names())
     yield from (network.leads_here(host, names.get(host), this) for host in seen.hosts)
 
 
-def _read_store(account: Account) -> Seen:
+def certificate_checks(seen: Seen, shown: Mapping[str, ShownCertificate]) -> Iterator[Check]:
+    """Yield the check of the certificate of each host name; `shown` are those that the front shows."""
+    for host in seen.hosts:
+        record = certificates.read_record(seen.paths.issued(host))
+        yield certificate(host, seen.manifest.issuer(host), record, shown.get(host), time.time())
+
+
+def read_store(account: Account) -> Seen:
+    """Return what is applied."""
     paths = account.paths
     manifest, unreadable = EMPTY, None
     try:
@@ -142,7 +152,8 @@ def _read_store(account: Account) -> Seen:
     return Seen(account, manifest, readings.front_ports(paths) or _declared_ports(paths), unreadable)
 
 
-def _ask_systemd() -> Systemd:
+def ask_systemd() -> Systemd:
+    """Return the units of the user manager."""
     try:
         with UserManager() as manager:
             return Systemd(manager.details((*PATTERNS, *PODMAN_UNITS)), manager.version)
@@ -210,6 +221,14 @@ def _tried(read: Callable[[], Value]) -> Value | None:
 def _resources(seen: Seen) -> Iterator[Check]:
     paths = seen.paths
     yield resources.clock(readings.clock(paths))
+    yield from disk_checks(paths)
+    yield resources.shared_limits(list(kernel.taken(seen.account.uid)))
+    meminfo, pressure = readings.text_of("/proc/meminfo"), readings.text_of("/proc/pressure/memory")
+    yield from resources.memory(meminfo, pressure, None if seen.unreadable else readings.limits(paths, seen.manifest))
+
+
+def disk_checks(paths: Paths) -> Iterator[Check]:
+    """Yield the check of each file system that has something of chainsaw."""
     places = {
         "data": paths.root,
         "images": f"{paths.data}/containers/storage",
@@ -218,28 +237,39 @@ def _resources(seen: Seen) -> Iterator[Check]:
     }
     for space in readings.spaces(places):
         yield resources.space(space)
-    yield resources.shared_limits(list(kernel.taken(seen.account.uid)))
-    meminfo, pressure = readings.text_of("/proc/meminfo"), readings.text_of("/proc/pressure/memory")
-    yield from resources.memory(meminfo, pressure, None if seen.unreadable else readings.limits(paths, seen.manifest))
 
 
 def _site(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     paths, manifest = seen.paths, seen.manifest
-    number = generations.current_number(paths)
-    former = [item for item in generations.numbers(paths) if item < number]
-    previous = f"ln -sfn {former[-1]} {paths.current}; chainsaw apply" if former else ""
-    yield site_checks.generation(number, seen.unreadable, previous, declared_names(paths))
+    yield generation_check(seen)
     yield from site_checks.leftovers(_tried(lambda: readings.leftovers(paths)))
     drift = None if seen.unreadable else _tried(lambda: generations.find_drift(paths, manifest))
     yield site_checks.generated_files(None if drift is None else [item.path for item in drift])
     yield site_checks.failed_units(systemd.units)
     yield site_checks.podman_store(None if seen.unreadable else _tried(lambda: storage.lost_from(paths, manifest)))
     yield site_checks.podman_api(readings.has_api_socket(seen.account.runtime), systemd.units)
+    yield from unit_checks(seen, systemd)
+
+
+def generation_check(seen: Seen) -> Check:
+    """Return the check of the current generation."""
+    number = generations.current_number(seen.paths)
+    former = [item for item in generations.numbers(seen.paths) if item < number]
+    previous = f"ln -sfn {former[-1]} {seen.paths.current}; chainsaw apply" if former else ""
+    return site_checks.generation(number, seen.unreadable, previous, declared_names(seen.paths))
+
+
+def unit_checks(seen: Seen, systemd: Systemd) -> Iterator[Check]:
+    """Yield the checks of what has to run: sockets, timers, instances, the front, and what tells the admin."""
+    paths, manifest = seen.paths, seen.manifest
     yield from site_checks.listening(manifest, systemd.units)
     if manifest.front:
         ran = files.changed_at(f"{paths.stamps}/stamp-{TIMER}") or None
         failing = [host for host in manifest.issuers if read_ledger(paths, host).failures]
         yield renewal(systemd.units, ran, time.time(), failing)
+        site = _tried(lambda: applied_site(paths))
+        names = tuple(item.name for item in channels_of(seen.account, site)) if site else ()
+        yield from notifications(systemd.units, read_notified(seen.account), names, time.time())
     missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
     yield from site_checks.instances(manifest, systemd.units, missing)
     yield from site_checks.front(manifest, systemd.units)

@@ -1,0 +1,1 @@
+"""notify: the admin is told of what changes."""
