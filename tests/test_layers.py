@@ -37,6 +37,7 @@ ROOMS = (
     "certificates",
     "apply",
     "inspect",
+    "traffic",
     "service",
     "data",
     "lifecycle",
