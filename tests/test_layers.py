@@ -38,6 +38,7 @@ ROOMS = (
     "notify",
     "apply",
     "inspect",
+    "traffic",
     "service",
     "data",
     "lifecycle",

@@ -1,4 +1,4 @@
-"""list, status, top, logs, inventory."""
+"""list, status, top, logs, traffic, inventory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from chainsaw.cli import complete
 from chainsaw.cli.arguments import instance_argument, json_option, optional_instance_argument
 from chainsaw.cli.command import command
 from chainsaw.cli.output import progress, say, say_raw, show, watch
+from chainsaw.cli.recorded import RecordedOption
 
 if TYPE_CHECKING:
     from chainsaw.host.account import Account
@@ -107,6 +108,40 @@ def logs(
         logs.follow(account, request, say_raw if raw else say)
     else:
         show("logs", logs.recent(account, request), as_json, raw)
+
+
+@command(
+    "traffic",
+    "chainsaw traffic",
+    "chainsaw traffic blog",
+    "chainsaw traffic blog --since yesterday",
+    "chainsaw traffic --since -7d --html traffic.html",
+)
+@optional_instance_argument
+@click.option(
+    "--since", cls=RecordedOption, metavar="TIME", help="As journalctl takes it: -1h, today, '2026-07-01 12:00'."
+)
+@click.option(
+    "--html", cls=RecordedOption, metavar="FILE", help="Also write a page with plots, made by GoAccess, for you alone."
+)
+@json_option
+def traffic(account: Account, as_json: bool, **wanted: str | None) -> None:
+    """It counts what the front's log in the journal has; `chainsaw logs NAME --access` shows these lines.
+
+    With a NAME: also the paths and referrers that are the most frequent, each without its query, and the requests of
+    each hour or day. A visitor is an address and an agent; robots are the requests of agents that say they are
+    programs. p50 and p99 are the times that half of the answers, and 99 % of them, took at most. Cached are answers
+    that the front gave without asking the application.
+
+    The journal is bounded, so it is said since when the figures are. Nothing in the page is loaded from elsewhere. The
+    first one takes longer: GoAccess's image is built.
+    """
+    from chainsaw.work.traffic.report import TrafficRequest
+    from chainsaw.work.traffic.report import traffic as count
+
+    with progress() as report:
+        result = count(account, TrafficRequest(**wanted), report)
+    show("traffic", result, as_json)
 
 
 @command("inventory", "chainsaw inventory", "chainsaw inventory blog", "chainsaw inventory --orphans --json")

@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import click
 
+from chainsaw.cli import tables
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.work.result import Result, Table
 
@@ -82,16 +84,26 @@ def _print(result: Result) -> None:
         _print_table(result.table)
     for line in result.lines:
         print(plain(line))
+    for table in result.further:
+        print()
+        _print_table(table)
     _print_problems(result.diagnostics)
 
 
 def _print_table(table: Table) -> None:
     """Print a table, aligned; the heading is bold on a terminal."""
-    rows = [table.heading, *(tuple(map(plain, row)) for row in table.rows)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(table.heading))]
-    for number, row in enumerate(rows):
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    import shutil
+
+    # Only what is shown on a screen has to fit on it.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    cells = replace(table, rows=tuple(tuple(map(_cell, row)) for row in table.rows))
+    for number, line in enumerate(tables.lines(cells, width, sys.stdout.encoding or "")):
         click.echo(click.style(line, bold=True) if number == 0 else line, color=_colour())
+
+
+def _cell(text: str) -> str:
+    """Return a text in one line, so that none begins a row of its own."""
+    return plain(text).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
 def show_error(error: ChainsawError, command: str, as_json: bool) -> None:

@@ -150,6 +150,15 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
             "journalctl --user --priority=warning --lines=5 CONTAINER_NAME={name}.app",
         ),
         Verb("logs", "inspect:logs", "Show the log of an instance, or the requests of its visitors."),
+        Verb(
+            "traffic",
+            "inspect:traffic",
+            "Show how many visitors come, what for, and how fast it is.",
+            changes_with="html",
+        ).standing_for(
+            "journalctl --user --output=cat CONTAINER_NAME=chainsaw-front PRIORITY=6 --grep='^{name} '",
+            "goaccess -   # of these lines",
+        ),
         Verb("top", "inspect:top", "Show the memory, processor time and disk of each instance.").standing_for(
             "systemd-cgtop --depth=5 user.slice",
             "grep Pss: /proc/*/smaps_rollup",

@@ -6,9 +6,12 @@ import json
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
+from chainsaw.errors import Diagnostic, invalid
 from chainsaw.host import process
+
+Result = TypeVar("Result")
 
 EITHER = "+"
 """Between two matches: either of them (journalctl(1))."""
@@ -72,6 +75,31 @@ def newest(options: Sequence[str], count: int, accept: Callable[[Entry], bool]) 
 
     argv = ["journalctl", "--user", "--quiet", "--reverse", *_as_json(), *options]
     return process.pipe(argv, consume, accepted=CUT_OFF)[::-1]
+
+
+def check_time(text: str) -> None:
+    """Raise ChainsawError for what journalctl does not take as a time; it would end as if there were no entries."""
+    if process.run(["journalctl", "--user", "--quiet", "--lines=0", f"--since={text}"], check=False).code:
+        hint = "a time is written -1h, today, yesterday, '2026-07-01 12:00' (systemd.time(7))"
+        raise invalid(Diagnostic("time", f"no time: {text!r}", key="--since", hint=hint))
+
+
+def messages(options: Sequence[str], consume: Callable[[Iterator[tuple[float, str]]], Result]) -> Result:
+    """Pass the time and message of each entry to a function, oldest first, and return what it returns.
+
+    They are read one at a time. A message that has several lines is passed on as its first one.
+    """
+    argv = ["journalctl", "--user", "--quiet", "--all", "--output=short-unix", *options]
+    return process.pipe(argv, lambda stream: consume(_messages(stream)), accepted=CUT_OFF)
+
+
+def _messages(stream: IO[bytes]) -> Iterator[tuple[float, str]]:
+    """Yield (time, message) of each line that begins an entry: TIME HOST PROGRAM[PID]: MESSAGE (journalctl(1))."""
+    for line in stream:
+        at, _, rest = line.partition(b" ")
+        # Further lines of a message begin with blanks, and a boot with dashes.
+        if at[:1].isdigit():
+            yield float(at), rest.partition(b": ")[2].rstrip(b"\n").decode(errors="replace")
 
 
 def size_of(options: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TypeVar
@@ -185,6 +185,32 @@ def pipe(
     if outcome.code not in accepted:
         raise ChainsawError(_failed(argv, outcome))
     return result
+
+
+def feed(argv: Callable[[int], Sequence[str]], pieces: Iterable[bytes]) -> bytes:
+    """Return what a program prints that reads pieces from a descriptor; raise ChainsawError if it fails.
+
+    The arguments are made with the number of the descriptor. Neither side waits for the other but for the pieces: what
+    the program prints goes to the disk.
+    """
+    reading, writing = os.pipe()
+    words = argv(reading)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors, open(writing, "wb") as pipe:
+        try:
+            process = subprocess.Popen(
+                list(words), stdin=subprocess.DEVNULL, stdout=out, stderr=errors, pass_fds=[reading]
+            )
+        except FileNotFoundError:
+            raise ChainsawError(_missing(words[0])) from None
+        finally:
+            os.close(reading)
+        # The pipe is closed before the end of the program is waited for. One that ends early says why on stderr.
+        with process, suppress(BrokenPipeError), pipe:
+            pipe.writelines(pieces)
+        outcome = Outcome(process.returncode, _read_again(out), _read_again(errors))
+    if outcome.code:
+        raise ChainsawError(_failed(words, outcome))
+    return outcome.out
 
 
 def _read_again(file: IO[bytes]) -> bytes:

@@ -95,6 +95,11 @@ class Site(Common):
     )
     tls: Tls = Field(Tls(), description="Who issues certificates.")
     ports: Ports = Field(Ports(), description="The ports of the front.")
+    privacy: Literal["full", "truncate"] = Field(
+        "full",
+        description="truncate shortens the addresses of visitors to their networks, 24 bits of IPv4 and 48 of IPv6, "
+        "before they are written to a log. Applications are told these alone, as they write addresses, too.",
+    )
     routes: dict[RouteText, Elsewhere] = Field(
         {}, description="Routes without an instance: each leads elsewhere, or says that its site is gone."
     )

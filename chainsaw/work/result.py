@@ -11,21 +11,28 @@ from chainsaw.errors import Diagnostic, Exit
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a heading."""
+    """Rows of text under a heading.
+
+    The cells of the columns in `numbers` stand on the right. Each row may have a bar, whose length is a part of the
+    longest, from 0 to 1.
+    """
 
     heading: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...] = ()
+    numbers: tuple[int, ...] = ()
+    bars: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Result:
-    """Data for programs, a table and lines for people, diagnostics for both, and an exit code."""
+    """Data for programs, a table, lines and further tables for people, diagnostics for both, and an exit code."""
 
     data: dict[str, Any]
     lines: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     exit: Exit = Exit.OK
     table: Table | None = None
+    further: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ BENCHES = {
     "failures": "failed requests while instances come and go, and during restarts; peer: podman stop, podman start",
     "memory": "idle memory; peer: upstream's usual layout from the same packages",
     "disk": "what a second instance adds; peer: native overlay",
+    "traffic": "a million requests in the journal, counted; peer: GoAccess",
 }
 EPILOG = """\
 The machine is the one named by $CHAINSAW_MACHINE, or else "bench". Its admin's account is emptied before each

@@ -231,6 +231,14 @@ def test_every_verb_that_changes_something_is_among_them():
     assert tried | EDITED == {path for path in every_path() if verb_at(path).changes}
 
 
+def test_traffic_is_recorded_only_with_a_page(chainsaw, records):
+    chainsaw("traffic")
+    assert records() == []
+    chainsaw("traffic", "--since", "today", "--html", "/nonexistent/traffic.html")
+    (record,) = records()
+    assert record["CHAINSAW_COMMAND"] == "chainsaw traffic --since today --html /nonexistent/traffic.html"
+
+
 def test_doctor_is_recorded_only_with_fix(chainsaw, records, monkeypatch):
     monkeypatch.setattr(facts, "is_root", lambda: False)
     chainsaw("doctor")

@@ -150,6 +150,7 @@ FREE = {
     "recipe docs": {"directory"},
     "recipe test": {"directory", "--levels"},
     "logs": {"--since", "--grep", "-n"},
+    "traffic": {"--since", "--html"},
     "history": {"-n"},
     "diff": {"--generation"},
     "rollback": {"--to", "-m"},

@@ -63,6 +63,7 @@ class Browser:
     app: Callable[..., Any]
     address: str = "192.0.2.1"
     host: str = "blog.example.org"
+    shown: str = ""
     jar: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method, path, body="", **headers):
@@ -76,6 +77,7 @@ class Browser:
             "HTTP_HOST": self.host,
             "HTTP_X_FORWARDED_PROTO": "https",
             "HTTP_X_REAL_IP": self.address,
+            "HTTP_X_CHAINSAW_CLIENT": self.shown or self.address,
             "HTTP_X_CHAINSAW_INSTANCE": "blog",
             "HTTP_COOKIE": "; ".join(f"{key}={value}" for key, value in self.jar.items()),
         }

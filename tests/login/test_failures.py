@@ -155,11 +155,21 @@ def test_each_failure_is_one_line(site, caplog):
     ]
 
 
+def test_where_addresses_are_shortened_none_is_written_and_each_counts_alone(site, caplog):
+    caplog.set_level(logging.INFO)
+    fail(site.browser("192.0.2.77", shown="192.0.2.0"), 5)
+    assert site.browser("192.0.2.77", shown="192.0.2.0").log_in().status == 429
+    assert site.browser("192.0.2.78", shown="192.0.2.0").log_in().status == 303
+    assert "login address=192.0.2.0 user='kim'" in caplog.text
+    site.app.store.write()
+    assert "192.0.2.7" not in caplog.text + (site.directory / "state.json").read_text()
+
+
 @given(st.text(max_size=200))
 def test_whatever_is_sent_as_a_name_is_one_line_of_the_log(name):
     from chainsaw_login.attempts import Origin, _where
 
-    for word in _where(Origin(name, name), name):
+    for word in _where(Origin(name, name, name), name):
         assert word.isascii()
         assert word.isprintable()
         assert len(word) <= 64 * 10 + 2

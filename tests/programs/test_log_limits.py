@@ -8,6 +8,8 @@ import socket
 import pytest
 from program import program
 
+from chainsaw.model.visit import read_left_out
+
 LINES = 2000
 
 
@@ -169,6 +171,7 @@ def test_each_site_of_the_front_is_a_source(relay, journald, logs, sites):
     (found,) = received(journald)
     fields = logs.fields_of(found.encode())
     assert fields[b"MESSAGE"].startswith(b"blog 1 lines were left out"), "it stands in the log of this site's visitors"
+    assert read_left_out(fields[b"MESSAGE"].decode()) == ("blog", 1), "traffic counts it"
     assert fields[b"PRIORITY"] == b"6"
 
 

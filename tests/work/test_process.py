@@ -57,7 +57,11 @@ def test_what_a_program_was_given_stands_in_no_message():
     assert "a password" not in found.message
 
 
-@pytest.mark.parametrize("call", [process.run, lambda argv: process.follow(argv, print)], ids=["run", "follow"])
+@pytest.mark.parametrize(
+    "call",
+    [process.run, lambda argv: process.follow(argv, print), lambda argv: process.feed(lambda _: argv, [])],
+    ids=["run", "follow", "feed"],
+)
 def test_a_program_that_is_not_there_is_named(call):
     found = problem(call, MISSING)
     assert (found.code, found.message) == ("no-program", "/nonexistent/program is not installed")
@@ -103,3 +107,33 @@ def test_of_a_program_that_is_followed_the_last_lines_are_kept():
 def test_one_that_took_too_long_is_said_to():
     with pytest.raises(ChainsawError, match="ended with 124, as it took too long"):
         process.run(["timeout", "0.1", "sleep", "5"])
+
+
+COUNTING = "import os, sys; print(sum(1 for _ in os.fdopen(int(sys.argv[1]), 'rb')))"
+
+
+def test_what_a_program_is_fed_is_never_held_as_a_whole():
+    pieces = (b"a line of a log\n" for _ in range(200_000))
+    assert process.feed(lambda number: [*python(COUNTING), str(number)], pieces) == b"200000\n"
+
+
+def test_a_program_that_prints_before_it_reads_holds_up_nobody():
+    code = "import os, sys; print('x' * 10**6); os.fdopen(int(sys.argv[1])).read()"
+    assert len(process.feed(lambda number: [*python(code), str(number)], [b"y" * 10**6])) == 10**6 + 1
+
+
+def test_a_program_that_ends_without_reading_says_why():
+    code = "import sys; sys.exit('no such format')"
+    found = problem(process.feed, lambda number: [*python(code), str(number)], (b"line\n" for _ in range(200_000)))
+    assert (found.code, "no such format" in found.message) == ("program-failed", True)
+
+
+def test_when_the_pieces_fail_the_program_ends(tmp_path):
+    def pieces():
+        yield b"first\n"
+        raise ZeroDivisionError
+
+    code = f"import os, sys; open('{tmp_path}/read', 'wb').write(os.fdopen(int(sys.argv[1]), 'rb').read())"
+    with pytest.raises(ZeroDivisionError):
+        process.feed(lambda number: [*python(code), str(number)], pieces())
+    assert (tmp_path / "read").exists(), "it has ended"

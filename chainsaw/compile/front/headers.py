@@ -78,6 +78,7 @@ WHO = (
     "X-Vouch-*",
     "X-Chainsaw-Allow",
     "X-Chainsaw-Basic",
+    "X-Chainsaw-Client",
     "X-Chainsaw-Groups",
     "X-Chainsaw-Instance",
     "X-Chainsaw-User",

@@ -92,6 +92,7 @@ def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterat
             "static": paths.static,
             "public": paths.public,
             "buffers": paths.buffers,
+            "privacy": site.privacy,
         },
     }
     for path, context in contexts.items():
@@ -178,7 +179,7 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     }
     workers = min(host.processors, 2)
     slowest = max([item.deployment.timeout for item in instances.values()], default=0)
-    general = {"workers": workers, "shutdown_timeout": max(slowest, SHUTDOWN), **listen}
+    general = {"workers": workers, "shutdown_timeout": max(slowest, SHUTDOWN), "privacy": site.privacy, **listen}
     yield _nginx_file("nginx.conf", "nginx.conf.j2", general, shared)
     yield _nginx_file("dropped-headers.conf", "dropped-headers.conf.j2", {"dropped": DROPPED}, shared)
     yield _nginx_file("formats.conf", "formats.conf.j2", {"names": [FRONT, *sorted(instances)]}, shared)

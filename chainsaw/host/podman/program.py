@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,8 @@ FURTHER = [
 """The words before a program that take from it all that root of the present user namespace may do to it."""
 LONGEST, EXPORTED = 3600, 600
 """Seconds that a build or a pull may take, and the export of static files."""
+MEMORY = 2**30
+"""Bytes that a program which converts something may take."""
 RESTRICTED = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 GENERATORS = ("/usr/lib/systemd/user-generators/podman-user-generator", "/usr/libexec/podman/quadlet")
 """Where Podman's generator is, which makes systemd's units of quadlets (podman-systemd.unit(5))."""
@@ -192,6 +194,22 @@ class Program:
                 *options, *volumes, reference, *argv,
             ],
             stdin=stdin or b"", check=False,
+        )  # fmt: skip
+
+    def convert(self, reference: str, argv: Sequence[str], pieces: Iterable[bytes]) -> bytes:
+        """Return what an image's program prints of pieces; its first argument is the descriptor at which they come.
+
+        The container has nothing of this host, no network and no instance's ids. Its memory is bounded by setrlimit(2):
+        in some sessions of a user there is no control group that could.
+        """
+        return process.feed(
+            lambda descriptor: [
+                *PODMAN, "run", "--rm", f"--preserve-fd={descriptor}", "--pull=never", "--network=none", "--read-only",
+                "--cap-drop=all", "--security-opt=no-new-privileges", "--log-driver=none", f"--ulimit=data={MEMORY}",
+                f"--timeout={EXPORTED}", f"--uidmap=0:1:{SIZE}", f"--gidmap=0:1:{SIZE}",
+                reference, str(descriptor), *argv,
+            ],
+            pieces,
         )  # fmt: skip
 
 

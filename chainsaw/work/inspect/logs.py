@@ -21,6 +21,8 @@ from chainsaw.work.result import Result
 
 ACCESS_PRIORITY = 6
 """What the front prints on stdout, and that is its access log alone. On stderr it repeats what applications write."""
+VISITS = (f"CONTAINER_NAME={FRONT_CONTAINER}", f"PRIORITY={ACCESS_PRIORITY}")
+"""The matches for the access log of all sites (journalctl(1))."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,23 @@ def log_query(account: Account, request: LogRequest) -> LogQuery:
     deployment = applied_instance(account.paths, account.current(), request.name)
     matches = [] if request.access else _own_matches(deployment, request.component)
     if request.access or request.every:
-        visitors = [f"CONTAINER_NAME={FRONT_CONTAINER}", f"PRIORITY={ACCESS_PRIORITY}"]
-        matches = journal.either([*([matches] if matches else []), visitors])
-    options = [f"--since={request.since}"] if request.since else []
+        matches = journal.either([*([matches] if matches else []), VISITS])
+    options = [f"--since={request.since}"] if request.since is not None else []
     if request.access:
-        # All sites share the front's identifier in the journal; each line begins with the instance's name.
-        options.append(f"--grep=^{request.name} ")
+        options.append(of_site(request.name))
     return LogQuery((*options, *matches), _accepting(request), request.name)
+
+
+def _checked_query(account: Account, request: LogRequest) -> LogQuery:
+    query = log_query(account, request)
+    if request.since is not None:
+        journal.check_time(request.since)
+    return query
+
+
+def of_site(name: str) -> str:
+    """Return the option for the access log of one site: all share an identifier, and each line begins with a name."""
+    return f"--grep=^{name} "
 
 
 def component_names(account: Account, name: str) -> list[str]:
@@ -112,8 +124,8 @@ def source_of(entry: Entry, name: str) -> str:
 
 
 def recent(account: Account, request: LogRequest) -> Result:
-    """Return the newest matching lines, oldest first."""
-    query = log_query(account, request)
+    """Return the newest matching lines, oldest first; raise ChainsawError as log_query, and for what is no time."""
+    query = _checked_query(account, request)
     entries = journal.newest(query.options, request.lines, query.accept)
     data = {
         "instance": request.name,
@@ -135,8 +147,8 @@ def line(entry: Entry, name: str) -> str:
 
 
 def follow(account: Account, request: LogRequest, show: Callable[[str], None]) -> None:
-    """Print the newest matching lines, and then each new one until interrupted."""
-    query = log_query(account, request)
+    """Print the newest matching lines, and then each new one until interrupted; raise ChainsawError as `recent`."""
+    query = _checked_query(account, request)
     began = time.time()
     entries = journal.newest(query.options, request.lines, query.accept)
     for entry in entries:

@@ -28,7 +28,8 @@ What the front sends with each request
 --------------------------------------
 Host                         what the visitor asked for; a session is valid for this host alone
 X-Forwarded-Proto            https, or the answer is 400
-X-Real-IP                    the visitor's address; failures are counted by it (IPv6: by /64)
+X-Real-IP                    the visitor's address; failures are counted by it (IPv6: by /64), and it is never written
+X-Chainsaw-Client            the address as it may be written: the same, or its network
 X-Chainsaw-Instance          for the log
 Cookie, Origin, Sec-Fetch-Site, Content-Type as they came
 

@@ -40,7 +40,7 @@ class Login:
         self._users = UsersFile(users)
         sessions = Sessions(self.store, Seal(key, "session"))
         sessions.forget(clock())
-        attempts = Attempts(self.store, passwords or Passwords())
+        attempts = Attempts(self.store, passwords or Passwords(), key)
         self._check = Check(attempts, sessions, clock)
         self._forms = Forms(attempts, sessions, key, clock, language)
 

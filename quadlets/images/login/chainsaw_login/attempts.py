@@ -39,9 +39,10 @@ class WaitError(Exception):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an attempt comes from."""
+    """Where an attempt comes from: an address, the same as it may be written, and what was asked for."""
 
     address: str
+    shown: str
     instance: str
 
     @property
@@ -53,11 +54,11 @@ class Origin:
 class Attempts:
     """All attempts, in forms and in HTTP Basic."""
 
-    def __init__(self, store: Store, passwords: Passwords) -> None:
-        """Count in this store."""
+    def __init__(self, store: Store, passwords: Passwords, key: str) -> None:
+        """Count in this store, which with the key knows an address again and without it tells none."""
         self._store = store
         self._passwords = passwords
-        self._failures = Failures(store)
+        self._failures = Failures(store, key)
         self._used = store.section("used")
         self._room = threading.BoundedSemaphore(WAITING)
         self._turns = [threading.Lock() for _ in range(TURNS)]
@@ -137,7 +138,7 @@ def log(event: str, origin: Origin, name: str) -> None:
 
 def _where(origin: Origin, name: str) -> tuple[str, str, str]:
     """Return words without control characters, whatever was sent."""
-    address = origin.address if counted_as(origin.address) != "unknown" else "unknown"
+    address = origin.shown if counted_as(origin.shown) != "unknown" else "unknown"
     return (address, ascii(name[:SHOWN]), ascii(origin.instance[:SHOWN]))
 
 

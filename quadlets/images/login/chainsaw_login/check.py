@@ -89,7 +89,7 @@ class Check:
         word = self._verified.word(user, password) if user else b""
         if user and self._verified.has(word, now):
             return user
-        origin = Origin(request.header("X-Real-IP"), request.instance)
+        origin = Origin(request.header("X-Real-IP"), request.header("X-Chainsaw-Client"), request.instance)
         user = self._attempts.client_password(origin, users, name, password, now)
         self._verified.add(word, now)
         return user

@@ -65,9 +65,10 @@ class Levels:
 class Failures:
     """The failures of all addresses and users."""
 
-    def __init__(self, store: Store) -> None:
-        """Count in this store."""
+    def __init__(self, store: Store, key: str) -> None:
+        """Count in this store, where a keyed hash stands for each address."""
         self._store = store
+        self._key = hashlib.sha256(key.encode()).digest()
         self._addresses = Levels(store.section("addresses"), ADDRESSES)
         self._names = Levels(store.section("names"), NAMES)
         self._codes = Levels(store.section("codes"), NAMES)
@@ -76,14 +77,17 @@ class Failures:
         """Return how many seconds this address must wait before it tries this user; without failures, none."""
         with self._store.lock:
             free = FREE if self._names.level(_key(name), now) < ATTACKED else 1
-            return self._addresses.wait(address, now, free)
+            return self._addresses.wait(self._mark(address), now, free)
 
     def failed(self, address: str, name: str, now: float) -> int:
         """Count a failure and return how many the address has."""
         with self._store.lock:
             self._names.rise(_key(name), now)
             self._store.touched(now)
-            return math.ceil(self._addresses.rise(address, now))
+            return math.ceil(self._addresses.rise(self._mark(address), now))
+
+    def _mark(self, address: str) -> str:
+        return hashlib.blake2b(address.encode(), key=self._key, digest_size=8).hexdigest()
 
     def code_wait(self, name: str, now: float) -> int:
         """Return how long a code of this user must wait, from wherever: who sends wrong ones has the password."""

@@ -136,7 +136,7 @@ class Forms:
 
 
 def _origin(request: Request) -> Origin:
-    return Origin(request.header("X-Real-IP"), request.instance)
+    return Origin(request.header("X-Real-IP"), request.header("X-Chainsaw-Client"), request.instance)
 
 
 def _is_at(origin: str, host: str) -> bool:

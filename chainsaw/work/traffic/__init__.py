@@ -1,0 +1,1 @@
+"""What the front's access log tells about visitors."""
