@@ -93,6 +93,7 @@ def test_nothing_publishes_a_port(files):
 
 NETWORKS = {
     "egress/quadlets/app@blog.container": "chainsaw-blog.network",
+    "logins/quadlets/app@feeds.container": "chainsaw-feeds.network",
     "own-recipes/quadlets/app@album.worker.container": "chainsaw-album.network",
     "other-ports/quadlets/app@feeds.container": "chainsaw-feeds.network",
     "other-ports/quadlets/app@news.container": "chainsaw-news.network",
