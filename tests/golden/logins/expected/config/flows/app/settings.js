@@ -15,7 +15,8 @@ module.exports = {
     httpServerOptions: { "trust proxy": "loopback" },
     apiMaxLength: 67108864,
 
-    // The front says who is logged in. Without a type there are no passwords, and no sessions of former ones.
+    // The front says who is logged in. Without a type there are no passwords, and no sessions of former ones. On /comms
+    // the editor may also say a name: what that is shown is the same for all who may look.
     adminAuth: {
         tokenHeader: "x-remote-user",
         tokens: async (name) => {
