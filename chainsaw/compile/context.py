@@ -132,6 +132,7 @@ class Job:
             "mail": self._mail_context(),
             "login": self.takes_identity,
             "cache": self.kept_seconds,
+            "logout": "/.chainsaw/logout" if self.takes_identity and not self.is_forwarded else "",
             **common,
             "request_limit": size_in_bytes(common["upload_limit"]) + FORM,
             "request_timeout": self.timeout,
@@ -150,6 +151,12 @@ class Job:
         if declared is None or own == NO_CACHE or (access and not access.only):
             return 0
         return span_in_seconds(own or declared.time)
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether another instance says who is logged in."""
+        access = self.file.instance.access
+        return access is not None and bool(access.forward)
 
     @property
     def timeout(self) -> int:

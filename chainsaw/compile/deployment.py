@@ -31,7 +31,7 @@ from chainsaw.model.volume import Directory, Ids, Volume
 def deployment_of(job: Job, services: list[ComponentService], units: list[Artifact]) -> Deployment:
     """Return what an instance asks of the host, from its components' services and all of its other units."""
     recipe, instance = job.bundle.recipe, job.file.instance
-    probe, login, url = recipe.probe, recipe.login, instance.url(job.site.ports)
+    probe, url = recipe.probe, instance.url(job.site.ports)
     return Deployment(
         name=job.name,
         recipe=recipe.name,
@@ -65,9 +65,17 @@ def deployment_of(job: Job, services: list[ComponentService], units: list[Artifa
         hsts=seconds_of(instance.published.hsts),
         wall=wall_of(job),
         kept=kept_directory(job),
-        login=(url + login.path.lstrip("/"), login.user or "", login.secret) if login else None,
+        login=_first_login(job),
         notes=job.value(("notes",), recipe.notes),
     )
+
+
+def _first_login(job: Job) -> tuple[str, str, str] | None:
+    """Return page, user and secret of the application's own first login, if that is how one logs in."""
+    login = job.bundle.recipe.login
+    if login is None or job.takes_identity:
+        return None
+    return job.file.instance.url(job.site.ports) + login.path.lstrip("/"), login.user or "", login.secret
 
 
 def _units(units: list[Artifact], ending: str) -> Iterator[Service]:

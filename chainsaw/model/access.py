@@ -15,6 +15,7 @@ ANYBODY = "*"
 """What stands for all users in what the login service is asked."""
 _USER = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 _GROUP = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_COOKIE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _PARAMETER = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 
 
@@ -41,8 +42,16 @@ def check_parameter(value: str) -> str:
     return value
 
 
+def check_cookie(value: str) -> str:
+    """Return the name of a cookie of an application; raise ValueError otherwise."""
+    if not _COOKIE.fullmatch(value):
+        raise ValueError("a cookie's name has up to 80 letters, digits and _ . -")
+    return value
+
+
 UserName = Annotated[str, AfterValidator(check_user)]
 GroupName = Annotated[str, AfterValidator(check_group)]
+CookieName = Annotated[str, AfterValidator(check_cookie)]
 UrlPath = Annotated[str, AfterValidator(check_path)]
 
 
@@ -85,6 +94,9 @@ class Identity(Model):
 
     user: str = Field(description="The request header, or the FastCGI parameter, with the name of the user.")
     groups: str | None = Field(None, description="The one with the user's groups, separated by commas.")
+    cookies: tuple[CookieName, ...] = Field(
+        (), description="Cookies in which it keeps who somebody is: the form of the login takes them away."
+    )
 
 
 class Access(Model):
@@ -116,12 +128,14 @@ class Answers(Model):
 class Wall(Recorded):
     """The login before an applied instance; `allow` are users and @groups, `forward` is an instance instead of them.
 
-    `part` is what is protected, `admin`, or what is open, `public`; nothing stands for all of it.
+    `part` is what is protected, `admin`, or what is open, `public`; nothing stands for all of it. `cookies` are
+    those of the application that the form takes away.
     """
 
     allow: tuple[str, ...] = ()
     forward: str = ""
     part: str = ""
+    cookies: tuple[str, ...] = ()
 
 
 def allowed(auth: Auth) -> tuple[str, ...]:

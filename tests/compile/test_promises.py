@@ -93,6 +93,7 @@ def test_nothing_publishes_a_port(files):
 
 NETWORKS = {
     "egress/quadlets/app@blog.container": "chainsaw-blog.network",
+    "logins/quadlets/app@feeds.container": "chainsaw-feeds.network",
     "own-recipes/quadlets/app@album.worker.container": "chainsaw-album.network",
     "other-ports/quadlets/app@feeds.container": "chainsaw-feeds.network",
     "other-ports/quadlets/app@news.container": "chainsaw-news.network",
@@ -264,3 +265,13 @@ def test_an_address_that_an_application_makes_has_the_port_of_the_front(goldens)
     for recipe in (ROOT / "recipes").iterdir():
         texts = [path.read_text() for path in recipe.glob("*") if path.suffix in (".j2", ".yaml")]
         assert recipe.name in used or not any(re.search(r"route\.(url|origin)", text) for text in texts), recipe
+
+
+def test_what_is_kept_in_another_place_has_another_name(files):
+    """Nginx refuses a reload in which a zone has another directory than before."""
+    found = 0
+    for path, text in files(re.compile(r"nginx/caches/.*\.conf")):
+        for directory, zone in re.findall(r"_cache_path (\S+) keys_zone=([^:]+):", text):
+            assert zone == PurePosixPath(directory).name, path
+            found += 1
+    assert found

@@ -30,10 +30,10 @@ class Browser:
         """Send a form."""
         return self._asked("POST", url, {**FORM, **headers}, body)
 
-    def log_in(self, url: str, user: str, password: str) -> Answer:
+    def log_in(self, url: str, user: str, password: str, **headers: str) -> Answer:
         """Fill in the form to which a page leads; return the answer to it."""
         parts = urlsplit(url)
-        form = self.get(f"https://{parts.netloc}{self.get(url).headers['location']}")
+        form = self.get(f"https://{parts.netloc}{self.get(url, **headers).headers['location']}")
         assert form.status == 200
         hidden = dict(re.findall(r'name="(token|to)" value="([^"]*)"', unescape(form.body)))
         sent = urlencode({**hidden, "user": user, "password": password})

@@ -55,6 +55,18 @@ def test_a_new_instance_is_reported_with_its_url_and_login(plan, site):
     assert reported.data["instances"]["club"] == {"url": "https://club.example.org/"}
 
 
+def test_a_new_instance_behind_a_login_is_reported_with_how_one_gets_in(goldens):
+    site = goldens["logins"]
+    shown = "\n".join(report_applied([], {}, site.manifest, {}, site.paths, {}).lines)
+    assert (
+        "dav is live at https://club.example.org/cal/\n  log in at the front; with which names: chainsaw user list\n"
+        in shown
+    )
+    assert "chainsaw secret show dav" not in shown, "no password of the application gets anybody in"
+    assert "  to administer it, log in at the front; with which names: chainsaw user list\n  log in at" in shown
+    assert "chainsaw secret show blog admin_password" in shown, "it asks for its own as well"
+
+
 def test_a_removed_instance_is_reported_with_the_place_of_its_data(site, instances, plan):
     manifest = site.manifest.model_copy(update={"instances": {}})
     reported = report_applied(plan, {}, manifest, {"blog": instances["blog"].deployment}, site.paths, {})

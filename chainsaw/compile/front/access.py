@@ -23,7 +23,10 @@ def wall_of(job: Job) -> Wall | None:
     access = job.file.instance.access
     if access is None:
         return None
-    return Wall(allow=allowed(access), forward=access.forward or "", part=access.only or access.open or "")
+    identity = job.bundle.recipe.serve.auth.identity
+    cookies = identity.cookies if identity and job.takes_identity else ()
+    part = access.only or access.open or ""
+    return Wall(allow=allowed(access), forward=access.forward or "", part=part, cookies=cookies)
 
 
 def identity_of(job: Job) -> list[tuple[str, str]]:

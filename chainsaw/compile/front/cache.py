@@ -33,7 +33,8 @@ def cache_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
     context = {
         **locations,
         "protocol": "fastcgi" if job.bundle.recipe.serve.fastcgi else "proxy",
-        "directory": f"/srv/buffers/{kept_directory(job).rpartition('/')[2]}",
+        # A zone cannot change its directory while nginx runs: another directory is another zone.
+        "zone": kept_directory(job).rpartition("/")[2],
         "cookies": "|".join(map(_cookie_pattern, declared.cookies)),
         "patterns": [f"~{UNCLEAR}", *(f"~*{pattern}" for pattern in patterns_of(job, declared.paths))],
         "words": words,

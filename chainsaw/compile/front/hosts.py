@@ -17,7 +17,16 @@ def host_contexts(deployments: Mapping[str, Deployment], elsewhere: Iterable[Els
     found: dict[str, dict[str, Any]] = {}
 
     def at(host: str) -> dict[str, Any]:
-        blank = {"host": host, "names": [], "walls": [], "asked": "", "paths": [], "leading": [], "gone": []}
+        blank = {
+            "host": host,
+            "names": [],
+            "walls": [],
+            "asked": "",
+            "cookies": [],
+            "paths": [],
+            "leading": [],
+            "gone": [],
+        }
         return found.setdefault(host, {**blank, "hsts": None})
 
     for name, deployment in deployments.items():
@@ -31,6 +40,8 @@ def host_contexts(deployments: Mapping[str, Deployment], elsewhere: Iterable[Els
             context["names"].append(name)
             if deployment.wall and deployment.serving == "normal":
                 context["walls"].append(name)
+                path = route.path.rstrip("/") or "/"
+                context["cookies"] += [{"name": cookie, "path": path} for cookie in deployment.wall.cookies]
                 context["asked"] = context["asked"] or (name if deployment.wall.allow else "")
     for number, item in enumerate(elsewhere):
         context = at(item.route.host)

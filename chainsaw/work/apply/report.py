@@ -103,6 +103,11 @@ def _named(name: str, problems: Sequence[Diagnostic], ending: str) -> list[Diagn
 
 def _welcome(name: str, deployment: Deployment) -> list[str]:
     lines = [f"{name} is live at {deployment.url}"]
+    if deployment.wall and deployment.wall.forward:
+        lines.append(f"  who may visit it: {deployment.wall.forward} says so")
+    elif deployment.wall:
+        where = "to administer it, " if deployment.wall.part == "admin" else ""
+        lines.append(f"  {where}log in at the front; with which names: chainsaw user list")
     if deployment.login:
         page, user, secret = deployment.login
         person = f" as {user}" if user else ""

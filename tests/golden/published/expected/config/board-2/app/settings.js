@@ -4,6 +4,7 @@ const { join } = require("node:path").posix;
 
 const secret = (name) => readFileSync(`/run/secrets/${name}`, "utf8").trim();
 const route = "/board/";
+const users = async () => JSON.parse(await readFile("/srv/data/users.json", "utf8"));
 const online = false;
 
 module.exports = {
@@ -16,8 +17,7 @@ module.exports = {
 
     adminAuth: {
         type: "credentials",
-        users: async (name) =>
-            JSON.parse(await readFile("/srv/data/users.json", "utf8")).find((user) => user.username === name),
+        users: async (name) => (await users()).find((user) => user.username === name),
         sessionExpiryTime: 604800,
     },
 
@@ -36,5 +36,7 @@ module.exports = {
     telemetry: { enabled: false, updateNotification: false },
     logging: { console: { level: "warn", metrics: false, audit: false } },
     // Projects are off. Saying so would be a warning at each start.
-    editorTheme: { projects: {} },
+    editorTheme: {
+        projects: {},
+    },
 };
