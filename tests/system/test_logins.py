@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 MIRROR, GADGET, WWW = "https://mirror.localhost/", "https://gadget.localhost/", "https://www.localhost/"
 PASSWORD = "correct horse battery"
+BOGUS = {"Cookie": f"{SESSION}=made-up"}
 HOSTS = ("mirror", "gadget", "www", "other", "behind", "sso")
 
 
@@ -207,6 +208,7 @@ def test_a_session_is_for_one_host_alone(kim: Browser, machine: Machine) -> None
         ("wp-content/../wp-admin/index.php", 302),
         ("wp-login.php", 302),
         ("wp-login.php/", 302),
+        ("xmlrpc.php", 302),
         ("wp-admin/css/common.min.css", 302),
     ],
 )
@@ -215,6 +217,30 @@ def test_of_a_blog_only_what_is_for_the_admin_is_closed(machine: Machine, blog: 
     assert answer.status == status
     if status == 302:
         assert answer.headers["location"] == f"/.chainsaw/login?to=/{path}"
+
+
+@pytest.mark.parametrize("target", ["/wp-login.php#", "/wp-login.php#?x", "/wp-admin/#/../../", "/x#/../wp-login.php"])
+def test_what_stands_behind_a_hash_hides_nothing(machine: Machine, blog: str, target: str) -> None:
+    words = ["curl", "-sk", "-w", "\n%{http_code}", "--request-target", target, blog]
+    for protocol in ("--http1.1", "--http2"):
+        page, _, status = machine.admin(*words, protocol).rpartition("\n")
+        assert 'name="log"' not in page
+        assert status in ("302", "404")
+
+
+def test_a_password_for_programs_opens_nothing_else(machine: Machine) -> None:
+    for path in ("dav/../page", "dav/%2e%2e/page", "dav//../../page", "dav/..", "dav#/../../page"):
+        words = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "-u", f"kim:{PASSWORD}"]
+        assert machine.admin(*words, "--request-target", f"/{path}", MIRROR) in ("302", "400"), path
+
+
+def test_a_form_of_another_site_is_not_sent_for_who_is_logged_in(kim: Browser) -> None:
+    assert kim.post(MIRROR, "a=1", Sec_Fetch_Site="same-origin").status == 200
+    assert kim.post(MIRROR, "a=1", Sec_Fetch_Site="same-site").status == 401
+    assert kim.post(MIRROR, "a=1", Sec_Fetch_Site="cross-site").status == 401
+    assert kim.get(MIRROR, Sec_Fetch_Site="cross-site").status == 200, "a link"
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    assert kim.get(f"{GADGET}page", Sec_Fetch_Site="same-site", **upgrade).status == 401
 
 
 def test_behind_the_login_the_blog_asks_as_ever(machine: Machine, blog: str) -> None:
@@ -263,22 +289,24 @@ def test_a_service_that_sleeps_wakes_and_without_one_nobody_gets_in(machine: Mac
     unit = "chainsaw-logins.service"
     machine.admin("systemctl", "--user", "stop", unit)
     assert machine.get(MIRROR).status == 302
+    assert machine.try_admin("systemctl", "--user", "is-active", unit).out.strip() == "inactive", "nobody was known"
+    assert machine.get(MIRROR, headers=BOGUS).status == 302
     assert machine.admin("systemctl", "--user", "is-active", unit).strip() == "active"
     machine.admin("systemctl", "--user", "stop", "chainsaw-logins.socket", unit)
     try:
-        answer = machine.get(MIRROR)
+        answer = machine.get(MIRROR, headers=BOGUS)
         assert (answer.status, "does not answer just now" in answer.body) == (503, True)
         assert machine.get(f"{GADGET}open/").status == 200
         found = machine.json("doctor", code=3)["data"]["checks"]
         assert [item["state"] for item in found if item["name"] == "logins"] == ["fail"]
     finally:
         machine.admin("systemctl", "--user", "start", "chainsaw-logins.socket")
-    assert machine.get(MIRROR).status == 302
+    assert machine.get(MIRROR, headers=BOGUS).status == 302
     assert kim.get(MIRROR).status == 200
 
 
 def test_it_has_ids_of_its_own_and_little_memory(machine: Machine) -> None:
-    machine.get(MIRROR)
+    machine.get(MIRROR, headers=BOGUS)
     processes = machine.root("sh", "-c", "ps -o user:40,args -C python3 | grep chainsaw_login").strip()
     assert processes.split()[0] in ("chainsaw-logins", str(machine.block("logins") + 1000))
     memory = machine.admin("systemctl", "--user", "show", "-P", "MemoryMax", "chainsaw-logins.service").strip()

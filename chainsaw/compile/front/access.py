@@ -14,8 +14,10 @@ from chainsaw.model.artifact import Artifact
 
 PERSON, CLIENT = "1", "2"
 """Who has to log in: a person, by the form, or a program, by HTTP Basic; nothing is nobody."""
-UNCLEAR = r"^[^?]*(?:%(?!20)[0-7][0-9A-Fa-f]|//|/\.(?!well-known/)|\x5c|;)"
+UNCLEAR = r"^[^?]*(?:%(?!20)[0-7][0-9A-Fa-f]|//|/\.(?!well-known/)|[\x5c;#])"
 """Paths that an application might read otherwise than the front: they never count as open."""
+LEAVES = r"^[^?]*(?://|/\.\.?(?:[/?#]|$)|%2[EeFf]|%5[Cc]|[\x5c;#])"
+"""Paths that may lead out of the directory with which they begin."""
 
 
 def wall_of(job: Job) -> Wall | None:
@@ -59,7 +61,9 @@ def _rules(job: Job) -> Iterator[tuple[str, str]]:
     """Yield (pattern of the address as it was written, who has to log in); the first that matches holds."""
     access, known = job.file.instance.access, job.bundle.recipe.serve.auth
     assert access
-    if not access.only:
+    if not access.only and known.clients:
+        if "/" not in known.clients:
+            yield f"~{LEAVES}", PERSON
         yield from ((f"~{pattern}", CLIENT) for pattern in patterns_of(job, known.clients))
     if access.only or access.open:
         yield f"~{UNCLEAR}", PERSON
@@ -73,4 +77,4 @@ def patterns_of(job: Job, paths: Iterable[str]) -> Iterator[str]:
     """Yield the pattern of each path below the route: itself, and all below it."""
     for path in paths:
         whole = job.file.instance.path + path.lstrip("/")
-        yield f"^{re.escape(whole.rstrip('/'))}(?:[/?]|$)"
+        yield f"^{re.escape(whole.rstrip('/'))}(?:[/?#]|$)"

@@ -15,11 +15,10 @@ from chainsaw.model.artifact import Artifact
 
 
 def kept_directory(job: Job) -> str:
-    """Return where the front keeps the answers: another place for each version of the recipe, and of the settings."""
+    """Return where the front keeps the answers: what was made for one address is of no use at another."""
     if not job.kept_seconds:
         return ""
-    inputs = [job.bundle.digest, repr(sorted(job.context["settings"].items())), job.file.instance.url(job.site.ports)]
-    return job.host.paths.kept(job.name, sha256("\0".join(inputs).encode()).hexdigest()[:12])
+    return job.host.paths.kept(job.name, sha256(job.file.instance.url(job.site.ports).encode()).hexdigest()[:12])
 
 
 def cache_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
@@ -49,4 +48,6 @@ def cache_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
 
 
 def _cookie_pattern(name: str) -> str:
-    return re.escape(name.rstrip("*")) + ("" if name.endswith("*") else "=")
+    # PHP takes these characters of a name for an underscore, too.
+    word = re.escape(name.rstrip("*")).replace("_", r"[_. \[]")
+    return word + ("" if name.endswith("*") else "=")

@@ -56,8 +56,10 @@ def location_files(job: Job) -> Iterator[Artifact]:
     yield from access_files(job, _context(job))
     yield from cache_files(job, _context(job))
     yield from _pages(job, LARGE, MISSING, UNAVAILABLE, *refusal, *((REFUSED,) if wall else ()))
-    if served.drop_headers:
+    if _dropped(job):
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
+    if not served.files:
+        yield _file(job, f"{job.name}.visitor", "visitor.conf.j2", protocol="fastcgi" if served.fastcgi else "proxy")
     if served.fastcgi:
         yield from _fastcgi(job, served.fastcgi)
     elif served.files:
@@ -151,6 +153,14 @@ def _file(job: Job, filename: str, template: str, **extra: Any) -> Artifact:
     return Artifact(f"nginx/locations/{filename}", marked(job.origin, text).encode(), job.name)
 
 
+def _dropped(job: Job) -> tuple[str, ...]:
+    """Return the request headers that never arrive from a visitor, beside the usual ones."""
+    served = job.bundle.recipe.serve
+    identity = served.auth.identity if served.http else None
+    own = (identity.user, identity.groups) if identity else ()
+    return tuple(dict.fromkeys((*served.drop_headers, *(name for name in own if name))))
+
+
 def _context(job: Job) -> dict[str, Any]:
     return {
         "name": job.name,
@@ -161,7 +171,7 @@ def _context(job: Job) -> dict[str, Any]:
         "port_suffix": job.site.ports.suffix,
         "upload_limit": job.context["request_limit"],
         "upstream": f"unix:/srv/sockets/{job.name}.sock",
-        "drops": job.bundle.recipe.serve.drop_headers,
+        "drops": _dropped(job),
         "timeout": job.timeout,
         "wall": wall_of(job),
         "identity": identity_of(job),

@@ -140,6 +140,11 @@ class Program:
             # The removal must be on the disk before their ids are given to another instance.
             disk.sync_file_system(os.path.dirname(present[0]))
 
+    def empty_directory(self, path: str) -> None:
+        """Remove all that is in a directory, whichever block of the admin owns it; it may be missing."""
+        if files.exists(path):
+            process.run(["find", path, "-mindepth", "1", "-delete"], within=self.enter())
+
     def remove_networks(self, names: Sequence[str]) -> None:
         """Remove networks whose unit is stopped; before Podman 5.5 no unit does it (NetworkDeleteOnStop=)."""
         if names:

@@ -227,6 +227,9 @@ class Worker:
         causes = [f"{unit} has crashed{said(self.last_lines(unit, began))}" for unit in crashed]
         if problem:
             raise ChainsawError([Diagnostic("probe", message, hint=hint) for message in (*causes, problem)])
+        if deployment.kept:
+            # What a former version has made is of no more use.
+            self.podman.empty_directory(deployment.kept)
 
     def _components(self, deployment: Deployment) -> dict[str, UnitDetails]:
         return self.manager.details([service.unit for service in deployment.services])

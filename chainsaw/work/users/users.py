@@ -16,7 +16,7 @@ from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.store import records
-from chainsaw.host.store.users import as_bytes, read_users
+from chainsaw.host.store.users import as_bytes, read_probe, read_users
 from chainsaw.load.check import nearest
 from chainsaw.model.access import check_group, check_user, lets_in
 from chainsaw.model.deployment import Manifest
@@ -206,7 +206,7 @@ def _keep(account: Account, users: Users, what: str) -> None:
     with steps.step("make the state directory"):
         records.prepare(paths)
         files.make_directory(paths.logins, 0o711)
-    if not users.probe:
+    if users.probe != sha256(read_probe(paths).encode()).hexdigest():
         word = secrets.token_urlsafe(PROBE_BYTES)
         with steps.step("write the word of the probe"):
             files.write_atomic(paths.probe_file, word.encode(), 0o600)
