@@ -240,7 +240,8 @@ def test_a_form_of_another_site_is_not_sent_for_who_is_logged_in(kim: Browser) -
     assert kim.post(MIRROR, "a=1", Sec_Fetch_Site="cross-site").status == 401
     assert kim.get(MIRROR, Sec_Fetch_Site="cross-site").status == 200, "a link"
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
-    assert kim.get(f"{GADGET}page", Sec_Fetch_Site="same-site", **upgrade).status == 401
+    asked = {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "websocket", **upgrade}
+    assert kim.get(f"{GADGET}page", **asked).status == 401
 
 
 def test_behind_the_login_the_blog_asks_as_ever(machine: Machine, blog: str) -> None:
