@@ -133,7 +133,7 @@ def test_visitors_who_wait_for_what_crashes_do_not_fill_the_journal(machine: Mac
     began = time.time()
     machine.root("touch", f"{DATA}/instances/gadget/run/broken")
     machine.admin("systemctl", "--user", "kill", "--signal=KILL", "app@gadget.service")
-    assert wait(lambda: bool(machine.try_get(url("gadget"))) and is_tried(machine, "gadget"), 90)
+    assert wait(lambda: bool(machine.try_get(url("gadget"))) and is_tried(machine, "gadget"), 240)
     lines = machine.journal("-u", "app@gadget.service", "-o", "cat", f"--since=@{began:.0f}").splitlines()
     assert sum("repeated too quickly" in line for line in lines) < 100
     machine.root("rm", f"{DATA}/instances/gadget/run/broken")
