@@ -129,7 +129,7 @@ class Wall(Recorded):
     """The login before an applied instance; `allow` are users and @groups, `forward` is an instance instead of them.
 
     `part` is what is protected, `admin`, or what is open, `public`; nothing stands for all of it. `cookies` are
-    those of the application that the form takes away.
+    those of the application that the form deletes.
     """
 
     allow: tuple[str, ...] = ()

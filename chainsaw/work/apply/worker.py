@@ -13,7 +13,6 @@ from chainsaw.host.account import Account
 from chainsaw.host.front import reload_front
 from chainsaw.host.podman import Podman
 from chainsaw.host.podman.placement import Placement
-from chainsaw.host.podman.program import check_quadlets
 from chainsaw.host.step import Steps
 from chainsaw.host.store import generations, operations, records
 from chainsaw.host.store.users import read_probe
@@ -23,10 +22,10 @@ from chainsaw.load.recipe import Bundle
 from chainsaw.model.artifact import Artifact, Tree, as_tree
 from chainsaw.model.certificate import LOCAL, Certificate, HostIssuer
 from chainsaw.model.deployment import Deployment, Manifest
-from chainsaw.model.paths import Paths
 from chainsaw.model.volume import Volume
 from chainsaw.plan import actions as act
-from chainsaw.plan.observed import FRONT_CONTAINER, FRONT_SERVICE, TARGET, UnitDetails
+from chainsaw.plan.observed import TARGET, UnitDetails
+from chainsaw.work.apply.validate import validate
 from chainsaw.work.certificates.before import is_usable
 from chainsaw.work.certificates.renew import Renewal, imported
 from chainsaw.work.certificates.serve import Fresh, issue_local, not_shown, placements, settle_certificates
@@ -159,7 +158,7 @@ class Worker:
         self.manifest = self.manifest.model_copy(update={"number": action.number})
         generations.write_generation(self.account.paths, self.manifest, self.tree)
         try:
-            _validate(self.account.paths, self.manifest, self.podman, self.manager)
+            validate(self.account.paths, self.manifest, self.podman, self.manager)
         except BaseException:
             generations.discard_generation(self.account.paths, action.number)
             raise
@@ -261,40 +260,3 @@ def said(words: Sequence[str]) -> str:
     """Return the end of a message with the last lines of a log, or nothing where there are none."""
     lines = [line for line in words if line.strip()]
     return "; its log:" + "".join(f"\n  {line}" for line in lines) if lines else ""
-
-
-def _validate(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:
-    """Raise ChainsawError when the generator or nginx does not take a generation."""
-    check_quadlets(f"{paths.generations}/{manifest.number}/quadlets")
-    _validate_front(paths, manifest, podman, manager)
-
-
-def _validate_front(paths: Paths, manifest: Manifest, podman: Podman, manager: UserManager) -> None:
-    """Let nginx of the front's image read the files and open all they name."""
-    front = manifest.front
-    assert front is not None
-    assert front.block is not None
-    prefix = f"/srv/conf/{manifest.number}/nginx/"
-    argv = ["front", "test", prefix, "-c", "nginx.conf", "-g", "pid /tmp/test.pid;"]
-    running = manager.states([FRONT_SERVICE]).get(FRONT_SERVICE) == "active"
-    reference = front.images[0].reference
-    if running and f"Image={reference}\n" in (
-        files.read_text(f"{paths.current}/quadlets/chainsaw-front.container") or ""
-    ):
-        outcome = podman.exec(FRONT_CONTAINER, argv)
-    else:
-        places = {"conf": paths.generations, "certificates": paths.certificates, "sockets": paths.sockets}
-        places |= {"static": paths.static, "public": paths.public}
-        mounts = [f"{source}:/srv/{name}:ro" for name, source in places.items()]
-        mounts.append(f"{paths.buffers}:/srv/buffers:noexec")
-        options = [
-            "--cap-add=CHOWN",
-            "--cap-add=SETUID",
-            "--cap-add=SETGID",
-            "--sysctl=net.ipv4.ip_unprivileged_port_start=0",
-        ]
-        outcome = podman.run_once(reference, argv, mounts=mounts, block=front.block, options=options)
-    if outcome.code:
-        raise ChainsawError(
-            Diagnostic("nginx", f"nginx does not take these files:\n{outcome.complaint}", paths.generations)
-        )
