@@ -58,6 +58,8 @@ def test_what_did_not_change_has_the_digest_that_it_had(snapshot):
         "package/recipes/wiki/recipe.yaml",
         "package/recipes/wiki/images/app/Containerfile",
         "package/quadlets/front.socket.j2",
+        "data/chainsaw/logins/users.json",
+        "data/chainsaw/secrets/smtp_password",
         "package/quadlets/parts/mariadb/my.cnf",
         "mine/recipe.yaml",
     ],

@@ -34,6 +34,8 @@ def inputs_digest(account: Account) -> str:
         "recipes": [
             files.directory_digest(place) for place in (shipped("recipes"), *records.read_trials(paths).values())
         ],
+        "users": files.read_text(paths.users_file),
+        "secrets": files.list_directory(f"{paths.root}/secrets"),
         "quadlets": files.directory_digest(shipped("quadlets")),
         "ids": [files.read_text("/etc/subuid"), files.read_text("/etc/subgid")],
         "host": [facts.processors(), facts.has_ipv6(), facts.program()],

@@ -131,7 +131,7 @@ def list_users(account: Account) -> Result:
         )
         for row in rows
     )
-    table = Table(("user", "groups", "second factor", "password of", "may visit"), shown)
+    table = Table(("user", "groups", "second factor", "password since", "may visit"), shown)
     lines = () if rows else ("there are no users: chainsaw user add NAME",)
     return Result({"users": rows}, (*lines, *_shut(manifest, users)), table=table)
 
