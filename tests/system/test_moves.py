@@ -322,7 +322,7 @@ def history(machine: Machine, site: str, title: str) -> list[tuple[str, str]]:
 
 def made(machine: Machine, url: str, **headers: str) -> str:
     """Return which request a page of the wiki was made for; a page without a number was made for nobody."""
-    return re.findall(r'"wgRequestId":"([^"]+)"', machine.get(url, headers=headers).body)[0]
+    return str(re.findall(r'"wgRequestId":"([^"]+)"', machine.get(url, headers=headers).body)[0])
 
 
 def test_pages_of_a_wiki_are_kept_for_strangers_and_not_for_its_people(machine: Machine, wiki: str) -> None:
