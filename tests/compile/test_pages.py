@@ -13,6 +13,7 @@ from chainsaw.compile.front.pages import (
     LARGE,
     LIMIT,
     MAINTENANCE,
+    MANY,
     MISSING,
     REFUSED,
     UNAVAILABLE,
@@ -23,7 +24,7 @@ from chainsaw.model.names import check_language
 from chainsaw.work.recipes.shipped import shared_files
 
 TEXTS = sorted((Path(__file__).parents[2] / "quadlets/nginx/pages").iterdir())
-PAGES = (FORBIDDEN, GONE, LARGE, MAINTENANCE, MISSING, REFUSED, UNAVAILABLE)
+PAGES = (FORBIDDEN, GONE, LARGE, MAINTENANCE, MANY, MISSING, REFUSED, UNAVAILABLE)
 
 
 def language_of(page):
@@ -67,9 +68,11 @@ def test_pages_are_in_the_language_of_the_instance_or_else_of_the_site(goldens):
     assert found == {
         "nginx/pages/.chainsaw/missing.html": "de",
         "nginx/pages/.chainsaw/blog/large.html": "es",
+        "nginx/pages/.chainsaw/blog/many.html": "es",
         "nginx/pages/.chainsaw/blog/missing.html": "es",
         "nginx/pages/.chainsaw/blog/unavailable.html": "es",
         "nginx/pages/.chainsaw/club/large.html": "de",
+        "nginx/pages/.chainsaw/club/many.html": "de",
         "nginx/pages/.chainsaw/club/missing.html": "de",
         "nginx/pages/.chainsaw/club/unavailable.html": "de",
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 
@@ -276,6 +278,40 @@ def test_one_address_holds_only_so_many_connections(machine: Machine, www: str) 
             machine.get(www)
         assert "<html" in machine.admin("curl", "-sk", www), "another address"
     assert wait(lambda: answers(machine, www), 20)
+
+
+def asked(machine: Machine, source: str, url: str, times: int, at_once: int) -> str:
+    """Return all that the front answers to requests that one address sends side by side."""
+    return machine.admin(
+        *("curl", "-sik", "--http1.1", "--interface", source.strip("[]"), "--connect-to", f"::{source}:443"),
+        *("--parallel", "--parallel-immediate", "--parallel-max", str(at_once), f"{url}?[1-{times}]"),
+    )
+
+
+def statuses(answers: str) -> Counter[str]:
+    return Counter(re.findall(r"^HTTP/1.1 (\d+)", answers, re.MULTILINE))
+
+
+@pytest.mark.parametrize("url", [GADGET, MIRROR])
+def test_who_takes_page_after_page_has_to_wait_and_nobody_else(machine: Machine, www: str, url: str) -> None:
+    assert set(statuses(asked(machine, machine.address, url, 150, 50))) == {"200"}, "a browser with much to ask for"
+    taken = asked(machine, machine.address, url, 800, 200)
+    counted = statuses(taken)
+    assert set(counted) == {"200", "429"} and min(counted.values()) > 100, counted
+    assert "Too many requests" in taken and taken.lower().count("retry-after: 10\n") == counted["429"]
+    assert set(statuses(asked(machine, "127.0.0.1", url, 300, 100))) == {"200"}, "another address"
+    assert set(statuses(asked(machine, machine.address, www, 300, 100))) == {"200"}, "what the front has itself"
+    assert set(statuses(asked(machine, machine.address, url, 60, 1))) == {"200"}, "one after the other has to wait"
+
+
+def test_all_addresses_of_a_household_are_one(machine: Machine) -> None:
+    """In IPv6 it has 2^64 of them."""
+    networks = [f"fd00:0:0:{number}::1/64" for number in (1, 2)]
+    for address in [*networks, "fd00:0:0:1::2/64"]:
+        machine.root("ip", "-6", "address", "add", address, "dev", "host0", "nodad")
+    assert statuses(asked(machine, "[fd00:0:0:1::1]", GADGET, 800, 200))["429"] > 100
+    assert "429" in statuses(asked(machine, "[fd00:0:0:1::2]", GADGET, 150, 150))
+    assert set(statuses(asked(machine, "[fd00:0:0:2::1]", GADGET, 150, 150))) == {"200"}
 
 
 def test_the_limit_stays_whatever_becomes_of_other_rules(machine: Machine, www: str) -> None:

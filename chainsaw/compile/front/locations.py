@@ -14,6 +14,7 @@ from chainsaw.compile.front.pages import (
     FORBIDDEN,
     LARGE,
     MAINTENANCE,
+    MANY,
     MISSING,
     REFUSED,
     UNAVAILABLE,
@@ -55,7 +56,7 @@ def location_files(job: Job) -> Iterator[Artifact]:
     yield from _shared(job)
     yield from access_files(job, _context(job))
     yield from cache_files(job, _context(job))
-    yield from _pages(job, LARGE, MISSING, UNAVAILABLE, *refusal, *((REFUSED,) if wall else ()))
+    yield from _pages(job, LARGE, MANY, MISSING, UNAVAILABLE, *refusal, *((REFUSED,) if wall else ()))
     if _dropped(job):
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if not served.files:

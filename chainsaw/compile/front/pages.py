@@ -13,7 +13,7 @@ from chainsaw.model.artifact import Artifact
 from chainsaw.model.site import DEFAULTS
 
 LARGE, MAINTENANCE, MISSING, UNAVAILABLE = "large", "maintenance", "missing", "unavailable"
-FORBIDDEN, GONE, REFUSED = "forbidden", "gone", "refused"
+FORBIDDEN, GONE, MANY, REFUSED = "forbidden", "gone", "many", "refused"
 DIRECTORY = "nginx/pages"
 """Where the pages of a site are, and in quadlets/ the texts for them: a file for each language."""
 TEMPLATE = "nginx/page.html.j2"
