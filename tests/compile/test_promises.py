@@ -197,7 +197,9 @@ def test_nginx_files_have_no_value_that_could_be_misread(files):
         directives = {line.split()[0].rstrip(";") for line in text.splitlines() if line.strip()}
         assert not directives & {"rewrite", "alias", "auth_basic"}, path
         # Only a return is safe in an if of a location.
-        asked = r"\$\w+(?: !?= \"\")?|!-f (?:/srv/sockets/[\w-]+\.up|\$request_filename)"
+        asked = (
+            r"\$\w+(?: !?= \"\")?|\$ssl_server_name !~\* \"[^\"]+\"|!-f (?:/srv/sockets/[\w-]+\.up|\$request_filename)"
+        )
         done = r"return \d+|return 302 (?:/\.chainsaw/login\?to=\$request_uri|\$leads_\w+)"
         safe = re.findall(rf"^ +if \((?:{asked})\) \{{\n +(?:{done});\n +\}}$", text, re.MULTILINE)
         assert text.count("if (") == len(safe), path

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, suppress
 import pytest
 
 from .machine import Machine, wait
-from .web import raw, trusting
+from .web import connect, raw
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
@@ -93,8 +93,7 @@ def test_the_host_is_that_of_the_route(machine: Machine, target: str) -> None:
 
 
 def connected(machine: Machine, host: str) -> ssl.SSLSocket:
-    plain = socket.create_connection((machine.address, 443), timeout=20)
-    return trusting(machine.authority).wrap_socket(plain, server_hostname=host)
+    return connect(machine.address, machine.authority, host)
 
 
 def tls(machine: Machine, host: str, sent: bytes) -> bytes:

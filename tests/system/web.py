@@ -58,6 +58,15 @@ def ask(
     return Answer(response.status, found, cookies, content.decode(errors="replace"))
 
 
+def connect(address: str, authority: str, host: str, *protocols: str) -> ssl.SSLSocket:
+    """Open a connection for a name, with TLS; the protocols are those of ALPN, such as h2."""
+    context = trusting(authority)
+    if protocols:
+        context = ssl.create_default_context(cadata=authority)
+        context.set_alpn_protocols(list(protocols))
+    return context.wrap_socket(socket.create_connection((address, 443), timeout=20), server_hostname=host)
+
+
 def raw(address: str, port: int, sent: bytes) -> bytes:
     """Send bytes and return all that comes back until the other side closes."""
     with socket.create_connection((address, port), timeout=10) as connection:
