@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
@@ -33,6 +35,11 @@ def plugin(machine: Machine, blog: str) -> Iterator[None]:
     machine.inside("blog.app", "sh", "-c", put, "/srv/content/mu-plugins/made.php", stdin=PLUGIN)
     yield
     machine.inside("blog.app", "rm", "/srv/content/mu-plugins/made.php")
+
+
+@pytest.fixture(scope="module")
+def admin(machine: Machine, blog: str) -> Visitor:
+    return Visitor(machine, blog, machine.chainsaw("secret", "show", "blog", "admin_password").out.strip())
 
 
 def made(answer: Answer) -> str:
@@ -129,11 +136,77 @@ def test_a_form_or_an_odd_address_is_never_shared(machine: Machine, blog: str, p
     assert answers[0].headers.get("x-made", "a") != answers[1].headers.get("x-made", "b")
 
 
-def test_the_admin_sees_the_bar_and_nobody_else_does(machine: Machine, blog: str) -> None:
-    admin = Visitor(machine, blog, machine.chainsaw("secret", "show", "blog", "admin_password").out.strip())
+def test_the_admin_sees_the_bar_and_nobody_else_does(machine: Machine, blog: str, admin: Visitor) -> None:
     assert "wpadminbar" not in machine.get(blog).body
     assert "wpadminbar" in machine.get(blog, headers={"Cookie": admin.cookies}).body
     assert "wpadminbar" not in machine.get(blog).body
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def test_who_writes_a_comment_sees_it_and_nobody_else_does(machine: Machine, blog: str, admin: Visitor) -> None:
+    page = f"{blog}?p={admin.write('On foot', 'To the sea')}"
+    assert machine.get(page).status == 301
+    page = machine.get(page).headers["location"]
+    assert is_shared(machine, page)
+    number = re.findall(r"name=.comment_post_ID. value=.(\d+)", machine.get(page).body)[0]
+    said = urlencode(
+        {
+            "comment_post_ID": number,
+            "author": "Ann",
+            "email": "ann@example.org",
+            "comment": "I went there, too",
+            "wp-comment-cookies-consent": "yes",
+        }
+    )
+    answer = machine.post(f"{blog}wp-comments-post.php", said, headers=FORM)
+    assert answer.status == 302, answer
+    cookies = {"Cookie": "; ".join(answer.cookies)}
+    assert "comment_author_" in cookies["Cookie"]
+    assert "I went there, too" in machine.get(page, headers=cookies).body, "it waits for the admin's word"
+    assert "ann@example.org" in machine.get(page, headers=cookies).body, "the form knows who wrote"
+    for _ in range(2):
+        shown = machine.get(page).body
+        assert "I went there, too" not in shown and "ann@example.org" not in shown
+        time.sleep(11)
+
+
+def test_a_page_behind_a_password_of_its_own_is_for_who_has_it(machine: Machine, blog: str, admin: Visitor) -> None:
+    number = admin.write("For the board", "The key is under the stone", password="sesame")
+    page = machine.get(f"{blog}?p={number}").headers["location"]
+    assert "under the stone" not in machine.get(page).body
+    answer = machine.post(f"{blog}wp-login.php?action=postpass", "post_password=sesame", headers=FORM)
+    cookies = {"Cookie": "; ".join(answer.cookies)}
+    assert "under the stone" in machine.get(page, headers=cookies).body
+    assert "under the stone" not in machine.get(page).body
+    assert "under the stone" not in machine.get(f"{blog}?p={number}&rest_route=/wp/v2/posts/{number}").body
+    assert "under the stone" not in machine.get(f"{blog}feed/").body
+
+
+def test_what_is_not_published_is_shown_to_its_author_alone(machine: Machine, blog: str, admin: Visitor) -> None:
+    number = admin.write("Not yet", "A walk in the rain", status="draft")
+    page = f"{blog}?p={number}&preview=true"
+    assert "A walk in the rain" not in machine.get(page).body
+    assert "A walk in the rain" in admin.page(f"?p={number}&preview=true")
+    assert "A walk in the rain" not in machine.get(page).body
+    written = f"{blog}wp-json/wp/v2/posts/{number}?context=edit"
+    assert machine.get(written).status == 401
+    shown = machine.get(written, headers={"Cookie": admin.cookies, "X-WP-Nonce": admin.nonce})
+    assert "A walk in the rain" in shown.body
+    assert machine.get(written).status == 401
+
+
+def test_a_feed_is_the_same_for_all_and_has_nothing_of_who_is_logged_in(
+    machine: Machine, blog: str, admin: Visitor
+) -> None:
+    admin.write("For us two", "The weather at home", status="private")
+    assert "The weather at home" in admin.page("?s=weather")
+    for path in ("feed/?of=all", "?s=weather", "wp-json/wp/v2/posts?search=weather"):
+        admin.page(path)
+        assert "at home" not in machine.get(blog + path).body, path
+    assert is_shared(machine, f"{blog}feed/?once=1")
+    assert is_shared(machine, f"{blog}wp-json/wp/v2/posts?once=1")
 
 
 def test_a_page_that_is_known_is_shown_while_the_application_is_down(machine: Machine, blog: str) -> None:

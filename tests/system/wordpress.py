@@ -33,10 +33,10 @@ class Visitor:
         assert answer.status == 200 and len(answer.body) == 10, answer
         return answer.body
 
-    def write(self, title: str, content: str) -> int:
-        """Publish a post and return its number."""
+    def write(self, title: str, content: str, **fields: str) -> int:
+        """Publish a post and return its number; the fields are others of the REST API, such as a password."""
         headers = {"Cookie": self.cookies, "X-WP-Nonce": self.nonce, "Content-Type": "application/json"}
-        body = json.dumps({"title": title, "content": content, "status": "publish"})
+        body = json.dumps({"title": title, "content": content, "status": "publish", **fields})
         answer = self.machine.post(f"{self.url}wp-json/wp/v2/posts", body, headers=headers)
         assert answer.status == 201, answer
         return int(json.loads(answer.body)["id"])
