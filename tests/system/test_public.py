@@ -1,0 +1,139 @@
+"""A public host for a year: three applications at five names, an authority that comes and goes, a move, and a crowd."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from .chromium import Chromium, browsing, install
+from .machine import CONFIG, Machine
+from .pebble import SITE, age, away, rows, serial, start
+
+pytestmark = [pytest.mark.system, pytest.mark.stage("sites"), pytest.mark.long]
+
+BLOG = """\
+recipe: wordpress
+route: [https://blog.example.org/, https://www.example.org/, https://example.org/]
+settings: {title: Walks by the sea}
+"""
+MOVED = BLOG.replace("[https://blog.", "[https://news.")
+WIKI = "recipe: dokuwiki\nroute: https://wiki.example.org/\nauth: {login: [board]}\n"
+DAV = "recipe: radicale\nroute: https://dav.example.org/\nauth: login\n"
+HOSTS = ["blog.example.org", "dav.example.org", "example.org", "wiki.example.org", "www.example.org"]
+TIMER = "chainsaw-certificates.service"
+
+
+@pytest.fixture(scope="module")
+def password(machine: Machine) -> Iterator[str]:
+    """Publish it all; return the password of kim, who is of the board."""
+    install(machine)
+    start(machine)
+    machine.write(f"{CONFIG}/site.yaml", SITE)
+    for name, text in (("blog", BLOG), ("wiki", WIKI), ("dav", DAV)):
+        machine.write(f"{CONFIG}/instances/{name}.yaml", text)
+    machine.retract("www", "shop")
+    said = machine.chainsaw("user", "add", "kim", "--group", "board").out
+    machine.chainsaw("apply")
+    yield next(line.removeprefix("password: ") for line in said.splitlines() if line.startswith("password: "))
+
+
+def states(machine: Machine) -> dict[str, object]:
+    return {host: row["state"] for host, row in rows(machine).items()}
+
+
+def status(machine: Machine, url: str, *words: str) -> str:
+    """Return the status of an answer, for somebody who trusts the authority."""
+    return machine.root("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", *words, url)
+
+
+def test_five_names_have_certificates(machine: Machine, password: str) -> None:
+    assert states(machine) == dict.fromkeys(HOSTS, "ok")
+    assert all("Pebble" in serial(machine, host) for host in HOSTS)
+    assert status(machine, "https://blog.example.org/") == "200"
+    assert status(machine, "https://www.example.org/a?b=1") == status(machine, "https://example.org/") == "301"
+    assert status(machine, "https://wiki.example.org/") == "302"
+    assert status(machine, "https://dav.example.org/kim/") == "401"
+    assert status(machine, "https://dav.example.org/kim/", "-u", f"kim:{password}", "-X", "PROPFIND") == "207"
+    assert machine.plan() == []
+
+
+def test_an_idle_run_renews_nothing_and_a_due_one_all(machine: Machine, password: str) -> None:
+    before = [serial(machine, host) for host in HOSTS]
+    machine.admin("systemctl", "--user", "start", TIMER)
+    assert [serial(machine, host) for host in HOSTS] == before
+    for host in HOSTS:
+        age(machine, host, 65)
+    machine.admin("systemctl", "--user", "start", TIMER)
+    assert not set(before) & {serial(machine, host) for host in HOSTS}
+    assert states(machine) == dict.fromkeys(HOSTS, "ok")
+
+
+def test_a_month_without_an_authority_is_seen_and_harms_nobody(machine: Machine, password: str) -> None:
+    before = [serial(machine, host) for host in HOSTS]
+    with away(machine):
+        seen = []
+        for days in (62, 10, 10, 6):
+            for host in HOSTS:
+                age(machine, host, days)
+            machine.try_admin("systemctl", "--user", "start", TIMER)
+            assert [serial(machine, host) for host in HOSTS] == before
+            assert status(machine, "https://blog.example.org/") == "200"
+            seen.append(states(machine)["blog.example.org"])
+        assert seen == ["ok", "warn", "warn", "fail"]
+        assert "blog.example.org" in machine.chainsaw("doctor", code=3).out
+    # It is asked again when the time for that has come.
+    for host in HOSTS:
+        age(machine, host, 1)
+    machine.admin("systemctl", "--user", "start", TIMER)
+    assert states(machine) == dict.fromkeys(HOSTS, "ok")
+    assert not set(before) & {serial(machine, host) for host in HOSTS}
+
+
+@pytest.fixture(scope="module")
+def browser(machine: Machine, password: str) -> Iterator[Chromium]:
+    with browsing(machine) as found:
+        yield found
+
+
+def test_a_browser_shows_the_blog_without_a_complaint(browser: Chromium) -> None:
+    assert browser.open("https://www.example.org/") == "https://blog.example.org/"
+    assert "Walks by the sea" in browser.text
+    assert browser.run("return document.images.length + document.styleSheets.length") > 0
+    assert browser.console() == []
+
+
+def test_who_logs_in_once_is_known_to_the_wiki(browser: Chromium, password: str) -> None:
+    at = browser.open("https://wiki.example.org/doku.php?id=start")
+    assert at.startswith("https://wiki.example.org/.chainsaw/login?to=")
+    browser.fill("user", "kim")
+    browser.fill("password", password)
+    browser.press("button, input[type=submit]")
+    assert browser.run("return location.pathname + location.search") == "/doku.php?id=start"
+    assert "wiki" in browser.run("return document.title").lower()
+    assert browser.console() == []
+    browser.open("https://dav.example.org/")
+    assert browser.run("return location.pathname") == "/.chainsaw/login"
+    assert browser.console() == []
+
+
+def test_a_site_moves_and_the_former_name_leads_there(machine: Machine, browser: Chromium, password: str) -> None:
+    machine.write(f"{CONFIG}/instances/blog.yaml", MOVED + "# the former name\n")
+    machine.write(
+        f"{CONFIG}/instances/blog.yaml", MOVED.replace("https://www.", "https://blog.example.org/, https://www.")
+    )
+    machine.chainsaw("apply")
+    assert states(machine) == dict.fromkeys([*HOSTS, "news.example.org"], "ok")
+    assert browser.open("https://blog.example.org/?p=1").startswith("https://news.example.org/")
+    assert "blog.example.org" not in browser.run("return document.documentElement.outerHTML")
+    assert browser.console() == []
+
+
+def test_a_crowd_comes(machine: Machine, password: str) -> None:
+    url = "https://news.example.org/?n=[1-4]&of=[1-1500]"
+    words = ["--parallel", "--parallel-immediate", "--parallel-max", "250", "--no-progress-meter", "-o", "/dev/null"]
+    machine.root("curl", "-s", *words, "https://news.example.org/?n=[1-4]")
+    out = machine.root("curl", "-s", *words, "-w", "%{http_code}\\n", url.replace("&of", "#of"))
+    assert Counter(out.split()) == {"200": 6000}
+    assert states(machine) == dict.fromkeys([*HOSTS, "news.example.org"], "ok")
