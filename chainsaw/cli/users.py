@@ -68,17 +68,23 @@ def list_command(account: Account, as_json: bool) -> None:
     "chainsaw user passwd kim --no-totp",
 )
 @user_argument
-@click.option("--client", is_flag=True, help="The password for programs, such as those that synchronise calendars.")
+@click.option(
+    "--client/--no-client",
+    default=None,
+    help="The password for programs, such as those that synchronise calendars, or none any more.",
+)
 @click.option("--totp/--no-totp", default=None, help="Set up a second factor, or end it.")
 @json_option
-def passwd_command(account: Account, name: str, client: bool, totp: bool | None, as_json: bool) -> None:
+def passwd_command(account: Account, name: str, client: bool | None, totp: bool | None, as_json: bool) -> None:
     """The password is read from standard input if it is piped in; otherwise one is made and printed, once.
 
     It ends all sessions of the user. A user with a second factor needs a password for programs, which have none.
     """
     from chainsaw.work.users import users
 
-    wanted = users.Wanted(_piped(), client, totp)
+    if client is False and totp is not None:
+        raise click.UsageError("--no-client changes nothing else: a second factor is a command of its own")
+    wanted = users.Wanted(None if client is False else _piped(), client, totp)
     with progress() as report:
         result = users.change_password(account, name, wanted, report)
     show("user", result, as_json)

@@ -105,6 +105,10 @@ def test_another_password_ends_sessions_and_one_for_programs_does_not(chainsaw, 
     client = written(users_file)["users"]["kim"]
     assert (client["changed"], client["password"]) == (before["changed"], before["password"])
     assert client["client"] is not None
+    ended = chainsaw("user", "passwd", "kim", "--no-client").out
+    assert ended == "kim has no password for programs any more; a session that is open may last a minute more\n"
+    assert written(users_file)["users"]["kim"] == {**client, "client": None}
+    assert "a command of its own" in chainsaw("user", "passwd", "kim", "--no-client", "--totp").err
     chainsaw("user", "passwd", "kim")
     after = written(users_file)["users"]["kim"]
     assert after["changed"] > before["changed"]

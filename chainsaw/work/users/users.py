@@ -35,11 +35,11 @@ KEPT = "a session that is open may last a minute more"
 class Wanted:
     """What is to be changed of a user: a password, or one that is made if `password` is None.
 
-    `client` is for the password of programs. `totp` sets up a second factor, or with False ends it.
+    `client` is for the password of programs, with False there is none; `totp` for a second factor, with False it ends.
     """
 
     password: str | None = None
-    client: bool = False
+    client: bool | None = None
     totp: bool | None = None
 
 
@@ -68,6 +68,8 @@ def change_password(account: Account, name: str, wanted: Wanted, report: Reporte
 
     Raise ChainsawError when there is no user of this name.
     """
+    if wanted.client is False:
+        return _end_client(account, name, report)
     with _changing(account, f"chainsaw user passwd {name}", report) as users:
         user, password = _known(users, name), wanted.password or new_password()
         changed: dict[str, Any] = {"client" if wanted.client else "password": hash_of(password)}
@@ -79,6 +81,14 @@ def change_password(account: Account, name: str, wanted: Wanted, report: Reporte
         _keep(account, users.having(name, user), f"change {name}")
     what = "password for programs" if wanted.client else "password"
     return _told(account, name, user, f"the {what} of {name} is changed", "" if wanted.password else password, wanted)
+
+
+def _end_client(account: Account, name: str, report: Reporter) -> Result:
+    """Let programs log in with the user's password again, or with none where there is a second factor."""
+    with _changing(account, f"chainsaw user passwd {name}", report) as users:
+        user = _known(users, name).model_copy(update={"client": None})
+        _keep(account, users.having(name, user), f"change {name}")
+    return Result({"user": name}, (f"{name} has no password for programs any more; {KEPT}",))
 
 
 def set_groups(account: Account, name: str, groups: Sequence[str], report: Reporter) -> Result:
