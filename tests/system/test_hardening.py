@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPResponse
+from io import BytesIO
 
 import pytest
 
@@ -50,7 +52,12 @@ SMUGGLING = [
     Try("CL.TE", post("Content-Length: 6", CHUNKED, body="0\r\n\r\nG"), 400, "two lengths"),
     Try("TE.CL", post(CHUNKED, "Content-Length: 4", body=f"5c\r\n{SECOND}\r\n0\r\n\r\n"), 400, "two lengths"),
     Try("TE.TE", post(CHUNKED, "Transfer-Encoding: identity", body="0\r\n\r\n"), 400, "the field comes twice"),
-    Try("TE, identity first", post("Transfer-Encoding: identity", CHUNKED, body="0\r\n\r\n"), 501, "not chunked"),
+    Try(
+        "TE, identity first",
+        post("Transfer-Encoding: identity", CHUNKED, body="0\r\n\r\n"),
+        400,
+        "the field comes twice",
+    ),
     Try("TE of a list", post("Transfer-Encoding: chunked, identity", body="0\r\n\r\n"), 501, "not chunked alone"),
     Try("TE of another name", post("Transfer-Encoding: xchunked", body="0\r\n\r\n"), 501, "not chunked"),
     Try("TE after a tab", post("Transfer-Encoding:\tchunked", body="0\r\n\r\n"), 501, "a tab is no space"),
@@ -104,7 +111,7 @@ LINES = [
     Try("NUL in the address", get("/tried\0"), 400, "a control character"),
     Try("a method in small letters", get(line="get /tried HTTP/1.1"), 400, "no method"),
     Try("TRACE", get(line="TRACE /tried HTTP/1.1"), 405, "never allowed"),
-    Try("CONNECT", get(line=f"CONNECT {HOST}:443 HTTP/1.1"), 405, "never allowed"),
+    Try("CONNECT", get(line=f"CONNECT {HOST}:443 HTTP/1.1"), 400, "no path"),
     Try("HTTP/2.0 in words", get(line="GET /tried HTTP/2.0"), 505, "no such version here"),
     Try("a version of three digits", get(line="GET /tried HTTP/1.1.1"), 400, "no version"),
     Try("no path", get(line="GET tried HTTP/1.1"), 400, "a path begins with /"),
@@ -122,11 +129,13 @@ HOSTS = [
     Try("two hosts", get(host=f"Host: {HOST}\r\nHost: www.localhost\r\n"), 400, "the field comes twice"),
     Try("an empty host", get(host="Host: \r\n"), 400, "no name"),
     Try("a host with a path", get(host=f"Host: {HOST}/x\r\n"), 400, "no name"),
-    Try("a host with a user", get(host=f"Host: www.localhost@{HOST}\r\n"), 421, "no name of this connection"),
+    Try(
+        "a host with a user", get(host=f"Host: www.localhost@{HOST}\r\n"), 0, "no answer for a name that nobody routed"
+    ),
     Try("another site's host", get(host="Host: www.localhost\r\n"), 421, "the connection is for one name"),
     Try("another site's address", get("https://www.localhost/"), 421, "the connection is for one name"),
     Try("another site's address, and this host", get("http://www.localhost/tried"), 421, "the address counts"),
-    Try("an unknown host", get(host="Host: evil.example\r\n"), 0, "no answer"),
+    Try("an unknown host", get(host="Host: evil.example\r\n"), 0, "no answer for a name that nobody routed"),
     Try("a host with another port", get(host=f"Host: {HOST}:81\r\n"), PASSED, "the application is told the route's"),
     Try("a host in capitals", get(host=f"Host: {HOST.upper()}\r\n"), PASSED, "the application is told the route's"),
     Try("a host with a dot", get(host=f"Host: {HOST}.\r\n"), PASSED, "the application is told the route's"),
@@ -142,15 +151,32 @@ def sites(machine: Machine, www: str) -> Iterator[None]:
 def answered(machine: Machine, sent: bytes) -> bytes:
     """Return all that comes back, until the front closes or says nothing for a while."""
     with connect(machine.address, machine.authority, HOST) as connection:
-        connection.settimeout(1.5)
+        connection.settimeout(3)
         connection.sendall(sent)
         received = b""
         try:
             while chunk := connection.recv(65536):
                 received += chunk
+                connection.settimeout(0.5)
         except OSError:
             pass
         return received
+
+
+class Wire:
+    """What was received, as the client of the standard library reads it."""
+
+    def __init__(self, received: bytes) -> None:
+        self.received = received
+
+    def makefile(self, *words: object) -> BytesIO:
+        return BytesIO(self.received)
+
+
+def body_of(received: bytes) -> bytes:
+    answer = HTTPResponse(Wire(received))  # type: ignore[arg-type]
+    answer.begin()
+    return answer.read()
 
 
 def check_clean(came: bytes) -> None:
@@ -174,7 +200,7 @@ def test_over_http1(machine: Machine, tried: Try) -> None:
     statuses = [int(found) for found in re.findall(rb"HTTP/1\.[01] (\d+)", received.partition(b"\r\n\r\n")[0])]
     assert statuses == ([tried.answer] if tried.answer else []), received[:500]
     if tried.answer == PASSED:
-        check_clean(received.partition(b"\r\n\r\n")[2])
+        check_clean(body_of(received))
     assert b"It is" not in received, "nothing of another site"
 
 
