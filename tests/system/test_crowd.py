@@ -24,6 +24,7 @@ add_action('send_headers', function () {
     if (isset($_GET['expires'])) { header('Expires: ' . $_GET['expires']); }
     if (isset($_GET['vary'])) { header('Vary: ' . $_GET['vary']); }
 });
+add_filter('rest_post_dispatch', function ($answer) { $answer->header('X-Made', uniqid()); return $answer; });
 """
 UNIT = "app@blog.service"
 
@@ -166,10 +167,10 @@ def test_who_writes_a_comment_sees_it_and_nobody_else_does(machine: Machine, blo
     assert "comment_author_" in cookies["Cookie"]
     assert "I went there, too" in machine.get(page, headers=cookies).body, "it waits for the admin's word"
     assert "ann@example.org" in machine.get(page, headers=cookies).body, "the form knows who wrote"
-    for _ in range(2):
+    for pause in (11, 1, 0):
         shown = machine.get(page).body
         assert "I went there, too" not in shown and "ann@example.org" not in shown
-        time.sleep(11)
+        time.sleep(pause)
 
 
 def test_a_page_behind_a_password_of_its_own_is_for_who_has_it(machine: Machine, blog: str, admin: Visitor) -> None:

@@ -288,7 +288,7 @@ def asked(machine: Machine, source: str, url: str, times: int, at_once: int) -> 
 
 
 def statuses(answers: str) -> Counter[str]:
-    return Counter(re.findall(r"^HTTP/1.1 (\d+)", answers, re.MULTILINE))
+    return Counter(re.findall(r"HTTP/1.1 (\d+)", answers))
 
 
 def newcomer(machine: Machine, address: str) -> str:
