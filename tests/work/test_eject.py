@@ -15,6 +15,8 @@ from chainsaw.model.block import SIZE, Range, Ranges
 from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.lifecycle import eject as ejecting
 from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.result import Quiet
+from chainsaw.work.users import users
 
 eject = acting(ejecting.eject)
 RANGES = [Range("admin", 100000, SIZE), Range("admin", 8 * SIZE, 64 * SIZE)]
@@ -28,11 +30,27 @@ def blog(admin, monkeypatch):
     admin.write("site.yaml", "timezone: Europe/Vienna\n")
     admin.declare("blog")
     admin.write("instances/wiki.yaml", "recipe: dokuwiki\nroute: https://wiki.example.org/\n")
+    publish(admin)
+    return admin
+
+
+def publish(admin):
+    """Make what is declared the current generation."""
     compiled = compile_intent(read_inputs(admin.account, catalog_of(admin.paths)))
     manifest, tree = compiled.site(compiled.instances)
     generations.write_generation(admin.paths, manifest.model_copy(update={"number": 1}), tree)
     files.replace_link(admin.paths.current, "1")
-    return admin
+
+
+def test_who_may_visit_comes_along(blog, tmp_path):
+    acting(users.add_user)("kim", ["board"], users.Wanted("long enough"), Quiet())
+    blog.write("instances/blog.yaml", blog.read("instances/blog.yaml") + "auth: login\n")
+    publish(blog)
+    eject("blog", str(tmp_path / "ejected"))
+    page = (tmp_path / "ejected/README.md").read_text()
+    assert f"- `{blog.paths.users_copy}`: who may log in" in page
+    assert "/images/login" in page
+    assert (tmp_path / "ejected/1/quadlets/chainsaw-logins.container").exists()
 
 
 def refused(*arguments):

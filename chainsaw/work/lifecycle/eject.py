@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from chainsaw.compile.context import Job
 from chainsaw.compile.deployment import image_needs
+from chainsaw.compile.front.access import wall_of
 from chainsaw.compile.images import image_reference, recipe_build, shared_build
 from chainsaw.compile.intent import CompiledIntent, compile_intent
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -62,7 +63,8 @@ def _compiled_for(account: Account, out: str) -> CompiledIntent:
 def _builds(job: Job) -> Iterator[tuple[str, dict[str, bytes], str]]:
     """Yield each image that is built here: its reference, its context and its base image; base images come first."""
     images = job.shared.images
-    wanted = ["base", "nginx"]
+    wall = wall_of(job)
+    wanted = ["base", "nginx", *(["login"] if wall and not wall.forward else [])]
     own = []
     for need in image_needs(job):
         wanted += [need.base] if need.base else []
@@ -75,6 +77,16 @@ def _builds(job: Job) -> Iterator[tuple[str, dict[str, bytes], str]]:
         yield build.reference, dict(build.context), build.base
     for build in own:
         yield build.reference, dict(build.context), build.base
+
+
+def _logins(job: Job) -> Iterator[str]:
+    """Yield what becomes of the login in front of an instance."""
+    wall, paths = wall_of(job), job.host.paths
+    if wall and wall.forward:
+        yield f"\nWho may visit it is known to {wall.forward}, which stops, and nobody gets in. Before you eject it,"
+        yield f"change `auth:` in `{paths.instance_file(job.name)}`."
+    elif wall:
+        yield f"- `{paths.users_copy}`: who may log in; only chainsaw changes it"
 
 
 def _short(reference: str) -> str:
@@ -101,6 +113,7 @@ def _page(job: Job, deployment: Deployment, out: str, builds: list[tuple[str, st
     yield from (f"- `{item.path}`" for item in deployment.volumes)
     yield from (f"- `{item.path}` (secret)" for item in deployment.secrets)
     yield from (f"- `{paths.certificates}/{host}`: the certificate" for host in deployment.hosts)
+    yield from _logins(job)
     yield "\nNothing renews certificates any more: `openssl x509 -noout -enddate -in certificate.pem` says until when"
     yield "one is valid. Put the key and the chain of a new one into its `pair.pem`, together, then"
     yield "`systemctl --user reload chainsaw-front`.\n"
