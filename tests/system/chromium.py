@@ -15,7 +15,7 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key under which the protocol names an element."""
 INSTALL = """\
 set -e
-apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver libnss3-tools > /dev/null
+apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver libnss3-tools "$@" > /dev/null
 useradd --create-home visitor
 """
 TRUST = """\
@@ -82,9 +82,9 @@ class Chromium:
         self._tell("", method="DELETE")
 
 
-def install(machine: Machine) -> None:
-    """Install Chromium from Debian, for a user of its own; names still have to be those of the internet."""
-    machine.root("sh", "-c", INSTALL)
+def install(machine: Machine, *more: str) -> None:
+    """Install Chromium from Debian, for a user of its own, and more; names still have to be those of the internet."""
+    machine.root("sh", "-c", INSTALL, "sh", *more)
 
 
 @contextmanager

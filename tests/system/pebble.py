@@ -49,8 +49,8 @@ import json, sys
 ago = float(sys.argv[1]) * 86400
 for path in sys.argv[2:]:
     content = json.load(open(path))
-    for part in (content, content.get("issued") or {}):
-        for key in ("not_before", "not_after", "at", "told", "ask_again", "attempted"):
+    for part in (content, content.get("issued") or {}, *content.get("failures", ())):
+        for key in ("not_before", "not_after", "at", "told", "ask_again", "attempted", "wait_until"):
             if isinstance(part.get(key), float):
                 part[key] -= ago
     content.pop("window", None)
