@@ -19,6 +19,7 @@ PLUGIN = """<?php
 add_action('send_headers', function () {
     header('X-Made: ' . uniqid());
     header('X-Cookies: ' . count($_COOKIE));
+    header('X-Asked: ' . $_SERVER['REQUEST_URI'] . ' ' . ($_GET['fbclid'] ?? 'nobody'));
     if (isset($_GET['cookie'])) { setcookie('seen', '1'); }
     if (isset($_GET['says'])) { header('Cache-Control: ' . $_GET['says']); }
     if (isset($_GET['expires'])) { header('Expires: ' . $_GET['expires']); }
@@ -119,6 +120,25 @@ def test_a_cookie_that_nobody_named_leaves_nothing_in_what_is_kept(machine: Mach
     assert machine.get(url, headers={"Cookie": "currency=EUR"}).headers["x-cookies"] == "0"
     assert machine.get(url).headers["x-cookies"] == "0"
     assert machine.get(url, headers={"Cookie": "wordpress_logged_in_0=x; currency=EUR"}).headers["x-cookies"] == "2"
+
+
+@pytest.mark.parametrize("path", ["", "?round=1", "?round=2&x=utm_source=1"])
+def test_a_link_that_goes_round_has_other_marks_for_each_and_is_one_page(
+    machine: Machine, blog: str, path: str
+) -> None:
+    first = machine.get(f"{blog}{path}")
+    mark = "&" if path else "?"
+    for further in ("fbclid=kim", "utm_source=news&utm_medium=mail&fbclid=ann", "fbclid="):
+        assert made(machine.get(f"{blog}{path}{mark}{further}")) == made(first)
+    assert first.headers["x-asked"] == f"/{path} nobody"
+    known = {"Cookie": "wordpress_logged_in_0=x"}
+    assert machine.get(f"{blog}{path}{mark}fbclid=kim", headers=known).headers["x-asked"].endswith("fbclid=kim kim")
+
+
+def test_a_mark_that_stands_before_something_else_is_asked_for_as_it_is(machine: Machine, blog: str) -> None:
+    asked = machine.get(f"{blog}?fbclid=kim&once=1").headers["x-asked"]
+    assert asked == "/?fbclid=kim&once=1 kim"
+    assert machine.get(f"{blog}?fbclid=ann&once=1").headers["x-asked"].endswith(" ann")
 
 
 def test_what_it_gives_to_all_is_kept_and_each_sort_for_itself(machine: Machine, blog: str) -> None:
