@@ -78,12 +78,13 @@ def list_command(account: Account, as_json: bool) -> None:
 def passwd_command(account: Account, name: str, client: bool | None, totp: bool | None, as_json: bool) -> None:
     """The password is read from standard input if it is piped in; otherwise one is made and printed, once.
 
-    It ends all sessions of the user. A user with a second factor needs a password for programs, which have none.
+    It ends all sessions of the user. With --client or --no-client they go on: programs log in with that password alone,
+    and without it with the user's, if there is no second factor.
     """
     from chainsaw.work.users import users
 
-    if client is False and totp is not None:
-        raise click.UsageError("--no-client changes nothing else: a second factor is a command of its own")
+    if client is False and (totp is not None or _piped() is not None):
+        raise click.UsageError("--no-client changes nothing else, neither a password nor a second factor")
     wanted = users.Wanted(None if client is False else _piped(), client, totp)
     with progress() as report:
         result = users.change_password(account, name, wanted, report)

@@ -106,9 +106,13 @@ def test_another_password_ends_sessions_and_one_for_programs_does_not(chainsaw, 
     assert (client["changed"], client["password"]) == (before["changed"], before["password"])
     assert client["client"] is not None
     ended = chainsaw("user", "passwd", "kim", "--no-client").out
-    assert ended == "kim has no password for programs any more; a session that is open may last a minute more\n"
+    assert ended == "programs log in with the password of kim again; one that is at it may go on for a minute\n"
     assert written(users_file)["users"]["kim"] == {**client, "client": None}
-    assert "a command of its own" in chainsaw("user", "passwd", "kim", "--no-client", "--totp").err
+    assert chainsaw("user", "passwd", "kim", "--no-client").out == "kim has no password for programs: nothing to do\n"
+    assert "changes nothing else" in chainsaw("user", "passwd", "kim", "--no-client", "--totp").err
+    chainsaw("user", "passwd", "kim", "--totp")
+    chainsaw("user", "passwd", "kim", "--client")
+    assert "cannot log in as kim any more" in chainsaw("user", "passwd", "kim", "--no-client").out
     chainsaw("user", "passwd", "kim")
     after = written(users_file)["users"]["kim"]
     assert after["changed"] > before["changed"]

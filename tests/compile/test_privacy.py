@@ -93,6 +93,10 @@ def test_what_is_cut_off_or_repeated_tells_no_more(said, shown):
 
 def test_no_file_of_a_site_tells_an_application_or_a_log_the_whole_address():
     for file in sorted(path for path in GOLDEN.rglob("nginx/**/*") if path.is_file() and not path.is_symlink()):
-        uses = [line.strip() for line in file.read_text().splitlines() if re.search(r"\$(binary_)?remote_addr", line)]
-        limits = ("map $binary_remote_addr $from {", "default $binary_remote_addr;", "map $remote_addr $client {")
+        uses = [
+            line.strip()
+            for line in file.read_text().splitlines()
+            if re.search(r"\$((binary_)?remote_addr|(asks_|large_)?from)\b", line)
+        ]
+        limits = ("map $", "default $binary_remote_addr;", '"" $from$server_name;', "large $from;", "limit_")
         assert [line for line in uses if not line.startswith(limits)] == [], file

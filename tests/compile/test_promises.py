@@ -210,6 +210,26 @@ def test_nginx_files_have_no_value_that_could_be_misread(files):
         assert "$1" not in text, path
 
 
+ZONES = {
+    "requests_from": "$binary_remote_addr",
+    "requests_of": "$from",
+    "requests": "$server_name",
+    "uploads_from": "$large_from",
+    "uploads_to": "$large_to",
+    "uploads": "$large",
+    "login_forms": "$binary_remote_addr",
+    "forms_of_login": "$from",
+    "asked": "$asks_from",
+}
+"""The key of each zone that there is or was: nginx refuses a reload that gives a zone another one, and so each later."""
+
+
+def test_a_zone_keeps_its_key_for_ever(files):
+    for path, text in files(NGINX):
+        for key, zone in re.findall(r"limit_(?:conn|req)_zone (\S+) zone=(\w+):", text):
+            assert ZONES[zone] == key, path
+
+
 def test_port_80_only_redirects_to_the_literal_name(files):
     for path, text in files(re.compile(r"nginx/hosts/.*\.conf")):
         plain, host = text.split("server {")[1], PurePosixPath(path).stem

@@ -103,8 +103,9 @@ def test_a_new_name_is_up_with_a_placeholder_until_the_authority_is_back(authori
                 "there is none yet; browsers are shown a placeholder, and warn"
             )
             assert authority.chainsaw("cert", "list", code=None).code == 3
-            warned = "further: certificate of further.example.org: there is none of the issuer acme yet"
-            assert warned in authority.chainsaw("list", code=None).out
+            warned = "error: further: certificate of further.example.org: there is none of the issuer acme yet"
+            assert warned in authority.chainsaw("list", code=3).err
+            assert "a placeholder, and warn" in authority.chainsaw("status", "further", code=3).out
             # The cold start needs no authority either.
             authority.admin("systemctl", "--user", "restart", "chainsaw-front.service")
             assert wait(lambda: "Pebble" in serial(authority, WWW), 20)
@@ -206,7 +207,8 @@ def test_what_expired_while_the_host_was_off_is_renewed_by_the_timer(authority: 
     before = serial(authority, WWW)
     age(authority, WWW, 100)
     assert rows(authority)[WWW]["state"] == "fail"
-    assert "expired" in authority.chainsaw("status", "www", code=None).out
+    assert "expired" in authority.chainsaw("status", "www", code=3).out
+    assert f"error: www: certificate of {WWW}: expired 10 d ago" in authority.chainsaw("list", code=3).err
     authority.admin("systemctl", "--user", "start", "chainsaw-certificates.service")
     assert serial(authority, WWW) != before
     assert rows(authority)[WWW]["state"] == "ok"

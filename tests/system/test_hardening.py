@@ -273,12 +273,7 @@ def test_no_way_leads_up(machine: Machine, beside: None, www: str, blog: str, up
     for place in (www, f"{www}deep/", f"{blog}wp-content/uploads/", f"{blog}wp-content/themes/", MIRROR):
         host = place.split("/")[2]
         base = place.partition(host)[2]
-        for target in (
-            "other.txt",
-            "etc/passwd",
-            "conf/current/nginx/nginx.conf",
-            "run/certificates/www.localhost.pem",
-        ):
+        for target in TARGETS:
             for depth in (1, 6):
                 path = base + slash.join([up] * depth + [target])
                 sent = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"

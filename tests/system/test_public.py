@@ -87,7 +87,7 @@ def test_an_idle_run_renews_nothing_and_a_due_one_all(machine: Machine, password
 def test_a_month_without_an_authority_is_seen_and_harms_nobody(machine: Machine, password: str) -> None:
     before = [serial(machine, host) for host in HOSTS]
     with away(machine):
-        seen = []
+        seen, codes = [], []
         for days in (62, 10, 10, 6):
             for host in HOSTS:
                 age(machine, host, days)
@@ -95,6 +95,8 @@ def test_a_month_without_an_authority_is_seen_and_harms_nobody(machine: Machine,
             assert [serial(machine, host) for host in HOSTS] == before
             assert status(machine, "https://blog.club.example.org/") == "200"
             seen.append(states(machine)["blog.club.example.org"])
+            codes.append(machine.chainsaw("list", code=None).code)
+        assert codes == [0, 0, 0, 3]
         assert seen == ["ok", "warn", "warn", "fail"]
         assert "blog.club.example.org" in machine.chainsaw("doctor", code=3).out
     # It is asked again when the time for that has come.

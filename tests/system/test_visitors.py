@@ -187,7 +187,7 @@ def test_unfinished_uploads_are_on_the_disk_and_few(machine: Machine) -> None:
     size = 60 * 10**6
     head = f"POST /upload HTTP/1.1\r\nHost: gadget.localhost\r\nContent-Length: {size}\r\n\r\n".encode()
     with ExitStack() as stack:
-        for _ in range(8):
+        for _ in range(12):
             upload = stack.enter_context(closing(connected(machine, "gadget.localhost")))
             upload.sendall(head + b"x" * (10 * 10**6))
         assert wait(lambda: buffered(machine) > 60 * 10**6, 10)

@@ -48,7 +48,7 @@ def test_who_may_visit_comes_along(blog, tmp_path):
     publish(blog)
     eject("blog", str(tmp_path / "ejected"))
     page = (tmp_path / "ejected/README.md").read_text()
-    assert f"- `{blog.paths.users_copy}`: who may log in" in page
+    assert f"- `{blog.paths.logins}`: who may log in" in page
     assert "/images/login" in page
     assert (tmp_path / "ejected/1/quadlets/chainsaw-logins.container").exists()
 

@@ -52,11 +52,11 @@ def location_files(job: Job) -> Iterator[Artifact]:
         yield from _shared(job)
         yield from _pages(job, LARGE, page, *refusal)
         return
-    wall = wall_of(job)
+    wall, busy = wall_of(job), () if served.files else (MANY,)
     yield from _shared(job)
     yield from access_files(job, _context(job))
     yield from cache_files(job, _context(job))
-    yield from _pages(job, LARGE, MANY, MISSING, UNAVAILABLE, *refusal, *((REFUSED,) if wall else ()))
+    yield from _pages(job, LARGE, MISSING, UNAVAILABLE, *refusal, *((REFUSED,) if wall else ()), *busy)
     if _dropped(job):
         yield _file(job, f"{job.name}.headers", "headers.conf.j2")
     if not served.files:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from chainsaw.checks import amounts
+from chainsaw.checks.check import Check
 from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import files
@@ -47,13 +48,20 @@ def report_on(account: Account, seen: Snapshot) -> Result:
         f"{name} was removed; its data is kept: chainsaw rollback {name}" for name in removed_names(account.paths)
     ]
     table = Table(HEADING, tuple(_shown(row) for row in rows))
-    problems, code = _as_warnings(seen.pending.problems), Exit.DEGRADED if any(map(_is_down, rows)) else Exit.OK
-    return Result({"instances": rows}, tuple(lines), problems, code, table=table)
+    certificates = [graded(name, check) for name in applied for check in seen.certificates.get(name, ())]
+    code = Exit.DEGRADED if any(map(_is_down, rows)) else Exit.OK
+    return Result({"instances": rows}, tuple(lines), (*_as_warnings(seen.pending.problems), *certificates), code, table)
+
+
+def graded(name: str, check: Check) -> Diagnostic:
+    """Return what is wrong with a certificate of an instance: an error where it is lost, or soon will be."""
+    severity = "error" if check.state == "fail" else "warning"
+    return Diagnostic("certificate", f"{name}: {check.name}: {check.found}", hint=check.hint, severity=severity)
 
 
 def _is_down(row: dict[str, Any]) -> bool:
-    """Return whether an instance should work, and does not."""
-    return row["state"] in ("failing", "failed") or row["health"] == "unhealthy"
+    """Return whether an instance should work, and does not, or does so not for long."""
+    return row["state"] in ("failing", "failed") or row["health"] == "unhealthy" or row["certificate"] == "fail"
 
 
 def _as_warnings(problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
@@ -73,8 +81,15 @@ def _applied(seen: Snapshot, deployment: Deployment) -> dict[str, Any]:
         "memory": seen.memory.get(name, 0),
         **disk_keys(seen.disk.get(name, DiskUse()), deployment),
         "block": deployment.block,
+        "certificate": _worst(seen.certificates.get(name, ())),
         "warnings": list(_warnings(seen, deployment)),
     }
+
+
+def _worst(checks: Sequence[Check]) -> str:
+    """Return the state of the worst certificate of an instance, as recorded; only what is not ok is given."""
+    states = {check.state for check in checks}
+    return "fail" if "fail" in states else "warn" if states else "ok"
 
 
 def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
@@ -91,7 +106,6 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
         yield f"Podman does not have {lost} any more: chainsaw apply {name}"
     for place in missing_directories(deployment):
         yield f"{place} is missing"
-    yield from seen.certificates.get(name, ())
     use = seen.disk.get(name, DiskUse())
     if more := amounts.excess(use, deployment.disk):
         yield f"it has {more}: {amounts.remedy(name, use)}"
@@ -120,7 +134,7 @@ def _declared(account: Account, name: str) -> dict[str, Any]:
         warning = f"declared, but not applied: chainsaw apply {name}"
     except ChainsawError as error:
         warning = error.diagnostics[0].headline()
-    nothing = dict.fromkeys(("version", "health", "since", "block", *DISK_KEYS))
+    nothing = dict.fromkeys(("version", "health", "since", "block", "certificate", *DISK_KEYS))
     return {**row, **nothing, "state": "not applied", "memory": 0, "warnings": [warning]}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from chainsaw.checks.check import Check
 from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import usage
@@ -70,7 +71,7 @@ def _differing(account: Account, manifest: Manifest) -> frozenset[str]:
 class Snapshot:
     """The host at one moment: `memory`, in bytes, and `disk` by instance, `healths` by container, `processes` by unit.
 
-    `certificates` are what is wrong with those of an instance, as far as that is recorded. What could not be read in
+    `certificates` are what is not ok with those of an instance, as far as that is recorded. What could not be read in
     time, or was not requested, is missing.
     """
 
@@ -83,7 +84,7 @@ class Snapshot:
     drift: tuple[Drift, ...] = ()
     lost: frozenset[str] = frozenset()
     pending: Pending = field(default_factory=lambda: Pending(frozenset()))
-    certificates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    certificates: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
 
     def edited(self, name: str) -> list[str]:
         """Return the generated files of an instance that were edited by hand."""
@@ -123,10 +124,10 @@ def take_snapshot(account: Account) -> Snapshot:
         )
 
 
-def _certificates(paths: Paths, manifest: Manifest, hosts: Iterable[str]) -> Iterator[str]:
+def _certificates(paths: Paths, manifest: Manifest, hosts: Iterable[str]) -> Iterator[Check]:
     for check in (recorded_check(paths, manifest, host) for host in hosts):
         if check.state in ("warn", "fail"):
-            yield f"{check.name}: {check.found}: {check.hint}"
+            yield check
 
 
 def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:

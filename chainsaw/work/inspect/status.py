@@ -9,6 +9,7 @@ from typing import Any
 
 from chainsaw.checks import amounts
 from chainsaw.checks.certificates import certificate
+from chainsaw.checks.check import Check
 from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, journal, readings, usage
@@ -22,7 +23,7 @@ from chainsaw.plan.state import instance_state, logs_of, processes_of, restarted
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.history.notes import notes_of
 from chainsaw.work.inspect.disk import disk_use
-from chainsaw.work.inspect.list import disk_keys, missing_directories
+from chainsaw.work.inspect.list import disk_keys, graded, missing_directories
 from chainsaw.work.inspect.snapshot import DISK_TIMEOUT, DOWN, Snapshot, snapshot_of, start_api, units_around
 from chainsaw.work.result import Result
 
@@ -48,21 +49,25 @@ def status(account: Account, name: str) -> Result:
             start_api()
         checks = {item.unit: pool.submit(_check, account, item) for item in active}
         problems = pool.submit(_problem_lines, deployment)
-        shown = pool.submit(_certificate, account, deployment.route.host, manifest.issuer(deployment.route.host))
+        shown = [pool.submit(_certificate, account, host, manifest.issuer(host)) for host in deployment.hosts]
         counting = pool.submit(disk_use, account, deployment, DISK_TIMEOUT)
         seen = snapshot_of(account, manager, manifest, name, units)
         asked = {unit: check.result() for unit, check in checks.items()}
         parts = [
             _component(seen, service, *asked.get(service.unit, (None, ""))) for service in processes_of(deployment)
         ]
-        data = {**_data(account, seen, deployment, parts), "certificate": shown.result()}
+        certificates = [item.result() for item in shown]
+        data = _data(account, seen, deployment, parts)
+        # The first is that of the address where it is; at the others browsers are led there.
+        data |= {"certificate": certificates[0][0], "certificates": [keys for keys, _ in certificates]}
         data |= _disk(deployment, *counting.result())
         # When an instance has failed, every line of its log may show the reason.
         data["log"] = _problem_lines(deployment, "") if _has_problems(data) else problems.result()
     data["next"] = next(_next_steps(data), None)
     code = Exit.OK if data["state"] in ("running", "asleep") and data["health"] != "unhealthy" else Exit.DEGRADED
-    code = Exit.DEGRADED if data["missing"] or data["lost"] else code
-    return Result(data, tuple(_lines(data)), exit=code)
+    wrong = [check for _, check in certificates if check.state in ("warn", "fail")]
+    code = Exit.DEGRADED if data["missing"] or data["lost"] or any(item.state == "fail" for item in wrong) else code
+    return Result(data, tuple(_lines(data)), tuple(graded(name, check) for check in wrong), code)
 
 
 def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -108,8 +113,13 @@ def _unit(seen: Snapshot, service: Service | None) -> dict[str, str] | None:
     return {"unit": service.unit, "state": known.active} if service and known else None
 
 
-def _certificate(account: Account, host: str, issuer: HostIssuer) -> dict[str, Any]:
+def _certificate(account: Account, host: str, issuer: HostIssuer) -> tuple[dict[str, Any], Check]:
     """Return what the front shows for a host: until when it is valid, None when it shows none, and what that means."""
+    check, until = _shown(account, host, issuer)
+    return {"host": host, "until": until, "state": check.state, "found": check.found}, check
+
+
+def _shown(account: Account, host: str, issuer: HostIssuer) -> tuple[Check, float | None]:
     # HTTP takes 20 ms to import, and nothing else here needs it.
     from chainsaw.host import web
 
@@ -121,9 +131,8 @@ def _certificate(account: Account, host: str, issuer: HostIssuer) -> dict[str, A
     if shown is None or not (shown.until or shown.refused):
         reason = shown.problem if shown else "there is no front"
         found = f"unknown, the front does not show it: {reason}"
-        return {"host": host, "until": None, "state": "unknown", "found": found}
-    check = certificate(host, issuer, recorded, shown, time.time())
-    return {"host": host, "until": shown.until or None, "state": check.state, "found": check.found}
+        return Check("certificate", "unknown", found, subject=host), None
+    return certificate(host, issuer, recorded, shown, time.time()), shown.until or None
 
 
 def _component(seen: Snapshot, service: Service, health: str | None, output: str) -> dict[str, Any]:
@@ -211,7 +220,9 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
         yield from _component_lines(part, now)
     if data["socket"]:
         yield f"  {'socket':12} {data['socket']['state']}"
-    yield f"  {'certificate':12} {data['certificate']['found']}"
+    several = len(data["certificates"]) > 1
+    for item in data["certificates"]:
+        yield f"  {'certificate':12} {item['host'] + ': ' if several else ''}{item['found']}"
     for volume in data["volumes"]:
         yield f"  {'volume':12} {volume['name']}, {bytes_for_people(volume['size'])}, {volume['path']}"
     yield f"  {'disk':12} {_disk_line(data)}"

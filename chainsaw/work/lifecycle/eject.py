@@ -49,7 +49,7 @@ def eject(account: Account, name: str, out: str) -> Result:
     page = "\n".join(_page(job, deployment, out, [(reference, base) for reference, _, base in builds]))
     with account.steps.step("write the page"):
         files.write_atomic(f"{out}/README.md", f"{page}\n".encode())
-    lines = (f"{name} is in {out}; how to use it: {out}/README.md",)
+    lines = (f"{name} is in {out}; how to use it: {out}/README.md", *_unknown(job))
     return Result({"instance": name, "out": out, "files": sorted(tree)}, lines)
 
 
@@ -82,11 +82,15 @@ def _builds(job: Job) -> Iterator[tuple[str, dict[str, bytes], str]]:
 def _logins(job: Job) -> Iterator[str]:
     """Yield what becomes of the login in front of an instance."""
     wall, paths = wall_of(job), job.host.paths
+    if wall and not wall.forward:
+        yield f"- `{paths.logins}`: who may log in, which only chainsaw changes, and their sessions"
+
+
+def _unknown(job: Job) -> Iterator[str]:
+    """Yield what the admin has to know where another instance says who may visit."""
+    wall = wall_of(job)
     if wall and wall.forward:
-        yield f"\nWho may visit it is known to {wall.forward}, which stops, and nobody gets in. Before you eject it,"
-        yield f"change `auth:` in `{paths.instance_file(job.name)}`."
-    elif wall:
-        yield f"- `{paths.users_copy}`: who may log in; only chainsaw changes it"
+        yield f"nobody gets in there without {wall.forward}, which is not in it: change auth: first, and eject it then"
 
 
 def _short(reference: str) -> str:

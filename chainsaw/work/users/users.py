@@ -86,9 +86,14 @@ def change_password(account: Account, name: str, wanted: Wanted, report: Reporte
 def _end_client(account: Account, name: str, report: Reporter) -> Result:
     """Let programs log in with the user's password again, or with none where there is a second factor."""
     with _changing(account, f"chainsaw user passwd {name}", report) as users:
-        user = _known(users, name).model_copy(update={"client": None})
-        _keep(account, users.having(name, user), f"change {name}")
-    return Result({"user": name}, (f"{name} has no password for programs any more; {KEPT}",))
+        user = _known(users, name)
+        if user.client is None:
+            return Result({"user": name}, (f"{name} has no password for programs: nothing to do",))
+        _keep(account, users.having(name, user.model_copy(update={"client": None})), f"change {name}")
+    now = f"programs log in with the password of {name} again"
+    if user.totp:
+        now = f"programs cannot log in as {name} any more, who has a second factor"
+    return Result({"user": name}, (f"{now}; one that is at it may go on for a minute",))
 
 
 def set_groups(account: Account, name: str, groups: Sequence[str], report: Reporter) -> Result:
