@@ -221,7 +221,7 @@ ZONES = {
     "forms_of_login": "$from",
     "asked": "$asks_from",
 }
-"""The key of each zone that there is or was: nginx refuses a reload that gives a zone another, and so each later one."""
+"""The key of each zone that there is or was: nginx refuses a reload that gives a zone another."""
 
 
 def test_a_zone_keeps_its_key_for_ever(files):

@@ -253,6 +253,11 @@ class Machine:
         """Wait until a host name is unknown: old workers of the front may still answer for a moment."""
         assert wait(lambda: "UNRECOGNIZED_NAME" in str(self.try_get(url)), 5), f"{url}: {self.try_get(url)}"
 
+    def newcomer(self, address: str) -> str:
+        """Have a further address of IPv6, which nobody has used yet; return it as it stands in a URL."""
+        self.root("ip", "-6", "address", "add", f"{address}/64", "dev", "host0", "nodad")
+        return f"[{address}]"
+
     def try_get(self, url: str) -> object:
         """Return an answer, or the reason why there is none."""
         try:

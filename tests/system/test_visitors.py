@@ -291,19 +291,13 @@ def statuses(answers: str) -> Counter[str]:
     return Counter(re.findall(r"HTTP/1.1 (\d+)", answers))
 
 
-def newcomer(machine: Machine, address: str) -> str:
-    """Give the machine a further address, which nobody has used yet."""
-    machine.root("ip", "-6", "address", "add", f"{address}/64", "dev", "host0", "nodad")
-    return f"[{address}]"
-
-
 @pytest.mark.parametrize(("url", "source"), [(GADGET, "fd00:0:0:1::1"), (MIRROR, "fd00:0:0:2::1")])
 def test_who_takes_page_after_page_has_to_wait_and_nobody_else(
     machine: Machine, www: str, url: str, source: str
 ) -> None:
-    busy = newcomer(machine, source)
+    busy = machine.newcomer(source)
     assert set(statuses(asked(machine, busy, url, 150, 50))) == {"200"}, "a browser with much to ask for"
-    taken = asked(machine, busy, url, 800, 200)
+    taken = asked(machine, busy, url, 1600, 200)
     counted = statuses(taken)
     assert set(counted) == {"200", "429"} and min(counted.values()) > 100, counted
     assert "Too many requests" in taken
@@ -313,11 +307,29 @@ def test_who_takes_page_after_page_has_to_wait_and_nobody_else(
     assert set(statuses(asked(machine, busy, url, 60, 1))) == {"200"}, "one after the other has to wait"
 
 
+def test_a_browser_that_wants_much_at_once_waits_and_is_not_refused(machine: Machine) -> None:
+    """Over HTTP/2, one connection has as many requests on their way as the front allows."""
+    source = machine.newcomer("fd00:0:0:5::1")
+    words = [
+        "--http2",
+        "--parallel",
+        "--parallel-max",
+        "128",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_version} %{http_code}\\n",
+    ]
+    to = ["--interface", "fd00:0:0:5::1", "--connect-to", f"::{source}:443"]
+    out = machine.admin("curl", "-sk", *words, *to, f"{GADGET}?[1-750]")
+    assert Counter(out.splitlines()) == {"2 200": 750}
+
+
 def test_all_addresses_of_a_household_are_one(machine: Machine) -> None:
     """In IPv6 it has 2^64 of them."""
-    one, another, neighbour = (newcomer(machine, f"fd00:0:0:{end}") for end in ("3::1", "3::2", "4::1"))
-    assert statuses(asked(machine, one, GADGET, 800, 200))["429"] > 100
-    assert "429" in statuses(asked(machine, another, GADGET, 150, 150))
+    one, another, neighbour = (machine.newcomer(f"fd00:0:0:{end}") for end in ("3::1", "3::2", "4::1"))
+    assert statuses(asked(machine, one, GADGET, 1600, 200))["429"] > 100
+    assert "429" in statuses(asked(machine, another, GADGET, 200, 150))
     assert set(statuses(asked(machine, neighbour, GADGET, 150, 150))) == {"200"}
 
 
