@@ -27,6 +27,7 @@ from chainsaw.model.names import (
 
 LONGEST_CACHE = 3600
 _COOKIE = re.compile(r"[A-Za-z0-9_.-]+\*?")
+_QUERY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def check_cookie(value: str) -> str:
@@ -35,6 +36,13 @@ def check_cookie(value: str) -> str:
         raise ValueError(
             "a cookie's name is letters, digits and . _ -, and perhaps a star at its end: comment_author_*"
         )
+    return value
+
+
+def check_query(value: str) -> str:
+    """Return the name of a part of a query; raise ValueError otherwise."""
+    if not _QUERY.fullmatch(value):
+        raise ValueError("a name in a query is letters, digits and _ -: rest_route")
     return value
 
 
@@ -47,6 +55,7 @@ def check_cache_time(value: str) -> str:
 
 NO_CACHE = "none"
 CookieName = Annotated[str, AfterValidator(check_cookie)]
+QueryName = Annotated[str, AfterValidator(check_query)]
 CacheTime = Annotated[str, AfterValidator(check_cache_time)]
 CacheOrNone = Annotated[str, AfterValidator(lambda value: value if value == NO_CACHE else check_cache_time(value))]
 Status = Annotated[int, Field(ge=200, le=499)]
@@ -88,6 +97,8 @@ class Cache(Model):
         description="Cookies of whoever is known to the application; a star at the end stands for any rest.",
     )
     paths: tuple[UrlPath, ...] = Field((), description="Paths below the route whose answers are for one person.")
+    parts: tuple[UrlPath, ...] = Field((), description="Parts of a path that say the same wherever they stand.")
+    queries: tuple[QueryName, ...] = Field((), description="Names in the query of an address that say the same.")
     headers: tuple[HeaderName, ...] = Field(
         (), description="Request headers that change the answer, beside Authorization and those that Vary names."
     )

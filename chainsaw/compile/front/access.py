@@ -61,10 +61,11 @@ def _rules(job: Job) -> Iterator[tuple[str, str]]:
     """Yield (pattern of the address as it was written, who has to log in); the first that matches holds."""
     access, known = job.file.instance.access, job.bundle.recipe.serve.auth
     assert access
-    if not access.only and known.clients:
-        if "/" not in known.clients:
+    clients = () if access.only else tuple(path for path in known.clients if not (access.open and path in known.public))
+    if clients:
+        if "/" not in clients:
             yield f"~{LEAVES}", PERSON
-        yield from ((f"~{pattern}", CLIENT) for pattern in patterns_of(job, known.clients))
+        yield from ((f"~{pattern}", CLIENT) for pattern in patterns_of(job, clients))
     if access.only or access.open:
         yield f"~{UNCLEAR}", PERSON
         yield from ((f"~{pattern}", "") for pattern in patterns_of(job, known.public))

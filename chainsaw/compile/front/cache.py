@@ -12,6 +12,7 @@ from chainsaw.compile.front.access import UNCLEAR, patterns_of, wall_of
 from chainsaw.compile.header import marked
 from chainsaw.compile.template import render
 from chainsaw.model.artifact import Artifact
+from chainsaw.model.serve import Cache
 
 
 def kept_directory(job: Job) -> str:
@@ -35,7 +36,7 @@ def cache_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
         # A zone cannot change its directory while nginx runs: another directory is another zone.
         "zone": kept_directory(job).rpartition("/")[2],
         "cookies": "|".join(map(_cookie_pattern, declared.cookies)),
-        "patterns": [f"~{UNCLEAR}", *(f"~*{pattern}" for pattern in patterns_of(job, declared.paths))],
+        "patterns": list(_personal(job, declared)),
         "words": words,
         "kept": f"{seconds}s",
     }
@@ -45,6 +46,19 @@ def cache_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
     ):
         text = render(f"quadlets/nginx/{template}", job.shared.templates[f"nginx/{template}"], context)
         yield Artifact(place, marked(job.origin, text).encode(), job.name)
+
+
+def _personal(job: Job, declared: Cache) -> Iterator[str]:
+    """Yield the patterns of addresses whose answers may be for one person."""
+    yield f"~{UNCLEAR}"
+    yield from (f"~*{pattern}" for pattern in patterns_of(job, declared.paths))
+    if declared.parts:
+        yield f"~*^[^?]*(?:{'|'.join(re.escape(part.rstrip('/')) for part in declared.parts)})(?:[/?]|$)"
+    if declared.queries:
+        # PHP takes several characters of a name for an underscore, and any program decodes it.
+        names = "|".join(re.escape(name).replace("_", r"[_.+\[]") for name in declared.queries)
+        yield rf"~*[?&](?:{names})(?:[=&\[]|$)"
+        yield r"~[?&][^=&]*%"
 
 
 def _cookie_pattern(name: str) -> str:
