@@ -48,6 +48,7 @@ def check_provider(value: str) -> str:
 
 
 Directory = Annotated[str, AfterValidator(check_directory)]
+Profile = Annotated[str, AfterValidator(check_profile)]
 File = Annotated[str, AfterValidator(check_file)]
 
 
@@ -71,24 +72,51 @@ class Dns(Model):
     servers: tuple[Text, ...] = Field((), description="Name servers to ask instead of those of the domain.")
 
 
+class Fallback(Model):
+    """Another authority, with an account and a kind of certificate of its own."""
+
+    directory: Directory = Field(description="Its directory.")
+    external_account: ExternalAccount | None = Field(None, description="An account there that exists already.")
+    profile: Profile | None = Field(None, description="A kind of certificate that it offers.")
+
+
 class Acme(Model):
     """A public authority, or any other that speaks ACME (RFC 8555)."""
 
     directory: Directory = Field(LETSENCRYPT, description="Its directory; that of Let's Encrypt when left out.")
     contact: Email | None = Field(None, description="Where it may write to; the admin's address when left out.")
     external_account: ExternalAccount | None = Field(None, description="An account there that exists already.")
-    profile: Annotated[str, AfterValidator(check_profile)] | None = Field(
-        None, description="A kind of certificate that it offers: tlsserver, shortlived."
-    )
+    profile: Profile | None = Field(None, description="A kind of certificate that it offers: tlsserver, shortlived.")
     trust: File | None = Field(None, description="The authority of the directory's own certificate, PEM.")
-    fallback: Directory | None = Field(None, description="The directory to ask when that one fails again and again.")
+    fallback: Directory | Fallback | None = Field(
+        None,
+        description="The directory to ask when that one fails again and again; with its account, a mapping.",
+    )
     dns: Dns | None = Field(
         None, description="Shows by records of the domain that it is yours, and not by files on port 80."
     )
 
+    @property
+    def other(self) -> Fallback | None:
+        """The authority that is asked when the first fails again and again."""
+        return Fallback(directory=self.fallback) if isinstance(self.fallback, str) else self.fallback
+
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """The directories that are asked, the first one first."""
+        return (self.directory, *([self.other.directory] if self.other else []))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of the secrets that are needed before anybody is asked."""
+        bound = (one.external_account for one in (self, self.other) if one)
+        keys = [account.key for account in bound if account]
+        keys += [self.dns.credentials] if self.dns and self.dns.credentials else []
+        return tuple(key.secret for key in keys)
+
     @model_validator(mode="after")
     def _another(self) -> Acme:
-        if self.fallback == self.directory:
+        if self.other and self.other.directory == self.directory:
             raise ValueError("the fallback is another directory than the first")
         return self
 
@@ -99,6 +127,7 @@ class HostTls(Model):
     issuer: Issuer = Field(description="local, acme or files, for this host name.")
     chain: File | None = Field(None, description="With files: its certificate and those of its authorities, PEM.")
     key: File | None = Field(None, description="With files: the private key, PEM.")
+    acme: Acme | None = Field(None, description="With acme: another authority, or other settings, than the site's.")
 
     @model_validator(mode="after")
     def _together(self) -> HostTls:
@@ -106,6 +135,8 @@ class HostTls(Model):
             raise ValueError("chain and key belong together: set both or neither")
         if self.chain is not None and self.issuer != "files":
             raise ValueError(f"chain and key belong to issuer: files, not to {self.issuer}")
+        if self.acme is not None and self.issuer != "acme":
+            raise ValueError(f"acme belongs to issuer: acme, not to {self.issuer}")
         return self
 
 
@@ -127,6 +158,11 @@ class Tls(Model):
         if host in self.hosts:
             return self.hosts[host]
         return HostTls(issuer="local" if is_local(host) else self.issuer)
+
+    def acme_of(self, host: str) -> Acme:
+        """Return what acme means for a host name."""
+        own = self.hosts.get(host)
+        return own.acme if own and own.acme else self.acme
 
 
 def is_local(host: str) -> bool:

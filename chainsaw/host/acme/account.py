@@ -27,7 +27,7 @@ class Authority:
     """A directory's URL, a PEM file of the authority of its TLS certificate, and what belongs to the account there.
 
     `contact` is an e-mail address. `key_id` and `hmac_key` (base64url) bind the account to one that exists at the
-    authority already (RFC 8555, 7.3.4).
+    authority already (RFC 8555, 7.3.4). `profile` is the kind of certificate that is wanted there.
     """
 
     url: str
@@ -35,6 +35,7 @@ class Authority:
     contact: str = ""
     key_id: str = ""
     hmac_key: str = field(default="", repr=False)
+    profile: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,10 @@ def attempt(setup: Setup, job: Job, ledger: Ledger) -> Attempted:
     job.write(ledger)
     kept = _Forgotten(ledger) if chosen.staging else _Noted(job, ledger)
     try:
-        session = open_session(setup.known(chosen.directory), setup.accounts, job.progress, setup.clock)
-        found = obtain(session, _allowed(session, job.wanted, chosen.staging), job.challengers, kept)
+        authority = setup.known(chosen.directory)
+        session = open_session(authority, setup.accounts, job.progress, setup.clock)
+        wanted = replace(job.wanted, profile=authority.profile or job.wanted.profile)
+        found = obtain(session, _allowed(session, wanted, chosen.staging), job.challengers, kept)
     except AcmeError as error:
         return Attempted(with_failure(kept.ledger, error.failure(now(), chosen.directory)), error=error)
     if chosen.staging:

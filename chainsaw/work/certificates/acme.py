@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -22,6 +22,7 @@ from chainsaw.model.certificate import Certificate
 from chainsaw.model.directories import STAGING
 from chainsaw.model.renewal import Due, Issued, Ledger, due, next_attempt, with_certificate
 from chainsaw.model.site import Site
+from chainsaw.model.tls import Acme
 from chainsaw.work.certificates.reach import forbidden, identities, unreachable
 from chainsaw.work.certificates.serve import Fresh
 from chainsaw.work.certificates.settings import challengers_of, setup_of
@@ -59,17 +60,23 @@ class Asker:
     quiet: bool
     now: Callable[[], float]
     seen: dict[str, list[str]] = field(default_factory=dict)
+    setups: dict[str, Setup] = field(default_factory=dict)
 
     @cached_property
     def site(self) -> Site:
         """The site as it was applied."""
         return applied_site(self.account.paths)
 
-    @cached_property
-    def setup(self) -> Setup:
-        """The authorities."""
-        found = setup_of(self.account.paths, self.site)
-        return Setup(found.accounts, found.primary, found.fallback, Clock(now=self.now))
+    def acme(self, host: str) -> Acme:
+        """Return what the site says of authorities for a host name."""
+        return self.site.tls.acme_of(host)
+
+    def setup(self, host: str) -> Setup:
+        """Return the authorities for a host name; raise ChainsawError for a secret that is not set."""
+        if host not in self.setups:
+            found = setup_of(self.account.paths, self.site, self.acme(host))
+            self.setups[host] = replace(found, clock=Clock(now=self.now))
+        return self.setups[host]
 
     def ask(self, host: str, record: Certificate | None) -> Asked | None:
         """Return what an authority answers for a host name; None when it is not due.
@@ -80,11 +87,10 @@ class Asker:
         if record and record.issuer == "acme":
             chain = stored_chain(self.account.paths, host)
             ledger = self._finished(host, ledger, record, chain)
-        told = ask_again(self.setup, ledger, chain, self.report.doing)
+        told = ask_again(self.setup(host), ledger, chain, self.report.doing)
         if told != ledger:
             self._write(told)
-        directories = tuple(item.url for item in (self.setup.primary, self.setup.fallback) if item)
-        due_at = due_of(record, told, directories, self.now()).at
+        due_at = due_of(record, told, self.acme(host).directories, self.now()).at
         if self.source_of(host):
             # What is unfinished is gone on with.
             due_at = next_attempt(told, self.now())
@@ -96,17 +102,15 @@ class Asker:
         for text in self._obstacles(host) if not self.quiet else ():
             self.report.note(f"{host}: {text}")
         self.report.doing(f"asking the authority for the certificate of {host}")
-        wanted = Wanted((host,), self.site.tls.acme.profile or "", chain, record.source if record and chain else "")
-        challengers = challengers_of(self.account.paths, self.site, self.report)
-        keeper = FileKeeper(self.account.paths.order(host))
+        wanted = Wanted((host,), "", chain, record.source if record and chain else "")
+        challengers = challengers_of(self.account.paths, self.acme(host), self.report)
+        job = Job(wanted, challengers, FileKeeper(self.account.paths.order(host)), self._write, self.report.doing)
         with self.account.steps.step(f"ask the authority {host}"):
-            done = attempt(self.setup, Job(wanted, challengers, keeper, self._write, self.report.doing), ledger)
+            done = attempt(self.setup(host), job, ledger)
             if done.obtained is None and done.error is None:
                 # Its staging directory has issued: now the real one.
                 self._write(done.ledger)
-                done = attempt(
-                    self.setup, Job(wanted, challengers, keeper, self._write, self.report.doing), done.ledger
-                )
+                done = attempt(self.setup(host), job, done.ledger)
         if done.obtained is None:
             self._write(done.ledger)
             raise self._refusal(host, done)
@@ -117,12 +121,12 @@ class Asker:
     def _obstacles(self, host: str) -> list[str]:
         """Return what seems to be in the way of an authority; it is asked nevertheless."""
         if host not in self.seen:
-            by_files = self.site.tls.acme.dns is None
+            by_files = self.acme(host).dns is None
             self.seen[host] = [*(unreachable(self.account.paths, host) if by_files else ()), *self._forbidden(host)]
         return self.seen[host]
 
     def _forbidden(self, host: str) -> list[str]:
-        return forbidden(host, identities(self.setup))
+        return forbidden(host, identities(self.setup(host)))
 
     def settle(self, asked: Asked) -> None:
         """Record that what an authority issued is shown: its order is finished."""

@@ -27,22 +27,14 @@ def certificate_problems(paths: Paths, manifest: Manifest, plan: list[act.Step],
             hint = f"chainsaw cert import {host} --chain FILE --key FILE; or set chain and key of tls.hosts.{host}"
             yield Diagnostic("no-certificate", message, "site.yaml", hint=hint)
     acme = [host for host, wanted in manifest.issuers.items() if wanted.issuer == "acme"]
-    if any(not is_usable(paths, host, now, "acme") for host in acme):
-        for key in _secrets(site):
-            if not files.exists(paths.site_secret(key)):
-                message, hint = f"the authority needs the secret {key}, which is not set", f"chainsaw secret set {key}"
-                yield Diagnostic("no-site-secret", message, "site.yaml", hint=hint)
+    wanting = [host for host in acme if not is_usable(paths, host, now, "acme")]
+    for key in dict.fromkeys(key for host in wanting for key in site.tls.acme_of(host).secrets):
+        if not files.exists(paths.site_secret(key)):
+            message, hint = f"the authority needs the secret {key}, which is not set", f"chainsaw secret set {key}"
+            yield Diagnostic("no-site-secret", message, "site.yaml", hint=hint)
 
 
 def is_usable(paths: Paths, host: str, now: float, issuer: str = "files") -> bool:
     """Return whether there is a certificate of an issuer that goes on for now."""
     record = certificates.read_record(paths.issued(host))
     return record is not None and record.issuer == issuer and record.not_after > now
-
-
-def _secrets(site: Site) -> Iterator[str]:
-    acme = site.tls.acme
-    if acme.external_account:
-        yield acme.external_account.key.secret
-    if acme.dns and acme.dns.credentials:
-        yield acme.dns.credentials.secret

@@ -115,9 +115,8 @@ def _next(account: Account, manifest: Manifest, host: str, record: Certificate |
     if issuer.issuer == "acme":
         from chainsaw.work.certificates.acme import due_of
 
-        acme = applied_site(account.paths).tls.acme
-        authorities = tuple(filter(None, (acme.directory, acme.fallback)))
-        return due_of(record, read_ledger(account.paths, host), authorities, time.time())
+        acme = applied_site(account.paths).tls.acme_of(host)
+        return due_of(record, read_ledger(account.paths, host), acme.directories, time.time())
     return None
 
 

@@ -12,23 +12,30 @@ from chainsaw.model.names import span_in_seconds
 from chainsaw.model.paths import Paths
 from chainsaw.model.secret import SecretName
 from chainsaw.model.site import Site
+from chainsaw.model.tls import Acme, Fallback
 from chainsaw.work.result import Reporter
 
 
-def setup_of(paths: Paths, site: Site) -> Setup:
-    """Return the authorities of a site; raise ChainsawError for a secret that is not set."""
-    acme = site.tls.acme
+def setup_of(paths: Paths, site: Site, acme: Acme) -> Setup:
+    """Return the authorities that are asked; raise ChainsawError for a secret that is not set."""
     contact = acme.contact or (site.admin.email if site.admin else "")
-    bound = acme.external_account
-    key = _secret(paths, bound.key).strip() if bound else ""
-    primary = Authority(acme.directory, acme.trust or "", contact, bound.key_id if bound else "", key)
-    other = Authority(acme.fallback, acme.trust or "", contact) if acme.fallback else None
+    primary = Authority(acme.directory, acme.trust or "", contact, *_account(paths, acme), acme.profile or "")
+    if (second := acme.other) is None:
+        return Setup(paths.accounts, primary)
+    account = _account(paths, second)
+    other = Authority(second.directory, acme.trust or "", contact, *account, second.profile or "")
     return Setup(paths.accounts, primary, other)
 
 
-def challengers_of(paths: Paths, site: Site, report: Reporter) -> tuple[Challenger, ...]:
+def _account(paths: Paths, authority: Acme | Fallback) -> tuple[str, str]:
+    """Return the identifier of the key, and the key, of an account that exists already."""
+    bound = authority.external_account
+    return (bound.key_id, _secret(paths, bound.key).strip()) if bound else ("", "")
+
+
+def challengers_of(paths: Paths, acme: Acme, report: Reporter) -> tuple[Challenger, ...]:
     """Return how this host shows that it has a name; raise ChainsawError as `setup_of` does."""
-    dns = site.tls.acme.dns
+    dns = acme.dns
     if dns is None:
         return (HttpChallenger(paths.challenges),)
     if dns.credentials:
