@@ -68,12 +68,17 @@ def _differ(record: Certificate, seen: ShownCertificate) -> bool:
 
 
 def renewal(
-    units: Mapping[str, UnitDetails] | None, ran: float | None, now: float, failing: Collection[str] = ()
+    units: Mapping[str, UnitDetails] | None,
+    ran: float | None,
+    now: float,
+    failing: Collection[str] = (),
+    *,
+    starts: bool = True,
 ) -> Check:
     """Check the timer that renews certificates: whether it waits, ran in the last day, and what came of it.
 
-    `ran` is when it ran last, in seconds since 1970, and None where that is not known; `failing` are the host names for
-    which an authority has issued none when it was asked last.
+    `starts` is whether it starts at boot. `ran` is when it ran last, in seconds since 1970, and None where that is not
+    known; `failing` are the host names for which an authority has issued none when it was asked last.
     """
     if units is None:
         return Check("renewal", "unknown", "systemd does not answer")
@@ -82,6 +87,9 @@ def renewal(
     if timer is None or timer.active != "active":
         state = timer.active if timer else "not there"
         return Check("renewal", "fail", f"{TIMER} is {state}: nothing renews certificates", f"chainsaw apply; {start}")
+    if not starts:
+        found = f"{TIMER} waits, and would not start at the next boot"
+        return Check("renewal", "fail", found, "chainsaw apply")
     if failing:
         found = f"no certificate was issued when it was last due: {some(failing)}"
         return Check("renewal", "warn", found, f"chainsaw cert show {sorted(failing)[0]}")

@@ -100,3 +100,10 @@ def test_while_an_authority_issues_nothing_the_timer_is_yellow():
     found = certificates.renewal(units, NOW - 60, NOW, [HOST])
     assert (found.state, found.hint) == ("warn", f"chainsaw cert show {HOST}")
     assert HOST in found.found
+
+
+def test_a_timer_that_does_not_start_at_boot_is_red():
+    units = {certificates.TIMER: UP}
+    found = certificates.renewal(units, NOW - 60, NOW, starts=False)
+    assert (found.state, found.hint) == ("fail", "chainsaw apply")
+    assert "would not start at the next boot" in found.found

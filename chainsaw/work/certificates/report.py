@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -100,11 +101,18 @@ def _row(account: Account, manifest: Manifest, host: str, shown: ShownCertificat
         "next_renewal": planned.at if planned else None,
         "why": planned.why if planned else None,
         "failed": failures[-1].text if failures else None,
-        "used_by": [name for name, item in manifest.instances.items() if host in item.hosts],
+        "used_by": [*_users(manifest, host)],
         "state": check.state,
         "found": check.found,
         "hint": check.hint,
     }
+
+
+def _users(manifest: Manifest, host: str) -> Iterator[str]:
+    """Yield the instances that are published at a host, and site.yaml if a route of its own is."""
+    yield from (name for name, item in manifest.instances.items() if host in item.hosts)
+    if any(item.route.host == host for item in manifest.elsewhere):
+        yield "site.yaml"
 
 
 def _next(account: Account, manifest: Manifest, host: str, record: Certificate | None) -> Due | None:

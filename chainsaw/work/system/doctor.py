@@ -20,14 +20,14 @@ from chainsaw.host import certificates, facts, files, firewall, kernel, readings
 from chainsaw.host.account import Account
 from chainsaw.host.issued import read_ledger
 from chainsaw.host.notified import read_notified
-from chainsaw.host.observe import PATTERNS
+from chainsaw.host.observe import PATTERNS, own_links
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.tls import is_local
-from chainsaw.plan.observed import API_SOCKET, EMPTY, UnitDetails
+from chainsaw.plan.observed import API_SOCKET, EMPTY, TARGET, UnitDetails
 from chainsaw.work.certificates.report import shown_to_visitors
 from chainsaw.work.config.applied import applied_site
 from chainsaw.work.config.names import declared_names
@@ -266,7 +266,7 @@ def unit_checks(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     if manifest.front:
         ran = files.changed_at(f"{paths.stamps}/stamp-{TIMER}") or None
         failing = [host for host in manifest.issuers if read_ledger(paths, host).failures]
-        yield renewal(systemd.units, ran, time.time(), failing)
+        yield renewal(systemd.units, ran, time.time(), failing, starts=TARGET in own_links(paths))
         site = _tried(lambda: applied_site(paths))
         names = tuple(item.name for item in channels_of(seen.account, site)) if site else ()
         yield from notifications(systemd.units, read_notified(seen.account), names, time.time())
