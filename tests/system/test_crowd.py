@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from .machine import DATA, Machine
+from .machine import DATA, Machine, wait
 from .web import Answer
 from .wordpress import Visitor
 
@@ -245,6 +245,31 @@ def test_a_page_that_is_known_is_shown_while_the_application_is_down(machine: Ma
     assert machine.admin("systemctl", "--user", "is-active", UNIT).strip() == "active"
     assert machine.exists(f"{DATA}/sockets/blog.up")
     assert made(machine.get(f"{blog}?down=1")) != made(known), "it is too old, and the application is up"
+
+
+def test_what_is_known_does_not_wake_an_application_that_sleeps(machine: Machine, blog: str) -> None:
+    def sleeps() -> bool:
+        return machine.try_admin("systemctl", "--user", "is-active", UNIT).out.strip() == "inactive"
+
+    machine.chainsaw("config", "set", "blog", "sleep", "5s")
+    machine.chainsaw("apply", "blog")
+    try:
+        known = machine.get(f"{blog}?asleep=1")
+        assert wait(sleeps, 60)
+        for pause in (0, 11, 0):
+            time.sleep(pause)
+            assert made(machine.get(f"{blog}?asleep=1")) == made(known)
+        assert sleeps()
+        lines = [row["text"] for row in machine.json("logs", "blog", "--access")["data"]["entries"]]
+        states = [re.findall(r" cache=(\S+)", line)[0] for line in lines if "?asleep=1 " in line]
+        assert states[0] == "MISS" and set(states[1:]) <= {"HIT", "STALE"} and states[-1] == "STALE"
+        (row,) = machine.json("traffic", "blog")["data"]["applications"]
+        assert 0 < row["cached"] < 1 and row["cache"]["STALE"] >= 1
+        assert machine.get(f"{blog}?asleep=2").status == 200
+        assert not sleeps()
+    finally:
+        machine.chainsaw("config", "unset", "blog", "sleep")
+        machine.chainsaw("apply", "blog")
 
 
 def test_a_restart_is_not_noticed_by_those_who_ask_for_what_is_known(machine: Machine, blog: str) -> None:
