@@ -129,6 +129,13 @@ def test_records_that_lead_elsewhere_are_named(authority: Machine) -> None:
     def tell(what: str, **words: object) -> None:
         authority.root("curl", "-fsS", "-d", json.dumps(words), f"http://127.0.0.1:8055/{what}")
 
+    authority.declare("further", "static", "https://nowhere.example.org/")
+    tell("set-default-ipv4", ip="")
+    try:
+        done = authority.chainsaw("apply")
+        assert "nowhere.example.org: it has no address in the DNS, neither A nor AAAA" in done.err
+    finally:
+        tell("set-default-ipv4", ip="127.0.0.1")
     authority.declare("further", "static", "https://astray.example.org/")
     tell("add-aaaa", host="astray.example.org", addresses=["2001:db8::1"])
     try:

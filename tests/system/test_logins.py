@@ -19,7 +19,12 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 MIRROR, GADGET, WWW = "https://mirror.localhost/", "https://gadget.localhost/", "https://www.localhost/"
 PASSWORD = "correct horse battery"
 BOGUS = {"Cookie": f"{SESSION}=made-up"}
-HOSTS = ("mirror", "gadget", "www", "other", "behind", "sso")
+HOSTS = ("mirror", "gadget", "www", "other", "behind", "sso", "blog", "low", "moved", "fair")
+ELSEWHERE = """\
+routes:
+  https://moved.localhost/: {redirect: https://blog.localhost/}
+  https://fair.localhost/: {gone: true}
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,6 +39,9 @@ def club(machine: Machine) -> Iterator[None]:
     machine.declare("behind", "gadget")
     machine.append("behind", "auth: {forward: sso}")
     machine.append("blog", "auth: {only: admin}")
+    machine.declare("low", "mirror", "https://low.localhost/old/")
+    machine.append("low", "auth: login")
+    machine.write(f"{CONFIG}/site.yaml", ELSEWHERE)
     refused = machine.chainsaw("apply", code=5)
     assert "mirror.yaml:3:7: auth: nobody could log in: there is no user" in refused.err
     assert "chainsaw user add board" in refused.err
@@ -43,7 +51,8 @@ def club(machine: Machine) -> Iterator[None]:
     machine.chainsaw("apply")
     assert machine.plan() == []
     yield
-    machine.retract("mirror", "gadget", "behind", "sso")
+    machine.retract("mirror", "gadget", "behind", "sso", "low")
+    machine.root("rm", f"{CONFIG}/site.yaml")
     for name in ("www", "blog"):
         file = f"{CONFIG}/instances/{name}.yaml"
         machine.write(file, re.sub("^auth:.*\n", "", machine.read(file), flags=re.MULTILINE))
