@@ -297,7 +297,7 @@ def test_who_takes_page_after_page_has_to_wait_and_nobody_else(
 ) -> None:
     busy = machine.newcomer(source)
     assert set(statuses(asked(machine, busy, url, 150, 50))) == {"200"}, "a browser with much to ask for"
-    taken = asked(machine, busy, url, 1600, 200)
+    taken = asked(machine, busy, url, 1800, 250)
     counted = statuses(taken)
     assert set(counted) == {"200", "429"} and min(counted.values()) > 100, counted
     assert "Too many requests" in taken
@@ -328,8 +328,8 @@ def test_a_browser_that_wants_much_at_once_waits_and_is_not_refused(machine: Mac
 def test_all_addresses_of_a_household_are_one(machine: Machine) -> None:
     """In IPv6 it has 2^64 of them."""
     one, another, neighbour = (machine.newcomer(f"fd00:0:0:{end}") for end in ("3::1", "3::2", "4::1"))
-    assert statuses(asked(machine, one, GADGET, 1600, 200))["429"] > 100
-    assert "429" in statuses(asked(machine, another, GADGET, 200, 150))
+    assert statuses(asked(machine, one, GADGET, 1800, 250))["429"] > 100
+    assert "429" in statuses(asked(machine, another, GADGET, 400, 250))
     assert set(statuses(asked(machine, neighbour, GADGET, 150, 150))) == {"200"}
 
 
