@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .host import MachineError, attempt, cache, output, read_json, run
+from .host import MachineError, attempt, cache, output, read_json, run, wait_for
 
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 LINKS = Path("/sys/class/net")
@@ -37,6 +38,9 @@ class Network:
     def attach(self, leader: int) -> None:
         """Connect the network namespace of LEADER with the host's uplink."""
         self.detach()
+        # An init that has just begun is still in the host's, and goes on to one of its own.
+        if not wait_for(lambda: _namespace(leader) != _namespace(os.getpid()), 30):
+            raise MachineError(f"the process {leader} has no network of its own")
         mtu = _uplink_mtu()
         inside = ["nsenter", "-t", str(leader), "-n", "ip"]
         run(
@@ -112,3 +116,7 @@ def stop_forwarding(marker: Path) -> None:
 def _uplink_mtu() -> str:
     routes = json.loads(output(["ip", "-j", "route", "show", "default"]) or "[]")
     return (LINKS / routes[0]["dev"] / "mtu").read_text().strip() if routes else "1500"
+
+
+def _namespace(process: int) -> str:
+    return os.readlink(f"/proc/{process}/ns/net")
