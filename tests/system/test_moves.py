@@ -73,7 +73,9 @@ OPTION = """
     echo json_encode($value, JSON_THROW_ON_ERROR);
 """
 """Prints the option with all that is serialised in it."""
-LIVING = re.compile(r"^wp_options (cron|_transient_|_site_transient_|chainsaw_applied|rewrite_rules)|session_tokens")
+LIVING = re.compile(
+    r"_pingme|_encloseme|^wp_options (cron|_transient_|_site_transient_|chainsaw_applied|rewrite_rules)|session_tokens"
+)
 """What changes by itself, and the record."""
 GROW = """
     $db = new mysqli('localhost', 'app', '', 'app', 0, '/run/instance/mysqld.sock');
