@@ -38,7 +38,7 @@ class Network:
     def attach(self, leader: int) -> None:
         """Connect the network namespace of LEADER with the host's uplink."""
         self.detach()
-        # An init that has just begun is still in the host's, and goes on to one of its own.
+        # An init that was just started is still in the host's, and goes on to one of its own.
         if not wait_for(lambda: _namespace(leader) != _namespace(os.getpid()), 30):
             raise MachineError(f"the process {leader} has no network of its own")
         mtu = _uplink_mtu()
