@@ -30,6 +30,12 @@ DAMAGES = {
     "a chain with something else in it": "sed '$d' pair.pem > cut; cat cut > pair.pem; rm cut",
     "a directory": "rm pair.pem; mkdir pair.pem",
 }
+EXPIRED = (
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=shop.localhost"
+    f" -CA {DATA}/front/authority/ca.pem -CAkey {DATA}/front/authority/ca.key"
+    " -addext subjectAltName=DNS:shop.localhost -not_before 20200101000000Z -not_after 20210101000000Z"
+    " -keyout key -out chain 2> /dev/null; cat key chain > pair.pem; rm key chain"
+)
 START = "systemctl --user restart chainsaw-front.service"
 RELOAD = "systemctl --user reload chainsaw-front.service"
 
@@ -46,7 +52,7 @@ def shown(machine: Machine, name: str) -> str:
 def damaged(machine: Machine, request: pytest.FixtureRequest) -> Iterator[str]:
     """Damage what is stored for the shop; put it back afterwards."""
     machine.root("cp", "-a", SHOP, "/root/kept")
-    machine.root("sh", "-c", f"cd {SHOP} && {DAMAGES[request.param]}")
+    machine.root("sh", "-c", f"cd {SHOP} && {EXPIRED if request.param == 'expired' else DAMAGES[request.param]}")
     yield request.param
     machine.root("sh", "-c", f"rm -rf {SHOP} && cp -a /root/kept {SHOP} && rm -rf /root/kept")
     machine.admin("sh", "-c", RELOAD)
@@ -68,6 +74,20 @@ def test_a_damaged_certificate_costs_its_host_alone(machine: Machine, blog: str,
     said = shown(machine, "shop.localhost")
     assert said.startswith(("self-signed", "Hostname mismatch")), said
     assert "shop.localhost" in machine.journal("CONTAINER_NAME=chainsaw-front", "--lines=30")
+
+
+@pytest.mark.parametrize("damaged", ["expired"], indirect=True)
+def test_one_that_has_expired_is_shown_as_it_is_and_costs_its_host_alone(
+    machine: Machine, blog: str, damaged: str
+) -> None:
+    """A visitor then reads what is wrong, and with a wrong clock of this host nothing is lost."""
+    told, other = "certificate has expired", shown(machine, "blog.localhost")
+    for begin in (RELOAD, START):
+        machine.admin("sh", "-c", begin)
+        machine.serves(blog, "<", 30)
+        # For a moment, workers from before take connections, too.
+        assert wait(lambda: all(shown(machine, "shop.localhost") == told for _ in range(5)), 20), begin
+        assert shown(machine, "blog.localhost") == other
 
 
 def test_what_is_whole_again_is_served_after_a_reload(machine: Machine, shop: str) -> None:
