@@ -47,7 +47,7 @@ from chainsaw.model import directories
 from chainsaw.model.renewal import DAY, MINUTE, Failure, Kind, Ledger, next_attempt
 
 BIN = os.environ.get("PEBBLE_BIN", "/usr/bin")
-KEY_ID, HMAC_KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+KEY_ID, OTHER_ID, HMAC_KEY = "kid-1", "kid-2", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 HOOK = """
 dns_loop_add() { _tell set-txt "{\\"host\\": \\"$1.\\", \\"value\\": \\"$2\\"}"; }
 dns_loop_rm() { _tell clear-txt "{\\"host\\": \\"$1.\\"}"; }
@@ -493,20 +493,43 @@ def keys(place: Path) -> None:
             it.open()
 
 
+BINDING = {
+    "externalAccountBindingRequired": True,
+    "externalAccountMACKeys": {KEY_ID: HMAC_KEY, OTHER_ID: HMAC_KEY.swapcase()},
+}
+
+
+def bindings(place: Path) -> None:
+    """Two external accounts at one directory stay two; what one has ordered is not gone on with by the other."""
+    with world(place, BINDING) as it:
+        mine, other = it.at(key_id=KEY_ID, hmac_key=HMAC_KEY), it.at(key_id=OTHER_ID, hmac_key=HMAC_KEY.swapcase())
+        first = it.obtain(session=it.open(mine))
+        it.stub.rules = [Rule("/finalize-order", 503, "<html>")]
+        with fails(Kind.SERVER):
+            it.obtain(session=it.open(mine))
+        it.stub.rules = []
+        second = it.obtain(session=it.open(other), in_use=first.chain, issued_by=it.stub.url)
+        assert second.certificate != first.certificate
+        registered = {json.loads(Path(it.open(one).place.record).read_text())["uri"] for one in (mine, other)}
+        assert len(registered) == 2
+
+
 def binding(place: Path) -> None:
     """An authority that wants an external account gets it, or says so."""
-    settings = {"externalAccountBindingRequired": True, "externalAccountMACKeys": {KEY_ID: HMAC_KEY}}
-    with world(place, settings) as it:
+    with world(place, BINDING) as it:
         with fails(Kind.SETTINGS, "key id"):
             it.obtain()
         with fails(Kind.SETTINGS, "base64url"):
             it.obtain(session=it.open(it.at(key_id=KEY_ID, hmac_key="%%%")))
         with fails(Kind.UNAUTHORIZED):
             it.obtain(session=it.open(it.at(key_id=KEY_ID, hmac_key=HMAC_KEY[::-1])))
-        it.obtain(session=it.open(it.at(key_id=KEY_ID, hmac_key=HMAC_KEY)))
-        it.obtain()
-        Path(it.open().place.record).unlink()
-        it.obtain()
+        bound = it.at(key_id=KEY_ID, hmac_key=HMAC_KEY)
+        it.obtain(session=it.open(bound))
+        it.obtain(session=it.open(bound))
+        Path(it.open(bound).place.record).unlink()
+        it.obtain(session=it.open(bound))
+        with fails(Kind.SETTINGS, "key id"):
+            it.obtain()
 
 
 def reset(place: Path) -> None:
@@ -763,13 +786,18 @@ def die(step: int, place: Path, url: str, name: str) -> None:
 
 
 def fallback(place: Path) -> None:
-    """After repeated outages the second authority issues; after a refusal the staging directory is tried first."""
-    with world(place / "one") as one, world(place / "two") as two:
+    """After repeated outages the second authority issues, for an account that exists there.
+
+    After a refusal the staging directory is tried first.
+    """
+    with world(place / "one") as one, world(place / "two", BINDING) as two, world(place / "three") as three:
         now = [time.time()]
-        setup = Setup(str(place / "accounts"), one.at(), two.at(), Clock(now=lambda: now[0]))
+        second = two.at(key_id=KEY_ID, hmac_key=HMAC_KEY)
+        setup = Setup(str(place / "accounts"), one.at(), second, Clock(now=lambda: now[0]))
         ways = [HttpChallenger(str(one.web))]
-        two.web.rmdir()
-        two.web.symlink_to(one.web)
+        for other in (two, three):
+            other.web.rmdir()
+            other.web.symlink_to(one.web)
         ledger, written = Ledger(host="a.example"), list[Ledger]()
         one.stub.rules = [Rule("/dir", 503)]
         job = Job(Wanted(("a.example",)), ways, one.keeper(), written.append, one.progress.append)
@@ -790,7 +818,8 @@ def fallback(place: Path) -> None:
         assert ledger.window is not None
         now[0] = time.time()
         one.stub.rules = []
-        directories.STAGING[one.stub.url] = two.stub.url
+        directories.STAGING[one.stub.url] = three.stub.url
+        setup = replace(setup, fallback=three.at())
         failed = Failure(at=now[0], directory=one.stub.url, kind=Kind.UNAUTHORIZED)
         ledger = Ledger(host="a.example", failures=(failed,), failed=1)
         done = attempt(setup, job, ledger)
@@ -812,6 +841,7 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "limits": limits,
     "keys": keys,
     "binding": binding,
+    "bindings": bindings,
     "reset": reset,
     "expired": expired,
     "contacts": contacts,

@@ -186,10 +186,21 @@ def test_an_open_order_is_kept_for_the_admin_alone(tmp_path):
     assert keeper.read() is None
 
 
-def test_the_account_of_each_directory_has_a_place_of_its_own():
+def test_where_accounts_are_kept_stays_for_ever():
+    place = place_of("/accounts", LETSENCRYPT)
+    assert place.path == "/accounts/acme-v02.api.letsencrypt.org-5e76d31517ec"
+    bound = place_of("/accounts", LETSENCRYPT, "kid-1")
+    assert bound.path == "/accounts/acme-v02.api.letsencrypt.org-5e76d31517ec-external-db26d710b41e"
+
+
+def test_each_directory_and_each_external_account_has_a_place_of_its_own():
     one, two = (place_of("/accounts", f"https://ca.example:8443/{name}") for name in "ab")
     assert one.path.startswith("/accounts/ca.example-8443-")
     assert one != two
+    own, other = (place_of("/accounts", "https://ca.example:8443/a", key_id) for key_id in ("mine", "theirs/../.."))
+    assert len({one.path, own.path, other.path}) == 3
+    assert own.path.startswith(f"{one.path}-external-")
+    assert "/" not in other.path.removeprefix("/accounts/")
     assert "secret" not in repr(Authority("https://ca.example/dir", hmac_key="secret"))
 
 

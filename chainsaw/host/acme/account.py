@@ -40,7 +40,7 @@ class Authority:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the account of one directory is kept: account.key and account.json, for the admin alone."""
+    """Where one account at a directory is kept: account.key and account.json, for the admin alone."""
 
     path: str
 
@@ -55,10 +55,18 @@ class Place:
         return f"{self.path}/account.json"
 
 
-def place_of(accounts: str, url: str) -> Place:
-    """Return where the account of a directory is kept below a directory of accounts."""
+def place_of(accounts: str, url: str, key_id: str = "") -> Place:
+    """Return where the account at a directory is kept below a directory of accounts.
+
+    A key is registered there once, and so each external account needs one of its own.
+    """
     host = re.sub(r"[^a-z0-9.-]", "-", urlsplit(url).netloc.lower())[:80]
-    return Place(f"{accounts}/{host}-{sha256(url.encode()).hexdigest()[:12]}")
+    bound = f"-external-{_digest(key_id)}" if key_id else ""
+    return Place(f"{accounts}/{host}-{_digest(url)}{bound}")
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def account_key(place: Place) -> jwk.JWK:
