@@ -12,6 +12,7 @@ from chainsaw.plan.observed import UnitDetails
 
 TIMER, SERVICE = "chainsaw-certificates.timer", "chainsaw-certificates.service"
 RELOAD = "systemctl --user reload chainsaw-front"
+YEAR = 365 * DAY
 LATEST = 26 * 3600.0
 """Seconds after which a timer of each hour has not run for too long."""
 
@@ -65,6 +66,22 @@ def _differ(record: Certificate, seen: ShownCertificate) -> bool:
     if record.serial and seen.serial:
         return record.serial != seen.serial
     return record.not_after - seen.until > DAY
+
+
+def local_authority(until: float | None, remedy: str, now: float) -> Check:
+    """Check until when this host's own authority is valid, which nobody can renew for the browsers that trust it.
+
+    It is yellow a year before. `until` is in seconds since 1970, and None where its certificate cannot be read.
+    """
+    if until is None:
+        return Check("local authority", "unknown", "its certificate cannot be read", remedy)
+    left = until - now
+    if left <= 0:
+        return Check("local authority", "fail", f"ended {span_for_people(-left)} ago: no browser trusts it", remedy)
+    if left > YEAR:
+        return Check("local authority", "ok", f"valid for {span_for_people(left)} more")
+    found = f"ends in {span_for_people(left)}: from then on no browser trusts it"
+    return Check("local authority", "fail" if left < 30 * DAY else "warn", found, remedy)
 
 
 def renewal(

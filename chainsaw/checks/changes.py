@@ -24,6 +24,7 @@ MOST = 20
 ALARMING: dict[str, Grade] = {
     "generation": "fail",
     "certificate": "warn",
+    "local authority": "warn",
     "renewal": "warn",
     "disk": "warn",
     "instance": "fail",

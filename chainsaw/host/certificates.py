@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.pem import encode_chain, encode_key, load_chain, load_key, names_of
 from chainsaw.model.certificate import LOCAL, Certificate
@@ -88,7 +89,10 @@ def make_authority(directory: str, node: str) -> None:
 
 
 def issue(directory: str, host: str) -> Issued:
-    """Return a new key and chain for a host name, signed by the authority in a directory."""
+    """Return a new key and chain for a host name, signed by the authority in a directory, and no longer valid than it.
+
+    Raise ChainsawError when the authority has ended.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -97,11 +101,14 @@ def issue(directory: str, host: str) -> Issued:
     authority = load_chain((files.read_text(f"{directory}/ca.pem") or "").encode())[0]
     signer = load_key((files.read_text(f"{directory}/ca.key") or "").encode())
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    if authority.not_valid_after_utc <= datetime.now(UTC):
+        text = f"this host's own authority ended on {authority.not_valid_after_utc:%Y-%m-%d}"
+        raise ChainsawError(Diagnostic("authority-ended", text, hint=another_authority(directory)))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)] if len(host) <= 64 else [])
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     certificate = (
-        _begin(name, authority.subject, key.public_key(), LEAF_DAYS)
+        _begin(name, authority.subject, key.public_key(), LEAF_DAYS, authority.not_valid_after_utc)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=len(host) > 64)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs=False), critical=True)
@@ -112,12 +119,37 @@ def issue(directory: str, host: str) -> Issued:
     return Issued(encode_key(key), encode_chain([certificate, authority]))
 
 
+def is_of(directory: str, chain: bytes) -> bool:
+    """Return whether a chain (PEM) ends with the authority that is in a directory now."""
+    authority = (files.read_text(f"{directory}/ca.pem") or "").encode()
+    return bool(authority) and chain.endswith(authority)
+
+
+def authority_end(directory: str) -> float | None:
+    """Return until when the authority in a directory is valid, in seconds since 1970; None where it cannot be read."""
+    try:
+        authority = load_chain((files.read_text(f"{directory}/ca.pem") or "").encode())[0]
+    except (ValueError, ChainsawError):
+        return None
+    return authority.not_valid_after_utc.timestamp()
+
+
+def another_authority(directory: str) -> str:
+    """Return what makes another authority, and lets all browsers trust that one."""
+    return f"rm -r {directory}; chainsaw cert renew; then import what chainsaw ca prints into each browser"
+
+
 def _begin(
-    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, days: int
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    days: int,
+    end: datetime | None = None,
 ) -> x509.CertificateBuilder:
     from cryptography import x509
 
     now = datetime.now(UTC)
+    until = now + timedelta(days=days)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -125,7 +157,7 @@ def _begin(
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=days))
+        .not_valid_after(min(until, end or until))
     )
 
 

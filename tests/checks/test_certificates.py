@@ -72,6 +72,23 @@ def test_a_certificate(issuer, record, seen, state, words, hint):
     assert words in found.found
 
 
+@pytest.mark.parametrize(
+    ("left", "state", "words"),
+    [
+        (3650, "ok", "valid for"),
+        (366, "ok", "valid for 366 d more"),
+        (364, "warn", "ends in 364 d"),
+        (29, "fail", "ends in 29 d"),
+        (-2, "fail", "ended 2 d ago"),
+        (None, "unknown", "cannot be read"),
+    ],
+)
+def test_the_authority_of_this_host_is_yellow_a_year_before_its_end(left, state, words):
+    found = certificates.local_authority(None if left is None else NOW + left * DAY, "another one", NOW)
+    assert (found.state, found.hint) == (state, "" if state == "ok" else "another one")
+    assert words in found.found
+
+
 UP, DOWN, FAILED = (UnitDetails(state, "") for state in ("active", "inactive", "failed"))
 
 

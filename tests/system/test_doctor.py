@@ -25,7 +25,7 @@ KNOWN = {
     "generation", "last apply", "leftovers", "generated files", "units",
     "front socket", "limits of logs", "front",
     "http", "https", "socket of widget", "instance of widget", "instance of www", "certificate of widget.localhost",
-    "certificate of www.localhost", "DNS of widget.localhost", "DNS of www.localhost",
+    "certificate of www.localhost", "local authority", "DNS of widget.localhost", "DNS of www.localhost",
 }  # fmt: skip
 COUNTING = ("unshare", "newuidmap", "newgidmap", "timeout", "xargs", "stdbuf", "du")
 OF_THE_HOST = {"limits", "clock", "memory pressure", "memory limits"}

@@ -355,6 +355,24 @@ def test_a_certificate_is_renewed_in_the_last_third_of_its_life(tmp_path):
     assert not record.is_fresh(record.not_before - 3 * 86400), "by a clock that is wrong"
 
 
+def test_no_certificate_outlives_the_authority_that_signed_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(certificates, "AUTHORITY_DAYS", 100)
+    certificates.make_authority(str(tmp_path), "server")
+    end = certificates.authority_end(str(tmp_path))
+    assert end is not None
+    assert abs(end - time.time() - 100 * 86400) < 60
+    issued = certificates.issue(str(tmp_path), "blog.example.org")
+    assert certificates.record_of(issued.chain, "blog.example.org", "local").not_after == end
+    (tmp_path / "ca.pem").unlink()
+    monkeypatch.setattr(certificates, "AUTHORITY_DAYS", 0)
+    certificates.make_authority(str(tmp_path), "server")
+    with pytest.raises(ChainsawError, match="authority ended on 20") as caught:
+        certificates.issue(str(tmp_path), "blog.example.org")
+    assert caught.value.diagnostics[0].hint.startswith(f"rm -r {tmp_path}; chainsaw cert renew")
+    (tmp_path / "ca.pem").write_text("nonsense")
+    assert certificates.authority_end(str(tmp_path)) is None
+
+
 def test_a_record_of_an_earlier_version_is_read(tmp_path):
     file = str(tmp_path / "blog.example.org.json")
     until = datetime.now(UTC) + timedelta(days=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,6 +158,14 @@ def test_what_is_wrong_with_the_authority_of_this_host_is_no_obstacle_for_what_i
     assert all(item.severity == "warning" for item in done.problems)
     assert record(site).serial == before
     assert site.run().failed == {}
+
+
+def test_another_authority_of_this_host_signs_all_there_is(site):
+    site.run()
+    shutil.rmtree(site.paths.authority)
+    assert sorted(site.run().shown) == [BLOG, WWW]
+    assert certificates.is_of(site.paths.authority, stored_chain(site.paths, BLOG))
+    assert site.run().shown == {}
 
 
 def test_a_chain_that_cannot_be_read_is_no_obstacle(site):

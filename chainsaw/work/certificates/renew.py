@@ -130,6 +130,8 @@ class Renewal:
         record = certificates.read_record(self.account.paths.issued(host))
         if wanted.issuer == LOCAL:
             due = record is None or record.issuer != LOCAL or not record.is_fresh(self.now())
+            # What another authority has signed is trusted nowhere any more.
+            due = due or not certificates.is_of(self.account.paths.authority, stored_chain(self.account.paths, host))
             return [issue_local(self.account, facts.node(), host)] if due or self.force else []
         if wanted.issuer == "files":
             found = self._imported(host, wanted, record)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from chainsaw.checks import amounts, network, resources
 from chainsaw.checks import host as host_checks
 from chainsaw.checks import site as site_checks
-from chainsaw.checks.certificates import TIMER, certificate, renewal
+from chainsaw.checks.certificates import TIMER, certificate, local_authority, renewal
 from chainsaw.checks.check import Check, in_short, summary
 from chainsaw.checks.notify import notifications
 from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, ShownCertificate
@@ -24,6 +24,7 @@ from chainsaw.host.observe import PATTERNS, own_links
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, records
 from chainsaw.host.systemd import UserManager
+from chainsaw.model.certificate import LOCAL
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.tls import is_local
@@ -135,10 +136,16 @@ def _hosts(seen: Seen, shown: Mapping[str, ShownCertificate], names: Mapping[str
 
 
 def certificate_checks(seen: Seen, shown: Mapping[str, ShownCertificate]) -> Iterator[Check]:
-    """Yield the check of the certificate of each host name; `shown` are those that the front shows."""
+    """Yield the check of the certificate of each host name, and of this host's own authority where it has issued some.
+
+    `shown` are those that the front shows.
+    """
     for host in seen.hosts:
         record = certificates.read_record(seen.paths.issued(host))
         yield certificate(host, seen.manifest.issuer(host), record, shown.get(host), time.time())
+    place = seen.paths.authority
+    if any(seen.manifest.issuer(host).issuer == LOCAL for host in seen.hosts):
+        yield local_authority(certificates.authority_end(place), certificates.another_authority(place), time.time())
 
 
 def read_store(account: Account) -> Seen:
