@@ -95,7 +95,7 @@ def renewal(
     """Check the timer that renews certificates: whether it waits, ran in the last day, and what came of it.
 
     `starts` is whether it starts at boot. `ran` is when it ran last, in seconds since 1970, and None where that is not
-    known; `failing` are the host names for which an authority has issued none when it was asked last.
+    known; `failing` are the host names that got no certificate when it was last due.
     """
     if units is None:
         return Check("renewal", "unknown", "systemd does not answer")

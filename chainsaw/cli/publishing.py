@@ -36,9 +36,13 @@ PUBLISH = (
             "openssl x509 -noout -text -in {DATA}/front/certificates/{host}/certificate.pem",
             "openssl s_client -connect localhost:443 -servername {host}",
         ),
-        Verb("renew", "certificates:renew_command", "Renew the certificates that are due.", changes=True).standing_for(
-            "systemctl --user start chainsaw-certificates.service"
-        ),
+        Verb(
+            "renew",
+            "certificates:renew_command",
+            "Renew the certificates that are due.",
+            changes=True,
+            tells_with="changes",
+        ).standing_for("systemctl --user start chainsaw-certificates.service"),
         Verb(
             "import", "certificates:import_command", "Take a certificate and key of your own.", changes=True
         ).standing_for(

@@ -15,8 +15,10 @@ class Verb:
     """A command: its summary, the function that runs it, and whether it changes this host.
 
     `target` is a module of chainsaw.cli and a function in it; a group has `verbs` instead. A verb that `changes`
-    something is in the audit record; one that `changes_with` an option only when that is given. What is typed after
-    a `confidential` verb may be a secret in the wrong place, so it is in the record only when the command succeeded.
+    something is in the audit record; one that `changes_with` an option only when that is given, and one that
+    `tells_with` an option only without that, as with it the command writes each change down by itself. What is typed
+    after a `confidential` verb may be a secret in the wrong place, so it is in the record only when the command
+    succeeded.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Verb:
     summary: str
     changes: bool = False
     changes_with: str = ""
+    tells_with: str = ""
     confidential: bool = False
     stands_for: tuple[str, ...] = ()
     verbs: tuple[Verb, ...] = ()
@@ -38,8 +41,8 @@ class Verb:
         return replace(self, verbs=verbs, default=default)
 
     def changed(self, params: Mapping[str, Any]) -> bool:
-        """Return whether it changes something when it is run with these parameters."""
-        if any(params.get(name) for name in READ_ONLY):
+        """Return whether it changes something, and leaves it to the audit record, when it is run with parameters."""
+        if any(params.get(name) for name in (*READ_ONLY, self.tells_with)):
             return False
         return self.changes or bool(self.changes_with and params.get(self.changes_with))
 

@@ -239,6 +239,14 @@ def test_traffic_is_recorded_only_with_a_page(chainsaw, records):
     assert record["CHAINSAW_COMMAND"] == "chainsaw traffic --since today --html /nonexistent/traffic.html"
 
 
+def test_what_a_timer_renews_is_not_recorded_each_time(chainsaw, records):
+    """Its own lines in the journal are once for each change."""
+    chainsaw("cert", "renew", "--changes")
+    assert records() == []
+    chainsaw("cert", "renew")
+    assert [record["CHAINSAW_COMMAND"] for record in records()] == ["chainsaw cert renew"]
+
+
 def test_doctor_is_recorded_only_with_fix(chainsaw, records, monkeypatch):
     monkeypatch.setattr(facts, "is_root", lambda: False)
     chainsaw("doctor")

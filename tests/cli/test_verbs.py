@@ -73,5 +73,5 @@ def test_a_verb_may_change_something_with_an_option_only():
 
 def test_an_option_that_decides_is_one_of_the_command():
     for path in every_path():
-        needed = verb_at(path).changes_with
-        assert not needed or needed in {item.name for item in command_of(path).params}, path
+        needed = {verb_at(path).changes_with, verb_at(path).tells_with} - {""}
+        assert needed <= {item.name for item in command_of(path).params}, path

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fake import replaces
 
+from chainsaw.errors import Diagnostic
 from chainsaw.host import certificates, files
 from chainsaw.host.podman import Podman
 from chainsaw.host.stored import stored_chain
@@ -20,6 +21,7 @@ from chainsaw.model.certificate import Certificate
 from chainsaw.model.deployment import Deployment, Manifest, ProbeRequest
 from chainsaw.model.route import Route
 from chainsaw.work.certificates import renew, serve
+from chainsaw.work.certificates.problems import new_problems, read_problems
 from chainsaw.work.certificates.renew import Renewal
 from chainsaw.work.result import Quiet
 
@@ -158,6 +160,32 @@ def test_what_is_wrong_with_the_authority_of_this_host_is_no_obstacle_for_what_i
     assert all(item.severity == "warning" for item in done.problems)
     assert record(site).serial == before
     assert site.run().failed == {}
+
+
+def failure(text):
+    return {BLOG: [Diagnostic("no-certificate", text, severity="warning")]}
+
+
+def test_a_problem_is_told_once_while_it_lasts(site):
+    """Its tokens and times are others at each attempt."""
+    asked = "%s: http://blog.example.org/.well-known/acme-challenge/%s gave 404, again at 2027-01-%s 10:00:00"
+    told = [
+        failure(asked % (BLOG, "A" * 43, "01")),
+        failure(asked % (BLOG, "B" * 43, "02")),
+        failure(f"{BLOG}: nobody answers"),
+        failure(f"{BLOG}: nobody answers"),
+        {},
+        failure(f"{BLOG}: nobody answers"),
+    ]
+    assert [len(new_problems(site.paths, found)) for found in told] == [1, 0, 1, 0, 0, 1]
+    assert read_problems(site.paths) == {BLOG: [f"{BLOG}: nobody answers"]}
+    site.run(hosts=[WWW])
+    assert read_problems(site.paths) != {}
+    site.run(hosts=[BLOG])
+    assert read_problems(site.paths) == {}
+    for text in ("", "[]", '{"problems": 5}', "{"):
+        Path(f"{site.paths.front}/problems.json").write_text(text)
+        assert read_problems(site.paths) == {}
 
 
 def test_another_authority_of_this_host_signs_all_there_is(site):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,18 +9,16 @@ from dataclasses import replace
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import certificates, files
 from chainsaw.host.account import Account
-from chainsaw.host.issued import read_ledger
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.certificate import HostIssuer
 from chainsaw.model.names import check_host
+from chainsaw.work.certificates.problems import new_problems
 from chainsaw.work.certificates.recorded import moment_for_people
-from chainsaw.work.certificates.renew import Renewal, Renewed, imported
+from chainsaw.work.certificates.renew import Renewal, imported
 from chainsaw.work.certificates.report import no_host
 from chainsaw.work.certificates.serve import not_shown, placements, show_certificates
 from chainsaw.work.locks import tls
 from chainsaw.work.result import Reporter, Result
-
-FORMAT = 1
 
 
 def renew(account: Account, hosts: Sequence[str], force: bool, changes: bool, report: Reporter) -> Result:
@@ -35,7 +32,7 @@ def renew(account: Account, hosts: Sequence[str], force: bool, changes: bool, re
     with UserManager() as manager:
         done = Renewal(account, manager, report, force, quiet=changes).run(hosts)
     lines = [f"{host}: renewed, valid until {moment_for_people(item.not_after)}" for host, item in done.shown.items()]
-    problems = _new_problems(account, done) if changes else done.problems
+    problems = new_problems(account.paths, done.failed) if changes else done.problems
     if not (lines or done.failed or changes):
         lines = ["nothing is due"]
     data = {
@@ -43,21 +40,6 @@ def renew(account: Account, hosts: Sequence[str], force: bool, changes: bool, re
         "failed": {host: [problem.message for problem in found] for host, found in done.failed.items()},
     }
     return Result(data, tuple(lines), tuple(problems), Exit.DEGRADED if done.failed else Exit.OK)
-
-
-def _new_problems(account: Account, done: Renewed) -> list[Diagnostic]:
-    """Return the problems that no run before had, and remember them for as long as they last."""
-    file = f"{account.paths.front}/problems.json"
-    try:
-        before = json.loads(files.read_text(file) or "{}").get("problems", {})
-    except (ValueError, AttributeError):
-        before = {}
-    # Between two attempts an authority is not asked, and its last answer still holds.
-    lasting = {host: said for host, said in before.items() if read_ledger(account.paths, host).failures}
-    now = lasting | {host: [problem.message for problem in found] for host, found in done.failed.items()}
-    if now != before:
-        files.write_atomic(file, json.dumps({"format": FORMAT, "problems": now}).encode() + b"\n", 0o600)
-    return [problem for host, found in done.failed.items() if before.get(host) != now[host] for problem in found]
 
 
 def import_certificate(account: Account, host: str, chain: str, key: str, report: Reporter) -> Result:

@@ -17,6 +17,7 @@ from chainsaw.model.certificate import LOCAL, Certificate, HostIssuer
 from chainsaw.model.deployment import Manifest
 from chainsaw.plan.observed import EMPTY, FRONT_SERVICE
 from chainsaw.work.certificates.acme import Asked, Asker
+from chainsaw.work.certificates.problems import forget_problems
 from chainsaw.work.certificates.serve import Fresh, is_shown, issue_local, not_shown, show_certificates
 from chainsaw.work.locks import renewal, tls
 from chainsaw.work.result import Reporter
@@ -59,7 +60,9 @@ class Renewal:
         """
         with renewal(self.account, COMMAND, self.report):
             self.manifest = self.account.current()
-            return self._run([host for host in hosts or sorted(self.manifest.hosts) if host in self.manifest.hosts])
+            done = self._run([host for host in hosts or sorted(self.manifest.hosts) if host in self.manifest.hosts])
+            forget_problems(self.account.paths, done.shown)
+            return done
 
     def _run(self, hosts: Sequence[str]) -> Renewed:
         renewed, fresh = Renewed(), list[Fresh]()

@@ -19,6 +19,7 @@ from chainsaw.model.certificate import LOCAL, Certificate
 from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.renewal import Due
+from chainsaw.work.certificates.problems import read_problems
 from chainsaw.work.certificates.recorded import moment_for_people
 from chainsaw.work.config.applied import applied_site
 from chainsaw.work.parallel import answers
@@ -100,7 +101,7 @@ def _row(account: Account, manifest: Manifest, host: str, shown: ShownCertificat
         "not_after": mine.not_after if mine else None,
         "next_renewal": planned.at if planned else None,
         "why": planned.why if planned else None,
-        "failed": failures[-1].text if failures else None,
+        "failed": failures[-1].text if failures else "; ".join(read_problems(account.paths).get(host, ())) or None,
         "used_by": [*_users(manifest, host)],
         "state": check.state,
         "found": check.found,

@@ -29,6 +29,7 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.tls import is_local
 from chainsaw.plan.observed import API_SOCKET, EMPTY, TARGET, UnitDetails
+from chainsaw.work.certificates.problems import read_problems
 from chainsaw.work.certificates.report import shown_to_visitors
 from chainsaw.work.config.applied import applied_site
 from chainsaw.work.config.names import declared_names
@@ -272,7 +273,8 @@ def unit_checks(seen: Seen, systemd: Systemd) -> Iterator[Check]:
     yield from site_checks.listening(manifest, systemd.units)
     if manifest.front:
         ran = files.changed_at(f"{paths.stamps}/stamp-{TIMER}") or None
-        failing = [host for host in manifest.issuers if read_ledger(paths, host).failures]
+        failing = {host for host in manifest.issuers if read_ledger(paths, host).failures}
+        failing |= manifest.hosts & read_problems(paths).keys()
         yield renewal(systemd.units, ran, time.time(), failing, starts=TARGET in own_links(paths))
         site = _tried(lambda: applied_site(paths))
         names = tuple(item.name for item in channels_of(seen.account, site)) if site else ()
