@@ -14,7 +14,7 @@ TIMER, SERVICE = "chainsaw-certificates.timer", "chainsaw-certificates.service"
 RELOAD = "systemctl --user reload chainsaw-front"
 YEAR = 365 * DAY
 LATEST = 26 * 3600.0
-"""Seconds after which a timer of each hour has not run for too long."""
+"""Seconds after which the timer has not run for too long."""
 
 
 def certificate(
@@ -117,6 +117,6 @@ def renewal(
         return Check("renewal", "ok", "has not run yet, and waits for its time")
     ago = now - ran
     if ago > LATEST:
-        found = f"has not run for {span_for_people(ago)}, though it should each hour"
+        found = f"has not run for {span_for_people(ago)}, though it should four times an hour"
         return Check("renewal", "fail", found, f"systemctl --user restart {TIMER}")
     return Check("renewal", "ok", f"ran {span_for_people(max(ago, 0.0))} ago")

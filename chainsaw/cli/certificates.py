@@ -41,7 +41,7 @@ def show_command(account: Account, host: str, as_json: bool) -> None:
 @click.option("--changes", is_flag=True, help="Report a problem only when it is a new one; as the timer does.")
 @json_option
 def renew_command(account: Account, hosts: tuple[str, ...], force: bool, changes: bool, as_json: bool) -> None:
-    """A timer does this each hour, so it is needed only after something was wrong.
+    """A timer does this four times an hour, so it is needed only after something was wrong.
 
     The front shows the new one before the former one is let go. The exit code is 3 when one could not be renewed.
     """

@@ -1,4 +1,4 @@
-"""The journal of the timer that renews certificates has each state once."""
+"""The timer that renews certificates runs by itself, also what it missed, and its journal has each state once."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import json
 
 import pytest
 
-from .machine import CONFIG, Machine
-from .pebble import SITE, age, away, rows, start
+from .machine import CONFIG, HOME, Machine, wait
+from .pebble import SITE, age, away, rows, serial, start
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WWW = "www.example.org"
 TIMER, SERVICE = "chainsaw-certificates.timer", "chainsaw-certificates.service"
+STAMP = f"{HOME}/.local/share/systemd/timers/stamp-{TIMER}"
+SOON = """\
+d=~/.config/systemd/user/chainsaw-certificates.timer.d
+mkdir -p $d
+printf '[Timer]\\nAccuracySec=1s\\nRandomizedDelaySec=3s\\nOnCalendar=\\nOnCalendar=yearly\\n' > $d/soon.conf
+"""
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +66,19 @@ def test_each_state_is_written_down_once(authority: Machine) -> None:
     assert [line.partition(", valid until")[0] for line in run(authority)] == [f"{WWW}: renewed"]
     assert run(authority) == []
     assert rows(authority)[WWW]["state"] == "ok"
+
+
+def test_a_run_that_was_missed_is_made_up_for_after_the_boot(authority: Machine) -> None:
+    before = serial(authority, WWW)
+    age(authority, WWW, 100)
+    authority.admin("sh", "-c", SOON)
+    authority.root("systemctl", "stop", "user@1000.service")
+    authority.root("touch", "--date=400 days ago", STAMP)
+    authority.root("systemctl", "start", "user@1000.service")
+    try:
+        assert wait(lambda: serial(authority, WWW) not in ("", before), 60)
+        assert rows(authority)[WWW]["state"] == "ok"
+        assert entries(authority)[-1].startswith(f"{WWW}: renewed, valid until ")
+    finally:
+        authority.admin("sh", "-c", "rm -r ~/.config/systemd/user/chainsaw-certificates.timer.d")
+        authority.admin("systemctl", "--user", "daemon-reload")
