@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 FORBIDDEN = """
 from chainsaw.work.certificates.reach import forbidden
-print(*forbidden("a.example.org", frozenset({"pebble"})))
+for allowed in ({"pebble"}, ()):
+    print(*forbidden("a.example.org", frozenset(allowed)))
 """
 BLOG, WWW = "blog.example.org", "www.example.org"
 
@@ -144,6 +145,7 @@ def test_records_that_lead_elsewhere_are_named(authority: Machine) -> None:
         tell("add-caa", host="example.org", policies=[{"tag": "issue", "value": "another.example"}])
         said = authority.admin("/usr/bin/python3", "-c", FORBIDDEN)
         assert 'the record example.org CAA 0 issue "another.example" forbids it; allow: pebble' in said
+        assert "forbids it unless that is the name of the authority" in said
     finally:
         tell("clear-aaaa", host="astray.example.org")
         tell("clear-caa", host="example.org")

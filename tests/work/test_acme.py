@@ -23,9 +23,11 @@ from chainsaw.host.acme.failure import LONGEST_TEXT, AcmeError, kind_of, of_prob
 from chainsaw.host.acme.pending import FileKeeper, Pending
 from chainsaw.host.acme.polling import Deadline
 from chainsaw.host.acme.session import Clock
+from chainsaw.host.dns import Allowed
 from chainsaw.model.directories import STAGING
 from chainsaw.model.renewal import LONGEST_WAIT, Failure, Kind, Ledger, Said
 from chainsaw.model.tls import LETSENCRYPT
+from chainsaw.work.certificates import reach
 
 TOKEN = "A" * 43
 
@@ -360,6 +362,44 @@ def test_an_order_that_is_open_is_gone_on_with_before_staging_is_tried():
     assert _chosen(setup, ledger, opened).directory == LETSENCRYPT
     assert setup.known(LETSENCRYPT) == primary
     assert setup.known(STAGING[LETSENCRYPT]).key_id == ""
+
+
+@pytest.mark.parametrize(
+    ("record", "names", "said"),
+    [
+        (None, {"ca.example"}, ""),
+        (None, (), ""),
+        ({"ca.example"}, {"ca.example", "www.ca.example"}, ""),
+        ({"other.example"}, {"ca.example"}, 'CAA 0 issue "other.example" forbids it; allow: ca.example'),
+        ({"other.example"}, (), 'CAA 0 issue "other.example" forbids it unless that is the name of the authority'),
+        ((), (), 'CAA 0 issue ";" forbids it'),
+        ({"other.example"}, None, ""),
+    ],
+)
+def test_a_record_that_forbids_or_may_forbid_is_told(monkeypatch, record, names, said):
+    found = None if record is None else Allowed("example", frozenset(record))
+    monkeypatch.setattr(reach, "authorities_of", lambda host: found)
+    told = reach.forbidden("a.example", None if names is None else frozenset(names))
+    assert len(told) == bool(said)
+    assert said in "".join(told)
+
+
+def test_what_records_may_allow_is_known_when_each_authority_tells_its_name(monkeypatch):
+    told = {"https://one.example/": ["One.example"], "https://two.example/": ["two.example"]}
+
+    def open_session(authority, *words):
+        if authority.url not in told:
+            raise AcmeError(Kind.NO_NETWORK, "nobody answers")
+        meta = SimpleNamespace(caa_identities=told[authority.url])
+        return SimpleNamespace(client=SimpleNamespace(directory=SimpleNamespace(meta=meta)))
+
+    monkeypatch.setattr(reach, "open_session", open_session)
+    setup = Setup("/accounts", Authority("https://one.example/"), Authority("https://two.example/"))
+    assert reach.identities(setup) == frozenset({"one.example", "two.example"})
+    told["https://two.example/"] = []
+    assert reach.identities(setup) == frozenset()
+    del told["https://two.example/"]
+    assert reach.identities(setup) is None
 
 
 def test_the_library_is_imported_late():

@@ -44,21 +44,27 @@ def _seen_at(address: str, host: str, word: str) -> str:
     return "" if found == word.encode() else f"its record {record} leads to another host: what answers is not this one"
 
 
-def identities(setup: Setup) -> frozenset[str]:
-    """Return the names by which records may allow the authorities; none where the directory does not tell them."""
-    found: set[str] = set()
+def identities(setup: Setup) -> frozenset[str] | None:
+    """Return the names by which records may allow the authorities; none where one of them does not tell its own.
+
+    Return None while one cannot be asked.
+    """
+    found: list[frozenset[str]] = []
     for authority in filter(None, (setup.primary, setup.fallback)):
         try:
             session = open_session(authority, setup.accounts, lambda text: None, setup.clock)
         except AcmeError:
-            return frozenset()
-        found |= {str(name).lower() for name in session.client.directory.meta.caa_identities or ()}
-    return frozenset(found)
+            return None
+        found.append(frozenset(str(name).lower() for name in session.client.directory.meta.caa_identities or ()))
+    return frozenset().union(*found) if all(found) else frozenset()
 
 
-def forbidden(host: str, allowed: frozenset[str]) -> list[str]:
-    """Return the CAA record (RFC 8659) that lets none of these authorities issue, if there is one."""
-    if not allowed:
+def forbidden(host: str, allowed: frozenset[str] | None) -> list[str]:
+    """Return the CAA record (RFC 8659) that lets none of these authorities issue, or may do so, if there is one.
+
+    `allowed` are their names; where that is empty they are not known.
+    """
+    if allowed is None:
         return []
     try:
         found = authorities_of(host)
@@ -66,5 +72,9 @@ def forbidden(host: str, allowed: frozenset[str]) -> list[str]:
         return [f"its CAA records cannot be read: {problem}"]
     if found is None or found.names & allowed:
         return []
-    record = f'{found.owner} CAA 0 issue "{";".join(sorted(found.names)) or ";"}"'
-    return [f"the record {record} forbids it; allow: {', '.join(sorted(allowed))}"]
+    record = f'the record {found.owner} CAA 0 issue "{";".join(sorted(found.names)) or ";"}"'
+    if allowed:
+        return [f"{record} forbids it; allow: {', '.join(sorted(allowed))}"]
+    if not found.names:
+        return [f"{record} forbids it"]
+    return [f"{record} forbids it unless that is the name of the authority, which does not say what its name is"]
