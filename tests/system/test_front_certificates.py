@@ -51,6 +51,8 @@ def shown(machine: Machine, name: str) -> str:
 @pytest.fixture
 def damaged(machine: Machine, request: pytest.FixtureRequest) -> Iterator[str]:
     """Damage what is stored for the shop; put it back afterwards."""
+    # What is lost would be issued again.
+    machine.admin("systemctl", "--user", "stop", "chainsaw-certificates.timer")
     machine.root("cp", "-a", SHOP, "/root/kept")
     machine.root("sh", "-c", f"cd {SHOP} && {EXPIRED if request.param == 'expired' else DAMAGES[request.param]}")
     yield request.param
