@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from io import BytesIO
+from urllib.parse import quote
 
 import pytest
 
@@ -141,6 +142,36 @@ HOSTS = [
 ]
 
 
+FORGED = [
+    Try(f"{name}: {value}", get("/tried", f"{name}: {value}", "Connection: close"), PASSED, how)
+    for name, value, how in (
+        ("X-Forwarded-For", "kim", "the front's own"),
+        ("X-Forwarded-Host", "kim", "the front's own"),
+        ("X-Forwarded-Proto", "kim", "the front's own"),
+        ("X-Forwarded-Port", "kim", "the front's own"),
+        ("X-Forwarded-Prefix", "kim", "left out"),
+        ("X-Forwarded-User", "kim", "left out"),
+        ("X-Real-IP", "kim", "the front's own"),
+        ("X-Request-ID", "kim", "the front's own"),
+        ("Forwarded", "kim", "left out"),
+        ("Remote-User", "kim", "left out"),
+        ("remote_user", "kim", "a name with _"),
+        ("X.Remote.User", "kim", "a name with a dot"),
+        ("X-Remote-Groups", "kim", "left out"),
+        ("X-Webauth-User", "kim", "left out"),
+        ("X-Auth-Request-Email", "kim", "left out"),
+        ("X-Club-Member", "kim", "left out, as the recipe says"),
+        ("X-Original-URL", "kim", "left out"),
+        ("X-Rewrite-URL", "kim", "left out"),
+        ("X-Sendfile-Type", "kim", "left out: a visitor does not choose how files come"),
+        ("X-Accel-Mapping", "kim", "left out: a visitor does not choose which files come"),
+        ("X-Chainsaw-User", "kim", "left out"),
+        ("Proxy", "kim", "left out"),
+    )
+]
+"""What only the front may say of a visitor."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def sites(machine: Machine, www: str) -> Iterator[None]:
     with machine.running("gadget", "mirror"):
@@ -193,7 +224,7 @@ def check_clean(came: bytes) -> None:
     assert "kim" not in found.values()
 
 
-@pytest.mark.parametrize("tried", [*SMUGGLING, *LINES, *HOSTS], ids=str)
+@pytest.mark.parametrize("tried", [*SMUGGLING, *LINES, *HOSTS, *FORGED], ids=str)
 def test_over_http1(machine: Machine, tried: Try) -> None:
     received = answered(machine, tried.sent)
     statuses = [int(found) for found in re.findall(rb"HTTP/1\.[01] (\d+)", received.partition(b"\r\n\r\n")[0])]
@@ -240,6 +271,8 @@ FRAMES: list[tuple[str, Fields, tuple[bytes, ...], int, str]] = [
     ("host alone", fields(("host", HOST), authority=""), (), PASSED, "a host"),
     ("no host", fields(authority=""), (), 400, "required"),
     ("fields of a connection", fields(("connection", "x-real-ip"), ("te", "trailers")), (), PASSED, "left out"),
+    ("another address", fields(("x-forwarded-for", "kim"), ("x-real-ip", "kim")), (), PASSED, "the front's own"),
+    ("another user", fields(("remote-user", "kim"), ("x_remote_user", "kim")), (), PASSED, "left out"),
     ("a body that nobody spoke of", fields(), (b"a", b"b"), PASSED, "left out"),
 ]
 """Over HTTP/2: what, the fields, the frames of the body, how it ends, and why."""
@@ -288,6 +321,41 @@ def test_no_way_leads_up(machine: Machine, beside: None, www: str, blog: str, up
                     received = b"".join(iter(lambda: connection.recv(65536), b""))
                 for leaked in (SECRET, "root:", "worker_processes", "PRIVATE KEY"):
                     assert leaked.encode() not in received, path
+
+
+ANSWERS = [
+    ("X-Accel-Redirect", "/.chainsaw/503.html", "no other file than the page comes"),
+    ("X-Accel-Redirect", "/wp-content/none.png", "no other file than the page comes"),
+    ("X-Accel-Limit-Rate", "1", "the page comes as fast as others"),
+    ("X-Accel-Charset", "utf-16", "the page is of the type that it says"),
+    ("X-Accel-Buffering", "no", "the page comes whole"),
+    ("X-Accel-Expires", "3600", "what is for one is not kept"),
+    ("X-Accel-Expires", "@2000000000", "what is for one is not kept"),
+]
+"""What an application asks of the front with its answer: the field, its value, and what becomes of it."""
+ASKING = (
+    "<?php add_action('send_headers', function () { header($_GET['says'] ?? 'X: x'); setcookie('own', uniqid()); });"
+)
+
+
+@pytest.fixture(scope="module")
+def asking(machine: Machine, blog: str) -> Iterator[str]:
+    """Let pages of the blog have a further header field, and something that is for one visitor alone."""
+    plugin = "/srv/content/mu-plugins/asking.php"
+    machine.inside("blog.app", "sh", "-c", 'mkdir -p "$(dirname "$0")" && cat > "$0"', plugin, stdin=ASKING)
+    yield blog
+    machine.inside("blog.app", "rm", plugin)
+
+
+@pytest.mark.parametrize(("name", "value", "how"), ANSWERS, ids=[": ".join(row[:2]) for row in ANSWERS])
+def test_what_an_application_asks_of_the_front(machine: Machine, asking: str, name: str, value: str, how: str) -> None:
+    url = f"{asking}?says={quote(f'{name}: {value}')}"
+    answers = [machine.get(url) for _ in range(2)]
+    for answer in answers:
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=UTF-8")
+        assert answer.body.endswith("</html>\n")
+        assert not [field for field in answer.headers if field.startswith("x-accel")]
+    assert answers[0].cookies != answers[1].cookies
 
 
 @pytest.mark.parametrize("url", [MIRROR, f"{MIRROR}index.php"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from .machine import CONFIG, DATA, Machine
+from .web import connect
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
@@ -129,3 +131,64 @@ def test_a_route_without_an_instance_leads_elsewhere(machine: Machine, limited: 
 def test_a_route_of_what_is_gone_says_so(machine: Machine, limited: None, url: str) -> None:
     answer = machine.get(url)
     assert (answer.status, "No longer here" in str(answer.body)) == (410, True)
+
+
+PLACES = [
+    "https://www.localhost/",
+    "[https://pages.localhost/, https://www.localhost/]",
+    "https://pages.localhost/of/the/club/",
+    "[https://www.localhost/, https://pages.localhost/, https://www.localhost/former/]",
+    '"https://www.localhost/"',
+]
+"""A host name, another one, a path, and further names, in turn."""
+
+
+def test_a_site_changes_its_place_and_no_request_of_another_is_lost(machine: Machine, www: str, shop: str) -> None:
+    file = f"{CONFIG}/instances/www.yaml"
+    text = machine.read(file)
+    page = machine.get(www).body
+    with contextmanager(loaded)(machine, shop):
+        for place in PLACES:
+            machine.write(file, re.sub(r"^route:.*\n", f"route: {place}\n", text, flags=re.MULTILINE))
+            machine.chainsaw("apply")
+            first = re.findall(r"https:[^],\"]+", place)[0]
+            assert machine.get(first).body == page
+    machine.refuses("https://pages.localhost/")
+    assert machine.read(file) == text
+
+
+HURRIED = """\
+recipe: gadget
+route: {url: "https://gadget.localhost/", timeout: 4s, websocket_timeout: 3s}
+"""
+CHAT = b"GET /chat HTTP/1.1\r\nHost: gadget.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def hurried(machine: Machine) -> Iterator[None]:
+    """Have an application whose visitors wait for seconds only."""
+    machine.write(f"{CONFIG}/instances/gadget.yaml", HURRIED)
+    machine.chainsaw("apply")
+    yield
+    machine.purge("gadget")
+
+
+def test_a_request_that_takes_longer_than_its_time_ends_with_a_page(machine: Machine, hurried: None) -> None:
+    before = time.monotonic()
+    answer = machine.get("https://gadget.localhost/thinks")
+    assert 4 <= time.monotonic() - before < 8
+    assert (answer.status, "Not available at the moment" in answer.body) == (503, True)
+    assert "tick" in machine.get("https://gadget.localhost/slow/6").body, "it says something each second"
+
+
+def test_a_websocket_is_closed_when_nobody_has_said_anything_for_its_time(machine: Machine, hurried: None) -> None:
+    with connect(machine.address, machine.authority, "gadget.localhost") as chat:
+        chat.sendall(CHAT)
+        assert b" 101 " in chat.recv(4096)
+        for _ in range(5):
+            time.sleep(1)
+            chat.sendall(b"Are you there?")
+            assert chat.recv(4096) == b"Are you there?"
+        before = time.monotonic()
+        assert chat.recv(4096) == b""
+        assert 2.5 <= time.monotonic() - before < 6

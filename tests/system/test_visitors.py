@@ -198,6 +198,52 @@ def test_unfinished_uploads_are_on_the_disk_and_few(machine: Machine) -> None:
     assert wait(lambda: buffered(machine) < 10**6, 20)
 
 
+UPLOADS = """
+import socket, ssl, sys, time
+source, host, times, refused = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+context = ssl._create_unverified_context()
+head = f"POST /upload HTTP/1.1\\r\\nHost: {host}\\r\\nContent-Length: 5000000\\r\\n\\r\\n"
+sent = []
+for _ in range(times):
+    plain = socket.create_connection((source, 443), source_address=(source, 0))
+    sent.append(context.wrap_socket(plain, server_hostname=host))
+    sent[-1].sendall(head.encode() + b"x" * 1000)
+answered, deadline = [], time.monotonic() + 10
+def look():
+    for one in sent:
+        one.settimeout(0.02)
+        try:
+            answered.append(one.recv(12)[9:].decode())
+            one.close()
+        except TimeoutError:
+            continue
+    sent[:] = [one for one in sent if one.fileno() >= 0]
+while len(answered) < refused and time.monotonic() < deadline:
+    look()
+look()
+print(*answered, flush=True)
+time.sleep(60)
+"""
+"""Holds uploads of one address, of which so many are to be refused; prints the statuses of those that were."""
+
+
+def test_all_addresses_together_hold_few_uploads_of_a_site_and_of_all(machine: Machine, www: str) -> None:
+    wanted = [("a", "gadget", 12, 0), ("b", "gadget", 12, 8), ("c", "mirror", 12, 0), ("d", "mirror", 12, 8)]
+    with ExitStack() as stack:
+        for end, name, times, refused in [*wanted, ("e", "shop", 2, 2)]:
+            source = machine.newcomer(f"fd00:0:0:{end}::1").strip("[]")
+            words = (source, f"{name}.localhost", str(times), str(refused))
+            uploads = machine.begin("python3", "-c", UPLOADS, *words)
+            stack.callback(uploads.communicate)
+            stack.callback(uploads.terminate)
+            assert uploads.stdout and uploads.stdout.readline().split() == ["503"] * refused, words
+        assert memory(machine) < 100 * 2**20
+        for name in ("gadget", "mirror", "shop", "www"):
+            assert machine.get(f"https://{name}.localhost/").status == 200
+        assert machine.post(f"{GADGET}upload", "a small form").body == "got 12\n"
+    assert machine.post(f"{GADGET}upload", b"x" * 5_000_000).body == "got 5000000\n"
+
+
 @pytest.mark.parametrize("url", [f"{GADGET}upload", MIRROR, f"{MIRROR}index.php", f"{MIRROR}a/pretty/page"])
 def test_who_asks_for_a_page_sends_no_file(machine: Machine, url: str) -> None:
     """Over HTTP/2 the header of a request does not say that a body follows, nor how long it is."""
@@ -263,6 +309,28 @@ def test_connections_without_a_request_keep_nobody_out(machine: Machine, www: st
     finally:
         holding.terminate()
         holding.communicate(timeout=30)
+
+
+SLOW = [
+    b"GET / HTTP/1.1\r\nHost: blog.localhost\r\nX-Slow: ",
+    b"POST /wp-comments-post.php HTTP/1.1\r\nHost: blog.localhost\r\nContent-Length: 900000\r\n\r\n",
+    b"GET /?slow= HTTP/1.1\r\nHost: blog.localhost\r\n\r\n",
+]
+"""Who sends a header, or a form, byte after byte, and who does not read what he asked for."""
+
+
+def test_300_who_send_and_read_slowly_keep_nobody_out_of_a_blog(machine: Machine, blog: str) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(closing(connected(machine, "blog.localhost"))) for _ in range(300)]
+        for number, connection in enumerate(slow):
+            connection.sendall(SLOW[number % 3].replace(b"slow=", b"slow=%d" % number))
+        machine.admin("curl", "-sk", f"{blog}?before=1")
+        for number in range(5):
+            for connection in slow[0::3] + slow[1::3]:
+                connection.sendall(b"x")
+            began = time.monotonic()
+            page = machine.admin("curl", "-sk", "-m", "10", "-w", "%{http_code}", f"{blog}?quick={number}")
+            assert page.endswith("</html>\n200") and time.monotonic() - began < 5
 
 
 def test_one_address_holds_only_so_many_connections(machine: Machine, www: str) -> None:

@@ -37,10 +37,12 @@ WHERE_FROM = (
 WHAT_FOR = (
     "Front-End-Https",
     "Proxy",
+    "X-Accel-*",
     "X-ARR-SSL",
     "X-HTTPS",
     "X-Rewrite-*",
     "X-Scheme",
+    "X-Sendfile*",
     "X-URL-Scheme",
     "X-Script-Name",
 )
