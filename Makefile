@@ -1,6 +1,7 @@
 CACHE := $(or $(CHAINSAW_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/chainsaw-machine)
-REQUIREMENTS := python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["test"], sep="\n")'
-VENV = $(CACHE)/venv-$(shell { python3 --version; $(REQUIREMENTS); } | sha256sum | cut -c1-12)
+EXTRA := python3 -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
+VENV = $(CACHE)/venv-$(shell { python3 --version; $(EXTRA) test; $(EXTRA) apart; } | sha256sum | cut -c1-12)
+PIP = $(@D)/bin/pip install --quiet --disable-pip-version-check
 
 # All tests run side by side, each worker with a machine of its own; files that PYTEST names run alone.
 SIDE_BY_SIDE = $(if $(findstring tests/,$(PYTEST)),,-n $(WORKERS) --dist loadscope --no-loadscope-reorder)
@@ -43,6 +44,8 @@ $(CACHE)/venv-%/ready:
 	python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -qy python3-venv; }
 	rm -rf $(@D)
 	python3 -m venv $(@D)
-	$(REQUIREMENTS) > $(@D)/requirements.txt
-	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $(@D)/requirements.txt
+	$(EXTRA) test > $(@D)/requirements.txt
+	$(EXTRA) apart > $(@D)/apart.txt
+	$(PIP) --requirement $(@D)/requirements.txt
+	$(PIP) --target $(@D)/apart --requirement $(@D)/apart.txt
 	touch $@
