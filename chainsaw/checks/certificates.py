@@ -18,15 +18,23 @@ LATEST = 26 * 3600.0
 
 
 def certificate(
-    host: str, issuer: HostIssuer, record: Certificate | None, shown: ShownCertificate | None, now: float
+    host: str,
+    issuer: HostIssuer,
+    record: Certificate | None,
+    shown: ShownCertificate | None,
+    now: float,
+    *,
+    failing: bool = False,
 ) -> Check:
     """Check the certificate of a host, recorded and shown; `now` is in seconds since 1970.
 
+    `failing` is whether an authority has issued none when it was asked last.
     It is yellow when it should have been renewed already, and red well before it is lost.
     """
     mine = record if record and record.issuer == issuer.issuer else None
     # An authority that has refused is asked again at once only when that is wanted.
-    hint = _remedy(host, issuer) + (" --force" if mine is None and issuer.issuer == "acme" else "")
+    asks = issuer.issuer == "acme" and (mine is None or failing)
+    hint = _remedy(host, issuer) + (" --force" if asks else "")
     if shown and shown.refused:
         return _refused(host, mine, shown, hint, now)
     seen = shown if shown and shown.until else None

@@ -23,6 +23,11 @@ def read_ledger(paths: Paths, host: str) -> Ledger:
         return Ledger(host=host)
 
 
+def is_failing(paths: Paths, host: str) -> bool:
+    """Return whether ACME authorities have issued nothing for a host name when they were asked last."""
+    return bool(read_ledger(paths, host).failures)
+
+
 def write_ledger(paths: Paths, ledger: Ledger) -> None:
     """Record what was asked of ACME authorities for a host name."""
     files.make_directory(f"{paths.front}/acme", 0o700)
@@ -54,7 +59,8 @@ def _is_settled(paths: Paths, host: str, wanted: HostIssuer, now: float) -> bool
         return mine and record is not None and record.is_fresh(now)
     if wanted.issuer == "acme":
         # Before it expires, the timer renews it; and an authority that said no is not asked before its time.
-        if mine and record is not None and record.not_after > now:
+        known = record is not None and (not wanted.directories or record.source in wanted.directories)
+        if mine and known and record is not None and record.not_after > now:
             return True
         ledger = read_ledger(paths, host)
         return bool(ledger.failures) and next_attempt(ledger, now) > now

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from urllib.parse import urlsplit
 
 from chainsaw.checks.observed import PlainAnswer, Resolved, ShownCertificate
 from chainsaw.model.deployment import ProbeRequest
 
 PASSING = "X-Chainsaw-Probe"
 """The header with which chainsaw itself passes a login, see quadlets/images/login, and gets no page that is kept."""
+LOGIN = "/.chainsaw/login"
+"""Where the front has the form of its login."""
 ANYBODY = "-"
 """What stands in it where there is no login to pass."""
 LIMIT = 2 * 1024 * 1024
@@ -240,16 +243,21 @@ def _ask(host: str, front: Front, wanted: ProbeRequest, timeout: float, word: st
     return f"{where} {problem}" if problem else ""
 
 
-def asks_for_login(host: str, front: Front, path: str, timeout: float) -> str:
-    """Return nothing when a stranger is asked to log in, or what was wrong."""
+def asks_for_login(host: str, front: Front, path: str, timeout: float, *, is_own: bool) -> str:
+    """Return nothing when a stranger is asked to log in, or what was wrong; `is_own` is by the front, and not before.
+
+    A path of programs asks with HTTP Basic for the host (RFC 7617).
+    """
     where = f"https://{host}{path}"
     try:
         answer = request(front, Asked(host, path), timeout)
     except OSError as error:
         return f"{where} does not answer: {error}"
-    if answer.status in (302, 401):
+    leads, challenge = answer.headers.get("location", ""), answer.headers.get("www-authenticate", "")
+    asked = urlsplit(leads).path == LOGIN if answer.status == 302 else challenge.startswith(f'Basic realm="{host}"')
+    if answer.status in (302, 401) and (asked or not is_own):
         return ""
-    return f"{where} answers {answer.status} to a stranger, who should be asked to log in"
+    return f"{where} answers {answer.status} to a stranger, who should be asked to log in at the front"
 
 
 def shortfall(answer: Answer, wanted: ProbeRequest) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.load.recipe import Bundle
@@ -47,7 +48,7 @@ def route_collisions(
                 found = True
                 message, hint = f"also used by {taken[url]}", "change one of the two"
                 problems.append(file.source.problem(_place(file, url), message, code="route-taken", hint=hint))
-    return [*problems, *_differing(instances)]
+    return [*problems, *_differing(instances), *(_circles(instances, site) if site else ())]
 
 
 def _differing(instances: Mapping[str, InstanceFile]) -> Iterator[Diagnostic]:
@@ -65,6 +66,34 @@ def _differing(instances: Mapping[str, InstanceFile]) -> Iterator[Diagnostic]:
                 message = f"{owner} has {said} for the same host name {host}, in {there}"
                 yield file.source.problem(path, message, code="hsts-differs", hint="browsers keep one for a host name")
                 break
+
+
+def _circles(instances: Mapping[str, InstanceFile], site: Source) -> Iterator[Diagnostic]:
+    """Yield a problem for each route of site.yaml that leads back to itself, by others or not."""
+    routes = site.value.get("routes") if isinstance(site.value, dict) else None
+    items = routes.items() if isinstance(routes, dict) else ()
+    leads = {url: str(item["redirect"]) for url, item in items if isinstance(item, dict) and "redirect" in item}
+    known = [*_of_site(site), *(url for file in instances.values() for url in file.instance.routes)]
+    for url in leads:
+        way = [url]
+        while (place := _route_of(leads[way[-1]], known)) in leads and place not in way:
+            way.append(place)
+        if place == url:
+            message = f"leads to itself: {' -> '.join([*way, leads[way[-1]]])}"
+            yield site.problem(("routes", url), message, code="route-circle", at_key=True)
+
+
+def _route_of(target: str, known: Iterable[str]) -> str:
+    """Return the route to which an URL belongs, the one with the longest path; nothing for another host."""
+    try:
+        parts = urlsplit(target)
+        port = parts.port
+    except ValueError:
+        return ""
+    # Port 80 leads to the same place on 443.
+    plain = f"https://{parts.hostname}{parts.path}"
+    own = [url for url in known if f"{plain}/".startswith(url)] if port in (None, 80, 443) else []
+    return max(own, key=len, default="")
 
 
 def _of_site(site: Source) -> list[str]:

@@ -129,13 +129,14 @@ class Wall(Recorded):
     """The login before an applied instance; `allow` are users and @groups, `forward` is an instance instead of them.
 
     `part` is what is protected, `admin`, or what is open, `public`; nothing stands for all of it. `cookies` are
-    those of the application that the form deletes.
+    those of the application that the form deletes. At the path `asks_at` of the host, a stranger is asked to log in.
     """
 
     allow: tuple[str, ...] = ()
     forward: str = ""
     part: str = ""
     cookies: tuple[str, ...] = ()
+    asks_at: str = ""
 
 
 def allowed(auth: Auth) -> tuple[str, ...]:

@@ -12,11 +12,15 @@ HSTS = (300, 60 * 86400, 180 * 86400)
 
 
 class HostIssuer(Recorded):
-    """Who issues a host's certificate; with files, where the admin has it, or nothing where it was imported."""
+    """Who issues a host's certificate; with files, where the admin has it, or nothing where it was imported.
+
+    With acme, `directories` are those that may be asked.
+    """
 
     issuer: str
     chain: str = ""
     key: str = ""
+    directories: tuple[str, ...] = ()
 
 
 class Certificate(Recorded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -54,6 +55,8 @@ def check_route(value: str) -> str:
     if ":" in parts.netloc:
         raise ValueError("a route has no port; the ports of the front are set in site.yaml")
     check_host(parts.netloc)
+    if re.fullmatch(r"[0-9.]+", parts.netloc):
+        raise ValueError("a route has a host name: of a site at an address, browsers do not say which one they want")
     if not parts.path.endswith("/"):
         raise ValueError(f"a route ends with /: {value}/")
     check_path(parts.path)

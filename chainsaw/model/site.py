@@ -107,14 +107,6 @@ class Site(Common):
         None, description="Where you are told of what needs attention, and when that is over."
     )
 
-    @field_validator("routes")
-    @classmethod
-    def _away(cls, value: dict[str, Elsewhere]) -> dict[str, Elsewhere]:
-        for url, item in value.items():
-            if item.redirect and item.redirect.startswith(url):
-                raise ValueError(f"{url} would lead to itself: {item.redirect}")
-        return value
-
     @field_validator("notify")
     @classmethod
     def _has_a_server(cls, value: Notify | None, info: ValidationInfo) -> Notify | None:

@@ -127,7 +127,9 @@ class HostTls(Model):
     issuer: Issuer = Field(description="local, acme or files, for this host name.")
     chain: File | None = Field(None, description="With files: its certificate and those of its authorities, PEM.")
     key: File | None = Field(None, description="With files: the private key, PEM.")
-    acme: Acme | None = Field(None, description="With acme: another authority, or other settings, than the site's.")
+    acme: Acme | None = Field(
+        None, description="With acme: another authority; or without a directory, what is to be other than the site's."
+    )
 
     @model_validator(mode="after")
     def _together(self) -> HostTls:
@@ -162,7 +164,11 @@ class Tls(Model):
     def acme_of(self, host: str) -> Acme:
         """Return what acme means for a host name."""
         own = self.hosts.get(host)
-        return own.acme if own and own.acme else self.acme
+        if own is None or own.acme is None:
+            return self.acme
+        if "directory" in own.acme.model_fields_set:
+            return own.acme
+        return self.acme.model_copy(update={key: getattr(own.acme, key) for key in own.acme.model_fields_set})
 
 
 def is_local(host: str) -> bool:

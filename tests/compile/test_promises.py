@@ -220,6 +220,7 @@ ZONES = {
     "login_forms": "$binary_remote_addr",
     "forms_of_login": "$from",
     "asked": "$asks_from",
+    "checked": "$asks_from",
 }
 """The key of each zone that there is or was: nginx refuses a reload that gives a zone another."""
 

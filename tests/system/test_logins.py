@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -195,7 +196,21 @@ def test_who_logs_out_is_out(machine: Machine) -> None:
     assert browser.log_out(WWW).status == 303
     assert browser.get(WWW).status == 302
     browser.cookies["www.localhost"] = session
-    assert browser.get(WWW).status == 302, "a copy of the cookie, too"
+    assert browser.get(WWW).status == 302, "a copy of the cookie, too: nobody was let in with it in the last minute"
+
+
+def test_one_address_asks_the_service_only_so_often_and_is_asked_to_log_in_itself(
+    machine: Machine, kim: Browser
+) -> None:
+    """The front has the files of a site itself, and the service is asked before each of them."""
+    source = machine.newcomer("fd00:0:0:7::1")
+    cookie = "; ".join(f"{name}={value}" for name, value in kim.cookies["www.localhost"].items())
+    words = ["--http1.1", "--parallel", "--parallel-immediate", "--parallel-max", "100", "-o", "/dev/null"]
+    words += ["-w", "%{http_code}\\n", "-H", f"Cookie: {cookie}", "--interface", source.strip("[]")]
+    out = machine.admin("curl", "-sk", *words, "--connect-to", f"::{source}:443", f"{WWW}?[1-4000]")
+    counted = Counter(out.split())
+    assert set(counted) == {"200", "302"} and min(counted.values()) > 500, counted
+    assert kim.get(WWW).status == 200, "another address"
 
 
 def test_a_session_is_for_one_host_alone(kim: Browser, machine: Machine) -> None:

@@ -28,7 +28,9 @@ def wall_of(job: Job) -> Wall | None:
     identity = job.bundle.recipe.serve.auth.identity
     cookies = identity.cookies if identity and job.takes_identity else ()
     part = access.only or access.open or ""
-    return Wall(allow=allowed(access), forward=access.forward or "", part=part, cookies=cookies)
+    known = job.bundle.recipe.serve.auth
+    where = job.file.instance.path + (known.admin[0].lstrip("/") if access.only and known.admin else "")
+    return Wall(allow=allowed(access), forward=access.forward or "", part=part, cookies=cookies, asks_at=where)
 
 
 def identity_of(job: Job) -> list[tuple[str, str]]:
@@ -68,10 +70,17 @@ def _rules(job: Job) -> Iterator[tuple[str, str]]:
         yield from ((f"~{pattern}", CLIENT) for pattern in patterns_of(job, clients))
     if access.only or access.open:
         yield f"~{UNCLEAR}", PERSON
+        yield from ((f"~*{pattern}", PERSON) for pattern in _below_scripts(job))
         yield from ((f"~{pattern}", "") for pattern in patterns_of(job, known.public))
     if access.only:
         # An application may take /Admin/ for /admin/.
         yield from ((f"~*{pattern}", PERSON) for pattern in patterns_of(job, known.admin))
+
+
+def _below_scripts(job: Job) -> Iterator[str]:
+    """Yield the pattern of what stands behind the name of a script: some applications read only that."""
+    served = job.bundle.recipe.serve.fastcgi
+    yield from (rf"^[^?]*{re.escape(ending)}/" for ending in (served.scripts if served else ()))
 
 
 def patterns_of(job: Job, paths: Iterable[str]) -> Iterator[str]:

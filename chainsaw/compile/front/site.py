@@ -210,7 +210,12 @@ def _issuers(
     hosts = {host for item in instances.values() for host in item.deployment.hosts}
     wanted = {host: site.tls.of(host) for host in sorted(hosts | {item.route.host for item in elsewhere})}
     return {
-        host: HostIssuer(issuer=item.issuer, chain=item.chain or "", key=item.key or "")
+        host: HostIssuer(
+            issuer=item.issuer,
+            chain=item.chain or "",
+            key=item.key or "",
+            directories=site.tls.acme_of(host).directories if item.issuer == "acme" else (),
+        )
         for host, item in wanted.items()
         if item.issuer != LOCAL
     }

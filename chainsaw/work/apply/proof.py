@@ -17,8 +17,9 @@ def proof(deployment: Deployment, front: Front, patience: float, is_lost: Callab
     """
     host, wall = deployment.route.host, deployment.wall
     if wall and wall.forward and not wall.part:
-        return asks_for_login(host, front, deployment.probe.path, patience)
+        return asks_for_login(host, front, wall.asks_at or deployment.probe.path, patience, is_own=False)
     problem = probe(host, front, deployment.probe, patience, is_lost, word if wall and wall.allow else "")
-    if not problem and wall and not wall.part:
-        problem = asks_for_login(host, front, deployment.probe.path, PATIENCE)
+    # A generation of an earlier chainsaw does not say where only a part asks.
+    if not problem and wall and (wall.asks_at or not wall.part):
+        problem = asks_for_login(host, front, wall.asks_at or deployment.probe.path, PATIENCE, is_own=not wall.forward)
     return problem

@@ -28,7 +28,14 @@ from chainsaw.plan.observed import TARGET, UnitDetails
 from chainsaw.work.apply.validate import validate
 from chainsaw.work.certificates.before import is_usable
 from chainsaw.work.certificates.renew import Renewal, imported
-from chainsaw.work.certificates.serve import Fresh, issue_local, not_shown, placements, settle_certificates
+from chainsaw.work.certificates.serve import (
+    Fresh,
+    issue_local,
+    not_shown,
+    placements,
+    settle_certificates,
+    tell_browsers,
+)
 from chainsaw.work.locks import tls
 from chainsaw.work.recipes.catalog import Catalog
 from chainsaw.work.recipes.images import Images
@@ -142,6 +149,7 @@ class Worker:
         with tls(self.account, "chainsaw apply", self.report):
             for fresh in self.issued:
                 keep_former(paths, fresh.record.host)
+                tell_browsers(paths, fresh.record)
                 self.pending += placements(self.account, self.manifest, fresh)
             self.podman.place(self.pending)
         self.placed += [fresh.record for fresh in self.issued]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import certificates, files
 from chainsaw.host.account import Account
+from chainsaw.host.issued import read_ledger
 from chainsaw.host.systemd import UserManager
 from chainsaw.model.certificate import HostIssuer
 from chainsaw.model.names import check_host
+from chainsaw.model.renewal import next_attempt
 from chainsaw.work.certificates.problems import new_problems
 from chainsaw.work.certificates.recorded import moment_for_people
 from chainsaw.work.certificates.renew import Renewal, imported
@@ -34,12 +36,22 @@ def renew(account: Account, hosts: Sequence[str], force: bool, changes: bool, re
     lines = [f"{host}: renewed, valid until {moment_for_people(item.not_after)}" for host, item in done.shown.items()]
     problems = new_problems(account.paths, done.failed) if changes else done.problems
     if not (lines or done.failed or changes):
-        lines = ["nothing is due"]
+        lines = ["nothing is due", *_waiting(account, hosts or sorted(manifest.hosts))]
     data = {
         "renewed": [item.model_dump() for item in done.shown.values()],
         "failed": {host: [problem.message for problem in found] for host, found in done.failed.items()},
     }
     return Result(data, tuple(lines), tuple(problems), Exit.DEGRADED if done.failed else Exit.OK)
+
+
+def _waiting(account: Account, hosts: Sequence[str]) -> Iterator[str]:
+    """Yield why certificates that authorities did not issue are not asked for just now, and how they are."""
+    for host in hosts:
+        ledger, now = read_ledger(account.paths, host), time.time()
+        if ledger.failures and account.current().issuer(host).issuer == "acme":
+            asked = moment_for_people(next_attempt(ledger, now))
+            yield f"{host}: not issued when it was asked for last: {ledger.failures[-1].text}"
+            yield f"  asked for again at {asked}; at once: chainsaw cert renew {host} --force"
 
 
 def import_certificate(account: Account, host: str, chain: str, key: str, report: Reporter) -> Result:

@@ -12,7 +12,7 @@ from chainsaw.checks.observed import ShownCertificate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import certificates, readings, web
 from chainsaw.host.account import Account
-from chainsaw.host.issued import read_ledger
+from chainsaw.host.issued import is_failing, read_ledger
 from chainsaw.host.stored import stored_chain, stored_hosts
 from chainsaw.load.check import nearest
 from chainsaw.model.certificate import LOCAL, Certificate
@@ -87,7 +87,7 @@ def shown_to_visitors(account: Account, manifest: Manifest, host: str, patience:
 
 def _row(account: Account, manifest: Manifest, host: str, shown: ShownCertificate | None) -> dict[str, Any]:
     issuer, record = manifest.issuer(host), certificates.read_record(account.paths.issued(host))
-    check = certificate(host, issuer, record, shown, time.time())
+    check = certificate(host, issuer, record, shown, time.time(), failing=is_failing(account.paths, host))
     mine = record if record and record.issuer == issuer.issuer else None
     planned = _next(account, manifest, host, mine)
     failures = read_ledger(account.paths, host).failures if issuer.issuer == "acme" else ()

@@ -36,8 +36,8 @@ def remove(account: Account, name: str, request: Request, report: Reporter, cata
     lines = [f"{name} is stopped and no longer served"]
     lines += [f"  its data: {place}" for place in places]
     lines += [f"to restore it: chainsaw rollback {name}; to delete it for good: chainsaw remove {name} --purge"]
-    urls = [f"https://{route.host}{route.path}" for route in known.routes[:1]] if known else []
-    lines += [f"to say there that it is gone, in site.yaml: routes: {{{url}: {{gone: true}}}}" for url in urls]
+    gone = [f"https://{route.host}{route.path}: {{gone: true}}" for route in known.routes] if known else []
+    lines += [f"to say there that it is gone, in site.yaml: routes: {{{', '.join(gone)}}}"] if gone else []
     return Result(data, tuple(lines), result.diagnostics, result.exit)
 
 

@@ -18,7 +18,7 @@ from chainsaw.checks.observed import Addresses, DiskUse, PlainAnswer, Resolved, 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import certificates, facts, files, firewall, kernel, readings, web
 from chainsaw.host.account import Account
-from chainsaw.host.issued import read_ledger
+from chainsaw.host.issued import is_failing, read_ledger
 from chainsaw.host.notified import read_notified
 from chainsaw.host.observe import PATTERNS, own_links
 from chainsaw.host.podman import storage
@@ -143,7 +143,8 @@ def certificate_checks(seen: Seen, shown: Mapping[str, ShownCertificate]) -> Ite
     """
     for host in seen.hosts:
         record = certificates.read_record(seen.paths.issued(host))
-        yield certificate(host, seen.manifest.issuer(host), record, shown.get(host), time.time())
+        failing = is_failing(seen.paths, host)
+        yield certificate(host, seen.manifest.issuer(host), record, shown.get(host), time.time(), failing=failing)
     place = seen.paths.authority
     if any(seen.manifest.issuer(host).issuer == LOCAL for host in seen.hosts):
         yield local_authority(certificates.authority_end(place), certificates.another_authority(place), time.time())

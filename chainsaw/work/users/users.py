@@ -80,7 +80,9 @@ def change_password(account: Account, name: str, wanted: Wanted, report: Reporte
         user = user.model_copy(update=changed)
         _keep(account, users.having(name, user), f"change {name}")
     what = "password for programs" if wanted.client else "password"
-    return _told(account, name, user, f"the {what} of {name} is changed", "" if wanted.password else password, wanted)
+    return _told(
+        account, name, user, f"the {what} of {name} is changed; {KEPT}", "" if wanted.password else password, wanted
+    )
 
 
 def _end_client(account: Account, name: str, report: Reporter) -> Result:
@@ -104,7 +106,7 @@ def set_groups(account: Account, name: str, groups: Sequence[str], report: Repor
         user = _known(users, name).model_copy(update={"groups": tuple(sorted(set(groups)))})
         users = users.having(name, user)
         _keep(account, users, f"change {name}")
-    lines = (f"{name} is in {', '.join(user.groups) or 'no group'}", *_shut(account.current(), users))
+    lines = (f"{name} is in {', '.join(user.groups) or 'no group'}; {KEPT}", *_shut(account.current(), users))
     return Result({"user": name, "groups": list(user.groups)}, lines)
 
 
