@@ -146,8 +146,9 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
             yield act.ProbeInstance(name)
     if manifest.logins:
         yield from _starts(manifest.logins, observed)
-    front = list(_starts(manifest.front, observed)) if manifest.front else []
+    front = list(_process_starts(manifest.front, observed)) if manifest.front else []
     yield from front
+    yield from _other_starts(manifest.front, observed) if manifest.front else ()
     # What an authority issues comes later, and the front reads its files for it then.
     renewed = any(manifest.issuer(host).issuer != "acme" for host in manifest.hosts - observed.certificates)
     if not front and (changes.touch("nginx/") or renewed or observed.unfinished):
@@ -171,7 +172,13 @@ def _stops(wanted: Wanted, observed: Observed) -> Iterator[act.Step]:
 
 
 def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
-    """Yield the starts and restarts that update a deployment's units; all of its services are started together."""
+    """Yield the starts and restarts that update a deployment's units."""
+    yield from _process_starts(deployment, observed)
+    yield from _other_starts(deployment, observed)
+
+
+def _process_starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
+    """Yield those of its socket and its services, which are all started together."""
     name = _owner(deployment.name)
     socket, services = deployment.socket, deployment.services
     stale_socket = socket is not None and _is_stale(socket.unit, socket.digest, observed)
@@ -185,6 +192,11 @@ def _starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
         yield act.StartUnit(name, socket.unit, False, ((socket.unit, socket.digest),))
     if services and (stale or stale_socket):
         yield from _processes(deployment, observed, stopped=stale_socket)
+
+
+def _other_starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
+    """Yield those of its timers and of its relay, which have no process of its own that reads what is generated."""
+    name = _owner(deployment.name)
     for timer in (*deployment.timers, *([deployment.relay] if deployment.relay else [])):
         if _is_stale(timer.unit, timer.digest, observed):
             yield act.StartUnit(name, timer.unit, observed.runs(timer.unit), ((timer.unit, timer.digest),))

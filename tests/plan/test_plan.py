@@ -230,6 +230,17 @@ def test_a_changed_route_changes_no_other_instance(goldens):
     assert [action for action in plan if isinstance(action, act.ReloadFront)]
 
 
+@pytest.mark.parametrize("unit", ["chainsaw-certificates.timer", "chainsaw-logs.service"])
+def test_the_front_reads_what_has_changed_also_where_a_unit_beside_it_is_started(goldens, unit):
+    observed = reached(goldens["static"])
+    observed = replace(observed, units={**observed.units, unit: "inactive"})
+    plan = make_plan(target(goldens["no-instances"], observed), observed)
+    assert [action.name for action in plan if isinstance(action, act.StartUnit)] == [unit]
+    assert [action for action in plan if isinstance(action, act.ReloadFront)]
+    down = replace(observed, units={**observed.units, "chainsaw-front.service": "inactive"})
+    assert act.ReloadFront(None) not in make_plan(target(goldens["no-instances"], down), down), "it reads it then"
+
+
 def test_a_removed_instance_is_stopped_and_its_data_stays(goldens):
     observed = reached(goldens["one-host"])
     plan = make_plan(target(goldens["static"], observed), observed)
