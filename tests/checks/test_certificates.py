@@ -72,6 +72,12 @@ def test_a_certificate(issuer, record, seen, state, words, hint):
     assert words in found.found
 
 
+def test_an_authority_that_has_refused_is_asked_again_by_force_only():
+    issuer = HostIssuer(issuer="acme")
+    found = certificates.certificate(HOST, issuer, recorded(6, 90, "acme"), None, NOW, failing=True)
+    assert (found.state, found.hint) == ("fail", f"{RENEW} --force")
+
+
 @pytest.mark.parametrize(
     ("left", "state", "words"),
     [

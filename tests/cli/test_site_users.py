@@ -15,6 +15,7 @@ from chainsaw.host.store import users as store
 from chainsaw.model.paths import Paths
 from chainsaw.model.users import MOST, User, Users
 from chainsaw.work.users import passwords
+from chainsaw.work.users.users import KEPT
 
 PROGRAM = Path(__file__).parents[2] / "quadlets/images/login/chainsaw_login/passwords.py"
 
@@ -121,9 +122,9 @@ def test_another_password_ends_sessions_and_one_for_programs_does_not(chainsaw, 
 
 def test_groups_are_set_as_a_whole(chainsaw, users_file):
     chainsaw("user", "add", "kim", "--group", "board")
-    assert chainsaw("user", "groups", "kim", "editors", "club").out == "kim is in club, editors\n"
+    assert chainsaw("user", "groups", "kim", "editors", "club").out == f"kim is in club, editors; {KEPT}\n"
     assert written(users_file)["users"]["kim"]["groups"] == ["club", "editors"]
-    assert chainsaw("user", "groups", "kim").out == "kim is in no group\n"
+    assert chainsaw("user", "groups", "kim").out == f"kim is in no group; {KEPT}\n"
 
 
 def test_who_is_removed_is_gone(chainsaw, users_file):

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "declined": "cli/test_search_verbs.py::test_what_a_recipe_asks_for_is_shown_and_may_be_declined",
     "edited": "work/test_host.py::test_an_edited_file_stops_apply_unless_it_is_forced",
     "exists": "cli/test_new.py::test_it_never_overwrites",
+    "authority-ended": "work/test_files_on_disk.py::test_no_certificate_outlives_the_authority_that_signed_it",
     "fault": "work/test_overlap.py::test_a_fault_of_chainsaw_in_a_switch_leaves_the_site_as_it_was",
     "file-too-large": "work/test_catalog.py::test_a_large_file_is_refused",
     "foreign": "work/test_host.py::test_what_others_put_where_a_link_belongs_is_left_alone",

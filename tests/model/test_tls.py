@@ -33,15 +33,27 @@ def test_a_host_name_may_have_another_authority_than_the_site():
     tls = Tls.model_validate(SITE)
     assert tls.acme_of("blog.example.org").directories == (LETSENCRYPT, OWN)
     assert tls.acme_of("intranet.example.org").directories == (OWN,)
-    assert tls.acme_of("home.example.org").directories == (LETSENCRYPT,)
+    home = tls.acme_of("home.example.org")
+    assert (home.directories, home.profile, home.dns and home.dns.provider) == (
+        (LETSENCRYPT, OWN),
+        "tlsserver",
+        "dns_hetzner",
+    ), "the site's, with what is other"
     assert tls.of("own.example.org").issuer == "files"
 
 
 def test_only_the_secrets_of_its_own_settings_are_needed_for_a_host_name():
     tls = Tls.model_validate(SITE)
     assert tls.acme_of("blog.example.org").secrets == ("eab",)
-    assert tls.acme_of("home.example.org").secrets == ("hetzner",)
+    assert tls.acme_of("home.example.org").secrets == ("eab", "hetzner")
     assert tls.acme_of("intranet.example.org").secrets == ()
+
+
+def test_a_host_name_inside_never_reaches_a_public_authority_for_what_was_left_out():
+    site = {"issuer": "acme", "acme": {"directory": OWN, "trust": "/root.pem"}}
+    tls = Tls.model_validate({**site, "hosts": {"inside.example.org": {"issuer": "acme", "acme": {"profile": "x"}}}})
+    inside = tls.acme_of("inside.example.org")
+    assert (inside.directory, inside.trust, inside.profile) == (OWN, "/root.pem", "x")
 
 
 def test_a_fallback_has_an_account_and_a_profile_of_its_own_or_is_just_a_directory():

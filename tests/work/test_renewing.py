@@ -14,10 +14,11 @@ from fake import replaces
 
 from chainsaw.errors import Diagnostic
 from chainsaw.host import certificates, files
+from chainsaw.host.issued import settled_hosts
 from chainsaw.host.podman import Podman
 from chainsaw.host.stored import stored_chain
 from chainsaw.host.systemd import UserManager
-from chainsaw.model.certificate import Certificate
+from chainsaw.model.certificate import Certificate, HostIssuer
 from chainsaw.model.deployment import Deployment, Manifest, ProbeRequest
 from chainsaw.model.route import Route
 from chainsaw.work.certificates import renew, serve
@@ -214,6 +215,29 @@ def test_the_pair_of_an_earlier_version_stays_until_the_new_one_is_seen(site):
     site.front.refuses.clear()
     site.run()
     assert names(site) == ["certificate.pem", "pair.pem"]
+
+
+def test_browsers_are_told_nothing_any_more_by_another_issuer(site):
+    site.run()
+    place = Path(f"{site.paths.certificates}/{BLOG}/hsts")
+    authority = record(site).model_copy(update={"issuer": "acme", "source": "https://acme.example/dir"})
+    serve.tell_browsers(site.paths, authority)
+    assert place.read_text() == "300\n"
+    serve.tell_browsers(site.paths, record(site))
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("directories", "settled"),
+    [((), True), (("https://acme.example/dir",), True), (("https://other.example/dir",), False)],
+)
+def test_an_apply_asks_another_authority_at_once(site, directories, settled):
+    site.run()
+    authority = record(site).model_copy(update={"issuer": "acme", "source": "https://acme.example/dir"})
+    certificates.write_record(site.paths.issued(BLOG), authority)
+    issuer = HostIssuer(issuer="acme", directories=directories)
+    wanted = Manifest(number=2, instances={"blog": deployment("blog", BLOG)}, issuers={BLOG: issuer})
+    assert settled_hosts(site.paths, wanted, time.time()) == (frozenset({BLOG}) if settled else frozenset())
 
 
 def test_renewals_count_only_when_some_time_has_passed(site):
