@@ -322,23 +322,6 @@ def history(machine: Machine, site: str, title: str) -> list[tuple[str, str]]:
     return [(revision["user"], revision["comment"]) for revision in page["revisions"]]
 
 
-def made(machine: Machine, url: str, **headers: str) -> str:
-    """Return which request a page of the wiki was made for; a page without a number was made for nobody."""
-    return str(re.findall(r'"wgRequestId":"([^"]+)"', machine.get(url, headers=headers).body)[0])
-
-
-def test_pages_of_a_wiki_are_kept_for_strangers_and_not_for_its_people(machine: Machine, wiki: str) -> None:
-    page = f"{wiki}/wiki/Two"
-    first = made(machine, page)
-    assert made(machine, page) == first
-    for cookie in ("wiki_session=abc", "a=b; wikiUserID=1", "wikiToken=x"):
-        assert made(machine, page, Cookie=cookie) not in (first, made(machine, page, Cookie=cookie))
-    form = f"{wiki}/index.php?title=Special:UserLogin"
-    assert made(machine, form) != made(machine, form)
-    maintain(machine, "edit", "Three", stdin="Written while others read.")
-    assert "Written while others read" in machine.get(f"{wiki}/wiki/Three").body
-
-
 def test_a_wiki_moves_to_another_host_name_and_below_a_path_and_back(machine: Machine, wiki: str) -> None:
     places = [WIKI, "https://books.localhost", "https://www.localhost/books", "https://www.localhost/wiki"]
     generations = [machine.generation()]

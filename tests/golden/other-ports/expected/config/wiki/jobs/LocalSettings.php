@@ -70,9 +70,11 @@ $wgHooks['LogException'][] = static function ( $error, $suppressed ) {
 };
 // The front compresses.
 $wgDisableOutputCompression = true;
-// It keeps pages for strangers, too.
+// It keeps pages for strangers, too: those of which MediaWiki says so. Of Special:MyPage, with a visitor's address in it,
+// and of others that are for one person MediaWiki says nothing.
 $wgUseCdn = true;
 $wgCdnMaxAge = 10;
+MW_ENTRY_POINT === 'cli' || header( 'Cache-Control: private' );
 
 wfLoadSkins( [ 'MinervaNeue', 'MonoBook', 'Timeless', 'Vector' ] );
 $wgDefaultSkin = 'vector-2022';
