@@ -54,6 +54,7 @@ def component_quadlet(job: Job, component: str, files: list[Artifact]) -> Artifa
         "host_ports": " ".join(map(str, job.file.instance.host_ports or ())),
         "slice": job.slice,
         "hooks": f"{job.host.paths.current}/hooks",
+        "tried_file": job.host.paths.tried_file(job.name),
         "up_file": job.host.paths.up_file(job.name) if component == "app" and job.kept_seconds else "",
         "mounts": list(_mounts(job, component, declared)),
     }

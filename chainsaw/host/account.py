@@ -24,7 +24,7 @@ class Account:
     """The user that one command runs as.
 
     `runtime` is XDG_RUNTIME_DIR, `steps` are the effects of this command, `restarted` the instances that an earlier one
-    left stopped and that this one has tried to start.
+    left stopped and that this one has tried to start, `tried` those with a version that has not shown its page yet.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Account:
     runtime: str
     steps: Steps = field(default_factory=Steps, compare=False, repr=False)
     restarted: set[str] = field(default_factory=set, compare=False, repr=False)
+    tried: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def home(self) -> str:

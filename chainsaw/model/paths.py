@@ -165,6 +165,13 @@ class Paths:
         """Return the file that is there while an instance's app is up; the front looks at it."""
         return f"{self.sockets}/{name}.up"
 
+    def tried_file(self, name: str, runtime: str = "$XDG_RUNTIME_DIR") -> str:
+        """Return the file that is there while a version of an instance has not shown its page yet.
+
+        No power cut leaves it behind, where it is.
+        """
+        return f"{runtime}/chainsaw-{name}.tried"
+
     @property
     def authority(self) -> str:
         """The local authority."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
 
-from .machine import DATA, Machine, wait
+from .machine import CONFIG, DATA, Machine, wait
 from .web import Answer
 from .wordpress import Visitor
 
@@ -17,7 +18,8 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("sites")]
 
 PLUGIN = """<?php
 add_action('send_headers', function () {
-    header('X-Made: ' . uniqid());
+    $works = get_option('blogname') !== 'In vain';
+    header('X-Made: ' . uniqid($works ? '' : 'in-vain-'));
     header('X-Body: ' . strlen(file_get_contents('php://input')));
     header('X-Cookies: ' . count($_COOKIE));
     header('X-Asked: ' . $_SERVER['REQUEST_URI'] . ' ' . ($_GET['fbclid'] ?? 'nobody'));
@@ -25,7 +27,10 @@ add_action('send_headers', function () {
     if (isset($_GET['says'])) { header('Cache-Control: ' . $_GET['says']); }
     if (isset($_GET['expires'])) { header('Expires: ' . $_GET['expires']); }
     if (isset($_GET['vary'])) { header('Vary: ' . $_GET['vary']); }
+    if (isset($_GET['add-to-cart'])) { setcookie('woocommerce_cart_hash', $_GET['add-to-cart']); }
+    $works || exit('In vain');
 });
+add_action('wp_footer', function () { echo 'In the cart: ', $_COOKIE['woocommerce_cart_hash'] ?? 'nothing'; });
 add_filter('rest_post_dispatch', function ($answer) { $answer->header('X-Made', uniqid()); return $answer; });
 """
 UNIT = "app@blog.service"
@@ -53,6 +58,24 @@ def is_shared(machine: Machine, url: str, **headers: str) -> bool:
     """Return whether two visitors get the same copy of a page that nobody has asked for before."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return made(machine.get(url, headers=named)) == made(machine.get(url, headers=named))
+
+
+@contextmanager
+def crowd(machine: Machine, url: str) -> Iterator[list[str]]:
+    """Ask for a page all the time; in the end the list says of each answer its status and when it was made."""
+    script = f"while :; do curl -sko /dev/null -m 1 -w '%{{http_code}} %header{{x-made}}\\n' '{url}'; done"
+    asking = machine.begin("timeout", "300", "sh", "-c", script)
+    answers: list[str] = []
+    try:
+        yield answers
+    finally:
+        asking.terminate()
+        answers += (asking.communicate()[0] or "").splitlines()[:-1]
+
+
+def statuses(answers: list[str]) -> set[str]:
+    assert len(answers) > 10
+    return {answer.split()[0] for answer in answers}
 
 
 def test_a_page_is_made_once_for_all_and_again_after_a_moment(machine: Machine, blog: str) -> None:
@@ -194,6 +217,20 @@ def test_who_writes_a_comment_sees_it_and_nobody_else_does(machine: Machine, blo
         time.sleep(pause)
 
 
+def test_who_buys_sees_the_cart_and_nobody_else_does(machine: Machine, blog: str) -> None:
+    known, fresh = f"{blog}?shelf=1", f"{blog}?shelf=2"
+    stranger = machine.get(known)
+    assert "In the cart: nothing" in stranger.body
+    cookies = {"Cookie": "; ".join(machine.get(f"{known}&add-to-cart=Bucket").cookies)}
+    for page in (known, fresh, known):
+        assert "In the cart: Bucket" in machine.get(page, headers=cookies).body
+        assert made(machine.get(page, headers=cookies)) != made(machine.get(page, headers=cookies))
+        assert "In the cart: nothing" in machine.get(page).body
+        assert not machine.get(page).cookies
+    assert made(machine.get(known)) == made(stranger)
+    assert not is_shared(machine, f"{known}&add-to-cart=Bucket")
+
+
 def test_a_page_behind_a_password_of_its_own_is_for_who_has_it(machine: Machine, blog: str, admin: Visitor) -> None:
     number = admin.write("For the board", "The key is under the stone", password="sesame")
     page = machine.get(f"{blog}?p={number}").headers["location"]
@@ -275,26 +312,50 @@ def test_what_is_known_does_not_wake_an_application_that_sleeps(machine: Machine
 
 def test_a_restart_is_not_noticed_by_those_who_ask_for_what_is_known(machine: Machine, blog: str) -> None:
     machine.get(f"{blog}?busy=1")
-    script = f"while :; do curl -sko /dev/null -m 1 -w '%{{http_code}}\\n' '{blog}?busy=1'; done"
-    asking = machine.begin("timeout", "60", "sh", "-c", script)
-    machine.chainsaw("restart", "blog")
-    asking.terminate()
-    answers = (asking.communicate()[0] or "").split()
-    assert len(answers) > 10
-    assert set(answers[:-1]) == {"200"}
+    with crowd(machine, f"{blog}?busy=1") as answers:
+        machine.chainsaw("restart", "blog")
+    assert statuses(answers) == {"200"}
+
+
+def test_a_copy_is_not_noticed_either(machine: Machine, blog: str) -> None:
+    machine.get(f"{blog}?copied=1")
+    with crowd(machine, f"{blog}?copied=1") as answers:
+        machine.chainsaw("clone", "blog", "diary")
+    assert statuses(answers) == {"200"}
+    machine.chainsaw("remove", "diary", "--purge", "--yes")
 
 
 def test_a_change_is_not_noticed_either_and_shows_at_once_when_it_is_done(machine: Machine, blog: str) -> None:
     machine.get(f"{blog}?change=1")
-    script = f"while :; do curl -sko /dev/null -m 1 -w '%{{http_code}}\\n' '{blog}?change=1'; done"
-    asking = machine.begin("timeout", "60", "sh", "-c", script)
-    machine.chainsaw("config", "set", "blog", "title", "In all weathers")
-    machine.chainsaw("apply", "blog")
-    assert "In all weathers" in machine.get(f"{blog}?change=1").body
-    asking.terminate()
-    answers = (asking.communicate()[0] or "").split()
-    assert len(answers) > 10
-    assert set(answers[:-1]) == {"200"}
+    with crowd(machine, f"{blog}?change=1") as answers:
+        machine.chainsaw("config", "set", "blog", "title", "In all weathers")
+        machine.chainsaw("apply", "blog")
+        assert "In all weathers" in machine.get(f"{blog}?change=1").body
+    assert statuses(answers) == {"200"}
+
+
+def test_a_change_that_fails_is_not_seen_by_those_who_ask_for_what_is_known(machine: Machine, blog: str) -> None:
+    def is_tried() -> bool:
+        return machine.get(blog, headers={"Cookie": "wordpress_logged_in_0=x"}).body == "In vain"
+
+    file = f"{CONFIG}/instances/blog.yaml"
+    former = machine.read(file)
+    machine.get(f"{blog}?vain=1")
+    machine.chainsaw("config", "set", "blog", "title", "In vain")
+    with crowd(machine, f"{blog}?vain=1") as answers:
+        applying = machine.begin("chainsaw", "apply", "blog")
+        assert wait(is_tried, 60)
+        time.sleep(11)
+        assert machine.get(f"{blog}?unknown=1").body == "In vain", "what is known is too old by now"
+        machine.admin("podman", "kill", "blog.db")
+        assert "blog was rolled back: it runs as before" in applying.communicate(timeout=300)[1]
+        assert not is_tried()
+        assert machine.get(f"{blog}?unknown=1").body != "In vain"
+        assert machine.exists(f"{DATA}/sockets/blog.up")
+    assert statuses(answers) == {"200"}
+    assert not [answer for answer in answers if "in-vain" in answer]
+    machine.write(file, former)
+    assert machine.plan() == []
 
 
 def test_a_purge_leaves_no_page(machine: Machine, blog: str) -> None:

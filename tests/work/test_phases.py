@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import pytest
 from fake import replaces
 
 from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host.account import Account
 from chainsaw.host.step import Steps
 from chainsaw.host.store import records
 from chainsaw.host.systemd import UserManager
@@ -79,7 +79,7 @@ class Store:
 class Host:
     """A worker that records each effect, and fails at given ones."""
 
-    account: SimpleNamespace
+    account: Account
     manifest: object
     manager: Manager
     steps: Steps
@@ -139,7 +139,7 @@ def host(tmp_path, goldens):
 
     def make(faults=None, broken=(), fault=""):
         log: list[str] = []
-        account = SimpleNamespace(paths=Paths.of(str(tmp_path), {}))
+        account = Account("admin", 1000, Paths.of(str(tmp_path), {}), str(tmp_path / "run"))
         manifest = goldens["one-host"].manifest
         return Host(account, manifest, Manager(log, frozenset(broken)), Steps(fault), log, faults or {})
 

@@ -33,6 +33,7 @@ from chainsaw.work.apply.session import (
     worker_for,
 )
 from chainsaw.work.apply.start import Failures
+from chainsaw.work.apply.tried import trials
 from chainsaw.work.apply.unchanged import inputs_digest
 from chainsaw.work.config.inputs import read_inputs
 from chainsaw.work.locks import Locks, holding, preparing, site
@@ -133,7 +134,8 @@ def _in_session(
             compiled = compile_intent(inputs)
         known = (earlier.store, earlier.missing) if earlier else (None, ())
         number = generations.current_number(account.paths)
-        return work(Session(account, catalog, manager, report, compiled, digest, request, locks, number, *known))
+        with trials(account, manager):
+            return work(Session(account, catalog, manager, report, compiled, digest, request, locks, number, *known))
 
 
 def bring_to(session: Session, instances: Instances, former: Instances) -> Result:

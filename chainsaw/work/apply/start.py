@@ -12,6 +12,7 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host.store import records
 from chainsaw.host.systemd import CRASHED, GRACE
 from chainsaw.plan import actions as act
+from chainsaw.work.apply import tried
 from chainsaw.work.apply.worker import Worker, said
 
 GATE = ".gate.service"
@@ -58,6 +59,8 @@ def start(starts: Sequence[act.StartUnit], worker: Worker, failures: Failures, m
 
     The lock of the site is held until its own units run. For those of instances others need not wait.
     """
+    owners = {action.owner for action in starts}
+    tried.begin(worker.account, [item for name, item in worker.manifest.instances.items() if name in owners])
     sockets = [action for action in starts if action.name.endswith(".socket")]
     if problem := _finish(_begin(sockets, worker), worker, failures):
         raise problem

@@ -25,6 +25,7 @@ from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.volume import Volume
 from chainsaw.plan import actions as act
 from chainsaw.plan.observed import TARGET, UnitDetails
+from chainsaw.work.apply import tried
 from chainsaw.work.apply.validate import validate
 from chainsaw.work.certificates.before import is_usable
 from chainsaw.work.certificates.renew import Renewal, imported
@@ -237,6 +238,7 @@ class Worker:
         if deployment.kept:
             # What a former version has made is of no more use.
             self.podman.empty_directory(deployment.kept)
+            tried.end(self.account, self.manager, deployment.name)
 
     def _components(self, deployment: Deployment) -> dict[str, UnitDetails]:
         return self.manager.details([service.unit for service in deployment.services])

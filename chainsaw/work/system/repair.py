@@ -17,6 +17,7 @@ from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import API_SOCKET
 from chainsaw.work.apply.phases import carry_out
+from chainsaw.work.apply.tried import trials
 from chainsaw.work.apply.worker import Worker
 from chainsaw.work.config.on_disk import owner_of
 from chainsaw.work.locks import Locks, holding, site
@@ -126,7 +127,8 @@ def finish(manager: UserManager, locks: Locks) -> Iterator[str]:
     busy = locks.take_free(owners - missing.keys())
     yield from (f"skipped {name}: another command holds its lock" for name in sorted(busy))
     chosen = [item for item in plan if item.owner not in {*missing, *busy} and not isinstance(item, act.InstallRecipe)]
-    failures = carry_out(chosen, _worker(manager, locks, manifest))[1] if chosen else {}
+    with trials(account, manager):
+        failures = carry_out(chosen, _worker(manager, locks, manifest))[1] if chosen else {}
     finished = observed.unproven - missing.keys() - busy
     if (observed.unfinished or finished) and not failures:
         with account.steps.step("record that it is done"):
