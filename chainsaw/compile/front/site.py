@@ -26,10 +26,10 @@ from chainsaw.model.site import DEFAULTS, Site
 from chainsaw.model.volume import Directory, Ids
 
 ORIGIN = "site.yaml and instances/"
-RENEWAL, NOTIFICATION = "chainsaw-certificates.timer", "chainsaw-notify.timer"
+RENEWAL, NOTIFICATION, AGE = "chainsaw-certificates.timer", "chainsaw-notify.timer", "chainsaw-known.timer"
 KERNEL_LIMITS: dict[str, Any] = {"instances": 64, "watches": 32768, "namespaces": 32}
 """What one container may have of inotify(7) and of each kind of namespaces(7), counted for all together."""
-PROGRAMS = tuple(f"programs/{name}.py" for name in ("drain", "due", "egress", "logs"))
+PROGRAMS = tuple(f"programs/{name}.py" for name in ("drain", "due", "egress", "known", "logs"))
 """What systemd starts beside containers."""
 SHUTDOWN = 600
 """Seconds that a connection may go on after a reload of the front; each such reload keeps a process in memory."""
@@ -53,8 +53,8 @@ def compile_site(
     artifacts = [artifact for instance in instances.values() for artifact in instance.artifacts]
     artifacts += [Artifact(INTENT_OF_SITE, site_text.encode())] if site_text else []
     artifacts += _nginx(instances, site, host, shared)
-    front, timers = list(_front_units(site, block, host, shared)), _timers(site, host)
-    own = [*_site_units(site, host, shared), *_common(site, host, shared)]
+    front, timers = list(_front_units(site, block, host, shared)), _timers(instances, site, host)
+    own = [*_site_units(instances, site, host, shared), *_common(site, host, shared)]
     language = site.language or DEFAULTS["language"]
     asked = [blocks[LOGINS]] if needs_logins(item.deployment for item in instances.values()) else []
     logins = [unit for item in asked for unit in login_units(item, language, host, shared)]
@@ -100,9 +100,15 @@ def _front_units(site: Site, block: Block, host: Host, shared: Shared) -> Iterat
         yield unit_artifact(path, template, context, shared=shared, host=host, origin="site.yaml", owner="")
 
 
-def _timers(site: Site, host: Host) -> tuple[str, ...]:
-    """Return chainsaw's own timers, none in what works without chainsaw."""
-    return () if host.paths.ejected else (RENEWAL, *([NOTIFICATION] if site.notify else []))
+def _timers(instances: Mapping[str, CompiledInstance], site: Site, host: Host) -> tuple[str, ...]:
+    """Return the timers of the site; what works without chainsaw has none that need it."""
+    own = [] if host.paths.ejected else [RENEWAL, *([NOTIFICATION] if site.notify else [])]
+    return (*own, *([AGE] if _keeping(instances) else []))
+
+
+def _keeping(instances: Mapping[str, CompiledInstance]) -> list[str]:
+    """Return the instances of which the front keeps pages."""
+    return [name for name, item in sorted(instances.items()) if item.deployment.kept]
 
 
 def _target(
@@ -124,7 +130,9 @@ def _target(
     )
 
 
-def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
+def _site_units(
+    instances: Mapping[str, CompiledInstance], site: Site, host: Host, shared: Shared
+) -> Iterator[Artifact]:
     """Yield the slice of all instances, what comes before all containers after a boot, and what bounds their logs."""
     contexts: dict[str, dict[str, Any]] = {
         "instances.slice": {"memory": site.memory or SHARE},
@@ -134,9 +142,11 @@ def _site_units(site: Site, host: Host, shared: Shared) -> Iterator[Artifact]:
         "egress.service": _egress(site, host),
         "egress.timer": {},
     }
-    for timer in _timers(site, host):
+    for timer in _timers(instances, site, host):
         name = timer.removeprefix("chainsaw-").removesuffix(".timer")
         contexts |= {f"{name}.service": {"program": host.program}, f"{name}.timer": {}}
+    known = {"program": host.paths.program("known"), "sockets": host.paths.sockets, "kept": _keeping(instances)}
+    contexts |= {"known.service": known} if known["kept"] else {}
     for name, context in contexts.items():
         path = f"units/chainsaw-{name}"
         yield unit_artifact(path, f"{name}.j2", context, shared=shared, host=host, origin=ORIGIN, owner="")
