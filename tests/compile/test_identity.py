@@ -38,7 +38,7 @@ def configuration(site):
 
 
 def test_there_are_recipes_that_take_a_login():
-    assert {"dokuwiki", "miniflux", "node-red", "radicale"} <= IDENTITIES.keys()
+    assert {"dokuwiki", "mediawiki", "miniflux", "node-red", "radicale"} <= IDENTITIES.keys()
 
 
 @pytest.mark.parametrize("recipe", IDENTITIES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -15,8 +16,8 @@ from .web import Answer, ask
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("workshop")]
 
-INSTANCES = {"dav": "radicale", "feeds": "miniflux", "wiki": "dokuwiki", "flows": "node-red"}
-DAV, FEEDS, WIKI, FLOWS = (f"https://{name}.localhost/" for name in INSTANCES)
+INSTANCES = {"dav": "radicale", "feeds": "miniflux", "wiki": "dokuwiki", "flows": "node-red", "book": "mediawiki"}
+DAV, FEEDS, WIKI, FLOWS, BOOK = (f"https://{name}.localhost/" for name in INSTANCES)
 PASSWORD = "correct horse battery"
 EVENT = "\r\n".join(
     (
@@ -32,7 +33,9 @@ def club(machine: Machine) -> None:
     for name, recipe in INSTANCES.items():
         machine.declare(name, recipe)
         machine.append(name, "auth: {open: public}" if recipe == "miniflux" else "auth: login")
-    machine.admin("chainsaw", "user", "add", "kim", stdin=f"{PASSWORD}\n")
+    machine.append("book", "settings: {profile: private}")
+    for name in ("kim", "kim_"):
+        machine.admin("chainsaw", "user", "add", name, stdin=f"{PASSWORD}\n")
     machine.admin("chainsaw", "user", "add", "ann", "--group", "admin", stdin=f"{PASSWORD}\n")
     applied = machine.chainsaw("apply").out
     assert applied.count("log in at the front; with which names: chainsaw user list") == len(INSTANCES)
@@ -125,6 +128,57 @@ def test_a_profile_of_the_wiki_keeps_a_name_and_no_group_of_the_front(machine: M
     assert ann.get(f"{WIKI}start?do=logout&sectok={token}").headers["location"] == "/.chainsaw/logout"
 
 
+def asked(answer: Answer) -> Any:
+    """Return what the programming interface of MediaWiki answers."""
+    return json.loads(answer.body)
+
+
+def test_an_encyclopedia_knows_users_and_groups_of_the_front(machine: Machine) -> None:
+    kim, ann = logged_in(machine, BOOK, "kim"), logged_in(machine, BOOK, "ann")
+    me = f"{BOOK}api.php?format=json&action=query&meta=userinfo|tokens&uiprop=groups"
+    mine = asked(kim.get(me, Remote_User="ann", REMOTE_USER="ann"))["query"]
+    assert (mine["userinfo"]["name"], "sysop" in mine["userinfo"]["groups"]) == ("Kim", False)
+    page = {"format": "json", "title": "Walks", "token": mine["tokens"]["csrftoken"]}
+    edited = kim.post(f"{BOOK}api.php", urlencode({**page, "action": "edit", "text": "By the sea"}))
+    assert asked(edited)["edit"]["result"] == "Success"
+    history = ann.get(f"{BOOK}index.php?title=Walks&action=history").body
+    assert (">Kim</bdi>" in history, '"wgUserName":"Ann"' in history) == (True, True)
+    assert asked(kim.post(f"{BOOK}api.php", urlencode({**page, "action": "delete"})))["error"]["code"] == (
+        "permissiondenied"
+    )
+    hers = asked(ann.get(me))["query"]
+    assert {"sysop", "bureaucrat", "interface-admin"} <= set(hers["userinfo"]["groups"])
+    page["token"] = hers["tokens"]["csrftoken"]
+    assert asked(ann.post(f"{BOOK}api.php", urlencode({**page, "action": "delete"})))["delete"]["title"] == "Walks"
+    # What the front says is not written down.
+    seen = asked(kim.get(f"{BOOK}api.php?format=json&action=query&list=users&ususers=Ann&usprop=groups"))
+    assert "sysop" not in seen["query"]["users"][0]["groups"]
+
+
+def test_who_logs_out_at_the_front_has_left_the_encyclopedia(machine: Machine) -> None:
+    browser = logged_in(machine, BOOK, "kim")
+    page = browser.get(f"{BOOK}wiki/Special:Preferences").body
+    assert ('href="/.chainsaw/logout"' in page, "Special:UserLogout" in page) == (True, False)
+    browser.log_out(BOOK)
+    assert browser.get(f"{BOOK}wiki/Special:Preferences").status == 302
+    browser.log_in(BOOK, "ann", PASSWORD)
+    assert '"wgUserName":"Ann"' in browser.get(f"{BOOK}wiki/Special:Preferences").body
+
+
+def test_programs_of_an_encyclopedia_come_with_the_password_of_the_front(machine: Machine) -> None:
+    def whoami(**headers: str) -> Answer:
+        return machine.get(f"{BOOK}api.php?format=json&action=query&meta=userinfo", headers=headers)
+
+    word = base64.b64encode(f"kim:{PASSWORD}".encode()).decode()
+    assert asked(whoami(Authorization=f"Basic {word}"))["query"]["userinfo"]["name"] == "Kim"
+    assert whoami(REMOTE_USER="kim").status == 401
+
+
+def test_two_names_of_the_front_never_become_one_in_an_encyclopedia(machine: Machine) -> None:
+    page = logged_in(machine, BOOK, "kim_").get(f"{BOOK}wiki/Special:Preferences")
+    assert (page.status, '"wgUserName":"Kim"' in page.body, "valid username" in page.body) == (400, False, True)
+
+
 def test_the_editor_of_flows_opens_as_who_logs_in(machine: Machine) -> None:
     kim = logged_in(machine, FLOWS, "kim")
     settings = kim.get(f"{FLOWS}settings", X_Remote_User="ann", Sec_Fetch_Mode="cors")
@@ -158,5 +212,10 @@ def test_without_a_login_no_application_believes_a_header_even_past_the_front(ma
     assert machine.get(f"{DAV}kim/walks/one.ics", headers=said).status == 401
     assert machine.get(f"{FLOWS}settings", headers=said).status == 401
     assert 'name="password"' in machine.get(FEEDS, headers=said).body
+    for name in ("Remote-User", "REMOTE_USER", "Remote-Groups"):
+        who = asked(
+            machine.get(f"{BOOK}api.php?format=json&action=query&meta=userinfo", headers={**said, name: "admin"})
+        )
+        assert who["error"]["code"] == "readapidenied"
     page = machine.get(f"{WIKI}walks", headers=said).body
     assert ("By the sea" in page, "Logged in as" in page) == (True, False)
