@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
 
-from .machine import CONFIG, DATA, Machine, wait
+from .machine import CONFIG, DATA, STATE, Machine, wait
 from .web import Answer
 from .wordpress import Visitor
 
@@ -285,12 +285,27 @@ def test_a_page_that_is_known_is_shown_while_the_application_is_down(machine: Ma
     assert made(machine.get(f"{blog}?down=1")) != made(known), "it is too old, and the application is up"
 
 
+def asleep_for_long(machine: Machine, sleeps: Callable[[], bool]) -> None:
+    """Wait until the blog sleeps; what looks each quarter of an hour takes a second for the hour."""
+    assert wait(sleeps, 60)
+    machine.admin("systemctl", "--user", "is-active", "chainsaw-known.timer")
+    machine.admin("systemctl", "--user", "start", "chainsaw-known.service")
+    up, program = f"{DATA}/sockets/blog.up", f"{STATE}/generations/current/programs/known.py"
+    assert not machine.exists(up), "it is not an hour yet"
+    time.sleep(1)
+    hurried = machine.read(program).replace("LONGEST = 3600\n", "LONGEST = 1\n")
+    machine.admin("python3", "-I", "-", f"{DATA}/sockets", "blog", stdin=hurried)
+    assert machine.exists(up) and sleeps()
+
+
 def test_what_is_known_does_not_wake_an_application_that_sleeps(machine: Machine, blog: str) -> None:
     def sleeps() -> bool:
         return machine.try_admin("systemctl", "--user", "is-active", UNIT).out.strip() == "inactive"
 
     machine.chainsaw("config", "set", "blog", "sleep", "5s")
     machine.chainsaw("apply", "blog")
+    # Its timer would wake it for the pings of what was just published.
+    machine.inside("blog.app", "php", "/usr/share/wordpress/wp-cron.php")
     try:
         known = machine.get(f"{blog}?asleep=1")
         assert wait(sleeps, 60)
@@ -304,6 +319,9 @@ def test_what_is_known_does_not_wake_an_application_that_sleeps(machine: Machine
         (row,) = machine.json("traffic", "blog")["data"]["applications"]
         assert 0 < row["cached"] < 1 and row["cache"]["STALE"] >= 1
         assert machine.get(f"{blog}?asleep=2").status == 200
+        assert not sleeps()
+        asleep_for_long(machine, sleeps)
+        assert made(machine.get(f"{blog}?asleep=1")) != made(known), "somebody may have written something since"
         assert not sleeps()
     finally:
         machine.chainsaw("config", "unset", "blog", "sleep")

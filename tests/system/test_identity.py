@@ -192,6 +192,23 @@ def test_the_editor_of_flows_opens_as_who_logs_in(machine: Machine) -> None:
     assert kim.post(f"{FLOWS}flows", "[]", Content_Type="application/json").status == 401
 
 
+SPELLINGS = ["login", "index.php/login", "INDEX.PHP/login", "Login", "index.php/admin/tools", "index.php/x/../login"]
+
+
+def test_what_is_for_the_admin_alone_is_closed_however_it_is_written(machine: Machine) -> None:
+    """Shaarli reads what stands behind the name of its script."""
+    machine.declare("links", "shaarli")
+    machine.append("links", "auth: {only: admin}")
+    machine.chainsaw("apply")
+    links = "https://links.localhost/"
+    assert machine.get(links).status == 200
+    for spelling in SPELLINGS:
+        answer = machine.get(links + spelling)
+        assert (answer.status, answer.headers["location"].partition("?")[0]) == (302, "/.chainsaw/login"), spelling
+    ann = logged_in(machine, f"{links}login", "ann")
+    assert 'name="password"' in ann.get(f"{links}login").body, "it asks for its own password, too"
+
+
 def test_without_a_login_no_application_believes_a_header_even_past_the_front(machine: Machine) -> None:
     for name in INSTANCES:
         file = f"{CONFIG}/instances/{name}.yaml"

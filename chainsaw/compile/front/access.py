@@ -70,21 +70,22 @@ def _rules(job: Job) -> Iterator[tuple[str, str]]:
         yield from ((f"~{pattern}", CLIENT) for pattern in patterns_of(job, clients))
     if access.only or access.open:
         yield f"~{UNCLEAR}", PERSON
-        yield from ((f"~*{pattern}", PERSON) for pattern in _below_scripts(job))
         yield from ((f"~{pattern}", "") for pattern in patterns_of(job, known.public))
     if access.only:
         # An application may take /Admin/ for /admin/.
-        yield from ((f"~*{pattern}", PERSON) for pattern in patterns_of(job, known.admin))
+        yield from ((f"~*{pattern}", PERSON) for pattern in patterns_of(job, known.admin, _before(job)))
 
 
-def _below_scripts(job: Job) -> Iterator[str]:
-    """Yield the pattern of what stands behind the name of a script: some applications read only that."""
+def _before(job: Job) -> str:
+    """Return the pattern of a script that may stand before a path: some applications read only what is behind it."""
     served = job.bundle.recipe.serve.fastcgi
-    yield from (rf"^[^?]*{re.escape(ending)}/" for ending in (served.scripts if served else ()))
+    endings = "|".join(map(re.escape, served.scripts)) if served else ""
+    return f"(?:[^?]*(?:{endings})/)?" if endings else ""
 
 
-def patterns_of(job: Job, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the pattern of each path below the route: itself, and all below it."""
+def patterns_of(job: Job, paths: Iterable[str], before: str = "") -> Iterator[str]:
+    """Yield the pattern of each path below the route, behind the pattern `before`: itself, and all below it."""
+    base = job.file.instance.path
     for path in paths:
-        whole = job.file.instance.path + path.lstrip("/")
-        yield f"^{re.escape(whole.rstrip('/'))}(?:[/?#]|$)"
+        below = before + re.escape(path.strip("/"))
+        yield f"^{re.escape(base) + below if path != '/' else re.escape(base.rstrip('/'))}(?:[/?#]|$)"
