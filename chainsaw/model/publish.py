@@ -13,11 +13,11 @@ from chainsaw.model.base import Model
 from chainsaw.model.names import (
     SPAN_UNITS,
     HeaderName,
-    HeaderValue,
     check_header_value,
     check_host,
     check_path,
     check_span,
+    check_text,
     span_in_seconds,
 )
 
@@ -108,8 +108,26 @@ def check_response_header(value: str) -> str:
     return value
 
 
+def check_hsts(value: str) -> str:
+    """Return never, or a time span; raise ValueError otherwise."""
+    if value == NEVER:
+        return value
+    try:
+        return check_span(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or {NEVER}") from None
+
+
+def check_answer_value(value: str) -> str:
+    """Return the value of a response header that the admin sets; raise ValueError for what nginx reads itself."""
+    if set(value) & set("\\$"):
+        raise ValueError("a header field's value has no backslashes or dollar signs")
+    return check_text(value)
+
+
 RouteText = Annotated[str, AfterValidator(check_route)]
-Hsts = Annotated[str, AfterValidator(lambda value: value if value == NEVER else check_span(value))]
+Hsts = Annotated[str, AfterValidator(check_hsts)]
+AnswerValue = Annotated[str, AfterValidator(check_answer_value)]
 AnswerTime = Annotated[str, AfterValidator(check_answer_time)]
 
 
@@ -121,7 +139,7 @@ class Published(Model):
         None, description="How long a request may be worked on; what the recipe says when left out."
     )
     websocket_timeout: AnswerTime = Field("1d", description="How long a websocket may be silent before it is closed.")
-    headers: dict[Annotated[HeaderName, AfterValidator(check_response_header)], HeaderValue] = Field(
+    headers: dict[Annotated[HeaderName, AfterValidator(check_response_header)], AnswerValue] = Field(
         {}, description="Header fields of each answer, in place of those of the application."
     )
     allow: tuple[Annotated[str, AfterValidator(check_network)], ...] | None = Field(

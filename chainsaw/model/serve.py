@@ -53,11 +53,21 @@ def check_cache_time(value: str) -> str:
     return value
 
 
+def check_cache_or_none(value: str) -> str:
+    """Return none, or a time span of an hour at most; raise ValueError otherwise."""
+    if value == NO_CACHE:
+        return value
+    try:
+        return check_cache_time(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or {NO_CACHE}") from None
+
+
 NO_CACHE = "none"
 CookieName = Annotated[str, AfterValidator(check_cookie)]
 QueryName = Annotated[str, AfterValidator(check_query)]
 CacheTime = Annotated[str, AfterValidator(check_cache_time)]
-CacheOrNone = Annotated[str, AfterValidator(lambda value: value if value == NO_CACHE else check_cache_time(value))]
+CacheOrNone = Annotated[str, AfterValidator(check_cache_or_none)]
 Status = Annotated[int, Field(ge=200, le=499)]
 
 

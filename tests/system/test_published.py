@@ -21,7 +21,7 @@ route:
   robots: none
   hsts: 1d
   timeout: 10m
-  headers: {X-Frame-Options: DENY, Referrer-Policy: no-referrer}
+  headers: {X-Frame-Options: DENY, Referrer-Policy: no-referrer, Permissions-Policy: 'camera=(self "https://a.example")'}
 """
 ELSEWHERE = """\
 routes:
@@ -97,6 +97,7 @@ def test_an_answer_has_the_headers_of_the_route_in_place_of_those_of_the_applica
     assert found.count("referrer-policy:") == 1
     assert "referrer-policy: no-referrer\n" in found
     assert "strict-transport-security: max-age=86400\n" in found
+    assert 'permissions-policy: camera=(self "https://a.example")\n' in found
 
 
 def test_robots_are_asked_to_stay_away(machine: Machine, limited: None, blog: str) -> None:
