@@ -114,12 +114,6 @@ class Acme(Model):
         keys += [self.dns.credentials] if self.dns and self.dns.credentials else []
         return tuple(key.secret for key in keys)
 
-    @model_validator(mode="after")
-    def _another(self) -> Acme:
-        if self.other and self.other.directory == self.directory:
-            raise ValueError("the fallback is another directory than the first")
-        return self
-
 
 class HostTls(Model):
     """Who issues the certificate of one host name."""
@@ -154,6 +148,13 @@ class Tls(Model):
     hosts: dict[Annotated[str, AfterValidator(check_host)], HostTls] = Field(
         {}, description="Host names with an issuer of their own."
     )
+
+    @model_validator(mode="after")
+    def _others(self) -> Tls:
+        for acme in (self.acme, *map(self.acme_of, self.hosts)):
+            if acme.other and acme.other.directory == acme.directory:
+                raise ValueError("the fallback is another directory than the first")
+        return self
 
     def of(self, host: str) -> HostTls:
         """Return who issues the certificate of a host name; that of a name that only this host knows is local."""

@@ -186,6 +186,7 @@ def _directories(subject: Subject) -> Iterator[Resource]:
     yield Resource("data", name, "purge", own, "", paths.instance, "moves", last=True)
     public = f"{paths.public}/{name}"
     yield Resource("data", f"public/{name}", "purge", public, "", lambda new: f"{paths.public}/{new}", "moves")
+    yield Resource("cache", f"{name}.up", "purge", paths.up_file(name), "", paths.up_file, "moves")
 
 
 def _written(subject: Subject) -> Iterator[Resource]:

@@ -1,7 +1,8 @@
 """Lets the front ask an application that is down for longer than an hour: `known.py SOCKETS NAME...`.
 
 While the file NAME.up is not there, the front shows pages that it knows without asking the application. Somebody may
-have written something before it fell asleep, and they would stay as they are for as long as they are asked for.
+have written something before it fell asleep, and they would stay as they are for as long as they are asked for. A
+command that was killed may have left its file in XDG_RUNTIME_DIR, which says that it tries a new version.
 
 Sources: systemctl(1), show; org.freedesktop.systemd1(5), StateChangeTimestampMonotonic.
 """
@@ -24,6 +25,14 @@ def out_of_date(states: list[int], now: int) -> list[bool]:
     return [not since or now - since > LONGEST * 1_000_000 for since in states]
 
 
+def let_try_go(runtime: str, names: list[str]) -> None:
+    """Delete the file of each trial that began long ago."""
+    for name in names:
+        file = f"{runtime}/chainsaw-{name}.tried"
+        if os.path.exists(file) and time.time() - os.stat(file).st_mtime >= LONGEST:
+            os.unlink(file)
+
+
 def let_ask(sockets: str, names: list[str]) -> None:
     """Write the file of each application that may be asked again."""
     down = [name for name in names if not os.path.exists(f"{sockets}/{name}.up")]
@@ -41,4 +50,6 @@ def let_ask(sockets: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    let_ask(sys.argv[1], sys.argv[2:])
+    sockets, *names = sys.argv[1:]
+    let_try_go(os.environ["XDG_RUNTIME_DIR"], names)
+    let_ask(sockets, names)

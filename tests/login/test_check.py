@@ -66,6 +66,12 @@ def test_a_session_is_enough_on_the_paths_of_clients_and_other_schemes_are_the_a
     assert (reply.status, reply["X-Chainsaw-Basic"]) == (204, None)
 
 
+def test_a_session_goes_before_a_password_that_a_browser_has_kept(browser):
+    browser.log_in()
+    reply = browser.basic(user="ann")
+    assert (reply.status, reply["X-Chainsaw-User"], reply["X-Chainsaw-Basic"]) == (204, "kim", "used")
+
+
 def test_with_a_second_factor_only_a_password_for_clients_is_taken(site, browser):
     assert browser.basic("tom").status == 401
     site.users["tom"] = site.user(totp="JBSWY3DPEHPK3PXP", client=site.stored)
@@ -113,10 +119,10 @@ def test_a_busy_service_says_so(site, browser):
     site.app._check._attempts._passwords._patience = 0
     free = site.app._check._attempts._passwords._free
     with free, free:
+        assert browser.check().status == browser.basic().status == 204
+        browser.jar.clear()
         reply = browser.basic()
         assert (reply.status, reply["Retry-After"], reply["Cache-Control"]) == (503, "1", "no-store")
-        assert browser.check().status == 204
-        browser.jar.clear()
         reply = browser.log_in()
         assert (reply.status, reply["Retry-After"]) == (503, "1")
     assert browser.basic().status == 204

@@ -56,6 +56,16 @@ def test_a_host_name_inside_never_reaches_a_public_authority_for_what_was_left_o
     assert (inside.directory, inside.trust, inside.profile) == (OWN, "/root.pem", "x")
 
 
+def test_the_fallback_of_a_host_name_is_compared_with_the_directory_that_it_has():
+    def site(fallback: str):
+        own = {"issuer": "acme", "acme": {"fallback": fallback}}
+        return Tls.model_validate({"acme": {"directory": OWN}, "hosts": {"a.example.org": own}})
+
+    assert site(LETSENCRYPT).acme_of("a.example.org").directories == (OWN, LETSENCRYPT)
+    with pytest.raises(ValidationError, match="the fallback is another directory than the first"):
+        site(OWN)
+
+
 def test_a_fallback_has_an_account_and_a_profile_of_its_own_or_is_just_a_directory():
     other = Tls.model_validate(SITE).acme.other
     assert other and other.external_account

@@ -235,12 +235,13 @@ def test_files_left_by_an_instance_that_is_no_longer_applied_are_in_the_list(gol
     assert one.names("secret", "purge") == ["salt"]
     assert one.names("block", "purge") == ["ids"]
     assert one.names("directory", "purge") == ["secrets", "volumes", "volumes.partial"]
-    assert one.names("cache", "purge") == ["run"]
+    assert one.names("cache", "purge") == ["run", "blog.up"]
     assert outermost(one.places("purge")) and set(outermost(one.places("purge"))) == {
         own,
         f"{paths.public}/blog",
         paths.notes_file("blog"),
         paths.removed_file("blog"),
+        paths.up_file("blog"),
     }
 
 
@@ -249,6 +250,7 @@ def test_all_directories_with_entries_named_after_instances_are_found(goldens):
     assert directories_of_names(paths) == [
         (f"{paths.root}/instances", ""),
         (paths.public, ""),
+        (paths.sockets, ".up"),
         (f"{paths.own_files}/notes", ".md"),
         (f"{paths.own_files}/removed", ".yaml"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from types import SimpleNamespace
@@ -15,6 +16,14 @@ HOUR = 3600 * 10**6
 @pytest.fixture
 def known():
     return program("known")
+
+
+def test_the_file_of_a_trial_that_was_killed_does_not_stay(known, tmp_path):
+    for name in ("blog", "shop"):
+        (tmp_path / f"chainsaw-{name}.tried").touch()
+    os.utime(tmp_path / "chainsaw-blog.tried", (time.time() - 3601,) * 2)
+    known.let_try_go(str(tmp_path), ["blog", "shop", "wiki"])
+    assert [path.name for path in tmp_path.iterdir()] == ["chainsaw-shop.tried"]
 
 
 @pytest.mark.parametrize(("since", "old"), [(0, True), (9 * HOUR - 1, True), (9 * HOUR, False), (10 * HOUR, False)])

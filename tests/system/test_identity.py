@@ -192,7 +192,16 @@ def test_the_editor_of_flows_opens_as_who_logs_in(machine: Machine) -> None:
     assert kim.post(f"{FLOWS}flows", "[]", Content_Type="application/json").status == 401
 
 
-SPELLINGS = ["login", "index.php/login", "INDEX.PHP/login", "Login", "index.php/admin/tools", "index.php/x/../login"]
+SPELLINGS = [
+    "login",
+    "index.php/login",
+    "INDEX.PHP/login",
+    "Login",
+    "index.php/admin/tools",
+    "index.php/x/../login",
+    "index.phplogin",
+    "index.php//login",
+]
 
 
 def test_what_is_for_the_admin_alone_is_closed_however_it_is_written(machine: Machine) -> None:

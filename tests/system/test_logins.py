@@ -358,3 +358,15 @@ def test_who_is_removed_gets_in_no_more(machine: Machine) -> None:
     machine.inside_as_root("chainsaw-front", "sh", "-c", "rm -f /run/logins/*")
     assert browser.get(WWW).status == 302
     assert Browser(machine).log_in(WWW, "eve", PASSWORD).status == 403
+
+
+def test_an_identity_provider_is_enough(machine: Machine) -> None:
+    """Nobody has to be a user of the site then, and the service that knows them is not there."""
+    for name in ("mirror", "low", "gadget", "www", "blog"):
+        file = f"{CONFIG}/instances/{name}.yaml"
+        machine.write(file, re.sub("^auth:.*\n", "", machine.read(file), flags=re.MULTILINE))
+    machine.chainsaw("apply")
+    assert machine.units("chainsaw-logins.s*") == []
+    answer = machine.get("https://behind.localhost/")
+    assert (answer.status, answer.headers["location"].partition("?")[0]) == (302, "https://sso.localhost/")
+    assert "x-remote-user: eve\n" in machine.get("https://behind.localhost/", headers={"Cookie": "club=eve"}).body

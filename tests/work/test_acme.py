@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from chainsaw.host import certificates
 from chainsaw.host.acme import chain, retry
-from chainsaw.host.acme.account import Authority, place_of
+from chainsaw.host.acme.account import Authority, adopt_former, place_of
 from chainsaw.host.acme.attempt import Setup, _chosen
 from chainsaw.host.acme.challenge import STALE_SECONDS, WELL_KNOWN, HttpChallenger
 from chainsaw.host.acme.dns import DnsChallenger, DnsHook, read_credentials, record_of, script_of
@@ -193,6 +194,20 @@ def test_where_accounts_are_kept_stays_for_ever():
     assert place.path == "/accounts/acme-v02.api.letsencrypt.org-5e76d31517ec"
     bound = place_of("/accounts", LETSENCRYPT, "kid-1")
     assert bound.path == "/accounts/acme-v02.api.letsencrypt.org-5e76d31517ec-external-db26d710b41e"
+
+
+def test_an_account_of_an_earlier_version_is_used_on_and_one_that_is_not_bound_is_not(tmp_path):
+    accounts, bound = str(tmp_path), Authority(LETSENCRYPT, "", "", "kid-1", "aGtleQ")
+    former, record = place_of(accounts, LETSENCRYPT), '{"format": 1, "uri": "https://ca.example/1"}'
+    Path(former.path).mkdir()
+    Path(former.key).write_text("a key")
+    Path(former.record).write_text(record)
+    place = adopt_former(accounts, bound)
+    assert (Path(place.key).read_text(), Path(place.record).read_text()) == ("a key", record)
+    assert place == adopt_former(accounts, bound) != former
+    Path(former.record).write_text('{"format": 1, "external": ""}')
+    other = adopt_former(accounts, Authority(LETSENCRYPT, "", "", "kid-2", "aGtleQ"))
+    assert not Path(other.key).exists()
 
 
 def test_each_directory_and_each_external_account_has_a_place_of_its_own():

@@ -47,6 +47,8 @@ def access_files(job: Job, locations: dict[str, Any]) -> Iterator[Artifact]:
     if wall is None:
         return
     context = {**locations, "allow": ",".join(wall.allow), "provider": None, "rules": list(_rules(job))}
+    # Of a request, nginx counts one limit alone: before an application it is the application's.
+    context["limited"] = job.bundle.recipe.serve.files is not None
     access = job.file.instance.access
     context["default"] = "" if access and access.only else PERSON
     if wall.forward and (provider := job.providers.get(wall.forward)):
@@ -77,10 +79,13 @@ def _rules(job: Job) -> Iterator[tuple[str, str]]:
 
 
 def _before(job: Job) -> str:
-    """Return the pattern of a script that may stand before a path: some applications read only what is behind it."""
+    """Return the pattern of a script that may stand before a path: some applications read only what is behind it.
+
+    For Slim, that need not begin with a slash.
+    """
     served = job.bundle.recipe.serve.fastcgi
     endings = "|".join(map(re.escape, served.scripts)) if served else ""
-    return f"(?:[^?]*(?:{endings})/)?" if endings else ""
+    return f"(?:[^?]*(?:{endings})/*)?" if endings else ""
 
 
 def patterns_of(job: Job, paths: Iterable[str], before: str = "") -> Iterator[str]:

@@ -107,8 +107,9 @@ def _timers(instances: Mapping[str, CompiledInstance], site: Site, host: Host) -
 
 
 def _keeping(instances: Mapping[str, CompiledInstance]) -> list[str]:
-    """Return the instances of which the front keeps pages."""
-    return [name for name, item in sorted(instances.items()) if item.deployment.kept]
+    """Return the instances of which the front keeps pages that it may show."""
+    every = {name: item.deployment for name, item in sorted(instances.items())}
+    return [name for name, item in every.items() if item.kept and item.serving == "normal"]
 
 
 def _target(
@@ -197,8 +198,10 @@ def _nginx(instances: Mapping[str, CompiledInstance], site: Site, host: Host, sh
     hosts = host_contexts(deployments, _elsewhere(site, instances))
     pages = (MISSING, *([GONE] if any(item["gone"] for item in hosts.values()) else []))
     yield from page_files(shared, site.language or DEFAULTS["language"], pages)
-    if needs_logins(deployments.values()):
-        yield _nginx_file("access/logins.conf", "logins.conf.j2", {}, shared)
+    users = needs_logins(deployments.values())
+    if any(item.wall for item in deployments.values()):
+        yield _nginx_file("access/logins.conf", "logins.conf.j2", {"users": users}, shared)
+    if users:
         yield _nginx_file("login.conf", "login.conf.j2", {}, shared)
     for name, context in hosts.items():
         yield _nginx_file(f"hosts/{name}.conf", "host.conf.j2", {**context, **listen}, shared)

@@ -65,6 +65,22 @@ def place_of(accounts: str, url: str, key_id: str = "") -> Place:
     return Place(f"{accounts}/{host}-{_digest(url)}{bound}")
 
 
+def adopt_former(accounts: str, authority: Authority) -> Place:
+    """Return where the account of an authority is kept, with what an earlier version kept at another place.
+
+    It had one place for each directory, and did not write down whether the account there is bound to another. A binding
+    may be good for one registration only.
+    """
+    place, former = (place_of(accounts, authority.url, key_id) for key_id in (authority.key_id, ""))
+    if place != former and not files.exists(place.key) and files.exists(former.key):
+        key, record = files.read_text(former.key) or "", files.read_text(former.record) or ""
+        if record and '"external"' not in record:
+            files.make_directory(place.path, 0o700)
+            files.write_atomic(place.record, record.encode(), 0o600)
+            files.create_file(place.key, key.encode(), 0o600)
+    return place
+
+
 def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:12]
 
@@ -122,6 +138,7 @@ def sign_in(client: ClientV2, authority: Authority, place: Place) -> None:
             found = _change_contact(client, found, contact)
         network.account = found
     record = {"directory": authority.url, "key": thumbprint, "uri": found.uri, "contact": list(contact)}
+    record["external"] = authority.key_id
     files.write_atomic(place.record, (json.dumps({"format": FORMAT, **record}) + "\n").encode(), 0o600)
 
 

@@ -114,7 +114,7 @@ def open_session(
     from acme.client import ClientV2
 
     clock = clock or Clock()
-    place = account.place_of(accounts, authority.url, authority.key_id)
+    place = account.adopt_former(accounts, authority)
     key = account.account_key(place)
     network = network_class()(key, account.algorithm(key), authority.ca_file, clock.sleep)
     with translated(network):

@@ -20,6 +20,8 @@ def begin(account: Account, deployments: Iterable[Deployment]) -> None:
         if deployment.kept and deployment.serving == "normal":
             account.tried.add(deployment.name)
             files.write_atomic(account.paths.tried_file(deployment.name, account.runtime), b"")
+            # It is there, too, where one sleeps for long.
+            files.remove(account.paths.up_file(deployment.name))
 
 
 def end(account: Account, manager: UserManager, name: str) -> None:

@@ -34,7 +34,8 @@ def renew(account: Account, hosts: Sequence[str], force: bool, changes: bool, re
     with UserManager() as manager:
         done = Renewal(account, manager, report, force, quiet=changes).run(hosts)
     lines = [f"{host}: renewed, valid until {moment_for_people(item.not_after)}" for host, item in done.shown.items()]
-    problems = new_problems(account.paths, done.failed) if changes else done.problems
+    asked = [host for host, issuer in manifest.issuers.items() if issuer.issuer == "acme"]
+    problems = new_problems(account.paths, done.failed, asked) if changes else done.problems
     if not (lines or done.failed or changes):
         lines = ["nothing is due", *_waiting(account, hosts or sorted(manifest.hosts))]
     data = {

@@ -26,11 +26,14 @@ def read_problems(paths: Paths) -> Problems:
         return {}
 
 
-def new_problems(paths: Paths, failed: dict[str, list[Diagnostic]]) -> list[Diagnostic]:
-    """Return the problems that no run before had, and remember them for as long as they last."""
+def new_problems(paths: Paths, failed: dict[str, list[Diagnostic]], asked: Collection[str]) -> list[Diagnostic]:
+    """Return the problems that no run before had, and remember them for as long as they last.
+
+    `asked` are the host names for which authorities are asked at all.
+    """
     before = read_problems(paths)
     # Between two attempts an authority is not asked, and its last answer still holds.
-    lasting = {host: said for host, said in before.items() if read_ledger(paths, host).failures}
+    lasting = {host: said for host, said in before.items() if host in asked and read_ledger(paths, host).failures}
     now = lasting | {host: [problem.message for problem in found] for host, found in failed.items()}
     _write(paths, before, now)
     return [

@@ -64,7 +64,10 @@ class Check:
         basic = request.header("X-Chainsaw-Basic") == "1"
         credentials = request.credentials() if basic else None
         try:
-            user = self._by_password(request, users, *credentials) if credentials else self._by_session(request, users)
+            # A browser may have kept the password of who was here before.
+            user = self._by_session(request, users)
+            if user is None and credentials:
+                user = self._by_password(request, users, *credentials)
         except WrongError:
             user = None
         except WaitError as wait:

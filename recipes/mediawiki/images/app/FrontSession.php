@@ -67,12 +67,14 @@ class FrontSession extends ImmutableSessionProviderWithCookie {
 		array_push( $groups, ...$said, ...( in_array( 'admin', $said, true ) ? self::OF_ADMIN : [] ) );
 	}
 
-	// MediaWiki writes the first letter large, and _ as a space. Two names of the front never become one.
+	// MediaWiki writes the first letter large, and _ as a space. Two names never become one, so none has either of these.
 	private static function name(): string|false {
 		$said = $_SERVER['REMOTE_USER'] ?? '';
 		$services = MediaWikiServices::getInstance();
 		$name = $services->getUserNameUtils()->getCanonical( $said, UserRigorOptions::RIGOR_USABLE );
-		$small = [ $services->getContentLanguage(), 'lcfirst' ];
-		return $name !== false && $small( strtr( $name, ' ', '_' ) ) === $small( $said ) ? $name : false;
+		$first = mb_substr( $said, 0, 1 );
+		$written = $services->getContentLanguage()->ucfirst( strtr( $said, '_', ' ' ) );
+		$alike = str_contains( $said, ' ' ) || mb_strtolower( $first ) !== $first;
+		return $name === $written && !$alike ? $name : false;
 	}
 }
