@@ -86,7 +86,9 @@ def test_while_the_authority_is_lost_the_sites_go_on_and_it_is_said(authority: M
         assert row["state"] == "ok"
         assert row["failed"]
         # Nobody is asked again before its time.
-        assert authority.chainsaw("cert", "renew", BLOG).out == "nothing is due\n"
+        renewed = authority.chainsaw("cert", "renew", BLOG).out
+        assert renewed.startswith(f"nothing is due\n{BLOG}: not issued when it was asked for last: ")
+        assert f"at once: chainsaw cert renew {BLOG} --force\n" in renewed
         assert authority.plan() == []
     assert serial(authority, BLOG) == before
     assert f"{BLOG}: renewed" in authority.chainsaw("cert", "renew", BLOG, "--force").out
