@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TypeVar
 
@@ -211,6 +211,72 @@ def feed(argv: Callable[[int], Sequence[str]], pieces: Iterable[bytes]) -> bytes
     if outcome.code:
         raise ChainsawError(_failed(words, outcome))
     return outcome.out
+
+
+@contextmanager
+def through(chain: Sequence[Sequence[str]], target: int) -> Iterator[IO[bytes]]:
+    """Give a stream that passes what is written through programs, one after the other, into a descriptor.
+
+    Raise ChainsawError when one of them fails; when the block raises, they are ended.
+    """
+    with _chained(chain, subprocess.PIPE, target) as first:
+        assert first.stdin is not None
+        with suppress(BrokenPipeError), first.stdin as stream:
+            yield stream
+
+
+def draw(chain: Sequence[Sequence[str]], source: int) -> bytes:
+    """Return what the last of some programs prints, of which the first reads a descriptor; raise as `through` does."""
+    with tempfile.TemporaryFile() as out:
+        with _chained(chain, source, out.fileno()):
+            pass
+        return _read_again(out)
+
+
+@contextmanager
+def _chained(chain: Sequence[Sequence[str]], source: int, target: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Start programs, each of which reads what the former one prints, and wait for them; give the first."""
+    with ExitStack() as stack:
+        errors = [stack.enter_context(tempfile.TemporaryFile()) for _ in chain]
+        started: list[subprocess.Popen[bytes]] = []
+        try:
+            for argv, told in zip(chain, errors, strict=True):
+                before = started[-1].stdout if started else source
+                out = target if len(started) == len(chain) - 1 else subprocess.PIPE
+                started.append(_start(argv, before, out, told))
+                if isinstance(before, int):
+                    continue
+                assert before is not None
+                before.close()
+            yield started[0]
+        except BaseException:
+            for process in started:
+                process.kill()
+            raise
+        finally:
+            codes = [process.wait() for process in started]
+        # One that ended early is the cause of what those before it say.
+        for argv, code, told in reversed(list(zip(chain, codes, errors, strict=True))):
+            if code:
+                raise ChainsawError(_failed(argv, Outcome(code, b"", _read_again(told))))
+
+
+def run_into(argv: Sequence[str], out: int, kept: Sequence[int] = (), within: Sequence[str] = ()) -> None:
+    """Run a program whose output goes to a descriptor, and that has further ones; raise ChainsawError if it fails."""
+    with tempfile.TemporaryFile() as errors:
+        process = _start([*within, *argv], subprocess.DEVNULL, out, errors, kept)
+        code = process.wait()
+        if code:
+            raise ChainsawError(_failed(argv, Outcome(code, b"", _read_again(errors))))
+
+
+def _start(
+    argv: Sequence[str], source: int | IO[bytes] | None, out: int, errors: IO[bytes], kept: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(list(argv), stdin=source, stdout=out, stderr=errors, pass_fds=kept)
+    except FileNotFoundError:
+        raise ChainsawError(_missing(argv[0])) from None
 
 
 def _read_again(file: IO[bytes]) -> bytes:

@@ -1,0 +1,1 @@
+"""Backups as files: trees become members of a stream, and become trees again."""
