@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from chainsaw.model.either import word_or
+
 _INSTANCE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _SETTING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
@@ -174,11 +176,6 @@ def check_period(value: str) -> str:
     return value
 
 
-def check_rest(value: str) -> str:
-    """Return never, or a time span such as 15m; raise ValueError otherwise."""
-    return value if value == "never" else check_span(value)
-
-
 def check_capability(value: str) -> str:
     """Return a Linux capability without its CAP_ prefix; raise ValueError otherwise."""
     if not _CAPABILITY.fullmatch(value) or value.startswith("CAP_"):
@@ -289,7 +286,7 @@ Ending = Annotated[str, AfterValidator(check_ending)]
 Email = Annotated[str, AfterValidator(check_email)]
 Size = Annotated[str, AfterValidator(check_size)]
 Span = Annotated[str, AfterValidator(check_span)]
-Rest = Annotated[str, AfterValidator(check_rest)]
+Rest = Annotated[str, AfterValidator(word_or("never", check_span))]
 Login = Annotated[str, AfterValidator(check_login)]
 Language = Annotated[str, AfterValidator(check_language)]
 Timezone = Annotated[str, AfterValidator(check_timezone)]

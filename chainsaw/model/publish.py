@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from chainsaw.model.base import Model
+from chainsaw.model.either import word_or
 from chainsaw.model.names import (
     SPAN_UNITS,
     HeaderName,
@@ -108,16 +109,6 @@ def check_response_header(value: str) -> str:
     return value
 
 
-def check_hsts(value: str) -> str:
-    """Return never, or a time span; raise ValueError otherwise."""
-    if value == NEVER:
-        return value
-    try:
-        return check_span(value)
-    except ValueError as error:
-        raise ValueError(f"{error}, or {NEVER}") from None
-
-
 def check_answer_value(value: str) -> str:
     """Return the value of a response header that the admin sets; raise ValueError for what nginx reads itself."""
     if set(value) & set("\\$"):
@@ -126,7 +117,7 @@ def check_answer_value(value: str) -> str:
 
 
 RouteText = Annotated[str, AfterValidator(check_route)]
-Hsts = Annotated[str, AfterValidator(check_hsts)]
+Hsts = Annotated[str, AfterValidator(word_or(NEVER, check_span))]
 AnswerValue = Annotated[str, AfterValidator(check_answer_value)]
 AnswerTime = Annotated[str, AfterValidator(check_answer_time)]
 

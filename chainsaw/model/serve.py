@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from chainsaw.model.access import Access, Answers, UrlPath, check_parameter
 from chainsaw.model.base import Model
 from chainsaw.model.component import Command
+from chainsaw.model.either import word_or
 from chainsaw.model.names import (
     SPAN_UNITS,
     AbsolutePath,
@@ -53,21 +54,11 @@ def check_cache_time(value: str) -> str:
     return value
 
 
-def check_cache_or_none(value: str) -> str:
-    """Return none, or a time span of an hour at most; raise ValueError otherwise."""
-    if value == NO_CACHE:
-        return value
-    try:
-        return check_cache_time(value)
-    except ValueError as error:
-        raise ValueError(f"{error}, or {NO_CACHE}") from None
-
-
 NO_CACHE = "none"
 CookieName = Annotated[str, AfterValidator(check_cookie)]
 QueryName = Annotated[str, AfterValidator(check_query)]
 CacheTime = Annotated[str, AfterValidator(check_cache_time)]
-CacheOrNone = Annotated[str, AfterValidator(check_cache_or_none)]
+CacheOrNone = Annotated[str, AfterValidator(word_or(NO_CACHE, check_cache_time))]
 Status = Annotated[int, Field(ge=200, le=499)]
 
 

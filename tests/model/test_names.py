@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainsaw.model import names
+from chainsaw.model.either import word_or
 from chainsaw.model.names import (
     check_capability,
     check_email,
@@ -26,7 +27,6 @@ from chainsaw.model.names import (
     check_prefix,
     check_reference,
     check_relative,
-    check_rest,
     check_setting,
     check_size,
     check_span,
@@ -39,6 +39,7 @@ from chainsaw.model.names import (
 from chainsaw.model.publish import check_route
 from chainsaw.model.site import Instance
 
+check_rest = word_or("never", check_span)
 SPICE = "abz09-_./:%@?#[] \n\r\t\0\\$;{}\"'Aé\x85\u2028"
 AS_ONE_WORD = [
     check_instance,

@@ -218,7 +218,7 @@ def test_who_writes_a_comment_sees_it_and_nobody_else_does(machine: Machine, blo
 
 
 def test_who_buys_sees_the_cart_and_nobody_else_does(machine: Machine, blog: str) -> None:
-    known, fresh = f"{blog}?shelf=1", f"{blog}?shelf=2"
+    known, fresh = f"{blog}?failing=1", f"{blog}?failing=2"
     stranger = machine.get(known)
     assert "In the cart: nothing" in stranger.body
     cookies = {"Cookie": "; ".join(machine.get(f"{known}&add-to-cart=Bucket").cookies)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -157,6 +158,23 @@ while case $1 in --*) true ;; *) false ;; esac; do
 done
 exec "$@"
 """
+
+
+@pytest.fixture
+def volume(tmp_path) -> Path:
+    """A directory with every kind of file."""
+    root = tmp_path / "volume"
+    (root / "a directory/deep").mkdir(parents=True)
+    (root / "a directory/deep/größe").write_bytes(os.urandom(100_000))
+    (root / "a directory/deep/größe").chmod(0o640)
+    os.link(root / "a directory/deep/größe", root / "the same")
+    (root / "nowhere").symlink_to("../nowhere")
+    (root / "empty").touch(mode=0o755)
+    (root / ("long" * 50)).write_text("a name that an old archive does not hold")
+    os.mkfifo(root / "pipe")
+    os.utime(root / "empty", ns=(0, 981173106_123456789))
+    (root / "a directory").chmod(0o1777)
+    return root
 
 
 @pytest.fixture

@@ -373,7 +373,7 @@ def test_a_faulty_edit_comes_back_with_all_that_is_wrong_and_with_what_was_writt
     assert shown[1][0] == faulty
     assert [problem.splitlines()[0] for problem in shown[1][1]] == [
         "instances/blog.yaml:6:3: settings.tilte: unknown setting; did you mean title?",
-        "instances/blog.yaml:9:8: sleep: a time span is a whole number with s, m, h or d: 15m",
+        "instances/blog.yaml:9:8: sleep: a time span is a whole number with s, m, h or d: 15m, or never",
     ]
     assert "lake" in blog.read("instances/blog.yaml")
 

@@ -27,23 +27,6 @@ def keeper(podman):
     return Podman("", RANGES, RANGES)
 
 
-@pytest.fixture
-def volume(tmp_path):
-    """A directory with every kind of file."""
-    root = tmp_path / "volume"
-    (root / "a directory/deep").mkdir(parents=True)
-    (root / "a directory/deep/größe").write_bytes(os.urandom(100_000))
-    (root / "a directory/deep/größe").chmod(0o640)
-    os.link(root / "a directory/deep/größe", root / "the same")
-    (root / "nowhere").symlink_to("../nowhere")
-    (root / "empty").touch(mode=0o755)
-    (root / ("long" * 50)).write_text("a name that an old archive does not hold")
-    os.mkfifo(root / "pipe")
-    os.utime(root / "empty", ns=(0, 981173106_123456789))
-    (root / "a directory").chmod(0o1777)
-    return root
-
-
 def shown(root):
     """Return what there is below a directory: kind, mode, links, owner, size, time and content."""
     found = {}

@@ -5,8 +5,8 @@ after them a member LIST with a line of JSON for each of those that count. It pr
 packer.py would not write is taken, and what is there in the end is compared with the list, one by one. TARGET is an
 empty directory; no more than BYTES and COUNT come into it. An id of the list is FIRST more here, and -1 is ADMIN.
 
-No path is used but TARGET: everything below is opened in its directory, by a name alone and without following a link
-(openat(2), O_NOFOLLOW). It runs where root is root of the instance's containers, and of nothing else.
+No path is used but TARGET: all below it is opened in its directory, by a name alone and without following a link
+(openat(2), O_NOFOLLOW). It runs as root of the instance's containers.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class Unpacker:
                         waiting += [f"{path}/{name}" for name in sorted(os.listdir(descriptor), reverse=True)]
 
     def _forget(self, path: str) -> None:
-        """Remove what was there when the archive was begun, and gone when it was finished."""
+        """Remove what an earlier pass has seen, and a later one has not."""
         names = path.split("/")
         with self._parent(names) as parent:
             known = os.fstat(parent)
@@ -230,7 +230,7 @@ def _entry(line: str) -> dict[str, Any]:
         raise RefusedError(f"an attribute that is not an application's: {entry['path']!r}")
     if entry["kind"] not in KINDS:
         raise RefusedError(f"neither a file nor a directory nor a link: {entry['path']!r}")
-    return dict(entry)
+    return entry
 
 
 def _equal(entry: dict[str, Any], found: object, listed: object) -> None:
@@ -284,8 +284,7 @@ def _remove(parent: int, name: str) -> None:
 def main(argv: list[str]) -> int:
     """Unpack an archive; print how many members there are, or what is wrong with it."""
     target, *numbers = argv
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     try:
         unpacker = Unpacker(os.open(target, DIRECTORY), *map(int, numbers))
         unpacker.unpack(sys.stdin.buffer)
