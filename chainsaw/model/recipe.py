@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from chainsaw.model.base import Model
 from chainsaw.model.component import Component
+from chainsaw.model.consistent import Consistent
 from chainsaw.model.names import (
     ImageReference,
     Period,
@@ -160,6 +161,9 @@ class Recipe(Model):
     components: dict[Word, Component] = Field({}, description="Containers; app is the primary.")
     volumes: dict[Word, Volume] = Field({}, description="Data.")
     serve: Serve = Field(description="How the front reaches it.")
+    backup: Consistent | None = Field(
+        None, description="How a backup is consistent; without it, the instance is stopped for a part of each."
+    )
     disk: Size = Field("2G", description="Disk that is expected of an instance at most; more gives a warning.")
     subpath: bool = Field(False, description="Whether it works below a path of a host.")
     probe: Probe = Field(Probe(), description="What proves that it works.")
@@ -251,6 +255,8 @@ def _missing_names(recipe: Recipe) -> list[tuple[tuple[Any, ...], str]]:
     for name, item in recipe.secrets.items():
         if item.rotate and item.rotate.component:
             require(item.rotate.component, recipe.components, "component", "secrets", name, "rotate", "component")
+    for where, kind, name in recipe.backup.names if recipe.backup else ():
+        require(name, recipe.volumes if kind == "volume" else recipe.components, kind, "backup", *where)
     if recipe.login:
         require(recipe.login.secret, recipe.secrets, "secret", "login", "secret")
     if recipe.serve.files:
