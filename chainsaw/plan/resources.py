@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from chainsaw.model.backup import INSTANCE, NOTES, RECIPE, SECRETS, VOLUMES
 from chainsaw.model.block import Block
 from chainsaw.model.deployment import Deployment, Manifest
 from chainsaw.model.paths import Paths
@@ -31,7 +32,8 @@ class Resource:
     """One resource of an instance: its kind, its name, its path if it has its own, and which command removes it.
 
     `elsewhere` returns its path for another instance name; a clone copies it there if `cloned`. A purge deletes those
-    with `last` at the end: while they exist, the ids of the instance are not given to another one.
+    with `last` at the end: while they exist, the ids of the instance are not given to another one. A backup holds it
+    under the path `kept_as`, if there is one.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Resource:
     renamed: Renamed = "again"
     cloned: bool = False
     last: bool = False
+    kept_as: str = ""
 
 
 NOTHING = InUse()
@@ -115,7 +118,8 @@ def directories_of_names(paths: Paths) -> list[tuple[str, str]]:
 
 def _declared(subject: Subject) -> Iterator[Resource]:
     name, paths = subject.name, subject.paths
-    yield Resource("file", f"{name}.yaml", "remove", paths.instance_file(name), "kept as removed/ until a purge")
+    place, reason = paths.instance_file(name), "kept as removed/ until a purge"
+    yield Resource("file", f"{name}.yaml", "remove", place, reason, kept_as=INSTANCE)
 
 
 def _running(subject: Subject) -> Iterator[Resource]:
@@ -149,10 +153,9 @@ def _volumes(subject: Subject) -> Iterator[Resource]:
     name, paths = subject.name, subject.paths
 
     def volume(key: str, public: bool, cloned: bool) -> Resource:
-        place = paths.volume(name, key, public)
-        return Resource(
-            "volume", key, "purge", place, "", lambda new: paths.volume(new, key, public), "inside", cloned=cloned
-        )
+        place, kept_as = paths.volume(name, key, public), f"{VOLUMES}/{key}" if cloned else ""
+        found = Resource("volume", key, "purge", place, "", lambda new: paths.volume(new, key, public), "inside")
+        return replace(found, cloned=cloned, kept_as=kept_as)
 
     applied = {item.name: item.public is not None for item in subject.deployment.volumes} if subject.deployment else {}
     yield from (volume(key, public, cloned=True) for key, public in applied.items())
@@ -164,7 +167,8 @@ def _secrets(subject: Subject) -> Iterator[Resource]:
     name, paths = subject.name, subject.paths
     keys = [item.key for item in subject.deployment.secrets] if subject.deployment else []
     for key in dict.fromkeys([*keys, *subject.inside(f"{paths.instance(name)}/secrets")]):
-        yield Resource("secret", key, "purge", paths.secret(name, key), renamed="inside")
+        kept_as = f"{SECRETS}/{key}" if key in keys else ""
+        yield Resource("secret", key, "purge", paths.secret(name, key), renamed="inside", kept_as=kept_as)
 
 
 def _record(subject: Subject) -> Iterator[Resource]:
@@ -193,7 +197,7 @@ def _written(subject: Subject) -> Iterator[Resource]:
     """Yield the admin's notes on an instance, and its file if it was removed."""
     name, paths = subject.name, subject.paths
     kept = paths.removed_file(name)
-    yield Resource("note", f"{name}.md", "purge", paths.notes_file(name), "", paths.notes_file, "moves")
+    yield Resource("note", f"{name}.md", "purge", paths.notes_file(name), "", paths.notes_file, "moves", kept_as=NOTES)
     yield Resource("file", f"removed/{name}.yaml", "purge", kept, "", paths.instance_file, "moves")
 
 
@@ -256,7 +260,7 @@ def _recipe(origin: str, deployment: Deployment, paths: Paths, others: InUse) ->
     used = {(origin, deployment.digest), (origin, "")} & others.recipes
     place = paths.installed(origin, deployment.digest)
     version = f"{origin} {deployment.version}"
-    yield Resource("recipe", version, "shared" if used else "purge", place, renamed="stays")
+    yield Resource("recipe", version, "shared" if used else "purge", place, renamed="stays", kept_as=RECIPE)
     meant = origin in {other for other, _ in others.recipes}
     link = paths.recipe_link(*origin.split("/"))
     yield Resource("recipe", origin, "shared" if meant else "purge", link, renamed="stays")

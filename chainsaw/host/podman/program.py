@@ -179,6 +179,10 @@ class Program:
         options += ["--interactive"] if stdin is not None else []
         return process.run([*PODMAN, "exec", *options, container, *argv], stdin=stdin or b"", check=False)
 
+    def exec_words(self, container: str, argv: Sequence[str]) -> list[str]:
+        """Return the words that run a program in a running container, which reads this standard input."""
+        return [*PODMAN, "exec", "--interactive", container, *argv]
+
     def run_once(
         self,
         reference: str,

@@ -14,16 +14,13 @@ from chainsaw.host.step import Steps
 from chainsaw.host.store import records
 from chainsaw.host.systemd import GRACE, UserManager
 from chainsaw.load.check import nearest
-from chainsaw.load.recipe import instance_bundle
-from chainsaw.load.site import load_instance
-from chainsaw.model.artifact import intent_path
 from chainsaw.model.deployment import Deployment, SecretFile
 from chainsaw.model.names import check_instance, check_text, check_word
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Rotation, Secret
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding, site
-from chainsaw.work.recipes.catalog import catalog_of
+from chainsaw.work.recipes.installed import applied_bundle
 from chainsaw.work.result import Reporter, Result, Table
 from chainsaw.work.service.service import restart
 
@@ -66,17 +63,7 @@ def _no_secret(name: str, key: str, known: list[str]) -> ChainsawError:
 
 def declared_secrets(paths: Paths, deployment: Deployment) -> dict[str, Secret]:
     """Return the secrets that an applied instance's recipe declares, in the applied version and variant."""
-    catalog = catalog_of(paths)
-    bundle = (
-        catalog.version(deployment.origin, deployment.digest)
-        if deployment.origin
-        else catalog.bundle(deployment.recipe)
-    )
-    place = intent_path(deployment.name)
-    applied = files.read_text(f"{paths.current}/{place}") if bundle.recipe.variants else None
-    if applied is not None:
-        bundle = instance_bundle(bundle, load_instance(place, applied).instance)
-    return dict(bundle.recipe.secrets)
+    return dict(applied_bundle(paths, deployment).recipe.secrets)
 
 
 def list_secrets(account: Account, name: str) -> Result:

@@ -6,10 +6,13 @@ from contextlib import suppress
 
 from chainsaw.errors import ChainsawError
 from chainsaw.host import files
-from chainsaw.load.recipe import Bundle
+from chainsaw.load.recipe import Bundle, instance_bundle
+from chainsaw.load.site import load_instance
 from chainsaw.load.yaml import read_yaml
-from chainsaw.model.artifact import Artifact, as_tree
+from chainsaw.model.artifact import Artifact, as_tree, intent_path
+from chainsaw.model.deployment import Deployment
 from chainsaw.model.paths import Paths
+from chainsaw.work.recipes.catalog import catalog_of
 
 
 def store_recipe(paths: Paths, bundle: Bundle) -> None:
@@ -32,3 +35,16 @@ def pinned_version(paths: Paths, name: str) -> str:
             if isinstance(declared, dict) and "@" in str(declared.get("recipe")):
                 return str(declared["recipe"]).rpartition("@")[2]
     return ""
+
+
+def applied_bundle(paths: Paths, deployment: Deployment) -> Bundle:
+    """Return the recipe of an applied instance, in the applied version and variant."""
+    catalog = catalog_of(paths)
+    bundle = (
+        catalog.version(deployment.origin, deployment.digest)
+        if deployment.origin
+        else catalog.bundle(deployment.recipe)
+    )
+    place = intent_path(deployment.name)
+    applied = files.read_text(f"{paths.current}/{place}") if bundle.recipe.variants else None
+    return bundle if applied is None else instance_bundle(bundle, load_instance(place, applied).instance)

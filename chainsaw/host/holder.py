@@ -1,0 +1,64 @@
+"""Runs a program that holds something for as long as its standard input is open."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO
+
+from chainsaw.errors import ChainsawError, Diagnostic
+
+ENDS = 30.0
+"""Seconds that such a program may take to end when its standard input is closed."""
+
+
+class NotHeldError(ChainsawError):
+    """It did not hold from the beginning: nothing was done meanwhile."""
+
+
+@contextmanager
+def held_by(argv: Sequence[str], patience: float) -> Iterator[None]:
+    """Run a program while the block runs, which begins as soon as it has printed a line.
+
+    Raise NotHeldError when it has printed none after `patience` seconds, and ChainsawError when it ended before the
+    block did. Whatever happens, its standard input is closed, and it is killed if it does not end then.
+    """
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            if not _says_so(process.stdout, patience):
+                _end(process)
+                raise NotHeldError(_problem(argv, process, errors, f"did not hold writes within {patience:g} s"))
+            yield
+            if process.poll() is not None:
+                raise ChainsawError(_problem(argv, process, errors, "held writes, and ended before they were read"))
+        finally:
+            _end(process)
+
+
+def _says_so(printed: IO[bytes], patience: float) -> bool:
+    ready, _, _ = select.select([printed], [], [], patience)
+    return bool(ready and printed.readline())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(ENDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _problem(argv: Sequence[str], process: subprocess.Popen[bytes], errors: IO[bytes], what: str) -> Diagnostic:
+    errors.seek(0)
+    said = errors.read()[-2000:].decode(errors="replace").strip()
+    shown = " ".join(word for word in argv if not word.startswith("-"))[:80]
+    return Diagnostic("not-held", f"{shown} {what}" + (f": {said}" if said else f" (it ended with {process.poll()})"))

@@ -1,0 +1,111 @@
+"""What a backup says of itself: at its beginning, at its end, and in the index beside it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from chainsaw.model.base import Recorded
+
+FORMAT: Literal[1] = 1
+"""The format of a backup; one that is newer is refused."""
+FIRST, META = "backup.json", "meta"
+SITE, HISTORY, RECIPE = f"{META}/site.json", f"{META}/history.json", f"{META}/recipe"
+INSTANCE, NOTES = f"{META}/instance.yaml", f"{META}/notes.md"
+SECRETS, DUMPS, VOLUMES = "secrets", "dumps", "volumes"
+"""Where a backup keeps what belongs to an instance."""
+ENDINGS = (".tar.zst", ".tar.zst.age")
+INDEX = ".json"
+"""How the names of files end: of a bundle, plain and encrypted, and of the index beside it."""
+
+Way = Literal["running", "quiesced", "stopped", "resting"]
+"""How files were read: while it worked, with its writes held, stopped for that, or while nothing of it ran anyway."""
+
+
+class KeptRecipe(Recorded):
+    """The recipe of an instance, which comes along with its files."""
+
+    name: str
+    origin: str
+    version: str
+    digest: str
+    title: str
+
+
+class KeptVolume(Recorded):
+    """A volume: whether the front serves it, and whether it belongs to the admin and not to the application."""
+
+    public: bool
+    admin: bool
+
+
+class KeptDump(Recorded):
+    """What a component has dumped: with which engine, and the command that reads it again."""
+
+    engine: str
+    restore: tuple[str, ...]
+
+
+class Backup(Recorded):
+    """The first member of a backup: of what it is, and what it is going to hold. `at` is in seconds since 1970."""
+
+    format: Literal[1] = FORMAT
+    id: str
+    site: str
+    instance: str
+    at: int
+    chainsaw: str
+    url: str
+    recipe: KeptRecipe
+    images: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    volumes: dict[str, KeptVolume] = Field({})
+    dumps: dict[str, KeptDump] = Field({})
+    sqlite: dict[str, tuple[str, ...]] = Field({})
+
+
+class Tree(Recorded):
+    """How much of a volume a backup holds: members, bytes, and the highest id in it."""
+
+    members: int
+    bytes: int
+    highest: int
+
+
+class Ending(Recorded):
+    """The last member, which makes a backup complete.
+
+    `downtime` is in seconds, `members` counts all that are listed, `sha256` is that of the list, `dumps` are bytes.
+    """
+
+    format: Literal[1] = FORMAT
+    id: str
+    finished: int
+    files: Way
+    downtime: float
+    members: int = 0
+    sha256: str = ""
+    volumes: dict[str, Tree] = Field({})
+    dumps: dict[str, int] = Field({})
+    left_out: dict[str, int] = Field({})
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes of data it holds."""
+        return sum(tree.bytes for tree in self.volumes.values()) + sum(self.dumps.values())
+
+
+class Index(Recorded):
+    """What lies beside a bundle, without secrets: what it is, how it ended, and the file, by name, bytes and SHA-256.
+
+    `recipients` are those of age(1) who can read it; without any, it is not encrypted.
+    """
+
+    format: Literal[1] = FORMAT
+    backup: Backup
+    ending: Ending
+    file: str
+    bytes: int
+    sha256: str
+    recipients: tuple[str, ...] = ()
