@@ -41,7 +41,9 @@ ROOMS = (
     "traffic",
     "service",
     "data",
+    "backup",
     "lifecycle",
+    "restore",
     "system",
     "publish",
     "trial",
@@ -83,7 +85,7 @@ EFFECTIVE_CALLS = {"open", "print", "input", "exec", "eval", "breakpoint", "__im
 EFFECTIVE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "iterdir", "glob"}
 
 DOORS = {
-    "subprocess": ["host/podman/seclusion.py", "host/process.py"],
+    "subprocess": ["host/holder.py", "host/podman/seclusion.py", "host/process.py"],
     "pystemd": ["host/systemd.py"],
     "fcntl": ["host/lock.py"],
     "podman": ["host/podman/api.py"],

@@ -109,3 +109,48 @@ class Index(Recorded):
     bytes: int
     sha256: str
     recipients: tuple[str, ...] = ()
+
+
+class Made(Recorded):
+    """A good backup as it is remembered here: where to, when, how large the file and the data, and how it was made."""
+
+    id: str
+    to: str
+    at: int
+    bytes: int
+    data: int
+    members: int
+    version: str
+    files: Way
+    downtime: float
+
+
+class Failure(Recorded):
+    """An attempt that failed: where to, when, and why."""
+
+    to: str
+    at: int
+    why: str
+
+
+class Drill(Recorded):
+    """A rehearsal: of which backup, when, how long it took in seconds, and what was wrong, if anything was."""
+
+    id: str
+    at: int
+    seconds: float
+    problem: str = ""
+
+
+class BackupRecord(Recorded):
+    """What this host remembers of an instance's backups; the backups themselves do not need it.
+
+    `made` has the newest good one of each destination, `failed` what has failed since then, `verified` when each was
+    last read as a whole.
+    """
+
+    format: Literal[1] = FORMAT
+    made: dict[str, Made] = Field({})
+    failed: dict[str, Failure] = Field({})
+    verified: dict[str, int] = Field({})
+    drill: Drill | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from chainsaw.model.frontpaths import FrontPaths
+
 
 @dataclass(frozen=True)
-class Paths:
+class Paths(FrontPaths):
     """The directories of one admin; `home`, `config`, `data` and `state` are absolute.
 
     `ejected` is the target directory of `eject`, whose files must work without generations and without chainsaw.
@@ -108,6 +110,20 @@ class Paths:
         return f"{self.state}/chainsaw/notified.json"
 
     @property
+    def backups(self) -> str:
+        """Where backups go by default, one directory for each instance."""
+        return f"{self.root}/backups"
+
+    @property
+    def site_id(self) -> str:
+        """The name of this site among others that use the same place for backups, made with its first backup."""
+        return f"{self.root}/site.json"
+
+    def backup_record(self, name: str) -> str:
+        """Return the record of an instance's backups: the last good ones, what was verified, and the last drill."""
+        return f"{self.state}/chainsaw/backups/{name}.json"
+
+    @property
     def trials(self) -> str:
         """The recipe tests in progress, one file for each."""
         return f"{self.state}/chainsaw/trials"
@@ -142,25 +158,6 @@ class Paths:
         """Volumes that the front may serve."""
         return f"{self.root}/public"
 
-    @property
-    def front(self) -> str:
-        """The front's own data."""
-        return f"{self.root}/front"
-
-    @property
-    def certificates(self) -> str:
-        """One directory for each host, mounted in the front."""
-        return f"{self.front}/certificates"
-
-    @property
-    def buffers(self) -> str:
-        """Where the front keeps requests and answers that do not fit into memory."""
-        return f"{self.front}/buffers"
-
-    def kept(self, name: str, version: str) -> str:
-        """Return where the front keeps answers of an instance, made by one version of it."""
-        return f"{self.buffers}/kept.{name}.{version}"
-
     def up_file(self, name: str) -> str:
         """Return the file that is there while an instance's app is up; the front looks at it."""
         return f"{self.sockets}/{name}.up"
@@ -173,51 +170,9 @@ class Paths:
         return f"{runtime}/chainsaw-{name}.tried"
 
     @property
-    def authority(self) -> str:
-        """The local authority."""
-        return f"{self.front}/authority"
-
-    @property
     def challenges(self) -> str:
         """Where the front finds what an ACME authority asks for on port 80, in a directory that it has already."""
         return f"{self.public}/.challenges"
-
-    @property
-    def logins(self) -> str:
-        """The login service's own data: users, sessions, and the key that signs them."""
-        return f"{self.root}/logins"
-
-    @property
-    def users_file(self) -> str:
-        """The users of the site, with the hashes of their passwords; the login service has a copy."""
-        return f"{self.logins}/users.json"
-
-    @property
-    def users_copy(self) -> str:
-        """The copy for the login service, which can be read by that alone."""
-        return f"{self.logins}/users/users.json"
-
-    @property
-    def probe_file(self) -> str:
-        """The word with which chainsaw itself passes a login, to see whether an application works."""
-        return f"{self.logins}/probe"
-
-    @property
-    def accounts(self) -> str:
-        """The accounts at ACME authorities."""
-        return f"{self.front}/acme/accounts"
-
-    def issued(self, host: str) -> str:
-        """Return the record of the certificate of a host name."""
-        return f"{self.front}/issued/{host}.json"
-
-    def ledger(self, host: str) -> str:
-        """Return the record of what was asked of ACME authorities for a host name."""
-        return f"{self.front}/acme/hosts/{host}.json"
-
-    def order(self, host: str) -> str:
-        """Return the unfinished order of a host name, with its private key."""
-        return f"{self.front}/acme/orders/{host}.json"
 
     @property
     def quadlet_link(self) -> str:

@@ -13,6 +13,7 @@ from chainsaw.model.limits import MemoryLimit, SiteMemoryLimit, UploadLimit
 from chainsaw.model.names import Email, Language, Login, Rest, Size, Timezone, Word, check_host
 from chainsaw.model.notify import ADMIN, Notify
 from chainsaw.model.publish import Elsewhere, Published, Routes, RouteText, url_of
+from chainsaw.model.schedule import Schedule
 from chainsaw.model.secret import SecretName
 from chainsaw.model.serve import CacheOrNone
 from chainsaw.model.sources import RecipeName
@@ -103,6 +104,7 @@ class Site(Common):
     routes: dict[RouteText, Elsewhere] = Field(
         {}, description="Routes without an instance: each leads elsewhere, or says that its site is gone."
     )
+    backup: Schedule | None = Field(None, description="When and where backups are made, unless an instance says so.")
     notify: Notify | None = Field(
         None, description="Where you are told of what needs attention, and when that is over."
     )
@@ -147,6 +149,7 @@ class Instance(Common):
         None,
         description="Disk that is expected of it at most, with one file for each 16 kB; more is a warning, no limit.",
     )
+    backup: Schedule | None = Field(None, description="When and where its backups are made; else as site.yaml says.")
     serving: Literal["normal", "maintenance", "stopped"] = Field(
         "normal", description="maintenance shows visitors a maintenance page; stopped also stops its processes."
     )
