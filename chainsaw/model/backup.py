@@ -76,23 +76,27 @@ class Tree(Recorded):
 class Ending(Recorded):
     """The last member, which makes a backup complete.
 
-    `downtime` is in seconds, `members` counts all that are listed, `sha256` is that of the list, `dumps` are bytes.
+    `downtime` is in seconds. `members` and `bytes` are those of all that is listed, with each as room on the disk; as
+    much as `most_members` and `most_bytes` is there at once while it is unpacked. `sha256` is that of the list, `left`
+    what was left out, by kind.
     """
 
-    format: Literal[1] = FORMAT
     id: str
     finished: int
     files: Way
     downtime: float
-    members: int = 0
-    sha256: str = ""
     volumes: dict[str, Tree] = Field({})
     dumps: dict[str, int] = Field({})
-    left_out: dict[str, int] = Field({})
+    members: int = 0
+    bytes: int = 0
+    most_members: int = 0
+    most_bytes: int = 0
+    left: dict[str, int] = Field({})
+    sha256: str = ""
 
     @property
-    def bytes(self) -> int:
-        """How many bytes of data it holds."""
+    def data(self) -> int:
+        """How many bytes of data it holds: of volumes, and of dumps."""
         return sum(tree.bytes for tree in self.volumes.values()) + sum(self.dumps.values())
 
 

@@ -250,6 +250,15 @@ def _namespace(uids: Sequence[Range], gids: Sequence[Range], *options: str) -> l
     return words
 
 
+def needing(unit: str) -> list[str]:
+    """Return the words before a program that let a unit run for as long as it does, and then only if others need it.
+
+    It has this standard input and output, and the user manager ends it when they are closed (systemd-run(1)).
+    """
+    after = [f"--property={key}={unit}" for key in ("Requires", "After")]
+    return ["systemd-run", "--user", "--quiet", "--collect", "--wait", "--pipe", *after, "--"]
+
+
 def check_quadlets(directory: str) -> None:
     """Let the generator convert a directory of quadlets; raise ChainsawError when it does not accept one.
 

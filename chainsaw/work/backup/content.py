@@ -37,6 +37,8 @@ from chainsaw.work.recipes.shipped import shared_parts
 UNKNOWN = Consistent(files="stopped", why="the recipe does not say that less is enough")
 OF_SITE = frozenset({*Common.model_fields, "sleep", "disk", "memory", "ports"})
 """The settings of the site on which an instance depends."""
+ALL = ("*",)
+"""All that is in a volume."""
 DATABASE = "db"
 """The component that a building block for a database brings."""
 PAST = 1000
@@ -91,7 +93,7 @@ class Content:
     def excludes(self, volume: str) -> tuple[str, ...]:
         """Return what is no part of a volume's copy: what its dump holds, and what the application makes again."""
         if self.volumes[f"{VOLUMES}/{volume}"].components in [(item.component,) for item in self.dumped]:
-            return ("*",)
+            return ALL
         return self.consistent.excludes.get(volume, ())
 
 

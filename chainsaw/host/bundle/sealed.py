@@ -1,0 +1,83 @@
+"""A bundle on the disk: written under another name, whole or not at all, and read back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import disk, files, process
+from chainsaw.host.bundle import checker
+
+ZSTD = ["zstd", "--quiet", "--stdout", "-T0"]
+UNZSTD = ["zstd", "--quiet", "--decompress", "--stdout"]
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A file that is complete: its bytes, and their SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
+@contextmanager
+def sealing(path: str, recipients: Sequence[str], partial: str) -> Iterator[IO[bytes]]:
+    """Give the stream that becomes a bundle at a path, when the block ends and what was written is an archive.
+
+    It is checked on its way, compressed, and encrypted to recipients of age(1), if there are any. Until it is on the
+    disk, it is called `partial`, which is deleted if anything fails. Raise ChainsawError then.
+    """
+    chain = [[sys.executable, "-I", checker.__file__], ZSTD]
+    chain += [["age", *(word for item in recipients for word in ("--recipient", item))]] if recipients else []
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with process.through(chain, descriptor) as stream:
+                yield stream
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(partial, path)
+        disk.sync_parents([path])
+    except OSError as error:
+        raise ChainsawError(Diagnostic("system", f"{error.strerror or error}", partial)) from error
+    finally:
+        with suppress(OSError):
+            os.unlink(partial)
+
+
+def digest_of(path: str) -> Sealed:
+    """Return what is in a file, as it is read back; raise OSError."""
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+            size += len(piece)
+    return Sealed(size, digest.hexdigest())
+
+
+@contextmanager
+def opened(path: str, identity: str = "") -> Iterator[tuple[list[list[str]], int]]:
+    """Give the programs that make an archive of a bundle again, and the descriptor that the first of them reads.
+
+    `identity` is the file with the secret part of a recipient. Raise ChainsawError for an encrypted one without.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        chain = [UNZSTD]
+        if path.endswith(".age"):
+            if not identity:
+                message = "it is encrypted, and can be read only with the secret part of its key"
+                hint = "put the line AGE-SECRET-KEY-… of the recovery sheet into a file, and name it: --identity FILE"
+                raise ChainsawError(Diagnostic("encrypted", message, path, hint=hint))
+            chain.insert(0, ["age", "--decrypt", "--identity", files.real_path(identity)])
+        yield chain, descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,149 @@
+"""backup: a copy of instances, each with everything that it takes to bring it back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import usage
+from chainsaw.host.account import Account
+from chainsaw.host.store import backups
+from chainsaw.model.backup import BackupRecord, Failure, Index, Made
+from chainsaw.model.quantity import bytes_for_people
+from chainsaw.model.schedule import check_destination, check_recipient
+from chainsaw.work.backup.bundle import Target, write_bundle
+from chainsaw.work.backup.content import ALL, content_of
+from chainsaw.work.backup.settings import schedule_of
+from chainsaw.work.config.names import applied_instance
+from chainsaw.work.locks import holding
+from chainsaw.work.result import Reporter, Result, Table
+
+COMMAND = "chainsaw backup"
+TIMEOUT = 600.0
+"""Seconds that counting bytes may take."""
+HOW = {
+    "running": "its files were read while it worked",
+    "quiesced": "its files were read while its writes were held",
+    "stopped": "it was stopped for a part of that",
+    "resting": "nothing of it ran",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options of a backup: where to and for whom instead of what is declared, and whether less data is no error."""
+
+    to: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    shrinks: bool = False
+    wait: bool = True
+
+
+def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Reporter) -> Result:
+    """Back up instances, or all without names; one that fails keeps no other from its own.
+
+    Raise ChainsawError for wrong options, and when there is none of a name.
+    """
+    _check(wanted)
+    current = account.current()
+    for name in names:
+        applied_instance(account.paths, current, name)
+    made: list[Index] = []
+    problems: list[Diagnostic] = []
+    code = Exit.OK
+    for name in names or sorted(current.instances):
+        try:
+            with holding(account, (name,), f"{COMMAND} {name}", report, wait=wanted.wait):
+                made.append(back_up_one(account, name, wanted, report))
+        except ChainsawError as error:
+            problems += [replace(item, key=item.key or name) for item in error.diagnostics]
+            code = error.exit
+    data = {"backups": [item.model_dump(mode="json") for item in made]}
+    lines = tuple(line for item in made for line in _lines(item))
+    if not made and not problems:
+        lines = ("there is no instance to back up",)
+    return Result(data, lines, tuple(problems), Exit.DEGRADED if problems and made else code)
+
+
+def _check(wanted: Wanted) -> None:
+    problems = []
+    for check, values, key in ((check_destination, wanted.to, "--to"), (check_recipient, wanted.recipients, "--encrypt")):
+        for value in values:
+            try:
+                check(value)
+            except ValueError as error:
+                problems.append(Diagnostic("backup-option", str(error), key=f"{key} {value}"))
+    if problems:
+        raise invalid(problems)
+
+
+def back_up_one(account: Account, name: str, wanted: Wanted, report: Reporter) -> Index:
+    """Back up an instance whose lock is held; raise ChainsawError, with nothing old touched, when that fails."""
+    paths, schedule = account.paths, schedule_of(account, name)
+    to = wanted.to or schedule.to or (f"{paths.backups}/{name}",)
+    record = backups.read_backups(paths, name)
+    target = Target(to, wanted.recipients or schedule.recipients, record.made.get(to[0]), wanted.shrinks)
+    try:
+        index = write_bundle(account, content_of(account, applied_instance(paths, account.current(), name)), target, report)
+    except (ChainsawError, OSError) as error:
+        why = error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
+        failed = {**record.failed, to[0]: Failure(to=to[0], at=int(time.time()), why=why)}
+        _remember(account, name, record, failed=failed)
+        raise
+    made = {**record.made, **{place: made_of(index, place) for place in to}}
+    _remember(account, name, record, made=made, failed={k: v for k, v in record.failed.items() if k not in to})
+    return index
+
+
+def _remember(account: Account, name: str, record: BackupRecord, **changes: Any) -> None:
+    with account.steps.step(f"record the backup of {name}"):
+        backups.write_backups(account.paths, name, record.model_copy(update=changes))
+
+
+def made_of(index: Index, to: str) -> Made:
+    """Return what is remembered of a backup in one place."""
+    ending = index.ending
+    return Made(
+        id=index.backup.id,
+        to=to,
+        at=index.backup.at,
+        bytes=index.bytes,
+        data=ending.data,
+        members=sum(tree.members for tree in ending.volumes.values()) + len(ending.dumps),
+        version=index.backup.recipe.version,
+        files=ending.files,
+        downtime=ending.downtime,
+    )
+
+
+def _lines(index: Index) -> list[str]:
+    ending = index.ending
+    wait = f"{ending.downtime:.1f} s" if ending.downtime else "nobody was kept waiting"
+    size = f"{bytes_for_people(index.bytes)}, from {bytes_for_people(ending.data)} of data"
+    shown = [f"{index.backup.instance} is backed up as {index.backup.id}: {size}", f"  {HOW[ending.files]}; {wait}"]
+    if not index.recipients:
+        shown.append("  it is not encrypted, and it holds passwords: only you can read it here")
+    return shown
+
+
+def sizes(account: Account, names: Sequence[str]) -> Result:
+    """Return how much backups of instances would hold, and make none."""
+    current = account.current()
+    rows: list[dict[str, Any]] = []
+    for name in names or sorted(current.instances):
+        content = content_of(account, applied_instance(account.paths, current, name))
+        places = {volume.path: path for path, volume in content.volumes.items() if content.excludes(volume.name) != ALL}
+        found = usage.disk_usage(list(places), account.podman.enter(), TIMEOUT)
+        last = backups.read_backups(account.paths, name).made
+        rows += [{"instance": name, "what": places[path], "bytes": size} for path, size in found.items()]
+        rows += [{"instance": name, "what": f"dumps/{item.component}", "bytes": None} for item in content.dumped]
+        rows += [{"instance": name, "what": f"the last one in {to}", "bytes": item.bytes} for to, item in last.items()]
+    shown = [(row["instance"], row["what"], _size(row["bytes"])) for row in rows]
+    return Result({"sizes": rows}, table=Table(("name", "what", "size"), tuple(shown), numbers=(2,)))
+
+
+def _size(value: int | None) -> str:
+    return "not known before" if value is None else bytes_for_people(value)

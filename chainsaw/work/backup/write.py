@@ -1,0 +1,97 @@
+"""The members of a backup, in their order: what is small, secrets, volumes, and while all holds still, what changes."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import IO
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host.account import Account
+from chainsaw.host.bundle.writer import Writer
+from chainsaw.host.podman.program import needing
+from chainsaw.model.backup import DUMPS, FIRST, SECRETS, VOLUMES, Backup, Ending, Tree
+from chainsaw.model.block import intermediate
+from chainsaw.model.deployment import ComponentService
+from chainsaw.work.backup.content import Content, directories_of
+from chainsaw.work.backup.hold import hold
+from chainsaw.work.result import Reporter
+
+PATIENCE = 600.0
+"""Seconds without a byte after which a backup is given up."""
+NOBODY = 2**32
+"""No id: an instance without processes has no ids of its own."""
+
+
+def write(account: Account, content: Content, facts: Backup, stream: IO[bytes], report: Reporter) -> Ending:
+    """Write all members of a backup to a stream; return what its last one says. Raise ChainsawError if that fails."""
+    with ExitStack() as lists:
+        known = facts.model_dump(mode="json", exclude={"format"})
+        writer = Writer(stream, facts.at * 10**9, lists, f"{account.paths.state}/chainsaw", known)
+        _write_small(account, content, writer)
+        _write_volumes(account, content, writer, report, first=True)
+        dumps: dict[str, int] = {}
+
+        def finish() -> None:
+            dumps.update(_write_dumps(account, content, writer, report))
+            _write_volumes(account, content, writer, report, first=False)
+
+        held = hold(account, content.deployment, content.consistent, finish, report)
+        ending = Ending(
+            id=facts.id,
+            finished=int(time.time()),
+            files=held.way,
+            downtime=held.downtime,
+            volumes={volume.name: _tree(writer, path) for path, volume in content.volumes.items()},
+            dumps=dumps,
+        )
+        return Ending.model_validate(writer.end(ending.model_dump(mode="json", exclude_defaults=True)))
+
+
+def _tree(writer: Writer, path: str) -> Tree:
+    counts = writer.counts(path)
+    return Tree(members=counts.members, bytes=counts.bytes, highest=counts.highest)
+
+
+def _write_small(account: Account, content: Content, writer: Writer) -> None:
+    for path in directories_of(content.files):
+        writer.directory(path)
+    for path, text in sorted(content.files.items()):
+        if path != FIRST:
+            writer.file(path, text)
+    writer.directory(SECRETS)
+    for path, place in sorted(content.secrets.items()):
+        writer.file(path, account.podman.read_file(place))
+    writer.directory(DUMPS)
+    writer.directory(VOLUMES)
+
+
+def _write_volumes(account: Account, content: Content, writer: Writer, report: Reporter, first: bool) -> None:
+    """Read the volumes; or, the second time, what has changed in them since."""
+    podman, block = account.podman, content.deployment.block
+    start = NOBODY if block is None else intermediate(podman.uids, block)
+    keeps = not first and bool(content.dumped or content.consistent.sqlite)
+    for path, volume in content.volumes.items():
+        report.doing(f"reading {volume.name}" if first else f"reading what has changed in {volume.name}")
+        excludes = content.excludes(volume.name)
+        writer.tree(
+            volume.path, path, start, podman.enter(), keeps=keeps, excludes=excludes, patience=PATIENCE
+        )
+
+
+def _write_dumps(account: Account, content: Content, writer: Writer, report: Reporter) -> dict[str, int]:
+    """Let each database write out its data; return the bytes of each. Raise ChainsawError for an empty one."""
+    sizes: dict[str, int] = {}
+    for service in content.dumped:
+        report.doing(f"dumping {service.component}")
+        words = [*needing(service.unit), *account.podman.exec_words(service.container, service.dump)]
+        sizes[service.component] = writer.parts(f"{DUMPS}/{service.component}", words, patience=PATIENCE)
+        if not sizes[service.component]:
+            raise ChainsawError(_empty(content, service))
+    return sizes
+
+
+def _empty(content: Content, service: ComponentService) -> Diagnostic:
+    name = content.deployment.name
+    message = f"{service.dump[0]} in {service.container} wrote nothing: a backup of it would be empty"
+    return Diagnostic("empty-dump", message, hint=f"chainsaw logs {name} {service.component}")
