@@ -7,7 +7,9 @@ import re
 
 from chainsaw.host import files
 
-REMOTE = re.compile(r"nfs\d?|cifs|smb\d?|9p|ceph|glusterfs|fuse\.(sshfs|rclone|s3fs|davfs|curlftpfs|gvfsd-fuse)|davfs|afs")
+REMOTE = re.compile(
+    r"nfs\d?|cifs|smb\d?|9p|ceph|glusterfs|fuse\.(sshfs|rclone|s3fs|davfs|curlftpfs|gvfsd-fuse)|davfs|afs"
+)
 """Types of file systems whose files are on another host."""
 
 

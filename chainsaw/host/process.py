@@ -1,4 +1,4 @@
-"""The only module that starts programs: with argument lists, never with a shell."""
+"""Start programs and wait for them: with argument lists, never with a shell. See streams for those in a row."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TypeVar
 
@@ -62,10 +62,10 @@ def run(
             [*within, *argv], input=stdin, capture_output=True, check=False, env=_environment(extra_env)
         )
     except FileNotFoundError:
-        raise ChainsawError(_missing([*within, *argv][0])) from None
+        raise ChainsawError(missing([*within, *argv][0])) from None
     outcome = Outcome(done.returncode, done.stdout, done.stderr)
     if check and outcome.code:
-        raise ChainsawError(_failed(argv, outcome))
+        raise ChainsawError(failed(argv, outcome))
     return outcome
 
 
@@ -85,7 +85,7 @@ def run_briefly(argv: Sequence[str], patience: float, stdin: str = "") -> str:
                 process.kill()
                 out, _ = process.communicate()
     except FileNotFoundError:
-        raise ChainsawError(_missing(argv[0])) from None
+        raise ChainsawError(missing(argv[0])) from None
     return out.decode(errors="replace")
 
 
@@ -138,7 +138,7 @@ def follow(argv: Sequence[str], line: Callable[[str], None], within: Sequence[st
             [*within, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except FileNotFoundError:
-        raise ChainsawError(_missing([*within, *argv][0])) from None
+        raise ChainsawError(missing([*within, *argv][0])) from None
     lines: deque[bytes] = deque(maxlen=LAST)
     assert process.stdout is not None
     with process:
@@ -147,7 +147,7 @@ def follow(argv: Sequence[str], line: Callable[[str], None], within: Sequence[st
             line(raw.decode(errors="replace").rstrip())
     outcome = Outcome(process.returncode, b"".join(lines), b"")
     if outcome.code:
-        raise ChainsawError(_failed(argv, outcome))
+        raise ChainsawError(failed(argv, outcome))
     return outcome
 
 
@@ -168,7 +168,7 @@ def pipe(
                 list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_environment(extra_env)
             )
         except FileNotFoundError:
-            raise ChainsawError(_missing(argv[0])) from None
+            raise ChainsawError(missing(argv[0])) from None
         assert process.stdout is not None
         with process:
             try:
@@ -179,11 +179,11 @@ def pipe(
                 # If the program failed, its own message explains more than the reader's error about missing output.
                 # But a ChainsawError of the reader is the cause, and the program failed because reading stopped.
                 known = isinstance(error, ChainsawError) or not outcome.code
-                raise error if known else ChainsawError(_failed(argv, outcome)) from error
+                raise error if known else ChainsawError(failed(argv, outcome)) from error
             process.stdout.close()
         outcome = Outcome(process.returncode, b"", _read_again(errors))
     if outcome.code not in accepted:
-        raise ChainsawError(_failed(argv, outcome))
+        raise ChainsawError(failed(argv, outcome))
     return result
 
 
@@ -201,7 +201,7 @@ def feed(argv: Callable[[int], Sequence[str]], pieces: Iterable[bytes]) -> bytes
                 list(words), stdin=subprocess.DEVNULL, stdout=out, stderr=errors, pass_fds=[reading]
             )
         except FileNotFoundError:
-            raise ChainsawError(_missing(words[0])) from None
+            raise ChainsawError(missing(words[0])) from None
         finally:
             os.close(reading)
         # The pipe is closed before the end of the program is waited for. One that ends early says why on stderr.
@@ -209,74 +209,8 @@ def feed(argv: Callable[[int], Sequence[str]], pieces: Iterable[bytes]) -> bytes
             pipe.writelines(pieces)
         outcome = Outcome(process.returncode, _read_again(out), _read_again(errors))
     if outcome.code:
-        raise ChainsawError(_failed(words, outcome))
+        raise ChainsawError(failed(words, outcome))
     return outcome.out
-
-
-@contextmanager
-def through(chain: Sequence[Sequence[str]], target: int) -> Iterator[IO[bytes]]:
-    """Give a stream that passes what is written through programs, one after the other, into a descriptor.
-
-    Raise ChainsawError when one of them fails; when the block raises, they are ended.
-    """
-    with _chained(chain, subprocess.PIPE, target) as first:
-        assert first.stdin is not None
-        with suppress(BrokenPipeError), first.stdin as stream:
-            yield stream
-
-
-def draw(chain: Sequence[Sequence[str]], source: int) -> bytes:
-    """Return what the last of some programs prints, of which the first reads a descriptor; raise as `through` does."""
-    with tempfile.TemporaryFile() as out:
-        with _chained(chain, source, out.fileno()):
-            pass
-        return _read_again(out)
-
-
-@contextmanager
-def _chained(chain: Sequence[Sequence[str]], source: int, target: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start programs, each of which reads what the former one prints, and wait for them; give the first."""
-    with ExitStack() as stack:
-        errors = [stack.enter_context(tempfile.TemporaryFile()) for _ in chain]
-        started: list[subprocess.Popen[bytes]] = []
-        try:
-            for argv, told in zip(chain, errors, strict=True):
-                before = started[-1].stdout if started else source
-                out = target if len(started) == len(chain) - 1 else subprocess.PIPE
-                started.append(_start(argv, before, out, told))
-                if isinstance(before, int):
-                    continue
-                assert before is not None
-                before.close()
-            yield started[0]
-        except BaseException:
-            for process in started:
-                process.kill()
-            raise
-        finally:
-            codes = [process.wait() for process in started]
-        # One that ended early is the cause of what those before it say.
-        for argv, code, told in reversed(list(zip(chain, codes, errors, strict=True))):
-            if code:
-                raise ChainsawError(_failed(argv, Outcome(code, b"", _read_again(told))))
-
-
-def run_into(argv: Sequence[str], out: int, kept: Sequence[int] = (), within: Sequence[str] = ()) -> None:
-    """Run a program whose output goes to a descriptor, and that has further ones; raise ChainsawError if it fails."""
-    with tempfile.TemporaryFile() as errors:
-        process = _start([*within, *argv], subprocess.DEVNULL, out, errors, kept)
-        code = process.wait()
-        if code:
-            raise ChainsawError(_failed(argv, Outcome(code, b"", _read_again(errors))))
-
-
-def _start(
-    argv: Sequence[str], source: int | IO[bytes] | None, out: int, errors: IO[bytes], kept: Sequence[int] = ()
-) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(list(argv), stdin=source, stdout=out, stderr=errors, pass_fds=kept)
-    except FileNotFoundError:
-        raise ChainsawError(_missing(argv[0])) from None
 
 
 def _read_again(file: IO[bytes]) -> bytes:
@@ -284,11 +218,13 @@ def _read_again(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def _missing(program: str) -> Diagnostic:
+def missing(program: str) -> Diagnostic:
+    """Return what is said of a program that is not there."""
     return Diagnostic("no-program", f"{program} is not installed", hint="sudo apt install chainsaw")
 
 
-def _failed(argv: Sequence[str], outcome: Outcome) -> Diagnostic:
+def failed(argv: Sequence[str], outcome: Outcome) -> Diagnostic:
+    """Return what is said of a program that has failed, without what it was given."""
     shown = " ".join([word for word in argv if not word.startswith("-")][:3])
     why = ", as it took too long" if outcome.code == TIMED_OUT else ""
     return Diagnostic("program-failed", f"{shown} … ended with {outcome.code}{why}:\n{outcome.complaint}")

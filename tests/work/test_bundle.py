@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from contextlib import ExitStack
 
 import pytest
 
 from chainsaw.errors import ChainsawError
-from chainsaw.host import process
-from chainsaw.host.bundle import unpacker
-from chainsaw.host.bundle.writer import PART, Writer
+from chainsaw.host import streams
+from chainsaw.host.bundle import reader
+from chainsaw.host.bundle.writer import PART, PROGRAM, Writer
 
 ZSTD, UNZSTD = ["zstd", "--quiet", "--stdout"], ["zstd", "--quiet", "--decompress", "--stdout"]
 NOW = 1_700_000_000 * 10**9
@@ -20,17 +19,18 @@ SIZE = PART + 5
 
 
 def written(path, fill):
-    with ExitStack() as lists, path.open("wb") as out, process.through([ZSTD], out.fileno()) as stream:
-        writer = Writer(stream, NOW, lists)
+    chain = [[*PROGRAM, "check"], ZSTD]
+    with ExitStack() as lists, path.open("wb") as out, streams.through(chain, out.fileno()) as stream:
+        writer = Writer(stream, NOW, lists, str(path.parent), {"instance": "cloud"})
         fill(writer)
-        return writer.end({"format": 1})
+        return writer.end({"instance": "cloud"})
 
 
 def taken(path, target):
     target.mkdir()
     with path.open("rb") as source:
         words = [str(target), "0", "0", str(10**9), str(10**6)]
-        return process.draw([UNZSTD, [sys.executable, "-I", unpacker.__file__, *words]], source.fileno())
+        return streams.draw([UNZSTD, [*PROGRAM, "unpack", *words]], source.fileno())
 
 
 @pytest.fixture
@@ -59,8 +59,7 @@ def fill(volume):
 def test_a_bundle_comes_back(tmp_path, volume):
     facts = written(tmp_path / "b.tar.zst", fill(volume))
     out = tmp_path / "out"
-    assert int(taken(tmp_path / "b.tar.zst", out)) == facts["members"]
-    assert json.loads((out / "complete.json").read_text()) == facts
+    assert json.loads(taken(tmp_path / "b.tar.zst", out)) == facts
     assert sorted(path.name for path in (out / "dumps/db").iterdir()) == ["00000000", "00000001"]
     assert sum(path.stat().st_size for path in (out / "dumps/db").iterdir()) == SIZE
     assert {path.name: path.read_text() for path in (out / "volumes/data").iterdir()} == {"a": "another", "b": "two"}
@@ -97,7 +96,24 @@ def test_a_program_that_reads_no_further_is_the_cause(tmp_path):
     with (
         (tmp_path / "b").open("wb") as out,
         pytest.raises(ChainsawError, match="full up"),
-        process.through([["cat"], ["sh", "-c", "echo full up >&2; exit 1"]], out.fileno()) as stream,
+        streams.through([["cat"], ["sh", "-c", "echo full up >&2; exit 1"]], out.fileno()) as stream,
     ):
         for _ in range(1000):
             stream.write(bytes(10**5))
+
+
+def test_what_stands_at_its_beginning_is_read_without_the_rest(tmp_path, volume):
+    def begun(writer):
+        writer.directory("meta")
+        writer.file("meta/site.yaml", b"{}\n")
+        fill(volume)(writer)
+
+    facts = written(tmp_path / "b.tar.zst", begun)
+    with (tmp_path / "b.tar.zst").open("rb") as file, streams.tapped([UNZSTD], file.fileno(), whole=False) as stream:
+        found = reader.leading(stream, ["meta/"], 10**6)
+    assert {path: json.loads(content) for path, content in found.items()} == {
+        "backup.json": {"format": 1, "instance": "cloud"},
+        "meta/site.yaml": {},
+    }
+    with (tmp_path / "b.tar.zst").open("rb") as file, streams.tapped([UNZSTD], file.fileno()) as stream:
+        assert reader.check(stream) == facts

@@ -1,91 +1,68 @@
-"""A program that makes members of an archive of a tree that a stranger has made.
+"""Makes members of an archive of a tree that a stranger has made, and that may change meanwhile.
 
-`python3 -I packer.py SOURCE NAME FIRST SIZE LIST FORMER`: the members go to standard output, in the form of tar (POSIX
-pax), and a line of JSON for each to the descriptor LIST: see Entry. With the descriptor FORMER of such a list, which an
-earlier run over the same tree has written, only what has changed since is read and written again, while all is listed;
-FORMER is -1 for none, and FORMER+ keeps what is gone in the list.
-
-It runs as root of the admin's user namespace. No path is used but SOURCE: everything below is opened in its directory,
-by a name alone and without following a link (openat(2), O_NOFOLLOW). Ids from FIRST on, SIZE many, are listed as those
-that they are in the container, and others, which are the admin's, as -1.
+With the list that an earlier pass over the same tree has left, only what has changed since, by inode and ctime, is read
+and written again, while all is listed. It runs as root of the admin's user namespace. Everything is opened in its
+directory, by a name alone and without following a link (openat(2), O_NOFOLLOW), and what is known of it is what the
+descriptor says; where that is not what its name led to a moment before, the name is looked at again.
 """
 
 from __future__ import annotations
 
-import base64
+import errno
 import hashlib
-import itertools
 import json
 import os
-import resource
 import stat
-import sys
-import tarfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import IO
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-CHUNK = 1 << 20
-BLOCK = tarfile.BLOCKSIZE
-KINDS = {"file": tarfile.REGTYPE, "directory": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE, "link": tarfile.LNKTYPE}
-KINDS["fifo"] = tarfile.FIFOTYPE
+from chainsaw.host.bundle import content, form
+from chainsaw.host.bundle.archive import BLOCK, CHUNK, Member, header, map_of
+from chainsaw.host.bundle.confined import DIRECTORY, FILE, confine, prepare
+from chainsaw.host.bundle.form import Entry, RefusedError, line, shown
+from chainsaw.host.bundle.former import Former, Level, entries, list_names
+from chainsaw.host.bundle.links import Links
 
-
-@dataclass
-class Entry:
-    """One member: what is restored of it, and in `seen` what tells that it has not changed: inode and ctime, ns.
-
-    `path` begins with the tree's name. `mtime` is in nanoseconds since 1970, `target` is where a link leads: for
-    `link`, a further name of a file, the path of an earlier member. `attributes` are in base64.
-    """
-
-    path: str
-    kind: str
-    mode: int
-    uid: int
-    gid: int
-    mtime: int
-    size: int = 0
-    sha256: str = ""
-    target: str = ""
-    attributes: dict[str, str] = field(default_factory=dict)
-    seen: tuple[int, ...] = ()
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """Its place among the others: what is in a directory follows it, by name."""
-        return tuple(self.path.split("/"))
+OTHER = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+FLAGS = {"file": FILE, "directory": DIRECTORY, "symlink": OTHER, "fifo": OTHER}
+AGAIN = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
+TRIES = 100
+RECENT = 20_000_000
+"""Nanoseconds in which two changes may have the same ctime: two ticks of the slowest clock."""
 
 
-@dataclass
-class Level:
-    """A directory that is being read: its descriptor, its path, and the names that are left."""
-
-    descriptor: int
-    path: str
-    left: Iterator[str]
+class ChangedError(Exception):
+    """What a name leads to is not what it led to a moment before."""
 
 
 @dataclass
 class Packer:
-    """Writes members; of a file with several names, the first path is kept in `links` until the tree is done."""
+    """Writes members to `out` and lines to `listing`."""
 
     inside: Callable[[int], int]
     out: IO[bytes]
     listing: IO[str]
-    former: Iterator[Entry]
-    keeps: bool = False
-    links: dict[tuple[int, int], str] = field(default_factory=dict)
-    ahead: Entry | None = None
+    former: Former
+    excludes: frozenset[str] = frozenset()
+    links: Links = field(default_factory=Links)
+    left: Counter[str] = field(default_factory=Counter)
+    totals: Counter[str] = field(default_factory=Counter)
+    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(CHUNK)))
+    clean_since: int = 0
 
-    def pack(self, source: str, name: str) -> None:
-        """Write a directory with all that is in it; raise OSError for what cannot be read."""
-        self.ahead = next(self.former, None)
-        descriptor = os.open(source, DIRECTORY)
-        self._member(descriptor, "", name, os.fstat(descriptor))
-        levels = [self._level(descriptor, name)]
+    def pack(self, top: int, name: str) -> None:
+        """Write an open directory with all that is in it; raise OSError or RefusedError for what cannot be."""
+        # The clock of files is behind this one, by a tick.
+        self.clean_since = time.time_ns() - RECENT
+        content.write_dirty(top)
+        self.former.list_gone = self._gone
+        if self.former.keeps:
+            self.links.fates = {}
+        former = self.former.until(name)
+        levels = [self._directory(os.dup(top), name, former)]
         while levels:
             level = levels[-1]
             entry = next(level.left, None)
@@ -95,105 +72,192 @@ class Packer:
             below = self._entry(level, entry)
             if below is not None:
                 levels.append(below)
-        self._until(None)
+        self.former.until(None)
         self.out.flush()
+        self.listing.write(json.dumps({"summary": self.summary()}) + "\n")
         self.listing.flush()
 
-    def _level(self, descriptor: int, path: str) -> Level:
-        return Level(descriptor, path, iter(sorted(os.listdir(descriptor))))
+    def summary(self) -> dict[str, Any]:
+        """Return how much is listed, the highest id of a container's that has any of it, and what was left out."""
+        gone = {"gone_members": self.former.members, "gone_bytes": self.former.bytes}
+        totals = {key: self.totals[key] for key in ("members", "bytes", "highest")}
+        return {**totals, **gone, "left": {key: count for key, count in sorted(self.left.items()) if count}}
 
     def _entry(self, level: Level, name: str) -> Level | None:
         """Write an entry; return the level below where it is a directory. What is gone meanwhile is left out."""
-        try:
-            known = os.stat(name, dir_fd=level.descriptor, follow_symlinks=False)
-            path = f"{level.path}/{name}"
-            self._member(level.descriptor, name, path, known)
-            if stat.S_ISDIR(known.st_mode):
-                return self._level(os.open(name, DIRECTORY, dir_fd=level.descriptor), path)
-        except FileNotFoundError:
+        path = f"{level.path}/{name}"
+        form.names_of(path)
+        if self._is_excluded(path):
+            self.former.until(path)
             return None
+        former = self.former.until(path)
+        for _ in range(TRIES):
+            try:
+                return self._look(level.descriptor, name, path, former)
+            except FileNotFoundError:
+                if former:
+                    self.former.gone(former)
+                return None
+            except ChangedError:
+                continue
+            except OSError as error:
+                if error.errno not in AGAIN:
+                    raise type(error)(error.errno, error.strerror, shown(path)) from error
+        raise OSError(errno.EBUSY, "it is replaced again and again", shown(path))
+
+    def _is_excluded(self, path: str) -> bool:
+        below = path.split("/", 2)[2]
+        found = below in self.excludes or f"{below.rpartition('/')[0]}/*" in self.excludes
+        self.left["excluded"] += found
+        return found
+
+    def _look(self, directory: int, name: str, path: str, former: Entry | None) -> Level | None:
+        named = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        kind = _kind(named.st_mode)
+        if not kind:
+            self.left["sockets" if stat.S_ISSOCK(named.st_mode) else "devices"] += 1
+            if former:
+                self.former.gone(former)
+            return None
+        if kind != "directory" and self._is_known(named, kind, path, former):
+            return None
+        descriptor = os.open(name, FLAGS[kind], dir_fd=directory)
+        try:
+            known = os.fstat(descriptor)
+            if (known.st_dev, known.st_ino, _kind(known.st_mode)) != (named.st_dev, named.st_ino, kind):
+                raise ChangedError
+            if kind == "directory":
+                return self._directory(os.dup(descriptor), path, former)
+            if kind == "file":
+                self._file(descriptor, path, former)
+            else:
+                entry = self._begun(known, kind, path)
+                if kind == "symlink":
+                    entry.target = os.readlink("", dir_fd=descriptor)
+                    form.check_target(path, entry.target)
+                self._write(entry)
+        finally:
+            os.close(descriptor)
         return None
 
-    def _member(self, directory: int, name: str, path: str, known: os.stat_result) -> None:
-        """List a member, and write it unless it has not changed. Sockets and devices are none."""
-        kind = _kind(known.st_mode)
-        if not kind:
-            return
-        first = self.links.setdefault((known.st_dev, known.st_ino), path) if _has_names(known) else path
-        former = self._until(tuple(path.split("/")))
-        seen = (known.st_ino, known.st_ctime_ns)
-        kind, target = ("link", first) if first != path else (kind, "")
-        if former and former.seen == seen and (former.kind, former.target if kind == "link" else "") == (kind, target):
-            self._list(former)
-            return
-        owner = (self.inside(known.st_uid), self.inside(known.st_gid))
-        entry = Entry(path, kind, _mode(known.st_mode), *owner, known.st_mtime_ns, target=target, seen=seen)
+    def _is_known(self, named: os.stat_result, kind: str, path: str, former: Entry | None) -> bool:
+        """List what is the same as in an earlier pass, or a further name of what was written; return whether it is."""
+        first = self.links.first(named) if kind == "file" else None
+        seen = (named.st_ino, named.st_ctime_ns)
+        is_same = former is not None and former.seen == seen
+        if first:
+            entry = Entry(path, "link", first=first.path, seen=_settled(named), names=named.st_nlink)
+            if is_same and former and former.first == first.path and not first.written:
+                self._list(former)
+            else:
+                self._write(entry)
+            return True
+        if former is None or not is_same or former.kind != kind:
+            return False
+        self._list(former)
         if kind == "file":
-            self._file(directory, name, entry)
-            return
-        if kind == "symlink":
-            entry.target = os.readlink(name, dir_fd=directory)
-        elif kind == "directory":
-            entry.attributes = _attributes(directory) if not name else _attributes_of(directory, name)
+            self.links.add(named, path, written=False, names=former.names)
+        return True
+
+    def _directory(self, descriptor: int, path: str, former: Entry | None) -> Level:
+        # A directory that is removed meanwhile fails here, before it is written.
+        level = Level(descriptor, path, list_names(descriptor, path))
+        known = os.fstat(descriptor)
+        if former and former.kind == "directory" and former.seen == (known.st_ino, known.st_ctime_ns):
+            self._list(former)
+        else:
+            entry = self._begun(known, "directory", path)
+            self._attributes(descriptor, entry)
+            self._write(entry)
+        return level
+
+    def _begun(self, known: os.stat_result, kind: str, path: str) -> Entry:
+        mode = stat.S_IMODE(known.st_mode) & (0o7777 if kind == "directory" else 0o777)
+        times = min(max(known.st_mtime_ns, form.OLDEST * form.SECOND), form.NEWEST * form.SECOND)
+        owner = (self.inside(known.st_uid), self.inside(known.st_gid))
+        return Entry(path, kind, mode, *owner, times, seen=_settled(known), names=known.st_nlink)
+
+    def _attributes(self, descriptor: int, entry: Entry) -> None:
+        entry.attributes, others = content.attributes(descriptor, self.inside)
+        self.left["attributes"] += others
+        form.check_attributes(entry)
+
+    def _file(self, descriptor: int, path: str, former: Entry | None) -> None:
+        if os.fstat(descriptor).st_ctime_ns >= self.clean_since:
+            content.write_file(descriptor)
+        known = os.fstat(descriptor)
+        entry = self._begun(known, "file", path)
+        self._attributes(descriptor, entry)
+        entry.size = known.st_size
+        if former and former.stored >= 0:
+            # Whoever unpacks it does not count that less.
+            self.former.bytes += form.room(former)
+        found = [(0, entry.size)]
+        if known.st_blocks * BLOCK < entry.size:
+            found = content.extents(descriptor, entry.size)
+        if entry.size > form.LARGEST:
+            raise RefusedError(f"a file of more than {form.LARGEST} bytes: {shown(path)}")
+        entry.sha256 = self._content(descriptor, entry, found)
+        if os.fstat(descriptor).st_ctime_ns != known.st_ctime_ns:
+            # It was written meanwhile: it counts as changed for whoever comes next.
+            entry.seen = ()
+        self._list(entry)
+        self.links.add(known, path, written=True, names=former.names if former else 1)
+
+    def _content(self, descriptor: int, entry: Entry, found: list[content.Extent]) -> str:
+        """Write as many bytes as are announced, zeros where the file has become shorter; return their SHA-256."""
+        stored = sum(length for _, length in found)
+        mapped = b""
+        if not content.is_dense(found, entry.size):
+            mapped = map_of(found)
+            entry.stored = stored = len(mapped) + stored
+        self._head(entry, found)
+        self.out.write(mapped)
+        digest = hashlib.sha256(mapped)
+        for start, length in found:
+            at, end = start, start + length
+            while at < end:
+                piece = self.buffer[: min(CHUNK, end - at)]
+                got = os.preadv(descriptor, [piece], at)
+                if not got:
+                    got = len(piece)
+                    piece[:] = bytes(got)
+                digest.update(piece[:got])
+                self.out.write(piece[:got])
+                at += got
+        self.out.write(bytes(-stored % BLOCK))
+        return digest.hexdigest()
+
+    def _head(self, entry: Entry, found: list[content.Extent] | None = None) -> None:
+        target, numbers = entry.first or entry.target, (entry.mode, entry.uid, entry.gid, entry.mtime // form.SECOND)
+        is_sparse = entry.stored >= 0
+        stored = entry.stored if is_sparse else entry.size
+        member = Member(entry.path, entry.kind, target, entry.size, stored, *numbers, found if is_sparse else None)
+        self.out.write(header(member))
+
+    def _write(self, entry: Entry) -> None:
         self._head(entry)
         self._list(entry)
 
-    def _until(self, order: tuple[str, ...] | None) -> Entry | None:
-        """Return the former entry at a place in the order; those before it are gone, and listed if that is kept."""
-        while self.ahead is not None and (order is None or self.ahead.order < order):
-            if self.keeps:
-                self._list(self.ahead)
-            self.ahead = next(self.former, None)
-        if self.ahead is None or self.ahead.order != order:
-            return None
-        found, self.ahead = self.ahead, next(self.former, None)
-        return found
-
-    def _file(self, directory: int, name: str, entry: Entry) -> None:
-        descriptor = os.open(name, FILE, dir_fd=directory)
-        try:
-            known = os.fstat(descriptor)
-            entry.size, entry.attributes = known.st_size, _attributes(descriptor)
-            entry.seen = (known.st_ino, known.st_ctime_ns)
-            self._head(entry)
-            entry.sha256 = self._content(descriptor, entry.size)
-            if os.fstat(descriptor).st_ctime_ns != known.st_ctime_ns:
-                # It was written meanwhile: it counts as changed for whoever comes next.
-                entry.seen = ()
-        finally:
-            os.close(descriptor)
+    def _gone(self, entry: Entry) -> None:
+        """List what is gone since, and is kept; a further name of a file that was written again is written, too."""
+        fates = self.links.fates or {}
+        if entry.kind == "link":
+            if entry.first not in fates:
+                return
+            if fates[entry.first]:
+                self._head(entry)
+        elif entry.kind == "file":
+            self.links.remember(entry.path, entry.names, written=False)
         self._list(entry)
 
-    def _content(self, descriptor: int, size: int) -> str:
-        """Write as many bytes as were announced, zeros where the file has become shorter; return their SHA-256."""
-        digest, left = hashlib.sha256(), size
-        while left:
-            piece = os.read(descriptor, min(CHUNK, left)) or bytes(min(CHUNK, left))
-            digest.update(piece)
-            self.out.write(piece)
-            left -= len(piece)
-        self.out.write(bytes(-size % BLOCK))
-        return digest.hexdigest()
-
-    def _head(self, entry: Entry) -> None:
-        self.out.write(header(entry))
-
     def _list(self, entry: Entry) -> None:
-        self.listing.write(line(entry))
-
-
-def header(entry: Entry) -> bytes:
-    """Return what comes before the content of a member (pax(1))."""
-    member = tarfile.TarInfo(entry.path)
-    member.type, member.mode, member.size = KINDS[entry.kind], entry.mode, entry.size
-    member.uid, member.gid, member.mtime = max(entry.uid, 0), max(entry.gid, 0), entry.mtime // 10**9
-    member.linkname = entry.target
-    return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-
-
-def line(entry: Entry) -> str:
-    """Return a member's line in the list."""
-    return f"{json.dumps(asdict(entry))}\n"
+        self.listing.write(line(entry, internal=True))
+        self.former.listed(entry)
+        self.totals["members"] += 1
+        self.totals["bytes"] += form.room(entry)
+        ids = [number for number in form.ids(entry) if number != form.ADMIN]
+        self.totals["highest"] = max(self.totals["highest"], *ids, 0)
 
 
 def _kind(mode: int) -> str:
@@ -201,59 +265,28 @@ def _kind(mode: int) -> str:
     return next((kind for kind, check in checks.items() if check(mode)), "")
 
 
-def _mode(mode: int) -> int:
-    """Return the bits of a mode that are kept: a file that runs as its owner is none that a container would obey."""
-    return stat.S_IMODE(mode) & (0o7777 if stat.S_ISDIR(mode) else 0o777)
-
-
-def _has_names(known: os.stat_result) -> bool:
-    return known.st_nlink > 1 and stat.S_ISREG(known.st_mode)
-
-
-def _attributes_of(directory: int, name: str) -> dict[str, str]:
-    descriptor = os.open(name, DIRECTORY, dir_fd=directory)
-    try:
-        return _attributes(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _attributes(descriptor: int) -> dict[str, str]:
-    """Return the attributes that an application has given a file (xattr(7)); none where the file system has none."""
-    try:
-        keys = [key for key in os.listxattr(descriptor) if key.startswith("user.")]
-        return {key: base64.b64encode(os.getxattr(descriptor, key)).decode() for key in sorted(keys)}
-    except OSError:
-        return {}
-
-
-def entries(lines: Iterable[str]) -> Iterator[Entry]:
-    """Yield what a list holds."""
-    for text in lines:
-        known = json.loads(text)
-        yield Entry(**{**known, "seen": tuple(known["seen"])})
+def _settled(known: os.stat_result) -> tuple[int, ...]:
+    """Return what tells that something has not changed; nothing if a change could still have the same ctime."""
+    return (known.st_ino, known.st_ctime_ns) if known.st_ctime_ns < time.time_ns() - RECENT else ()
 
 
 def main(argv: list[str]) -> int:
-    """Pack a tree; print what went wrong."""
-    source, name, first, size, listed, former = argv
+    """Pack SOURCE NAME FIRST SIZE LIST FORMER EXCLUDE...: members to standard output, lines to the descriptor LIST.
+
+    With the descriptor FORMER of such a list, of an earlier pass, what has not changed since is not written; FORMER is
+    -1 for none, and FORMER+ lists what is gone, too. Ids from FIRST on, SIZE many, are listed as those that they are in
+    the container. What has the path EXCLUDE in the tree is left out, or of EXCLUDE/* what is in it.
+    """
+    source, name, first, size, listed, former, *excludes = argv
     block = range(int(first), int(first) + int(size))
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    number = int(former.rstrip("+"))
+    prepare()
+    out, lines = os.fdopen(1, "wb", CHUNK), os.fdopen(int(listed), "w", CHUNK)
+    earlier = entries(os.fdopen(number)) if number >= 0 else iter(())
+    top = confine(source)
 
     def inside(number: int) -> int:
-        return number - block.start if number in block else -1
+        return number - block.start if number in block else form.ADMIN
 
-    try:
-        with os.fdopen(1, "wb", CHUNK) as out, os.fdopen(int(listed), "w", CHUNK) as lines:
-            number = int(former.rstrip("+"))
-            earlier = entries(os.fdopen(number)) if number >= 0 else itertools.repeat(Entry("", "", 0, 0, 0, 0), 0)
-            Packer(inside, out, lines, earlier, former.endswith("+")).pack(source, name)
-    except OSError as error:
-        sys.stderr.write(f"{error.strerror}: {error.filename or source}\n")
-        return 1
+    Packer(inside, out, lines, Former(earlier, former.endswith("+")), frozenset(excludes)).pack(top, name)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

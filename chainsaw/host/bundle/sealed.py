@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
-from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import disk, files, process
-from chainsaw.host.bundle import checker
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
+from chainsaw.host import disk, files, streams
+from chainsaw.host.bundle import reader
+from chainsaw.host.bundle.writer import PROGRAM
 
 ZSTD = ["zstd", "--quiet", "--stdout", "-T0"]
 UNZSTD = ["zstd", "--quiet", "--decompress", "--stdout"]
@@ -28,18 +29,19 @@ class Sealed:
 
 
 @contextmanager
-def sealing(path: str, recipients: Sequence[str], partial: str) -> Iterator[IO[bytes]]:
+def sealing(path: str, recipients: Sequence[str], partial: str, patience: float) -> Iterator[IO[bytes]]:
     """Give the stream that becomes a bundle at a path, when the block ends and what was written is an archive.
 
     It is checked on its way, compressed, and encrypted to recipients of age(1), if there are any. Until it is on the
-    disk, it is called `partial`, which is deleted if anything fails. Raise ChainsawError then.
+    disk, it is called `partial`, which is deleted if anything fails. Raise ChainsawError then, and when nothing moves
+    for `patience` seconds.
     """
-    chain = [[sys.executable, "-I", checker.__file__], ZSTD]
+    chain = [[*PROGRAM, "check"], ZSTD]
     chain += [["age", *(word for item in recipients for word in ("--recipient", item))]] if recipients else []
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            with process.through(chain, descriptor) as stream:
+            with streams.through(chain, descriptor, patience=patience) as stream:
                 yield stream
             os.fsync(descriptor)
         finally:
@@ -63,21 +65,58 @@ def digest_of(path: str) -> Sealed:
     return Sealed(size, digest.hexdigest())
 
 
+def copy(path: str, target: str, partial: str, known: Sealed) -> None:
+    """Copy a bundle to another place; raise ChainsawError unless what is there in the end is the same."""
+    try:
+        shutil.copyfile(path, partial)
+        os.chmod(partial, 0o600)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        if digest_of(partial) != known:
+            raise ChainsawError(Diagnostic("copy", "it is not the same as what was copied", target))
+        os.rename(partial, target)
+        disk.sync_parents([target])
+    except OSError as error:
+        raise ChainsawError(Diagnostic("system", f"{error.strerror or error}", target)) from error
+    finally:
+        with suppress(OSError):
+            os.unlink(partial)
+
+
 @contextmanager
 def opened(path: str, identity: str = "") -> Iterator[tuple[list[list[str]], int]]:
     """Give the programs that make an archive of a bundle again, and the descriptor that the first of them reads.
 
     `identity` is the file with the secret part of a recipient. Raise ChainsawError for an encrypted one without.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise ChainsawError(Diagnostic("system", f"cannot be read: {error.strerror}", path)) from error
     try:
         chain = [UNZSTD]
         if path.endswith(".age"):
             if not identity:
-                message = "it is encrypted, and can be read only with the secret part of its key"
-                hint = "put the line AGE-SECRET-KEY-… of the recovery sheet into a file, and name it: --identity FILE"
-                raise ChainsawError(Diagnostic("encrypted", message, path, hint=hint))
+                raise ChainsawError(_encrypted(path), Exit.INVALID)
             chain.insert(0, ["age", "--decrypt", "--identity", files.real_path(identity)])
         yield chain, descriptor
     finally:
         os.close(descriptor)
+
+
+def _encrypted(path: str) -> Diagnostic:
+    message = "it is encrypted, and can be read only with the secret part of its key"
+    hint = "put the line AGE-SECRET-KEY-… of the recovery sheet into a file, and name it: --identity FILE"
+    return Diagnostic("encrypted", message, path, hint=hint)
+
+
+def leading(path: str, identity: str, prefixes: Collection[str], most: int) -> dict[str, bytes]:
+    """Return what stands at the beginning of a bundle, see reader.leading."""
+    with opened(path, identity) as (chain, source), streams.tapped(chain, source, whole=False) as stream:
+        return reader.leading(stream, prefixes, most)
+
+
+def check(path: str, identity: str, patience: float) -> dict[str, Any]:
+    """Read a whole bundle, and return what stands in its end; raise ChainsawError unless all is as it is listed."""
+    with opened(path, identity) as (chain, source), streams.tapped(chain, source, patience=patience) as stream:
+        return reader.check(stream)

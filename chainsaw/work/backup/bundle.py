@@ -50,9 +50,10 @@ def write_bundle(account: Account, content: Content, target: Target, report: Rep
         with steps.step(f"make {place}"):
             prepare(place, site)
         check_place(place, target)
-    with steps.step(f"write {first}/{file}"), sealed.sealing(
-        f"{first}/{file}", target.recipients, f"{first}/{partial}", PATIENCE
-    ) as stream:
+    with (
+        steps.step(f"write {first}/{file}"),
+        sealed.sealing(f"{first}/{file}", target.recipients, f"{first}/{partial}", PATIENCE) as stream,
+    ):
         ending = write(account, content, backup, stream, report)
         less = list(shrunken(target.former, ending)) if target.former and not target.shrinks else []
         if less:

@@ -70,7 +70,10 @@ def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Repo
 
 def _check(wanted: Wanted) -> None:
     problems = []
-    for check, values, key in ((check_destination, wanted.to, "--to"), (check_recipient, wanted.recipients, "--encrypt")):
+    for check, values, key in (
+        (check_destination, wanted.to, "--to"),
+        (check_recipient, wanted.recipients, "--encrypt"),
+    ):
         for value in values:
             try:
                 check(value)
@@ -87,7 +90,9 @@ def back_up_one(account: Account, name: str, wanted: Wanted, report: Reporter) -
     record = backups.read_backups(paths, name)
     target = Target(to, wanted.recipients or schedule.recipients, record.made.get(to[0]), wanted.shrinks)
     try:
-        index = write_bundle(account, content_of(account, applied_instance(paths, account.current(), name)), target, report)
+        index = write_bundle(
+            account, content_of(account, applied_instance(paths, account.current(), name)), target, report
+        )
     except (ChainsawError, OSError) as error:
         why = error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
         failed = {**record.failed, to[0]: Failure(to=to[0], at=int(time.time()), why=why)}

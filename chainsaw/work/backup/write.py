@@ -74,9 +74,7 @@ def _write_volumes(account: Account, content: Content, writer: Writer, report: R
     for path, volume in content.volumes.items():
         report.doing(f"reading {volume.name}" if first else f"reading what has changed in {volume.name}")
         excludes = content.excludes(volume.name)
-        writer.tree(
-            volume.path, path, start, podman.enter(), keeps=keeps, excludes=excludes, patience=PATIENCE
-        )
+        writer.tree(volume.path, path, start, podman.enter(), keeps=keeps, excludes=excludes, patience=PATIENCE)
 
 
 def _write_dumps(account: Account, content: Content, writer: Writer, report: Reporter) -> dict[str, int]:
