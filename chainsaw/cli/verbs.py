@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainsaw.cli.keeping import BACKUP, RESTORE
 from chainsaw.cli.notifying import NOTIFY
 from chainsaw.cli.publishing import PUBLISH
 from chainsaw.cli.verb import Verb, group
@@ -118,24 +119,8 @@ FUNCTIONS: dict[str, tuple[Verb, ...]] = {
         ),
     ),
     "Publish": PUBLISH,
-    "Backup": (
-        Verb("backup", "later:backup", "Not yet: keep a copy of an instance, with its data.").standing_for(
-            "mkdir -m 700 COPY; cp {CONFIG}/instances/{name}.yaml COPY/",
-            "chainsaw stop {name}",
-            "podman unshare tar -c --numeric-owner -f COPY/data.tar -C {DATA} instances/{name} public/{name}"
-            "   # without public/ where there is none",
-            "chainsaw start {name}",
-        ),
-    ),
-    "Restore": (
-        Verb("restore", "later:restore", "Not yet: bring an instance back from a backup.").standing_for(
-            "chainsaw stop {name}   # if it is there",
-            "podman unshare rm -rf {DATA}/instances/{name} {DATA}/public/{name}",
-            "podman unshare tar -x --numeric-owner -f COPY/data.tar -C {DATA}",
-            "cp COPY/{name}.yaml {CONFIG}/instances/",
-            "chainsaw apply {name}",
-        ),
-    ),
+    "Backup": BACKUP,
+    "Restore": RESTORE,
     "Inspect": (
         Verb("list", "inspect:list_command", "List the instances, and what each is doing.").standing_for(
             "systemctl --user list-units 'app@*' 'chainsaw-*'",

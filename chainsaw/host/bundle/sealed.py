@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -53,6 +54,15 @@ def sealing(path: str, recipients: Sequence[str], partial: str, patience: float)
     finally:
         with suppress(OSError):
             os.unlink(partial)
+
+
+def size_of(path: str) -> int | None:
+    """Return the bytes of a plain file; None where there is none."""
+    try:
+        known = os.lstat(path)
+    except OSError:
+        return None
+    return known.st_size if stat.S_ISREG(known.st_mode) else None
 
 
 def digest_of(path: str) -> Sealed:

@@ -1,0 +1,112 @@
+"""backup and backups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chainsaw.cli.arguments import instances_argument, json_option, optional_instance_argument
+from chainsaw.cli.command import command
+from chainsaw.cli.output import progress, show
+from chainsaw.cli.recorded import RecordedArgument, RecordedOption
+
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
+
+identity_option = click.option(
+    "--identity", metavar="FILE", type=click.Path(), help="The file with the secret part of the key: AGE-SECRET-KEY-…"
+)
+
+
+@command(
+    "backup make",
+    "chainsaw backup blog",
+    "chainsaw backup --all",
+    "chainsaw backup blog --to /mnt/usb",
+    "chainsaw backup blog --dry-run",
+)
+@instances_argument
+@click.option("--all", "every", is_flag=True, help="All instances.")
+@click.option(
+    "--to", cls=RecordedOption, multiple=True, metavar="DIRECTORY", help="Where to, instead of what is declared."
+)
+@click.option(
+    "--encrypt",
+    "recipients",
+    cls=RecordedOption,
+    multiple=True,
+    metavar="RECIPIENT",
+    help="For whom, a public key of age: age1…, instead of who is declared.",
+)
+@click.option("--accept-shrink", "shrinks", is_flag=True, help="Less than half of the last one's data is right.")
+@click.option("--dry-run", is_flag=True, help="Show how much there is, and make none.")
+@click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is running.")
+@json_option
+def make(
+    account: Account,
+    names: tuple[str, ...],
+    every: bool,
+    to: tuple[str, ...],
+    recipients: tuple[str, ...],
+    shrinks: bool,
+    dry_run: bool,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Databases are dumped while they work, and most applications serve on: chainsaw info RECIPE says how.
+
+    One file for each instance goes to ~/.local/share/chainsaw/backups/NAME, or where backup: says in the instance's
+    file or in site.yaml. It holds the data, the configuration, the secrets and the recipe.
+    """
+    from chainsaw.work.backup import make
+
+    if every == bool(names):
+        raise click.UsageError("give either names of instances or --all")
+    with progress() as report:
+        if dry_run:
+            result = make.sizes(account, names)
+        else:
+            result = make.back_up(account, names, make.Wanted(to, recipients, shrinks, not no_wait), report)
+    show("backup", result, as_json)
+
+
+@command("backups", "chainsaw backups", "chainsaw backups blog")
+@optional_instance_argument
+@json_option
+def backups(account: Account, name: str | None, as_json: bool) -> None:
+    """Those in all places that are declared, and in the one that is used by default; also of removed instances."""
+    from chainsaw.work.backup import stored
+
+    show("backups", stored.list_backups(account, name), as_json)
+
+
+@command("backup verify", "chainsaw backup verify blog", "chainsaw backup verify blog --identity key.txt")
+@click.argument("backup", cls=RecordedArgument)
+@identity_option
+@json_option
+def verify(account: Account, backup: str, identity: str | None, as_json: bool) -> None:
+    """BACKUP is the name of an instance, for its newest one, a name from chainsaw backups, or a file.
+
+    Without --identity, of an encrypted one only the file as a whole is compared with what was written.
+    """
+    from chainsaw.work.backup import verify
+
+    with progress() as report:
+        result = verify.verify(account, backup, identity or "", report)
+    show("backup verify", result, as_json)
+
+
+@command("backup key", "chainsaw backup key > recovery-sheet.txt")
+@json_option
+def key(account: Account, as_json: bool) -> None:
+    """Print it, or write it down: it is kept nowhere else, and without it no encrypted backup can be read.
+
+    The public part goes into site.yaml, and from then on all backups are encrypted. A further key is added to those
+    that are there.
+    """
+    from chainsaw.work.backup import key
+
+    with progress() as report:
+        result = key.make_key(account, report)
+    show("backup key", result, as_json)

@@ -1,0 +1,65 @@
+"""backup key: makes the key with which backups are encrypted, and prints its secret part once."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import facts, files, process
+from chainsaw.host.account import Account
+from chainsaw.load.edit import with_key
+from chainsaw.load.site import load_site
+from chainsaw.model.schedule import Schedule
+from chainsaw.work.config.edit import edit
+from chainsaw.work.result import Reporter, Result
+
+SECRET = re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]+")
+MARK = "MARK"
+PUBLIC = re.compile(r"age1[a-z0-9]+")
+
+
+def make_key(account: Account, report: Reporter) -> Result:
+    """Make a key, add its public part to site.yaml, and return its secret part, which is kept nowhere.
+
+    Raise ChainsawError when site.yaml cannot be changed.
+    """
+    made = process.run(["age-keygen"]).text
+    secret, public = SECRET.search(made), PUBLIC.search(made)
+    if secret is None or public is None:
+        raise ChainsawError(Diagnostic("key", "age-keygen printed no key", hint="age-keygen"))
+    recipients = list(_recipients(files.read_text(account.paths.site_file) or ""))
+
+    def add(text: str, problems: list[str]) -> str | None:
+        if problems:
+            raise ChainsawError(Diagnostic("key", "\n".join(problems), "site.yaml"))
+        recipients[:] = [*_recipients(text), public[0]]
+        marked = with_key(text, ("backup", "recipients"), MARK)
+        return marked.replace(f"recipients: {MARK}", f"recipients: [{', '.join(recipients)}]")
+
+    edited = edit(account, None, add, report)
+    data = {"recipient": public[0], "identity": secret[0], "recipients": recipients}
+    return Result(data, _sheet(secret[0], public[0]), edited.diagnostics)
+
+
+def _recipients(text: str) -> tuple[str, ...]:
+    return (load_site("site.yaml", text).backup or Schedule()).recipients
+
+
+def _sheet(secret: str, public: str) -> tuple[str, ...]:
+    """Return what is printed or written down: it is all that it takes, besides a backup."""
+    return (
+        f"Recovery sheet of {facts.node()}, {time.strftime('%Y-%m-%d')}",
+        "",
+        "This key opens the backups of this site. It is kept nowhere else: print this page, or write the key down,",
+        "and put it where neither fire nor thieves find it together with the computer.",
+        "",
+        f"  {secret}",
+        "",
+        f"Its public part, which is in site.yaml now: {public}",
+        "From the next chainsaw apply on, backups are encrypted for it.",
+        "",
+        "On an empty host: write the key into a file, then",
+        "  sudo apt install ./chainsaw.deb; sudo chainsaw setup",
+        "  chainsaw restore FILE --identity KEYFILE",
+    )

@@ -1,0 +1,191 @@
+"""backups: which there are, in every place where this site keeps some."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import files
+from chainsaw.host.account import Account
+from chainsaw.host.bundle.sealed import size_of
+from chainsaw.host.store import backups
+from chainsaw.load.check import nearest
+from chainsaw.model.backup import ENDINGS, INDEX, Index
+from chainsaw.model.quantity import bytes_for_people
+from chainsaw.model.schedule import REPOSITORY
+from chainsaw.work.backup.settings import schedule_of
+from chainsaw.work.result import Result, Table
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A backup that is in a place: its index, the path of its file, and whether that is there as it is listed."""
+
+    index: Index
+    path: str
+    problem: str = ""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.index.backup.id
+
+
+@dataclass(frozen=True)
+class Found:
+    """The backups in all places, newest first, and what in these places cannot be read."""
+
+    stored: tuple[Stored, ...]
+    problems: tuple[Diagnostic, ...]
+
+
+def places_of(account: Account) -> list[str]:
+    """Return the directories in which this site has backups: those by default, and those that are declared."""
+    paths = account.paths
+    found = [f"{paths.backups}/{name}" for name in files.list_directory(paths.backups)]
+    for name in account.current().instances:
+        found += schedule_of(account, name).to
+        found += backups.read_backups(paths, name).made
+    return [place for place in dict.fromkeys(found) if not place.startswith(REPOSITORY)]
+
+
+def find_all(account: Account, name: str | None = None) -> Found:
+    """Return the backups of an instance, or all, in every place; what else is in a place is passed over."""
+    stored: list[Stored] = []
+    problems: list[Diagnostic] = []
+    for place in places_of(account):
+        if not files.is_directory(place):
+            problems.append(Diagnostic("no-place", "there is no such directory now", place, severity="warning"))
+            continue
+        for item in _in(place):
+            if isinstance(item, Diagnostic):
+                problems.append(item)
+            elif name in (None, item.index.backup.instance):
+                stored.append(item)
+    stored.sort(key=lambda item: (item.index.backup.at, item.path), reverse=True)
+    return Found(tuple(stored), tuple(problems))
+
+
+def _in(place: str) -> Iterator[Stored | Diagnostic]:
+    names = set(files.list_directory(place))
+    for name in sorted(names):
+        if not name.endswith(INDEX) or name.startswith("."):
+            continue
+        path = f"{place}/{name}"
+        index = read_index(path)
+        if isinstance(index, Diagnostic):
+            yield index
+        elif index:
+            yield Stored(index, f"{place}/{index.file}", _problem(f"{place}/{index.file}", index))
+
+
+def read_index(path: str) -> Index | Diagnostic | None:
+    """Return an index, None for a file that is none of ours, or what is wrong with one."""
+    try:
+        text = files.read_text(path) or ""
+        if '"backup"' not in text:
+            return None
+        index = Index.model_validate_json(text)
+    except (ChainsawError, ValidationError) as error:
+        why = str(error).splitlines()[0]
+        hint = "the backup beside it does not need it: chainsaw show FILE"
+        return Diagnostic("index", f"this index cannot be read: {why}", path, hint=hint, severity="warning")
+    if "/" in index.file or not index.file.endswith(ENDINGS):
+        return Diagnostic("index", f"it is not the index of a bundle: {index.file!r}", path, severity="warning")
+    return index
+
+
+def _problem(path: str, index: Index) -> str:
+    size = size_of(path)
+    if size is None:
+        return "the file is missing"
+    return "" if size == index.bytes else f"the file has {size} bytes, and not {index.bytes}"
+
+
+def find(account: Account, word: str) -> Stored:
+    """Return the backup that a word means: the newest good one of an instance, one by its name, or one by its file.
+
+    Raise ChainsawError when there is none.
+    """
+    if "/" in word or word.endswith(ENDINGS):
+        return of_file(files.absolute_path(word))
+    every = find_all(account).stored
+    good = [item for item in every if not item.problem]
+    for item in good:
+        if word in (item.id, item.index.backup.instance):
+            return item
+    for item in every:
+        if word == item.id:
+            raise ChainsawError(Diagnostic("backup", item.problem, item.path))
+    known = {name for item in good for name in (item.id, item.index.backup.instance)}
+    message = f"no backup {word!r}{nearest(word, known)}"
+    raise ChainsawError(
+        Diagnostic("no-backup", message, hint="chainsaw backups lists them; or name a file"), Exit.MISSING
+    )
+
+
+def of_file(path: str) -> Stored:
+    """Return the backup in a file, which needs no index; raise ChainsawError when there is none."""
+    if not path.endswith(ENDINGS):
+        message = f"a backup is a file that ends with {' or '.join(ENDINGS)}"
+        raise invalid(Diagnostic("backup", message, path))
+    size = size_of(path)
+    if size is None:
+        raise ChainsawError(Diagnostic("no-backup", "there is no such file", path), Exit.MISSING)
+    stem = next(path.removesuffix(ending) for ending in reversed(ENDINGS) if path.endswith(ending))
+    index = read_index(f"{stem}{INDEX}")
+    if not isinstance(index, Index):
+        raise ChainsawError(Diagnostic("index", "the index beside it is missing", path))
+    return Stored(index, path, _problem(path, index))
+
+
+def list_backups(account: Account, name: str | None) -> Result:
+    """Return the backups of an instance, or all."""
+    found = find_all(account, name)
+    verified = {
+        one: backups.read_backups(account.paths, one).verified
+        for one in {item.index.backup.instance for item in found.stored}
+    }
+    rows = [_row(item, verified[item.index.backup.instance].get(item.id)) for item in found.stored]
+    shown = tuple(
+        (
+            row["id"],
+            row["instance"],
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(row["at"])),
+            bytes_for_people(row["bytes"]),
+            f"{row['recipe']} {row['version']}",
+            "yes" if row["encrypted"] else "no",
+            row["problem"]
+            or (time.strftime("%Y-%m-%d", time.localtime(row["verified"])) if row["verified"] else "never"),
+        )
+        for row in rows
+    )
+    lines = (
+        () if rows else (f"there is no backup of {name}" if name else "there is no backup yet: chainsaw backup --all",)
+    )
+    heading = ("backup", "name", "made", "size", "of", "encrypted", "verified")
+    table = Table(heading, shown, numbers=(3,)) if rows else None
+    return Result({"backups": rows}, lines, found.problems, table=table)
+
+
+def _row(item: Stored, verified: int | None) -> dict[str, Any]:
+    backup = item.index.backup
+    return {
+        "id": backup.id,
+        "instance": backup.instance,
+        "at": backup.at,
+        "bytes": item.index.bytes,
+        "recipe": backup.recipe.name,
+        "version": backup.recipe.version,
+        "encrypted": bool(item.index.recipients),
+        "path": item.path,
+        "files": item.index.ending.files,
+        "downtime": item.index.ending.downtime,
+        "verified": verified,
+        "problem": item.problem,
+    }
