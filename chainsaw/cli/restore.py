@@ -1,0 +1,76 @@
+"""restore and show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chainsaw.cli.arguments import json_option
+from chainsaw.cli.backup import identity_option
+from chainsaw.cli.command import command
+from chainsaw.cli.output import progress, show
+from chainsaw.cli.recorded import RecordedArgument, RecordedOption, without_password
+
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
+
+
+@command(
+    "restore",
+    "chainsaw restore blog",
+    "chainsaw restore /mnt/usb/blog-20261201T031500Z-x7k2.tar.zst.age --identity key.txt",
+    "chainsaw restore blog --as blog-then --route https://then.example.org/",
+)
+@click.argument("backup", cls=RecordedArgument)
+@click.option(
+    "--as", "name", cls=RecordedOption, default="", metavar="NAME", help="Restore it beside, under this name."
+)
+@click.option(
+    "--route",
+    cls=RecordedOption,
+    shows=without_password,
+    default="",
+    metavar="URL",
+    help="Where it is published; default: where it was, or with --as https://NAME.localhost/.",
+)
+@identity_option
+@click.option("--no-backup", is_flag=True, help="Do not back up what is replaced.")
+@click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is running.")
+@json_option
+def restore(
+    account: Account,
+    backup: str,
+    name: str,
+    route: str,
+    identity: str | None,
+    no_backup: bool,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """BACKUP is the name of an instance, for its newest one, a name from chainsaw backups, or a file.
+
+    The whole backup is compared with what it lists before anything is stopped. Then the instance becomes what it was:
+    configuration, secrets, data and the version of its recipe. What is there now is backed up first. If it does not
+    work, everything is put back. On an empty host nothing else is needed than the file, and its key.
+    """
+    from chainsaw.work.restore import restore
+
+    with progress() as report:
+        choice = restore.Choice(name, route, identity or "", not no_backup, not no_wait)
+        result = restore.restore(account, backup, choice, report)
+    show("restore", result, as_json)
+
+
+@command("show", "chainsaw show blog", "chainsaw show blog-20261201T031500Z-x7k2 --json")
+@click.argument("backup", cls=RecordedArgument)
+@identity_option
+@json_option
+def show_command(account: Account, backup: str, identity: str | None, as_json: bool) -> None:
+    """BACKUP is the name of an instance, for its newest one, a name from chainsaw backups, or a file.
+
+    With --json it has the instance's file, too, and the settings of the site that it depends on.
+    """
+    from chainsaw.work.restore.show import show as shown
+
+    show("show", shown(account, backup, identity or ""), as_json)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from chainsaw.model.base import Recorded
+from chainsaw.model.names import InstanceName, Word
 
 FORMAT: Literal[1] = 1
 """The format of a backup; one that is newer is refused."""
@@ -23,13 +24,17 @@ Way = Literal["running", "quiesced", "stopped", "resting"]
 """How files were read: while it worked, with its writes held, stopped for that, or while nothing of it ran anyway."""
 
 
+Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,80}-[0-9]{8}T[0-9]{6}Z-[a-z0-9]{4}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class KeptRecipe(Recorded):
     """The recipe of an instance, which comes along with its files."""
 
     name: str
-    origin: str
+    origin: Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")]
     version: str
-    digest: str
+    digest: Digest
     title: str
 
 
@@ -48,21 +53,25 @@ class KeptDump(Recorded):
 
 
 class Backup(Recorded):
-    """The first member of a backup: of what it is, and what it is going to hold. `at` is in seconds since 1970."""
+    """The first member of a backup: of what it is, and what it is going to hold. `at` is in seconds since 1970.
+
+    `shared` are those of its secrets that are the site's, each with the site's name for it.
+    """
 
     format: Literal[1] = FORMAT
-    id: str
+    id: Id
     site: str
-    instance: str
+    instance: InstanceName
     at: int
     chainsaw: str
     url: str
     recipe: KeptRecipe
     images: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
-    volumes: dict[str, KeptVolume] = Field({})
-    dumps: dict[str, KeptDump] = Field({})
-    sqlite: dict[str, tuple[str, ...]] = Field({})
+    secrets: tuple[Word, ...] = ()
+    shared: dict[Word, Word] = Field({})
+    volumes: dict[Word, KeptVolume] = Field({})
+    dumps: dict[Word, KeptDump] = Field({})
+    sqlite: dict[Word, tuple[str, ...]] = Field({})
 
 
 class Tree(Recorded):

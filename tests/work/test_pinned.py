@@ -42,24 +42,15 @@ def versions(paths):
 
 
 def ran(bundle):
-    """Return a deployment of a recipe."""
-    return Deployment(
-        name="wiki",
-        recipe="dokuwiki",
-        version="1",
-        origin=bundle.origin,
-        digest=bundle.digest,
-        routes=(Route(host="wiki.example.org", path="/"),),
-        block=None,
-        probe=ProbeRequest(path="/", status=200),
-    )
+    """Return the origin and the digest of a recipe that ran."""
+    return bundle.origin, bundle.digest
 
 
 def test_the_recipe_stays_at_its_version_when_another_is_installed(paths, versions):
     first, second = versions
     catalog = Catalog(paths=paths)
     assert catalog["dokuwiki"].digest == second.digest
-    text, notes = pin_recipe(paths, catalog, "wiki", TEXT, ran(first))
+    text, notes = pin_recipe(paths, catalog, "wiki", TEXT, *ran(first))
     kept = f"dokuwiki@{first.digest[:16]}"
     assert text == TEXT.replace("dokuwiki", kept)
     assert notes == (
@@ -67,29 +58,24 @@ def test_the_recipe_stays_at_its_version_when_another_is_installed(paths, versio
     )
     assert catalog[kept].digest == first.digest
     assert catalog[f"chainsaw/{kept}"].digest == first.digest
-    assert pin_recipe(paths, catalog, "wiki", text, ran(second)) == (text, ()), "it stands there already"
+    assert pin_recipe(paths, catalog, "wiki", text, *ran(second)) == (text, ()), "it stands there already"
 
 
 def test_a_recipe_that_is_the_same_is_followed(paths, versions):
-    assert pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, ran(versions[1])) == (TEXT, ())
-    without = replace_origin(ran(versions[0]))
-    assert pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, without) == (TEXT, ())
-
-
-def replace_origin(deployment):
-    return deployment.model_copy(update={"origin": ""})
+    assert pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, *ran(versions[1])) == (TEXT, ())
+    assert pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, "", versions[0].digest) == (TEXT, ())
 
 
 def test_a_version_that_is_gone_is_an_error(paths, versions):
     first, _ = versions
     files.remove_tree(paths.installed(first.origin, first.digest))
     with pytest.raises(ChainsawError) as caught:
-        pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, ran(first))
+        pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, *ran(first))
     (problem,) = caught.value.diagnostics
     assert problem.code == "version-missing"
     assert f"in version {first.digest[:16]}, which is no longer on this host" in problem.message
     assert f"dokuwiki@{first.digest[:16]}" not in Catalog(paths=paths)
-    text, notes = pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, ran(first), runs=False)
+    text, notes = pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT, *ran(first), runs=False)
     assert text == TEXT
     assert notes == (f"the recipe is the present one: version {first.digest[:16]} is no longer on this host",)
 
@@ -98,7 +84,7 @@ def test_of_two_sources_with_the_same_recipe_the_one_that_ran_is_named(paths, ve
     first, second = versions
     for bundle in (first, second):
         store_recipe(paths, replace(bundle, origin="club/dokuwiki"))
-    text, _ = pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT.replace("dokuwiki", "club/dokuwiki"), ran(first))
+    text, _ = pin_recipe(paths, Catalog(paths=paths), "wiki", TEXT.replace("dokuwiki", "club/dokuwiki"), *ran(first))
     assert f"recipe: club/dokuwiki@{first.digest[:16]}" in text
 
 

@@ -145,6 +145,11 @@ class Program:
         if files.exists(path):
             process.run(["find", path, "-mindepth", "1", "-delete"], within=self.enter())
 
+    def move(self, source: str, target: str) -> None:
+        """Rename a file or a directory, whichever block of the admin owns it; the target does not exist."""
+        process.run(["mv", "-T", "-n", "--", source, target], within=self.enter())
+        disk.sync_parents([source, target])
+
     def remove_networks(self, names: Sequence[str]) -> None:
         """Remove networks whose unit is stopped; before Podman 5.5 no unit does it (NetworkDeleteOnStop=)."""
         if names:

@@ -77,6 +77,7 @@ class Content:
             recipe=kept,
             images=tuple(need.reference for need in found.images),
             secrets=tuple(path.rpartition("/")[2] for path in self.secrets),
+            shared={item.key: item.source.rpartition("/")[2] for item in found.secrets if item.source},
             volumes={
                 path.rpartition("/")[2]: KeptVolume(public=item.public is not None, admin=item.owner == "admin")
                 for path, item in self.volumes.items()

@@ -112,8 +112,12 @@ def find(account: Account, word: str) -> Stored:
 
     Raise ChainsawError when there is none.
     """
-    if "/" in word or word.endswith(ENDINGS):
-        return of_file(files.absolute_path(word))
+    if _is_file(word):
+        path = path_of(account, word)
+        index = index_beside(path)
+        if index is None:
+            raise ChainsawError(Diagnostic("index", "the index beside it is missing", path))
+        return Stored(index, path, _problem(path, index))
     every = find_all(account).stored
     good = [item for item in every if not item.problem]
     for item in good:
@@ -129,19 +133,28 @@ def find(account: Account, word: str) -> Stored:
     )
 
 
-def of_file(path: str) -> Stored:
-    """Return the backup in a file, which needs no index; raise ChainsawError when there is none."""
+def path_of(account: Account, word: str) -> str:
+    """Return the file of the backup that a word means, see find; a file needs no index beside it."""
+    if not _is_file(word):
+        return find(account, word).path
+    path = files.absolute_path(word)
     if not path.endswith(ENDINGS):
         message = f"a backup is a file that ends with {' or '.join(ENDINGS)}"
         raise invalid(Diagnostic("backup", message, path))
-    size = size_of(path)
-    if size is None:
+    if size_of(path) is None:
         raise ChainsawError(Diagnostic("no-backup", "there is no such file", path), Exit.MISSING)
-    stem = next(path.removesuffix(ending) for ending in reversed(ENDINGS) if path.endswith(ending))
+    return path
+
+
+def _is_file(word: str) -> bool:
+    return "/" in word or word.endswith(ENDINGS)
+
+
+def index_beside(path: str) -> Index | None:
+    """Return the index that lies beside a file, if there is one that can be read."""
+    stem = next((path.removesuffix(ending) for ending in reversed(ENDINGS) if path.endswith(ending)), path)
     index = read_index(f"{stem}{INDEX}")
-    if not isinstance(index, Index):
-        raise ChainsawError(Diagnostic("index", "the index beside it is missing", path))
-    return Stored(index, path, _problem(path, index))
+    return index if isinstance(index, Index) else None
 
 
 def list_backups(account: Account, name: str | None) -> Result:

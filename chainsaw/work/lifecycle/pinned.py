@@ -10,7 +10,6 @@ from chainsaw.host import files
 from chainsaw.load.edit import with_key
 from chainsaw.load.settings import InstanceFile
 from chainsaw.load.site import load_instance
-from chainsaw.model.deployment import Deployment
 from chainsaw.model.paths import Paths
 from chainsaw.model.recipe import Recipe
 from chainsaw.model.site import DEFAULTS, OF_THE_FRONT, Common, Site
@@ -20,26 +19,28 @@ Pinned = tuple[str, tuple[str, ...]]
 """The text of an instance's file, and what is said about it."""
 
 
-def pin_recipe(paths: Paths, catalog: Catalog, name: str, text: str, then: Deployment, runs: bool = True) -> Pinned:
-    """Return a file in which the recipe has the version of a deployment, if another one is installed now.
+def pin_recipe(
+    paths: Paths, catalog: Catalog, name: str, text: str, origin: str, digest: str, runs: bool = True
+) -> Pinned:
+    """Return a file in which the recipe has the version of a digest, if another one is installed now.
 
     Raise ChainsawError when that version is no longer on this host and the instance `runs`: it is left as it is.
     """
     recipe = load_instance(_file(name), text).instance.recipe
-    if not then.origin or "@" in recipe:
+    if not origin or "@" in recipe:
         return text, ()
     now = catalog.get(recipe)
-    if now is not None and now.digest == then.digest:
+    if now is not None and now.digest == digest:
         return text, ()
-    if not files.exists(paths.installed(then.origin, then.digest)):
+    if not files.exists(paths.installed(origin, digest)):
         if not runs:
-            return text, (f"the recipe is the present one: version {then.digest[:16]} is no longer on this host",)
-        message = f"{name} ran the recipe {recipe} in version {then.digest[:16]}, which is no longer on this host"
+            return text, (f"the recipe is the present one: version {digest[:16]} is no longer on this host",)
+        message = f"{name} ran the recipe {recipe} in version {digest[:16]}, which is no longer on this host"
         hint = f"the file alone: chainsaw diff {name} --to N, then chainsaw config edit {name}"
         raise ChainsawError(Diagnostic("version-missing", message, hint=hint))
-    kept = f"{recipe}@{then.digest[:16]}"
+    kept = f"{recipe}@{digest[:16]}"
     if not _is_one(catalog, kept):
-        kept = f"{then.origin}@{then.digest[:16]}"
+        kept = f"{origin}@{digest[:16]}"
     note = f"the recipe is {kept}, as it was then; to follow it again: chainsaw config set {name} recipe {recipe}"
     return with_key(text, ("recipe",), kept), (note,)
 

@@ -122,7 +122,7 @@ def clone(account: Account, name: str, new: str, route: str, request: Request, r
     return Result({"instance": new, "source": name, **result.data}, result.lines, result.diagnostics, result.exit)
 
 
-def _published_at(text: str, route: str) -> str:
+def published_at(text: str, route: str) -> str:
     """Return the file of an instance with another route, and with all that holds for the present one."""
     present = read_yaml("text", text).value.get("route")
     first = present[0] if isinstance(present, list) and present else present
@@ -138,7 +138,7 @@ def _clone(account: Account, name: str, new: str, route: str, request: Request, 
     _check_new(paths, new)
     declared = target_of(account, name)
     assert declared.bundle is not None
-    text = _published_at(without_key(declared.text, ("serving",)), route)
+    text = published_at(without_key(declared.text, ("serving",)), route)
     check_text(account, catalog_of(paths), declared.bundle, new, text)
     prepared = _declare_stopped(account, new, with_key(text, ("serving",), "stopped"), request, report)
     if prepared.exit is not Exit.OK:

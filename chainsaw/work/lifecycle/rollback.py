@@ -91,7 +91,7 @@ def _pinned(account: Account, name: str, texts: Texts, number: int, with_site: b
         then = generations.read_manifest(paths, number).instances.get(name)
         if then is not None:
             runs = name in account.current().instances
-            text, notes = pin_recipe(paths, catalog, name, text, then, runs)
+            text, notes = pin_recipe(paths, catalog, name, text, then.origin, then.digest, runs)
     elif number:
         notes = (f"the recipe is the present one: of generation {number} only your files are known",)
     if number and not with_site:

@@ -17,14 +17,20 @@ from chainsaw.work.recipes.catalog import catalog_of
 
 def store_recipe(paths: Paths, bundle: Bundle) -> None:
     """Copy a recipe to the installed ones, and point its link to this version."""
+    target = store_version(paths, bundle)
+    source, _, recipe = bundle.origin.partition("/")
+    files.replace_link(paths.recipe_link(source, recipe), target.rsplit("/", 1)[-1])
+
+
+def store_version(paths: Paths, bundle: Bundle) -> str:
+    """Copy a recipe to the installed ones, for who names this version; return its directory."""
     target = paths.installed(bundle.origin, bundle.digest)
     if not files.exists(target):
         partial = f"{target}.partial"
         files.remove_tree(partial)
         files.write_tree(partial, as_tree(Artifact(path, text) for path, text in bundle.own_files.items()))
         files.publish((partial, target))
-    source, _, recipe = bundle.origin.partition("/")
-    files.replace_link(paths.recipe_link(source, recipe), target.rsplit("/", 1)[-1])
+    return target
 
 
 def pinned_version(paths: Paths, name: str) -> str:

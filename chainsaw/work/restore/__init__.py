@@ -1,0 +1,1 @@
+"""Restoring instances from backups, and rehearsing it."""

@@ -1,0 +1,82 @@
+"""What a backup says at its beginning, checked: before anything on this host is touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host.bundle import sealed
+from chainsaw.load.recipe import Bundle, load_recipe
+from chainsaw.load.site import load_site
+from chainsaw.model.backup import FIRST, FORMAT, INSTANCE, META, NOTES, RECIPE, SECRETS, SITE, Backup
+from chainsaw.model.site import Site
+from chainsaw.work.recipes.shipped import shared_parts
+
+MOST = 64 * 2**20
+"""Bytes of all small files at the beginning of a backup."""
+NEWER = "apt upgrade chainsaw on this host, or restore it where chainsaw is newer"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A backup that is to be restored: its file, what it is, its recipe, and the texts of its instance and site."""
+
+    path: str
+    identity: str
+    backup: Backup
+    bundle: Bundle
+    text: str
+    site: Site
+    files: Mapping[str, bytes]
+
+    @property
+    def secrets(self) -> dict[str, bytes]:
+        """The secrets by name."""
+        return {key: self.files[f"{SECRETS}/{key}"] for key in self.backup.secrets if f"{SECRETS}/{key}" in self.files}
+
+    @property
+    def notes(self) -> bytes | None:
+        """The admin's notes on the instance, if there are any."""
+        return self.files.get(NOTES)
+
+
+def read(path: str, identity: str) -> Kept:
+    """Return what a backup says at its beginning; raise ChainsawError for one that this chainsaw does not know."""
+    found = sealed.leading(path, identity, (f"{META}/", f"{SECRETS}/"), MOST)
+    backup = _backup(path, found[FIRST])
+    bundle = _recipe(path, backup, found)
+    text = found.get(INSTANCE, b"").decode(errors="replace")
+    site = load_site("site.yaml", found.get(SITE, b"{}").decode(errors="replace"))
+    return Kept(path, identity, backup, bundle, text, site, found)
+
+
+def _backup(path: str, content: bytes) -> Backup:
+    known: object = None
+    try:
+        known = json.loads(content)
+        return Backup.model_validate(known)
+    except (ValueError, ValidationError) as error:
+        made = known.get("format") if isinstance(known, dict) else None
+        if isinstance(made, int) and made > FORMAT:
+            message = f"it has the format {made}, and this chainsaw knows {FORMAT}"
+            raise ChainsawError(Diagnostic("newer-backup", message, path, hint=NEWER), Exit.INVALID) from error
+        why = str(error).splitlines()[0]
+        raise invalid(Diagnostic("bundle", f"its first member is not a backup's: {why}", path)) from error
+
+
+def _recipe(path: str, backup: Backup, found: Mapping[str, bytes]) -> Bundle:
+    """Return the recipe that comes along; raise ChainsawError unless it is the one that the backup names."""
+    prefix, name = f"{RECIPE}/", backup.recipe.origin.rpartition("/")[2]
+    own = {file.removeprefix(prefix): text for file, text in found.items() if file.startswith(prefix)}
+    try:
+        bundle = load_recipe(f"{path}: {RECIPE}/recipe.yaml", name, own, shared_parts(), backup.recipe.origin)
+    except ChainsawError as error:
+        message = f"this chainsaw does not know its recipe {backup.recipe.name} {backup.recipe.version}"
+        raise invalid([Diagnostic("newer-recipe", message, path, hint=NEWER), *error.diagnostics]) from error
+    if bundle.digest != backup.recipe.digest:
+        raise invalid(Diagnostic("bundle", "the recipe in it is not the one that it names", path))
+    return bundle

@@ -1,0 +1,217 @@
+"""restore: brings an instance back from a backup, over what is there, beside it, or on an empty host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.host import files
+from chainsaw.host.account import Account
+from chainsaw.host.store import records
+from chainsaw.load.edit import with_key
+from chainsaw.model.consistent import Hook
+from chainsaw.model.names import check_instance
+from chainsaw.work.apply.apply import apply
+from chainsaw.work.backup.make import Wanted, back_up_one
+from chainsaw.work.backup.stored import path_of
+from chainsaw.work.config.applied import declared_site
+from chainsaw.work.config.names import declared_names, instance_names
+from chainsaw.work.config.new import check_text
+from chainsaw.work.lifecycle.pinned import pin_directives, pin_recipe
+from chainsaw.work.lifecycle.remove import purge
+from chainsaw.work.lifecycle.rename import published_at
+from chainsaw.work.locks import holding
+from chainsaw.work.recipes.catalog import Catalog, catalog_of
+from chainsaw.work.recipes.installed import store_version
+from chainsaw.work.restore.read import Kept, read
+from chainsaw.work.restore.stage import Stage
+from chainsaw.work.restore.unfinished import mark, marked, unmark
+from chainsaw.work.result import Reporter, Request, Result
+
+COMMAND = "chainsaw restore"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The options of a restore: under which name and route, with which key, and whether what is there is kept first."""
+
+    name: str = ""
+    route: str = ""
+    identity: str = ""
+    backs_up: bool = True
+    wait: bool = True
+
+
+def restore(account: Account, word: str, choice: Choice, report: Reporter) -> Result:
+    """Bring an instance back; raise ChainsawError when that fails, with the instance as it was before."""
+    kept = read(path_of(account, word), choice.identity)
+    name = _name(choice.name or kept.backup.instance)
+    with holding(account, (name,), f"{COMMAND} {word}", report, wait=choice.wait):
+        undo(account, name, report)
+        text, notes = _text(account, kept, name, choice.route)
+        if name in declared_names(account.paths):
+            _over(account, kept, name, text, choice, report)
+        elif name in instance_names(account) or files.exists(account.paths.removed_file(name)):
+            message = f"{name} was removed, and its data is still there"
+            hint = f"chainsaw rollback {name}, or chainsaw remove {name} --purge, and then restore it"
+            raise invalid(Diagnostic("removed", message, hint=hint))
+        else:
+            _beside(account, kept, name, text, report)
+        _run_hook(account, kept, name)
+    found = account.current().instances[name]
+    data = {"instance": name, "backup": kept.backup.id, "url": found.url}
+    state = "live" if found.serving == "normal" else found.serving
+    line = f"{name} is as it was in {kept.backup.id}, {state} at {found.url}"
+    return Result(data, (line, *(f"  {note}" for note in notes)))
+
+
+def _name(name: str) -> str:
+    try:
+        return check_instance(name)
+    except ValueError as error:
+        raise invalid(Diagnostic("instance-name", str(error), key=name)) from None
+
+
+def _text(account: Account, kept: Kept, name: str, route: str) -> tuple[str, tuple[str, ...]]:
+    """Return the file of the restored instance, and what in it differs from the backup's; store its recipe.
+
+    Raise ChainsawError for what apply would refuse.
+    """
+    paths = account.paths
+    if name != kept.backup.instance and not route:
+        route = f"https://{name}.localhost/"
+    text = published_at(kept.text, route) if route else kept.text
+    with account.steps.step(f"store the recipe {kept.backup.recipe.name}"):
+        records.prepare(paths)
+        store_version(paths, kept.bundle)
+    text, notes = pin_recipe(paths, catalog_of(paths), name, text, kept.bundle.origin, kept.bundle.digest)
+    text, more = pin_directives(catalog_of(paths), name, text, kept.site, declared_site(paths))
+    _keep_secrets(account, kept)
+    catalog = catalog_of(paths)
+    check_text(account, catalog, kept.bundle, name, text)
+    return text, (*notes, *more)
+
+
+def _keep_secrets(account: Account, kept: Kept) -> None:
+    """Write the site's secrets that the instance uses, and that this site has not."""
+    for key, own in kept.backup.shared.items():
+        place = account.paths.site_secret(own)
+        if key in kept.secrets and not files.exists(place):
+            with account.steps.step(f"write {own}"):
+                files.make_directory(place.rpartition("/")[0], 0o700)
+                files.write_atomic(place, kept.secrets[key], 0o600)
+
+
+def _write(account: Account, name: str, text: str) -> None:
+    file = account.paths.instance_file(name)
+    with account.steps.step(f"write {file}"):
+        files.write_atomic(file, text.encode(), 0o600)
+
+
+def _apply(account: Account, name: str, report: Reporter, catalog: Catalog | None = None) -> None:
+    result = apply(account, Request((name,), command="restore"), report, catalog)
+    if result.exit is not Exit.OK:
+        raise ChainsawError(list(result.diagnostics), result.exit)
+
+
+def _stopped(text: str) -> str:
+    return with_key(text, ("serving",), "stopped")
+
+
+def _fill(account: Account, kept: Kept, name: str, stage: Stage, report: Reporter) -> None:
+    """Put the data of a backup into an instance that is stopped."""
+    stage.check(kept)
+    stage.swap(kept)
+    stage.load(kept, report)
+    if kept.notes is not None and not files.exists(account.paths.notes_file(name)):
+        with account.steps.step("write the notes"):
+            files.write_atomic(account.paths.notes_file(name), kept.notes, 0o600)
+
+
+def _beside(account: Account, kept: Kept, name: str, text: str, report: Reporter) -> None:
+    """Make an instance that is not there; nothing of it is left when that fails."""
+    files.make_directory(account.paths.instance(name), 0o711)
+    mark(account, name, kept.backup.id, None)
+    try:
+        _write(account, name, _stopped(text))
+        _apply(account, name, report)
+        stage = Stage(account, account.current().instances[name])
+        stage.unpack(kept, report)
+        _fill(account, kept, name, stage, report)
+        _write(account, name, text)
+        _apply(account, name, report)
+    except (ChainsawError, OSError):
+        undo(account, name, report)
+        raise
+    stage.clear()
+    unmark(account, name)
+
+
+def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, report: Reporter) -> None:
+    """Replace an instance, which is as before when that fails. It is stopped only when the whole backup is checked."""
+    former = files.read_text(account.paths.instance_file(name)) or ""
+    if name not in account.current().instances:
+        raise ChainsawError(
+            Diagnostic("not-applied", f"{name} is declared, but not applied", hint=f"chainsaw apply {name}")
+        )
+    stage = Stage(account, account.current().instances[name])
+    try:
+        stage.unpack(kept, report)
+        if choice.backs_up:
+            report.doing(f"backing up {name} as it is now")
+            back_up_one(account, name, Wanted(shrinks=True), report)
+    except (ChainsawError, OSError):
+        stage.clear()
+        raise
+    mark(account, name, kept.backup.id, former)
+    try:
+        _write(account, name, _stopped(text))
+        _apply(account, name, report)
+        stage = Stage(account, account.current().instances[name])
+        _fill(account, kept, name, stage, report)
+        _write(account, name, text)
+        _apply(account, name, report)
+    except (ChainsawError, OSError):
+        undo(account, name, report)
+        raise
+    stage.clear()
+    unmark(account, name)
+
+
+def undo(account: Account, name: str, report: Reporter) -> None:
+    """Put an instance back to what it was before a restore that did not end; do nothing where there is none.
+
+    One that was not there before is deleted.
+    """
+    if name not in (found := marked(account.paths)):
+        return
+    backup, former = found[name]
+    report.note(f"the restore of {name} from {backup} did not end: it becomes what it was before")
+    if former is None:
+        purge(account, name, Request((name,), command="restore", prunes=False), report)
+        return
+    _write(account, name, _stopped(former))
+    _apply(account, name, report)
+    Stage(account, account.current().instances[name]).put_back()
+    _write(account, name, former)
+    _apply(account, name, report)
+    unmark(account, name)
+
+
+def undo_all(account: Account, report: Reporter) -> None:
+    """Undo every restore that did not end, unless another command is at it."""
+    for name in marked(account.paths):
+        with holding(account, (name,), COMMAND, report):
+            undo(account, name, report)
+
+
+def _run_hook(account: Account, kept: Kept, name: str) -> None:
+    hook: Hook | None = kept.bundle.recipe.backup.restored if kept.bundle.recipe.backup else None
+    if hook is None or account.current().instances[name].serving == "stopped":
+        return
+    container = f"{name}.{hook.component}"
+    with account.steps.step(f"run {hook.command[0]} in {container}"):
+        outcome = account.podman.exec(container, hook.command)
+    if outcome.code:
+        message = f"it is restored, but {hook.command[0]} in {container} ended with {outcome.code}: {outcome.complaint}"
+        raise ChainsawError(Diagnostic("restored-hook", message, hint=f"chainsaw logs {name} {hook.component}"))
