@@ -147,8 +147,8 @@ class Program:
 
     def move(self, source: str, target: str) -> None:
         """Rename a file or a directory, whichever block of the admin owns it; the target does not exist."""
-        process.run(["mv", "-T", "-n", "--", source, target], within=self.enter())
-        disk.sync_parents([source, target])
+        process.run(["mv", "-T", "--", source, target], within=self.enter())
+        disk.sync_file_system(os.path.dirname(target))
 
     def remove_networks(self, names: Sequence[str]) -> None:
         """Remove networks whose unit is stopped; before Podman 5.5 no unit does it (NetworkDeleteOnStop=)."""

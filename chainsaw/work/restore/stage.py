@@ -87,12 +87,11 @@ class Stage:
         with steps.step(f"make {self.former}"):
             files.make_directory(self.former, 0o700)
         for unpacked, place, former in self._swapped(kept):
-            if files.exists(unpacked):
-                with steps.step(f"put {place} aside"):
-                    if files.exists(place):
-                        podman.move(place, former)
-                with steps.step(f"put the restored {place} in place"):
-                    podman.move(unpacked, place)
+            with steps.step(f"put {place} aside"):
+                if files.exists(place):
+                    podman.move(place, former)
+            with steps.step(f"put the restored {place} in place"):
+                podman.move(unpacked, place)
         places = {item.key: item for item in self.deployment.secrets}
         chosen = [
             Placement(places[key].path, 0o400, places[key].ids, value)
