@@ -22,6 +22,8 @@ from chainsaw.model.recipe import Recipe
 SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 CONTACT = re.compile(r"https://\S+|[^@\s]+@[^@\s]+")
 SUMMARY = 80
+ENOUGH = 5
+"""Words of a reason."""
 MAIL = {"host": "smtp.example.org", "user": "kim", "password": {"secret": "smtp_password"}}
 WITHOUT_PORT = re.compile(r"https?://[\"']?\s*(~|\{\{|\+)[\s(]*route\.host\b")
 """An address that a template makes of the host alone."""
@@ -47,7 +49,8 @@ def lint(bundle: Bundle, shared: Shared) -> list[Diagnostic]:
             found += error.diagnostics
             continue
         found += [*_images(variant), *_privileges(variant), *_unused(variant), *_mail(variant)]
-        found += [*_timers(variant), *default_passwords(variant), *_compiled(bundle, options, shared)]
+        found += [*_timers(variant), *_backup(variant), *default_passwords(variant)]
+        found += _compiled(bundle, options, shared)
     return in_file_order(found)
 
 
@@ -146,6 +149,22 @@ def _timers(bundle: Bundle) -> Iterator[Diagnostic]:
         if span_in_seconds(timer.every) < OFTEN and not timer.due:
             message = f"each {timer.every} it would wake an instance that sleeps: add due, or do it less often"
             yield _warning(bundle, ("timers", name), message, at_key=True)
+
+
+def _backup(bundle: Bundle) -> Iterator[Diagnostic]:
+    recipe, backup = bundle.recipe, bundle.recipe.backup
+    if backup is None:
+        if recipe.volumes:
+            message = "no backup: nothing says how one is consistent, and the instance is stopped for a part of each"
+            yield _warning(bundle, (), message, hint="backup: {files: running, why: …}, if that is true")
+        return
+    if len(backup.why.split()) < ENOUGH:
+        message = f"at least {ENOUGH} words, for the person who wonders"
+        yield _warning(bundle, ("backup", "why"), message)
+    for kind, patterns in (("sqlite", backup.sqlite), ("excludes", backup.excludes)):
+        for name in patterns.keys() & recipe.dumped_volumes.keys():
+            message = f"{recipe.dumped_volumes[name]} dumps what is in it: no file of it is copied"
+            yield bundle.source.problem(("backup", kind, name), message, code="lint", at_key=True)
 
 
 def _unused(bundle: Bundle) -> Iterator[Diagnostic]:

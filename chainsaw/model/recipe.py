@@ -180,6 +180,11 @@ class Recipe(Model):
         """The component called app, if there is any process at all."""
         return self.components.get("app")
 
+    @property
+    def dumped_volumes(self) -> dict[str, str]:
+        """Each volume of which a backup copies no file, and the component that dumps what is in it."""
+        return {volume: name for name, item in self.components.items() if item.dump for volume in item.volumes}
+
     def is_awaited(self, name: str) -> bool:
         """Return whether all that needs a component waits for its answers itself, so that they start side by side."""
         waiting = [other.waits for other in self.components.values() if name in other.after]
