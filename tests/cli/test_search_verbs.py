@@ -60,6 +60,7 @@ def test_info_shows_maintainers_settings_and_permissions(chainsaw):
     shown = chainsaw("info", "wordpress").out
     for text in (
         "  licence         GPL-2.0-or-later",
+        "  backup          0 s downtime: the database by its own dump, files while it works\n                  Posts are in",
         "  responsible     The chainsaw maintainers, https://",
         "  app             at most 512M of memory",
         "  db              at most 256M of memory",
@@ -87,6 +88,7 @@ def test_info_is_there_for_programs_too(chainsaw):
         "notes",
     }
     assert data["settings"]["debug"]["type"] == "boolean"
+    assert (data["backup"]["files"], data["backup"]["quiesce"]) == ("running", None)
     assert [item["component"] for item in data["permissions"]] == ["app"]
 
 

@@ -8,11 +8,12 @@ import pytest
 from identity import IDENTITY
 
 from chainsaw.compile.lint import lint
-from chainsaw.load.recipe import load_recipe
+from chainsaw.load.recipe import load_recipe, with_options
 from chainsaw.work.recipes.catalog import read_recipe
 from chainsaw.work.recipes.shipped import shared_files, shared_parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SHIPPED = sorted(path.parent.name for path in ROOT.glob("recipes/*/recipe.yaml"))
 
 RECIPE = (
     IDENTITY
@@ -45,6 +46,7 @@ components:
     memory: 64M
 serve:
   http: {port: 8080}
+backup: {files: running, why: Notes are files that are only added.}
 probe: {path: /, contains: <h1>}
 marker:
   write:
@@ -80,6 +82,8 @@ def test_a_good_recipe_has_no_findings():
 
 APP = "app: {build: images/app, base: python}"
 MEMORY = "memory: 64M"
+BACKUP = "backup: {files: running, why: Notes are files that are only added.}\n"
+EXCLUDING = BACKUP.replace("}\n", ", excludes: {data: [cache/*], database: [tmp/*]}}\n")
 RULES = [
     ("license: MIT", "license: see the home page", "error", "should be an SPDX expression", "see the home page"),
     ("least\nversion", "least.\nversion", "warning", "without a full stop", "What a recipe needs"),
@@ -152,6 +156,16 @@ RULES = [
         "warning",
         "a template uses timezone, and it is missing here: no instance can set it",
         "format",
+    ),
+    (BACKUP, "", "warning", "no backup: nothing says how one is consistent", "format"),
+    ("why: Notes are files that are only added.", "why: It just works.", "warning", "at least 5 words", "It just"),
+    (BACKUP, f"database: postgres\n{EXCLUDING}", "error", "db dumps what is in it: no file of it", "database:"),
+    (
+        BACKUP,
+        f"database: mariadb\n{EXCLUDING.replace('excludes', 'sqlite')}",
+        "error",
+        "db dumps what is in it: no file of it",
+        "database:",
     ),
     (
         "{{ settings.note }}",
@@ -389,6 +403,27 @@ def test_a_setting_used_only_in_a_file_counts_as_used():
     files = {"recipe.yaml": recipe, "images/app/Containerfile": CONTAINERFILE, "note.j2": "{{ settings.note }}"}
     encoded = {path: text.encode() for path, text in files.items()}
     assert lint(load_recipe("recipe.yaml", "demo", encoded, shared_parts()), shared_files()) == []
+
+
+def test_a_recipe_without_data_needs_no_backup():
+    recipe = RECIPE.replace(BACKUP, "").replace("volumes:\n  data: {}\n", "")
+    assert found(recipe.replace("    volumes: {data: /srv/data}\n", "")) == []
+
+
+def test_what_is_dumped_without_more_is_running():
+    recipe = RECIPE.replace(BACKUP, f"database: postgres\n{BACKUP}")
+    assert found(recipe) == []
+    assert [item.severity for item in found(recipe.replace(BACKUP, ""))] == ["warning"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_recipe_that_is_shipped_says_how_its_backup_is_consistent(name):
+    bundle = read_recipe(str(ROOT / "recipes" / name), name)
+    assert bundle.recipe.backup
+    for setting, options in bundle.recipe.variants.items():
+        for option in options:
+            assert with_options(bundle, ((setting, option),)).recipe.backup == bundle.recipe.backup
+    assert [item for item in lint(bundle, shared_files()) if item.key.startswith("backup")] == []
 
 
 @pytest.mark.parametrize("name", ["radicale", "static", "wordpress"])

@@ -16,6 +16,7 @@ from chainsaw.model import tested as model
 from chainsaw.model.tested import LEVELS, LevelResult
 from chainsaw.work.recipes import search as reported
 from chainsaw.work.recipes.catalog import read_recipe
+from chainsaw.work.recipes.consistency import backup_lines
 from chainsaw.work.recipes.page import markdown
 from chainsaw.work.recipes.search import MEASURED, NEVER, STALE, kind_of, level_of, permissions_of, proven
 from chainsaw.work.recipes.shipped import shared_parts
@@ -168,6 +169,30 @@ def test_every_permission_is_shown_with_its_reason():
 def test_a_recipe_without_extra_permissions_is_shown_as_such(directory):
     assert permissions_of(read(directory).recipe) == []
     assert "nothing beyond the defaults: no network, no capability, no root" in page(read(directory))
+
+
+@pytest.mark.parametrize(
+    ("name", "cost"),
+    [
+        ("forgejo", "a short stop: databases by SQLite, files while it is stopped for a moment"),
+        ("mediawiki", "0 s downtime: databases by SQLite, files while it works"),
+        ("miniflux", "0 s downtime: the database by its own dump"),
+        ("radicale", "0 s downtime: files while its writes wait"),
+        ("wordpress", "0 s downtime: the database by its own dump, files while it works"),
+    ],
+)
+def test_what_a_backup_costs_is_shown_with_why_that_is_enough(name, cost):
+    bundle = read(ROOT / "recipes" / name)
+    assert backup_lines(bundle.recipe) == [cost, bundle.recipe.backup.why]
+    assert f"- a backup: {cost}. {bundle.recipe.backup.why}" in page(bundle)
+
+
+def test_a_recipe_that_does_not_say_how_a_backup_is_consistent_is_stopped():
+    text = f"{ASKING}volumes: {{data: {{}}}}\n"
+    recipe = load_recipe("recipe.yaml", "demo", {"recipe.yaml": text.encode()}, shared_parts()).recipe
+    (line,) = backup_lines(recipe)
+    assert line.startswith("it is stopped for a part of each")
+    assert backup_lines(recipe.model_copy(update={"volumes": {}})) == []
 
 
 def test_the_kind_of_a_setting_names_its_options_and_its_default():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.tested import LEVELS
+from chainsaw.work.recipes.consistency import backup_lines
 from chainsaw.work.recipes.search import (
     BASE_CHANGED,
     MEASURED,
@@ -61,6 +62,8 @@ def _needs(bundle: Bundle) -> Iterator[str]:
         yield f"- `{item['component']}` asks for {item['permission']}: {item['reason']}"
     if not permissions_of(bundle.recipe):
         yield "- nothing beyond the defaults: no network, no capability, no root"
+    if told := backup_lines(bundle.recipe):
+        yield f"- a backup: {'. '.join(told)}"
     yield ""
 
 

@@ -17,6 +17,7 @@ from chainsaw.model.recipe import Recipe, Setting
 from chainsaw.model.serve import Serve
 from chainsaw.model.tested import LEVELS, Tested
 from chainsaw.work.recipes.catalog import Catalog, catalog_of
+from chainsaw.work.recipes.consistency import backup_lines
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Result, Table
 
@@ -135,6 +136,7 @@ def info(account: Account, name: str) -> Result:
     data["settings"] = {key: item.model_dump(mode="json") for key, item in recipe.settings.items()}
     data["permissions"] = permissions_of(recipe)
     data["auth"] = recipe.serve.auth.model_dump(mode="json")
+    data["backup"] = recipe.backup.model_dump(mode="json") if recipe.backup else None
     data["cache"] = recipe.serve.cache.model_dump(mode="json") if recipe.serve.cache else None
     return Result(data, tuple(_lines(bundle)))
 
@@ -175,6 +177,8 @@ def _lines(bundle: Bundle) -> Iterator[str]:
     yield f"  home            {recipe.home}"
     yield f"  documentation   {recipe.documentation}"
     yield f"  source          {recipe.source}"
+    for label, line in zip(("backup", ""), backup_lines(recipe), strict=False):
+        yield f"  {label:15} {line}"
     yield from _needs(bundle)
     yield from _served(recipe.serve)
     yield from _configuration(recipe)
