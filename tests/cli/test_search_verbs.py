@@ -60,7 +60,8 @@ def test_info_shows_maintainers_settings_and_permissions(chainsaw):
     shown = chainsaw("info", "wordpress").out
     for text in (
         "  licence         GPL-2.0-or-later",
-        "  backup          0 s downtime: the database by its own dump, files while it works\n                  Posts are in",
+        "  backup          0 s downtime: the database by its own dump, files while it works\n",
+        "                  Posts are in the database, and uploads",
         "  responsible     The chainsaw maintainers, https://",
         "  app             at most 512M of memory",
         "  db              at most 256M of memory",
