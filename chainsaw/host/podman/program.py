@@ -56,6 +56,18 @@ class Program:
         """
         return [*PODMAN, "unshare"] if _is_restricted() else _namespace(self.uids, self.gids)
 
+    def enter_block(self, block: int) -> list[str]:
+        """Return the words before a program that run it as the admin, 65536, behind the ids of a block, from 0 on.
+
+        It may do all there; and it has a mount namespace of its own, too.
+        """
+        words = ["unshare", "--user", "--mount", "--keep-caps"]
+        inner = _is_restricted()
+        for kind, own, ranges in (("users", os.getuid(), self.uids), ("groups", os.getgid(), self.gids)):
+            first, admin = (intermediate(ranges, block), 0) if inner else (block, own)
+            words += [f"--map-{kind}=0:{first}:{SIZE}", f"--map-{kind}={SIZE}:{admin}:1"]
+        return [*(self.enter() if inner else []), *words]
+
     def _away(self, work: str) -> list[str]:
         """Return the words before Podman that run it where nothing of this host is; `work` is outside of home.
 

@@ -1,0 +1,93 @@
+"""A program that shows trees at constant paths to another: `python3 -I enclosure.py ROOT USER NAME=PATH... -- WORD...`.
+
+It runs in a user and a mount namespace of its own, with all capabilities there. On ROOT, an empty directory, it puts
+together what is on this host, and beside it /volumes with each PATH as NAME, which nothing can write to. There it
+becomes the program WORD.
+
+So the path of what is saved is the same wherever a volume is. A program that looks up who runs it, as ssh(1) does,
+finds USER: the admin has another id there than on the host.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Sequence
+
+VOLUMES = "volumes"
+USERS = "/etc/passwd"
+READ_ONLY, REMOUNT, BIND, RECURSIVE, UNBINDABLE, PRIVATE, RELATIVE_TIMES = (
+    1 << bit for bit in (0, 5, 12, 14, 17, 18, 21)
+)
+"""Flags of mount(2)."""
+KEPT = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME
+"""Flags of a mount that stay when it is changed: statvfs(3) and mount(2) have the same numbers for them."""
+
+
+def mount(source: str, target: str, flags: int, kind: str | None = None) -> None:
+    """Show a source at a target (mount(2)): mount(8) refuses whoever is not root, whatever the capabilities are."""
+    library = ctypes.CDLL(None, use_errno=True)
+    words = [os.fsencode(source), os.fsencode(target), kind.encode() if kind else None]
+    if library.mount(*words, ctypes.c_ulong(flags), None):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), target)
+
+
+def assemble(root: str, user: str, trees: Sequence[str]) -> None:
+    """Put together on a directory what the program is to see."""
+    mount("chainsaw", root, 0, "tmpfs")
+    os.umask(0o077)
+    # What is below / holds ROOT itself, which must not come into itself.
+    mount("", root, UNBINDABLE)
+    for entry in os.scandir("/"):
+        target = f"{root}/{entry.name}"
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), target)
+        elif entry.is_dir() and entry.name != VOLUMES:
+            os.mkdir(target)
+            mount(entry.path, target, BIND | RECURSIVE)
+    mount("", root, PRIVATE)
+    os.mkdir(f"{root}/{VOLUMES}")
+    for tree in trees:
+        name, _, path = tree.partition("=")
+        _show(path, f"{root}/{VOLUMES}/{name}")
+    # A directory that is always the same is stored once.
+    os.utime(f"{root}/{VOLUMES}", (0, 0))
+    _name_user(root, user)
+
+
+def _show(path: str, target: str) -> None:
+    os.mkdir(target)
+    mount(path, target, BIND)
+    found = os.statvfs(target).f_flag
+    times = RELATIVE_TIMES if found & os.ST_RELATIME else 0
+    mount("", target, REMOUNT | BIND | READ_ONLY | found & KEPT | times)
+
+
+def _name_user(root: str, user: str) -> None:
+    """Give the ids that this program has the admin's name."""
+    with open(USERS) as file:
+        others = [line for line in file if not line.startswith(f"{user}:")]
+    with open(f"{root}/{VOLUMES}.users", "w") as file:
+        file.write(f"{user}:x:{os.getuid()}:{os.getgid()}::{os.environ['HOME']}:/bin/sh\n")
+        file.writelines(others)
+    mount(f"{root}/{VOLUMES}.users", f"{root}{USERS}", BIND)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Become the program; print what went wrong before it."""
+    at = argv.index("--")
+    root, user, *trees = argv[:at]
+    try:
+        assemble(root, user, trees)
+        os.chroot(root)
+        os.chdir("/")
+        os.execvp(argv[at + 1], list(argv[at + 1 :]))  # noqa: S606  # it is what the caller has started
+    except OSError as error:
+        sys.stderr.write(f"{error.strerror}: {error.filename}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
