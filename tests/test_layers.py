@@ -85,7 +85,7 @@ EFFECTIVE_CALLS = {"open", "print", "input", "exec", "eval", "breakpoint", "__im
 EFFECTIVE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "iterdir", "glob"}
 
 DOORS = {
-    "subprocess": ["host/holder.py", "host/podman/seclusion.py", "host/process.py", "host/streams.py"],
+    "subprocess": ["host/holder.py", "host/podman/seclusion.py", "host/process.py", "host/streams.py", "host/watched.py"],
     "pystemd": ["host/systemd.py"],
     "fcntl": ["host/lock.py", "host/streams.py"],
     "podman": ["host/podman/api.py"],
@@ -214,7 +214,7 @@ def test_only_the_output_module_prints_and_nobody_uses_a_shell(path):
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)
 def test_only_the_command_line_ends_the_process(path):
     # These are programs of their own, which run in another user namespace.
-    names = ("copier.py", "podman/seclusion.py", "bundle/program.py")
+    names = ("copier.py", "podman/seclusion.py", "bundle/program.py", "restic/enclosure.py")
     programs = [ROOT / "chainsaw/host" / name for name in names]
     if package(path) != "cli" and path not in programs:
         for node in ast.walk(tree_of(path)):

@@ -18,10 +18,11 @@ EMPTY_PACKAGES = ["adduser", "ca-certificates", "curl", "dbus", "libpam-systemd"
 PODMAN = ["aardvark-dns", "catatonit", "crun", "fuse-overlayfs", "netavark", "passt", "podman", "uidmap"]
 MODULES = ["acme", "click", "cryptography", "dnspython", "jinja2", "josepy", "podman", "pydantic", "pystemd", "rich"]
 MODULES += ["ruamel.yaml"]
-SYSTEM = ["acl", "dbus-user-session", "iproute2", "less", "libnss-systemd", "nftables", "polkitd", "procps"]
+SYSTEM = ["acl", "age", "dbus-user-session", "iproute2", "less", "libnss-systemd", "nftables", "polkitd", "procps"]
+SYSTEM += ["restic", "zstd"]
 PEERS = ["acme.sh", "bind9-dnsutils", "git", "mmdebstrap", "openssh-client", "openssl", "pebble", "podman-compose"]
 PEERS += ["strace", "wrk"]
-KERNEL = ["initramfs-tools", "kmod", "linux-image-cloud-amd64", "openssh-server", "udev", "zstd"]
+KERNEL = ["initramfs-tools", "kmod", "linux-image-cloud-amd64", "openssh-server", "udev"]
 """What a root has as well that is to be booted as a virtual machine."""
 PACKAGES = [*EMPTY_PACKAGES, *PODMAN, *(f"python3-{module}" for module in MODULES), *SYSTEM, *PEERS]
 

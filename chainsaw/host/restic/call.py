@@ -24,7 +24,7 @@ TO_READ = ("dac_read_search",)
 TO_RESTORE = ("chown", "dac_override", "fowner", "fsetid")
 """Capabilities: to read what any id of the instance owns, and to make it again (capabilities(7))."""
 PROGRAM = "restic"
-_SETS = ("inh-caps", "ambient-caps", "bounding-set")
+LIMITS = ("inh-caps", "ambient-caps", "bounding-set")
 """The options of setpriv(1) that say which capabilities a program has."""
 
 
@@ -37,7 +37,7 @@ class Restic:
     nothing, both in seconds.
     """
 
-    location: str
+    location: str = field(repr=False)
     password_file: str
     environment: Mapping[str, str] = field(repr=False)
     cache: str
@@ -61,14 +61,14 @@ class Restic:
             "RESTIC_REPOSITORY": self.location,
             "RESTIC_PASSWORD_FILE": self.password_file,
             "RESTIC_CACHE_DIR": f"{self.cache}/restic",
-            "RESTIC_PROGRESS_FPS": "1",
+            "RESTIC_PROGRESS_FPS": "4",
         }
         return {**self.environment, **own}
 
     def program(self, words: Sequence[str], within: Sequence[str] = (), caps: Sequence[str] = ()) -> Program:
         """Return restic as a program, which ends when this one does; `within` are words that run it in a namespace."""
         self._check()
-        limits = [f"--{kind}={','.join(['-all', *(f'+{cap}' for cap in caps)])}" for kind in _SETS] if within else []
+        limits = [f"--{kind}={','.join(['-all', *(f'+{cap}' for cap in caps)])}" for kind in LIMITS] if within else []
         ended = ["setpriv", *limits, *(["--no-new-privs"] if within else []), "--pdeathsig=TERM"]
         argv = [*within, *ended, PROGRAM, "--json", f"--retry-lock={self.wait}s", *words]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RESTIC_", "AWS_"))}

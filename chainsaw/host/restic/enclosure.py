@@ -26,7 +26,7 @@ KEPT = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRAT
 
 
 def mount(source: str, target: str, flags: int, kind: str | None = None) -> None:
-    """Show a source at a target (mount(2)): mount(8) refuses whoever is not root, whatever the capabilities are."""
+    """Show a source at a target; the program mount refuses whoever is not root, whatever the capabilities are."""
     library = ctypes.CDLL(None, use_errno=True)
     words = [os.fsencode(source), os.fsencode(target), kind.encode() if kind else None]
     if library.mount(*words, ctypes.c_ulong(flags), None):

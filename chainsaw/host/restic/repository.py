@@ -235,7 +235,7 @@ class Repository:
         self.restic.run("prune")
 
     def check(self, part: int = 0, of: int = 0) -> None:
-        """Check the structure, and the data of one part, from 1 on, of so many: only that finds a byte that has changed."""
+        """Check the structure, and the data of one part, from 1 on, of so many: only that finds a changed byte."""
         words = [f"--read-data-subset={part}/{of}"] if of else []
         outcome = self.restic.program(["check", *words]).follow(lambda line: None)
         found = answers.damaged(outcome.err)
