@@ -136,7 +136,7 @@ class Stage:
 def stage(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("RESTIC_PASSWORD_COMMAND", "cat /etc/shadow")
-    monkeypatch.setattr(Restic, "showing", lambda self, trees, user: ["env"])
+    monkeypatch.setattr(Restic, "showing", lambda self, trees: ["env"])
     monkeypatch.setattr("chainsaw.host.restic.call.LIMITS", ())
     return Stage(tmp_path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import stat
 import sys
@@ -74,10 +75,11 @@ class Restic:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RESTIC_", "AWS_"))}
         return Program(argv, {**inherited, **self.variables}, self.patience + self.wait)
 
-    def showing(self, trees: Mapping[str, str], user: str) -> list[str]:
+    def showing(self, trees: Mapping[str, str]) -> list[str]:
         """Return the words before a program that show it trees at constant paths, inside a user namespace."""
         root = f"{self.cache}/root"
         files.make_directory(root)
+        user = pwd.getpwuid(os.getuid()).pw_name
         shown = [f"{name}={path}" for name, path in trees.items()]
         return [sys.executable, "-I", enclosure.__file__, root, user, *shown, "--"]
 

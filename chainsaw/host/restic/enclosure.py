@@ -4,8 +4,8 @@ It runs in a user and a mount namespace of its own, with all capabilities there.
 together what is on this host, and beside it /volumes with each PATH as NAME, which nothing can write to. There it
 becomes the program WORD.
 
-So the path of what is saved is the same wherever a volume is. A program that looks up who runs it, as ssh(1) does,
-finds USER: the admin has another id there than on the host.
+So the path of what is saved is the same wherever a volume is. The admin has another id there than on the host, and root
+has none. But ssh(1) looks up who runs it, and finds USER; and of settings it takes only root's and its own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from collections.abc import Sequence
 
 VOLUMES = "volumes"
 USERS = "/etc/passwd"
+SETTINGS = "/etc/ssh/ssh_config.d"
+"""What ssh's own settings include (ssh_config(5))."""
 READ_ONLY, REMOUNT, BIND, RECURSIVE, UNBINDABLE, PRIVATE, RELATIVE_TIMES = (
     1 << bit for bit in (0, 5, 12, 14, 17, 18, 21)
 )
@@ -55,6 +57,7 @@ def assemble(root: str, user: str, trees: Sequence[str]) -> None:
     # A directory that is always the same is stored once.
     os.utime(f"{root}/{VOLUMES}", (0, 0))
     _name_user(root, user)
+    _take_over(root, SETTINGS)
 
 
 def _show(path: str, target: str) -> None:
@@ -73,6 +76,19 @@ def _name_user(root: str, user: str) -> None:
         file.write(f"{user}:x:{os.getuid()}:{os.getgid()}::{os.environ['HOME']}:/bin/sh\n")
         file.writelines(others)
     mount(f"{root}/{VOLUMES}.users", f"{root}{USERS}", BIND)
+
+
+def _take_over(root: str, directory: str) -> None:
+    """Show the files of a directory as the admin's own."""
+    if not os.path.isdir(directory):
+        return
+    copy = f"{root}/{VOLUMES}.settings"
+    os.mkdir(copy)
+    for entry in os.scandir(directory):
+        if entry.is_file() and os.access(entry.path, os.R_OK):
+            with open(entry.path, "rb") as file, open(f"{copy}/{entry.name}", "wb") as target:
+                target.write(file.read())
+    mount(copy, f"{root}{directory}", BIND)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,7 +8,6 @@ host. Others in the same repository are never touched.
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,8 +94,8 @@ class Repository:
                 raise ChainsawError(Diagnostic("no-data", f"the volume {name} is not there", path))
         paths = [f"/{VOLUMES}/{name}" for name in trees]
         words = [*([f"--parent={parent}"] if parent else []), *(f"--exclude={pattern}" for pattern in excludes), *paths]
-        shown = [*within, *self.restic.showing(trees, pwd.getpwuid(os.getuid()).pw_name)]
-        outcome = self.restic.program([*self._backup(tags), *words], shown, TO_READ).follow(_reporter(report))
+        there = [*within, *self.restic.showing(trees)]
+        outcome = self.restic.program([*self._backup(tags), *words], there, TO_READ).follow(_reporter(report))
         gone, others = answers.unread(outcome.err)
         made = answers.saved(outcome.out, gone)
         if outcome.code not in (0, PARTIAL) or (outcome.code == PARTIAL and (others or not gone)):
@@ -189,7 +188,8 @@ class Repository:
         count = self._fitting(snapshot, names)
         wanted = [f"--include=/{VOLUMES}/{name}" for name in names]
         words = ["restore", snapshot, f"--target={target}", "--sparse", "--include-xattr=user.*", *wanted]
-        outcome = self.restic.program(words, within, TO_RESTORE).follow(_reporter(report))
+        there = [*within, *self.restic.showing({})]
+        outcome = self.restic.program(words, there, TO_RESTORE).follow(_reporter(report))
         self.restic.judge(outcome)
         restored = int(answers.summary(outcome.out).get("files_restored", 0))
         if restored != count:
