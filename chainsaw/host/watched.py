@@ -148,7 +148,11 @@ class Program:
         """Return how it ended; raise ChainsawError if it was ended because it did not go on."""
         watch.errors.seek(0)
         outcome = process.Outcome(watch.running.returncode, out, watch.errors.read())
+        watch.errors.close()
         if watch.hung:
-            message = f"it made no progress for {self.patience:.0f} seconds and was ended"
+            said = process.Outcome(outcome.code, b"", outcome.err).complaint
+            message = (
+                f"it made no progress for {self.patience:.0f} seconds and was ended{said and ':'}\n{said}".rstrip()
+            )
             raise ChainsawError(Diagnostic("stalled", message, hint="see whether the place of the backups answers"))
         return outcome

@@ -54,6 +54,7 @@ os.link(f"{{top}}/data/d0/f0", f"{{top}}/data/d1/again")
 os.setxattr(f"{{top}}/data/d0/f7", "user.note", b"a\\0b")
 os.symlink("/etc/passwd", f"{{top}}/data/link"); os.lchown(f"{{top}}/data/link", 5, 6)
 open(f"{{top}}/data/odd [*]/\u00fc", "w").close()
+open(os.fsencode(top) + b"/data/no text \\xff", "w").close()
 os.mkfifo(f"{{top}}/up/fifo"); os.chown(f"{{top}}/up/fifo", 65535, 65535)
 with open(f"{{top}}/up/hole", "wb") as file:
     file.truncate({ZEROS})
@@ -221,7 +222,7 @@ def increments() -> dict[str, Any]:
         began = time.monotonic()
         first = here.save()
         seconds = time.monotonic() - began
-        assert first.files == FILES + 3, first
+        assert first.files == FILES + 4, first
         assert (
             subprocess.run(["find", here.location, "!", "-user", user()], capture_output=True, check=True).stdout == b""
         )
@@ -267,7 +268,11 @@ def restoring() -> dict[str, Any]:
         host = subprocess.run([*podman().enter(), *there], stdout=subprocess.PIPE, text=True, check=True).stdout
         assert int(host) == intermediate(podman().uids, block(SECOND)) + 33
         other = here.repository.save_file("manifest.json", b"{}", [])
-        with refused("not-restored"):
+        with refused("not-empty"):
+            here.repository.restore(other.id, str(target), enter(SECOND))
+        podman().remove_trees([str(target)])
+        target.mkdir(0o700)
+        with refused("not-restored", "does not hold /volumes/data"):
             here.repository.restore(other.id, str(target), enter(SECOND), names=["data"])
     return {}
 

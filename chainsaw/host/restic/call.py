@@ -78,7 +78,7 @@ class Restic:
     def showing(self, trees: Mapping[str, str]) -> list[str]:
         """Return the words before a program that show it trees at constant paths, inside a user namespace."""
         root = f"{self.cache}/root"
-        files.make_directory(root)
+        files.make_directory(root, 0o700)
         user = pwd.getpwuid(os.getuid()).pw_name
         shown = [f"{name}={path}" for name, path in trees.items()]
         return [sys.executable, "-I", enclosure.__file__, root, user, *shown, "--"]

@@ -91,7 +91,8 @@ class Repository:
         """
         for name, path in trees.items():
             if not name or set(name) & set("/=,") or not files.is_directory(path):
-                raise ChainsawError(Diagnostic("no-data", f"the volume {name} is not there", path))
+                hint = "see whether its disk is mounted"
+                raise ChainsawError(Diagnostic("no-data", f"the volume {name} is not there", path, hint=hint))
         paths = [f"/{VOLUMES}/{name}" for name in trees]
         words = [*([f"--parent={parent}"] if parent else []), *(f"--exclude={pattern}" for pattern in excludes), *paths]
         there = [*within, *self.restic.showing(trees)]
@@ -185,6 +186,8 @@ class Repository:
 
         Its ids become those of the block that `within` leads to. What it holds is compared with nothing here.
         """
+        if files.list_directory(target):
+            raise ChainsawError(Diagnostic("not-empty", "there is something in this directory", target))
         count = self._fitting(snapshot, names)
         wanted = [f"--include=/{VOLUMES}/{name}" for name in names]
         words = ["restore", snapshot, f"--target={target}", "--sparse", "--include-xattr=user.*", *wanted]
@@ -199,18 +202,19 @@ class Repository:
 
     def _fitting(self, snapshot: str, names: Sequence[str]) -> int:
         """Return how many entries are to be restored; raise ChainsawError for ids that no block has."""
-        places = tuple(f"/{VOLUMES}/{name}" for name in names)
-        count = 0
+        places = {f"/{VOLUMES}/{name}" for name in names}
+        below = tuple(f"{place}/" for place in places)
+        count, left = 0, set(places)
         with self.listing(snapshot) as nodes:
             for node in nodes:
-                count += not places or node.path == f"/{VOLUMES}" or f"{node.path}/".startswith(_below(places))
+                left.discard(node.path)
+                count += not names or node.path == f"/{VOLUMES}" or f"{node.path}/".startswith(below)
                 if max(node.uid, node.gid) > SIZE:
                     message = f"{node.path} belongs to the id {max(node.uid, node.gid)}, which no instance has"
                     raise ChainsawError(Diagnostic("foreign-ids", message, self.restic.shown))
-        if not count:
-            raise ChainsawError(
-                Diagnostic("not-restored", f"there is nothing to restore in {snapshot}", self.restic.shown)
-            )
+        if left or not count:
+            message = f"the snapshot {snapshot} does not hold {', '.join(sorted(left)) or 'anything'}"
+            raise ChainsawError(Diagnostic("not-restored", message, self.restic.shown))
         return count
 
     def forget(self, ids: Sequence[str]) -> None:
@@ -223,7 +227,8 @@ class Repository:
         left = {item.id for item in self.snapshots()} & present
         if left:
             message = f"restic did not remove {len(left)} of {len(present)} snapshots: {', '.join(sorted(left))}"
-            raise ChainsawError(Diagnostic("not-forgotten", message, self.restic.shown))
+            hint = "where the repository only takes additions, remove them there"
+            raise ChainsawError(Diagnostic("not-forgotten", message, self.restic.shown, hint=hint))
 
     def unlock(self) -> None:
         """Remove the locks of programs that are gone, as after a power cut; those of others stay."""
@@ -268,10 +273,6 @@ def _reporter(report: Callable[[Progress], None]) -> Callable[[str], None]:
             report(found)
 
     return line
-
-
-def _below(places: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{place}/" for place in places)
 
 
 def _checked(tags: Sequence[str]) -> Sequence[str]:
