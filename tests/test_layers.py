@@ -85,7 +85,13 @@ EFFECTIVE_CALLS = {"open", "print", "input", "exec", "eval", "breakpoint", "__im
 EFFECTIVE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "iterdir", "glob"}
 
 DOORS = {
-    "subprocess": ["host/holder.py", "host/podman/seclusion.py", "host/process.py", "host/streams.py", "host/watched.py"],
+    "subprocess": [
+        "host/holder.py",
+        "host/podman/seclusion.py",
+        "host/process.py",
+        "host/streams.py",
+        "host/watched.py",
+    ],
     "pystemd": ["host/systemd.py"],
     "fcntl": ["host/lock.py", "host/streams.py"],
     "podman": ["host/podman/api.py"],

@@ -20,7 +20,7 @@ from chainsaw.host.bundle.form import END, FIRST, LIST, Entry, RefusedError, kno
 from chainsaw.host.bundle.form import line as line_of
 from chainsaw.host.bundle.former import SUMMARY, Former, entries
 from chainsaw.host.bundle.ledger import Nobody, examine
-from chainsaw.host.bundle.packer import Packer
+from chainsaw.host.bundle.packer import patterns, Packer
 from chainsaw.host.bundle.unpacker import Unpacker
 
 ME, GROUP = os.getuid(), os.getgid()
@@ -33,7 +33,7 @@ def packed(source, former="", *, keeps=False, excludes=()):
     earlier = entries(io.StringIO(former))
     top = os.open(source, os.O_RDONLY)
     try:
-        Packer(lambda number: 0, out, listing, Former(earlier, keeps), frozenset(excludes)).pack(top, DATA)
+        Packer(lambda number: 0, out, listing, Former(earlier, keeps), patterns(excludes)).pack(top, DATA)
     finally:
         os.close(top)
     return out.getvalue(), listing.getvalue()

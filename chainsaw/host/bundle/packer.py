@@ -12,10 +12,11 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -46,7 +47,7 @@ class Packer:
     out: IO[bytes]
     listing: IO[str]
     former: Former
-    excludes: frozenset[str] = frozenset()
+    excludes: tuple[re.Pattern[str], ...] = ()
     links: Links = field(default_factory=Links)
     left: Counter[str] = field(default_factory=Counter)
     totals: Counter[str] = field(default_factory=Counter)
@@ -107,7 +108,7 @@ class Packer:
 
     def _is_excluded(self, path: str) -> bool:
         below = path.split("/", 2)[2]
-        found = below in self.excludes or f"{below.rpartition('/')[0]}/*" in self.excludes
+        found = any(pattern.fullmatch(below) for pattern in self.excludes)
         self.left["excluded"] += found
         return found
 
@@ -270,6 +271,11 @@ def _settled(known: os.stat_result) -> tuple[int, ...]:
     return (known.st_ino, known.st_ctime_ns) if known.st_ctime_ns < time.time_ns() - RECENT else ()
 
 
+def patterns(excludes: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    """Return what matches paths below a tree; * stands for any part of one name."""
+    return tuple(re.compile(re.escape(text).replace(r"\*", "[^/]*"), re.DOTALL) for text in excludes)
+
+
 def main(argv: list[str]) -> int:
     """Pack SOURCE NAME FIRST SIZE LIST FORMER EXCLUDE...: members to standard output, lines to the descriptor LIST.
 
@@ -288,5 +294,5 @@ def main(argv: list[str]) -> int:
     def inside(number: int) -> int:
         return number - block.start if number in block else form.ADMIN
 
-    Packer(inside, out, lines, Former(earlier, former.endswith("+")), frozenset(excludes)).pack(top, name)
+    Packer(inside, out, lines, Former(earlier, former.endswith("+")), patterns(excludes)).pack(top, name)
     return 0

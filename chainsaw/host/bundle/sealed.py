@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Collection, Iterator, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host import disk, files, streams
+from chainsaw.host import disk, files, process, streams
 from chainsaw.host.bundle import reader
 from chainsaw.host.bundle.writer import PROGRAM
 
@@ -54,6 +55,15 @@ def sealing(path: str, recipients: Sequence[str], partial: str, patience: float)
     finally:
         with suppress(OSError):
             os.unlink(partial)
+
+
+def new_pair() -> tuple[str, str]:
+    """Return a new key of age(1): its secret part, which is nowhere else, and its public one."""
+    made = process.run(["age-keygen"]).text
+    found = (re.search(r"AGE-SECRET-KEY-1[A-Z0-9]+", made), re.search(r"age1[a-z0-9]+", made))
+    if found[0] is None or found[1] is None:
+        raise ChainsawError(Diagnostic("key", "age-keygen printed no key", hint="age-keygen"))
+    return found[0][0], found[1][0]
 
 
 def size_of(path: str) -> int | None:

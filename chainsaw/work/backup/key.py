@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import facts, files, process
+from chainsaw.host import facts, files
 from chainsaw.host.account import Account
+from chainsaw.host.bundle.sealed import new_pair
 from chainsaw.load.edit import with_key
 from chainsaw.load.site import load_site
 from chainsaw.model.schedule import Schedule
 from chainsaw.work.config.edit import edit
 from chainsaw.work.result import Reporter, Result
 
-SECRET = re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]+")
 MARK = "MARK"
-PUBLIC = re.compile(r"age1[a-z0-9]+")
 
 
 def make_key(account: Account, report: Reporter) -> Result:
@@ -24,22 +22,19 @@ def make_key(account: Account, report: Reporter) -> Result:
 
     Raise ChainsawError when site.yaml cannot be changed.
     """
-    made = process.run(["age-keygen"]).text
-    secret, public = SECRET.search(made), PUBLIC.search(made)
-    if secret is None or public is None:
-        raise ChainsawError(Diagnostic("key", "age-keygen printed no key", hint="age-keygen"))
+    secret, public = new_pair()
     recipients = list(_recipients(files.read_text(account.paths.site_file) or ""))
 
     def add(text: str, problems: list[str]) -> str | None:
         if problems:
             raise ChainsawError(Diagnostic("key", "\n".join(problems), "site.yaml"))
-        recipients[:] = [*_recipients(text), public[0]]
+        recipients[:] = [*_recipients(text), public]
         marked = with_key(text, ("backup", "recipients"), MARK)
         return marked.replace(f"recipients: {MARK}", f"recipients: [{', '.join(recipients)}]")
 
     edited = edit(account, None, add, report)
-    data = {"recipient": public[0], "identity": secret[0], "recipients": recipients}
-    return Result(data, _sheet(secret[0], public[0]), edited.diagnostics)
+    data = {"recipient": public, "identity": secret, "recipients": recipients}
+    return Result(data, _sheet(secret, public), edited.diagnostics)
 
 
 def _recipients(text: str) -> tuple[str, ...]:
