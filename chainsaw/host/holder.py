@@ -20,8 +20,8 @@ class NotHeldError(ChainsawError):
 
 
 @contextmanager
-def held_by(argv: Sequence[str], patience: float) -> Iterator[None]:
-    """Run a program while the block runs, which begins as soon as it has printed a line.
+def held_by(argv: Sequence[str], patience: float, said: bytes = b"") -> Iterator[None]:
+    """Run a program while the block runs, which begins as soon as it has printed a line; it is told what is `said`.
 
     Raise NotHeldError when it has printed none after `patience` seconds, and ChainsawError when it ended before the
     block did. Whatever happens, its standard input is closed, and it is killed if it does not end then.
@@ -31,12 +31,15 @@ def held_by(argv: Sequence[str], patience: float) -> Iterator[None]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
+            with suppress(BrokenPipeError):
+                process.stdin.write(said)
+                process.stdin.flush()
             if not _says_so(process.stdout, patience):
                 _end(process)
-                raise NotHeldError(_problem(argv, process, errors, f"did not hold writes within {patience:g} s"))
+                raise NotHeldError(_problem(argv, process, errors, f"did not begin within {patience:g} s"))
             yield
             if process.poll() is not None:
-                raise ChainsawError(_problem(argv, process, errors, "held writes, and ended before they were read"))
+                raise ChainsawError(_problem(argv, process, errors, "has ended before it was told to"))
         finally:
             _end(process)
 
@@ -59,6 +62,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _problem(argv: Sequence[str], process: subprocess.Popen[bytes], errors: IO[bytes], what: str) -> Diagnostic:
     errors.seek(0)
-    said = errors.read()[-2000:].decode(errors="replace").strip()
+    told = errors.read()[-2000:].decode(errors="replace").strip()
     shown = " ".join(word for word in argv if not word.startswith("-"))[:80]
-    return Diagnostic("not-held", f"{shown} {what}" + (f": {said}" if said else f" (it ended with {process.poll()})"))
+    return Diagnostic("not-held", f"{shown} {what}" + (f": {told}" if told else f" (it ended with {process.poll()})"))

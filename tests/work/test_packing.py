@@ -20,7 +20,7 @@ from chainsaw.host.bundle.form import END, FIRST, LIST, Entry, RefusedError, kno
 from chainsaw.host.bundle.form import line as line_of
 from chainsaw.host.bundle.former import SUMMARY, Former, entries
 from chainsaw.host.bundle.ledger import Nobody, examine
-from chainsaw.host.bundle.packer import patterns, Packer
+from chainsaw.host.bundle.packer import Packer, patterns
 from chainsaw.host.bundle.unpacker import Unpacker
 
 ME, GROUP = os.getuid(), os.getgid()

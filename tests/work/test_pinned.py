@@ -12,9 +12,7 @@ from chainsaw.host.account import Account
 from chainsaw.load.recipe import load_recipe
 from chainsaw.load.settings import directive_problems
 from chainsaw.load.site import load_instance, load_site
-from chainsaw.model.deployment import Deployment, ProbeRequest
 from chainsaw.model.paths import Paths
-from chainsaw.model.route import Route
 from chainsaw.plan.observed import EMPTY
 from chainsaw.work.inspect.inventory import unused_recipes
 from chainsaw.work.lifecycle.pinned import pin_directives, pin_recipe

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host.account import Account
 from chainsaw.host.holder import NotHeldError, held_by
-from chainsaw.host.systemd import UserManager
+from chainsaw.host.podman.program import needing
+from chainsaw.host.systemd import STOP_TIMEOUT, UserManager
 from chainsaw.model.backup import Way
 from chainsaw.model.consistent import Consistent
-from chainsaw.model.deployment import Deployment
+from chainsaw.model.deployment import ComponentService, Deployment
 from chainsaw.plan.observed import UP
 from chainsaw.plan.state import processes_of
 from chainsaw.work.interrupted import while_stopped
 from chainsaw.work.result import Reporter
 
+POLL = 0.2
 HOLDS = 60.0
 """Seconds after which a command that should hold writes, and does not say that it does, is given up."""
 
@@ -29,12 +33,44 @@ class Held:
     downtime: float
 
 
-def is_up(deployment: Deployment) -> bool:
-    """Return whether a component of an instance runs, or is being started or stopped."""
-    units = [service.unit for service in processes_of(deployment)]
+def is_up(deployment: Deployment, but: str = "") -> bool:
+    """Return whether a component of an instance, `but` for one, runs, or is being started or stopped."""
+    units = [service.unit for service in processes_of(deployment) if service.unit != but]
     with UserManager() as manager:
         states = manager.states(units)
     return any(states.get(unit, "inactive") not in ("inactive", "failed") for unit in units)
+
+
+@contextmanager
+def in_use(account: Account, deployment: Deployment, service: ComponentService) -> Iterator[None]:
+    """Run a component for as long as the block runs, without the others, and wait until it answers.
+
+    It goes on if it did before, or if something else needs it now. Raise ChainsawError when it does not come up.
+    """
+    with UserManager() as manager:
+        before = manager.states([service.unit]).get(service.unit, "inactive")
+    try:
+        with held_by([*needing(service.unit), "cat"], deployment.start_timeout, b"\n"):
+            _await(account, deployment, service)
+            yield
+    finally:
+        if before in ("inactive", "failed") and not is_up(deployment, but=service.unit):
+            with UserManager() as manager:
+                manager.stop([service.unit], STOP_TIMEOUT)
+
+
+def _await(account: Account, deployment: Deployment, service: ComponentService) -> None:
+    """Wait until the health check of a component succeeds: its unit may be up before it answers."""
+    deadline = time.monotonic() + deployment.start_timeout
+    while service.health:
+        outcome = account.podman.exec(service.container, service.health)
+        if not outcome.code:
+            return
+        if time.monotonic() > deadline:
+            message = f"{service.container} does not answer after {deployment.start_timeout} s: {outcome.complaint}"
+            hint = f"chainsaw logs {deployment.name} {service.component}"
+            raise ChainsawError(Diagnostic("not-started", message, hint=hint))
+        time.sleep(POLL)
 
 
 def hold(

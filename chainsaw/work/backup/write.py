@@ -9,12 +9,11 @@ from typing import IO
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host.account import Account
 from chainsaw.host.bundle.writer import Writer
-from chainsaw.host.podman.program import needing
 from chainsaw.model.backup import DUMPS, FIRST, SECRETS, VOLUMES, Backup, Ending, Tree
 from chainsaw.model.block import intermediate
 from chainsaw.model.deployment import ComponentService
 from chainsaw.work.backup.content import Content, directories_of
-from chainsaw.work.backup.hold import hold
+from chainsaw.work.backup.hold import hold, in_use
 from chainsaw.work.result import Reporter
 
 PATIENCE = 600.0
@@ -82,8 +81,9 @@ def _write_dumps(account: Account, content: Content, writer: Writer, report: Rep
     sizes: dict[str, int] = {}
     for service in content.dumped:
         report.doing(f"dumping {service.component}")
-        words = [*needing(service.unit), *account.podman.exec_words(service.container, service.dump)]
-        sizes[service.component] = writer.parts(f"{DUMPS}/{service.component}", words, patience=PATIENCE)
+        words = account.podman.exec_words(service.container, service.dump)
+        with in_use(account, content.deployment, service):
+            sizes[service.component] = writer.parts(f"{DUMPS}/{service.component}", words, patience=PATIENCE)
         if not sizes[service.component]:
             raise ChainsawError(_empty(content, service))
     return sizes

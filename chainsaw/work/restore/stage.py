@@ -15,11 +15,11 @@ from chainsaw.host.account import Account
 from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.writer import PROGRAM
 from chainsaw.host.podman.placement import Placement
-from chainsaw.host.podman.program import needing
 from chainsaw.model.backup import DUMPS, VOLUMES, Ending
 from chainsaw.model.block import intermediate
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.paths import Paths
+from chainsaw.work.backup.hold import in_use
 from chainsaw.work.backup.write import PATIENCE
 from chainsaw.work.restore.read import Kept
 from chainsaw.work.result import Reporter
@@ -117,8 +117,11 @@ class Stage:
                 ["sort", "-z"],
                 [*enter, "xargs", "-0", "cat", "--"],
             ]
-            words = [*needing(service.unit), *self.account.podman.exec_words(service.container, service.restore)]
-            with self.account.steps.step(f"load the data of {service.component}"):
+            words = self.account.podman.exec_words(service.container, service.restore)
+            with (
+                self.account.steps.step(f"load the data of {service.component}"),
+                in_use(self.account, self.deployment, service),
+            ):
                 streams.draw([*reading, words], patience=PATIENCE)
 
     def put_back(self) -> None:
