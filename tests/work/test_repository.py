@@ -359,6 +359,12 @@ def test_a_comma_would_be_two_tags(stage):
         stage.repository.snapshots(["a,b"])
 
 
+def test_a_file_is_in_no_directory(stage):
+    """restic 0.18 would say that there is no such directory, after the command has run."""
+    with pytest.raises(ValueError, match="no name of a file"):
+        stage.repository.save_output("dumps/db", ["pg_dump"], [])
+
+
 def test_snapshots_are_in_the_order_of_their_time():
     earlier = {**SNAPSHOT, "id": OTHER, "time": "2026-12-01T03:28:20.159603660Z", "tags": None, "summary": None}
     first, second = answers.snapshots(json.dumps([{**SNAPSHOT, "id": ID}, earlier]))

@@ -66,9 +66,9 @@ class Saved:
 def messages(text: str | bytes) -> Iterator[dict[str, Any]]:
     """Yield what is JSON of what was printed; programs that restic starts, and restic itself, print other lines too."""
     for line in text.splitlines():
-        with_key = _message(line)
-        if with_key is not None:
-            yield with_key
+        found = _message(line)
+        if found is not None:
+            yield found
 
 
 def _message(line: str | bytes) -> dict[str, Any] | None:

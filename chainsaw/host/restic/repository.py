@@ -109,12 +109,12 @@ class Repository:
         A name is without a slash: restic 0.18 cannot put what it reads into a directory.
         """
         bare = [word for key in self.restic.variables for word in ("-u", key)]
-        words = ["--stdin-from-command", f"--stdin-filename={name}", "--", "env", *bare, *argv]
+        words = ["--stdin-from-command", _file_name(name), "--", "env", *bare, *argv]
         return self._one_file(name, self.restic.program([*self._backup(tags), *words]).follow(lambda line: None))
 
     def save_stream(self, name: str, pieces: Iterable[bytes], tags: Sequence[str]) -> Saved:
         """Save pieces as /NAME, a snapshot of its own; none is left if making the pieces raises an error."""
-        words = [*self._backup(tags), "--stdin", f"--stdin-filename={name}"]
+        words = [*self._backup(tags), "--stdin", _file_name(name)]
         return self._one_file(name, self.restic.program(words).feed(pieces))
 
     def save_file(self, name: str, content: bytes, tags: Sequence[str]) -> Saved:
@@ -273,6 +273,13 @@ def _reporter(report: Callable[[Progress], None]) -> Callable[[str], None]:
             report(found)
 
     return line
+
+
+def _file_name(name: str) -> str:
+    """Return the option that names a file; raise ValueError for one in a directory."""
+    if not name or "/" in name:
+        raise ValueError(f"no name of a file: {name!r}")
+    return f"--stdin-filename={name}"
 
 
 def _checked(tags: Sequence[str]) -> Sequence[str]:
