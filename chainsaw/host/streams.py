@@ -25,6 +25,8 @@ from chainsaw.host.process import Outcome, failed, missing
 Chain = Sequence[Sequence[str]]
 KEPT = 1 << 20
 """Bytes of what a row prints that are returned, the last ones."""
+PIPE = 1 << 20
+"""Bytes between two programs: with less, they wait for each other."""
 GRACE = 2.0
 """Seconds in which the cause of a broken pipe ends."""
 
@@ -211,6 +213,11 @@ def _start(row: _Row, chain: Chain, source: int, target: int, errors: Sequence[I
             row.add(subprocess.Popen(list(argv), stdin=before, stdout=out, stderr=told, pass_fds=kept))
         except FileNotFoundError:
             raise ChainsawError(missing(argv[0])) from None
+        for stream in (row.started[-1].stdin, row.started[-1].stdout):
+            if stream is not None:
+                # There may be no more room for pipes of an account (pipe(7)).
+                with suppress(OSError):
+                    fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
         if not isinstance(before, int):
             assert before is not None
             before.close()

@@ -207,11 +207,12 @@ class Packer:
 
     def _content(self, descriptor: int, entry: Entry, found: list[content.Extent]) -> str:
         """Write as many bytes as are announced, zeros where the file has become shorter; return their SHA-256."""
-        stored = sum(length for _, length in found)
-        mapped = b""
-        if not content.is_dense(found, entry.size):
+        mapped, stored = b"", entry.size
+        if content.is_dense(found, entry.size):
+            found = [(0, entry.size)]
+        else:
             mapped = map_of(found)
-            entry.stored = stored = len(mapped) + stored
+            entry.stored = stored = len(mapped) + sum(length for _, length in found)
         self._head(entry, found)
         self.out.write(mapped)
         digest = hashlib.sha256(mapped)
