@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import struct
 import tarfile
 import time
 
@@ -120,6 +121,21 @@ def test_a_tree_is_the_same_in_all_that_it_has(volume, tmp_path):
     assert os.getxattr(again / "empty", "user.note") == b"\0x"
     assert (again / "holes").stat().st_blocks < 2 * 2**20 // 512
     assert (again / "the same").samefile(again / "a directory/deep/größe")
+
+
+def test_rights_of_others_are_kept_with_ids_of_the_container(tmp_path):
+    (tmp_path / "v/d").mkdir(parents=True)
+    rights = [(1, 7, 2**32 - 1), (2, 5, 1234), (4, 5, 2**32 - 1), (16, 5, 2**32 - 1), (32, 0, 2**32 - 1)]
+    os.setxattr(
+        tmp_path / "v/d",
+        "system.posix_acl_default",
+        struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *right) for right in rights),
+    )
+    stream, listing = packed(tmp_path / "v")
+    unpacked(tmp_path / "out", archive(stream, listing=final(listing)))
+    found = os.getxattr(tmp_path / "out" / DATA / "d", "system.posix_acl_default")
+    rights[1] = (2, 5, ME)
+    assert list(struct.iter_unpack("<HHI", found[4:])) == rights
 
 
 def test_a_socket_is_left_out_and_a_file_that_runs_as_its_owner_does_not(volume, tmp_path):

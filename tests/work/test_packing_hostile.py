@@ -42,7 +42,7 @@ def extended(*records):
 
 
 def sparse(extents, size, content=b"", stored=None):
-    mapped = form.map_of(extents)
+    mapped = form.map_of(extents, size)
     stored = len(mapped) + len(content) if stored is None else stored
     return form.header(Member(A, "file", "", size, stored, extents=extents)) + mapped + form.padded(content)
 

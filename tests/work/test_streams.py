@@ -68,7 +68,7 @@ def test_a_stream_that_is_not_read_to_its_end_may_be_left():
 )
 def test_what_moves_no_byte_is_ended(chain):
     began = time.monotonic()
-    with pytest.raises(ChainsawError, match="moved no byte for 0.5 seconds"):
+    with pytest.raises(ChainsawError, match=r"moved no byte for 0\.5 seconds"):
         streams.draw(chain, patience=0.5)
     assert time.monotonic() - began < 20
 

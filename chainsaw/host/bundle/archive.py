@@ -51,8 +51,11 @@ class Member:
     map: bytes = field(default=b"", repr=False)
 
 
-def map_of(extents: list[tuple[int, int]]) -> bytes:
+def map_of(extents: list[tuple[int, int]], size: int) -> bytes:
     """Return the map of a sparse file's data."""
+    if not extents or sum(extents[-1]) < size:
+        # GNU tar knows of a hole at the end by this alone.
+        extents = [*extents, (size, 0)]
     numbers = [len(extents), *(number for extent in extents for number in extent)]
     content = "".join(f"{number}\n" for number in numbers).encode()
     return content + bytes(-len(content) % BLOCK)
@@ -177,18 +180,22 @@ class Source:
             if len(content) >= min(LARGEST_MAP, member.stored):
                 raise RefusedError(f"a map that is too long: {self.place}")
             content += self.take(BLOCK)
-            wanted = 1 + 2 * _decimal(content.partition(b"\n")[0], EXTENTS)
+            wanted = 1 + 2 * _decimal(content.partition(b"\n")[0], EXTENTS + 1)
         numbers = [_decimal(text, LARGEST) for text in content.split(b"\n")[1:wanted]]
         member.extents, member.map = list(zip(numbers[::2], numbers[1::2], strict=True)), content
+        if member.extents and member.extents[-1] == (member.size, 0):
+            member.extents.pop()
         ends = [0, *(start + length for start, length in member.extents)]
         starts = [*(start for start, _ in member.extents), member.size]
         whole = len(content) + sum(numbers[1::2]) == member.stored
-        rising = all(end <= start for end, start in zip(ends, starts, strict=True)) and all(numbers[1::2])
+        rising = all(end <= start for end, start in zip(ends, starts, strict=True)) and all(
+            length for _, length in member.extents
+        )
         aligned = all(
             not start % DISK_BLOCK and (not length % DISK_BLOCK or start + length == member.size)
             for start, length in member.extents
         )
-        if not (whole and rising and aligned) or map_of(member.extents) != content:
+        if not (whole and rising and aligned) or map_of(member.extents, member.size) != content:
             raise RefusedError(f"a map of something else: {self.place}")
 
 

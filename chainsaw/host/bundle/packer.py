@@ -211,7 +211,7 @@ class Packer:
         if content.is_dense(found, entry.size):
             found = [(0, entry.size)]
         else:
-            mapped = map_of(found)
+            mapped = map_of(found, entry.size)
             entry.stored = stored = len(mapped) + sum(length for _, length in found)
         self._head(entry, found)
         self.out.write(mapped)
