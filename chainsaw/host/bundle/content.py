@@ -85,13 +85,15 @@ def attributes(descriptor: int, inside: Callable[[int], int]) -> tuple[dict[str,
     return found, others
 
 
-def write_dirty(descriptor: int) -> None:
-    """Write the file system of a directory to its disk (syncfs(2)).
+def write_dirty(descriptor: int) -> bool:
+    """Write the file system of a directory to its disk (syncfs(2)); return whether it was.
 
     A page that a program has mapped changes the file's ctime only when it is written to the first time after that.
     """
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None, use_errno=True).syncfs(descriptor)
+    try:
+        return int(ctypes.CDLL(None).syncfs(descriptor)) == 0
+    except (AttributeError, OSError):
+        return False
 
 
 def write_file(descriptor: int) -> None:

@@ -37,6 +37,7 @@ NAMED = (0x02, 0x08)
 """The tags of those that are for a user or a group."""
 ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 SECOND = 10**9
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class RefusedError(Exception):
@@ -127,7 +128,7 @@ def line(entry: Entry, *, internal: bool = False) -> str:
         found["attributes"] = {key: base64.b64encode(value).decode() for key, value in entry.attributes.items()}
     if internal:
         found.update(seen=entry.seen, names=entry.names)
-    text = json.dumps(found, separators=(",", ":"))
+    text = ENCODE(found)
     if len(text) >= LONGEST_LINE:
         raise RefusedError(f"more than {LONGEST_LINE} bytes are to be said of {shown(entry.path)}")
     return f"{text}\n"

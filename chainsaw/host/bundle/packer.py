@@ -29,6 +29,7 @@ from chainsaw.host.bundle.links import Links
 
 OTHER = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 FLAGS = {"file": FILE, "directory": DIRECTORY, "symlink": OTHER, "fifo": OTHER}
+KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFIFO: "fifo"}
 AGAIN = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
 TRIES = 100
 RECENT = 20_000_000
@@ -57,8 +58,8 @@ class Packer:
     def pack(self, top: int, name: str) -> None:
         """Write an open directory with all that is in it; raise OSError or RefusedError for what cannot be."""
         # The clock of files is behind this one, by a tick.
-        self.clean_since = time.time_ns() - RECENT
-        content.write_dirty(top)
+        now = time.time_ns() - RECENT
+        self.clean_since = now if content.write_dirty(top) else 0
         self.former.list_gone = self._gone
         if self.former.keeps:
             self.links.fates = {}
@@ -130,7 +131,7 @@ class Packer:
             if kind == "directory":
                 return self._directory(os.dup(descriptor), path, former)
             if kind == "file":
-                self._file(descriptor, path, former)
+                self._file(descriptor, known, path, former)
             else:
                 entry = self._begun(known, kind, path)
                 if kind == "symlink":
@@ -183,10 +184,10 @@ class Packer:
         self.left["attributes"] += others
         form.check_attributes(entry)
 
-    def _file(self, descriptor: int, path: str, former: Entry | None) -> None:
-        if os.fstat(descriptor).st_ctime_ns >= self.clean_since:
+    def _file(self, descriptor: int, known: os.stat_result, path: str, former: Entry | None) -> None:
+        if known.st_ctime_ns >= self.clean_since:
             content.write_file(descriptor)
-        known = os.fstat(descriptor)
+            known = os.fstat(descriptor)
         entry = self._begun(known, "file", path)
         self._attributes(descriptor, entry)
         entry.size = known.st_size
@@ -263,8 +264,7 @@ class Packer:
 
 
 def _kind(mode: int) -> str:
-    checks = {"file": stat.S_ISREG, "directory": stat.S_ISDIR, "symlink": stat.S_ISLNK, "fifo": stat.S_ISFIFO}
-    return next((kind for kind, check in checks.items() if check(mode)), "")
+    return KINDS.get(stat.S_IFMT(mode), "")
 
 
 def _settled(known: os.stat_result) -> tuple[int, ...]:
