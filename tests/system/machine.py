@@ -85,11 +85,11 @@ class Machine:
         assert done.code == 0, str(done)
         return done.out
 
-    def begin(self, *command: str) -> subprocess.Popen[str]:
+    def begin(self, *command: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command as the admin that runs while the test continues."""
         pipe = subprocess.PIPE
         argv = [*self._into_admin, *command]
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(argv, stdin=stdin, stdout=pipe, stderr=pipe, text=True)
 
     @property
     def _leader(self) -> Process:
