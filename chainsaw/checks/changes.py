@@ -35,6 +35,8 @@ ALARMING: dict[str, Grade] = {
     "timer": "fail",
     "mail socket": "fail",
     "notify": "warn",
+    "backup": "warn",
+    "drill": "warn",
 }
 """The topics of checks that are told, and from which state on: a check of another one is told once it is among them."""
 RANK: dict[Grade, int] = {"ok": 0, "warn": 1, "fail": 2}

@@ -243,6 +243,10 @@ class Job:
         """Return the unit name of a component without its suffix."""
         return f"app@{self.name}" if component == "app" else f"app@{self.name}.{component}"
 
+    def backup_unit(self, what: str) -> str:
+        """Return the unit name, without its suffix, of what is done by itself for its data: backup, or drill."""
+        return f"chainsaw-{what}@{self.name}"
+
     def container(self, component: str) -> str:
         """Return the container's name; instance names have no dot, so it is unique."""
         return f"{self.name}.{component}"

@@ -13,6 +13,7 @@ from chainsaw.compile.front.locations import location_files
 from chainsaw.compile.images import shared_build
 from chainsaw.compile.mail import mail_units
 from chainsaw.compile.render_unit import unit_artifact
+from chainsaw.compile.scheduled import schedule_units, scheduled_of
 from chainsaw.model.artifact import Artifact, intent_path
 from chainsaw.model.deployment import ComponentService, Deployment
 from chainsaw.model.names import SPAN_UNITS, span_in_seconds
@@ -43,8 +44,10 @@ def _compiled(job: Job) -> CompiledInstance:
     if job.file.source.text:
         artifacts.append(Artifact(intent_path(job.name), job.file.source.text.encode(), job.name))
     units = [*_socket(job), *_network(job), *_gate(job), *_timers(job), *mail_units(job), *_slice(job)]
-    artifacts += [*units, *location_files(job)]
-    return CompiledInstance(deployment_of(job, services, units), tuple(artifacts))
+    by_itself = list(schedule_units(job))
+    artifacts += [*units, *by_itself, *location_files(job)]
+    deployment = deployment_of(job, services, units).model_copy(update={"scheduled": scheduled_of(job, by_itself)})
+    return CompiledInstance(deployment, tuple(artifacts))
 
 
 def _start_order(job: Job) -> list[str]:

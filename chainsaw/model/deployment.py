@@ -8,6 +8,7 @@ from chainsaw.model.access import Wall
 from chainsaw.model.base import Recorded
 from chainsaw.model.certificate import LOCAL, HostIssuer
 from chainsaw.model.route import Elsewhere, Route
+from chainsaw.model.schedule import DrillEvery, Every
 from chainsaw.model.volume import Directory, Ids, Volume
 
 FORMAT = 2
@@ -72,6 +73,18 @@ class ComponentService(Service):
     restore: tuple[str, ...] = ()
 
 
+class Scheduled(Recorded):
+    """What is done for an instance by itself: how often a backup is made, where to, and how often one is rehearsed.
+
+    `timers` are the units that do it. They need chainsaw itself, unlike the timers of an application.
+    """
+
+    every: Every = "never"
+    drill: DrillEvery = "never"
+    to: tuple[str, ...] = ()
+    timers: tuple[Service, ...] = ()
+
+
 class ProbeRequest(Recorded):
     """The request through the front that shows whether an instance works."""
 
@@ -107,6 +120,7 @@ class Deployment(Recorded):
     sleep: int | None = None
     disk: int = 2 * 2**30
     timers: tuple[Service, ...] = ()
+    scheduled: Scheduled = Scheduled()
     relay: Service | None = None
     network: Service | None = None
     probe: ProbeRequest

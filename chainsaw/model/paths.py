@@ -114,6 +114,10 @@ class Paths(FrontPaths):
         """Where backups go by default, one directory for each instance."""
         return f"{self.root}/backups"
 
+    def backups_of(self, name: str) -> str:
+        """Return where backups of an instance go when nothing else is said."""
+        return f"{self.backups}/{name}"
+
     @property
     def site_id(self) -> str:
         """The name of this site among others that use the same place for backups, made with its first backup."""

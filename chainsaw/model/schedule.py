@@ -40,6 +40,8 @@ def check_recipient(value: str) -> str:
 
 Destination = Annotated[str, AfterValidator(check_destination)]
 Recipient = Annotated[str, AfterValidator(check_recipient)]
+Every = Literal["hourly", "daily", "weekly", "monthly", "never"]
+DrillEvery = Literal["weekly", "monthly", "never"]
 Count = Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -56,18 +58,20 @@ class Keep(Model):
 class Schedule(Model):
     """The backups of one instance, or of all."""
 
-    every: Literal["hourly", "daily", "weekly", "monthly", "never"] = Field(
-        "never", description="How often one is made by itself."
-    )
+    every: Every = Field("never", description="How often one is made by itself.")
     to: tuple[Destination, ...] = Field(
         (),
         description="Directories, and restic repositories (restic:sftp:user@host:/srv/repository); this host's own "
         "backups when left out.",
     )
     keep: Keep = Field(Keep(), description="How many are kept in each place; chainsaw never deletes the last good one.")
-    drill: Literal["weekly", "monthly", "never"] = Field(
+    drill: DrillEvery = Field(
         "never", description="How often the newest one is restored beside it, started and looked at."
     )
     recipients: tuple[Recipient, ...] = Field(
         (), description="For whom files are encrypted: the public parts of keys of age(1); chainsaw backup key."
     )
+
+    def places(self, default: str) -> tuple[str, ...]:
+        """Return where backups go; `default` is this host's own directory for them."""
+        return self.to or (default,)

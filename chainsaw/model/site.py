@@ -201,6 +201,11 @@ OF_THE_FRONT = ("language", "upload_limit")
 DEFAULTS = {"timezone": "UTC", "language": "en", "upload_limit": "64M"}
 
 
+def schedule_of(site: Site, instance: Instance) -> Schedule:
+    """Return when and where backups of an instance are made: its own schedule as a whole, or the site's."""
+    return instance.backup or site.backup or Schedule()
+
+
 def effective(site: Site, instance: Instance) -> dict[str, str]:
     """Return the common directives in effect for an instance: its own, the site's, or the default, in that order."""
     values: dict[str, str] = {}

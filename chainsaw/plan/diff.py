@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chainsaw.model.certificate import LOCAL, HostIssuer
-from chainsaw.model.deployment import Deployment, Manifest
+from chainsaw.model.deployment import Deployment, Manifest, Service
 from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.model.paths import Paths
 from chainsaw.plan import actions as act
@@ -137,6 +137,8 @@ def _unit_actions(wanted: Wanted, observed: Observed, changes: _Changes) -> Iter
     manifest = wanted.manifest
     yield from _stops(wanted, observed)
     for name, deployment in manifest.instances.items():
+        # These are no reason to look whether it works, and one that is stopped has them, too.
+        yield from _timer_starts(deployment.scheduled.timers, name, observed)
         if deployment.serving == "stopped":
             continue
         started = list(_starts(deployment, observed))
@@ -196,8 +198,12 @@ def _process_starts(deployment: Deployment, observed: Observed) -> Iterator[act.
 
 def _other_starts(deployment: Deployment, observed: Observed) -> Iterator[act.Step]:
     """Yield those of its timers and of its relay, which have no process of its own that reads what is generated."""
-    name = _owner(deployment.name)
-    for timer in (*deployment.timers, *([deployment.relay] if deployment.relay else [])):
+    others = (*deployment.timers, *([deployment.relay] if deployment.relay else []))
+    yield from _timer_starts(others, _owner(deployment.name), observed)
+
+
+def _timer_starts(timers: Iterable[Service], name: str | None, observed: Observed) -> Iterator[act.Step]:
+    for timer in timers:
         if _is_stale(timer.unit, timer.digest, observed):
             yield act.StartUnit(name, timer.unit, observed.runs(timer.unit), ((timer.unit, timer.digest),))
 
@@ -238,6 +244,7 @@ def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str | No
     """Return every unit of a manifest that should be up, with its owner; or all that may be."""
     units: dict[str, str | None] = {TARGET: None}
     for deployment in (*manifest.own, *manifest.instances.values()):
+        units |= {timer.unit: _owner(deployment.name) for timer in deployment.scheduled.timers}
         if deployment.serving == "stopped" and not also_stopped:
             continue
         own = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,6 +23,7 @@ QUADLETS = {"container": "", "network": "-network"}
 """The suffix that Podman's generator adds to the name of a unit, by type of quadlet (podman-systemd.unit(5))."""
 RUN = "run"
 """The directory of an instance with what its components make again: sockets, sessions, compiled code. It is no data."""
+STAMPS = ("stamp-app@", "stamp-chainsaw-backup@", "stamp-chainsaw-drill@")
 PRUNED = ("image", "static", "recipe")
 """Kinds that instances share: a prune deletes them when no instance uses them any more."""
 
@@ -95,18 +96,6 @@ def moves(found: Iterable[Resource], new: str) -> list[tuple[str, str]]:
 def copies(found: Iterable[Resource], new: str) -> list[tuple[Resource, str]]:
     """Return what a clone copies, and where to."""
     return [(item, item.elsewhere(new)) for item in found if item.cloned and item.elsewhere]
-
-
-def outermost(places: Iterable[str]) -> list[str]:
-    """Return those of some paths that are in none of the others."""
-    every = list(dict.fromkeys(places))
-    return [place for place in every if not any(place.startswith(f"{other}/") for other in every)]
-
-
-def innermost(found: Sequence[Resource]) -> list[Resource]:
-    """Return the resources without the directories that contain others of them."""
-    places = [item.place for item in found]
-    return [item for item in found if not item.place or not any(it.startswith(f"{item.place}/") for it in places)]
 
 
 def directories_of_names(paths: Paths) -> list[tuple[str, str]]:
@@ -201,17 +190,27 @@ def _written(subject: Subject) -> Iterator[Resource]:
     yield Resource("file", f"removed/{name}.yaml", "purge", kept, "", paths.instance_file, "moves")
 
 
+def _backups(subject: Subject) -> Iterator[Resource]:
+    """Yield what is remembered of an instance's backups, and those on this host, which outlive it."""
+    name, paths = subject.name, subject.paths
+    known = paths.backup_record(name)
+    yield Resource("record", f"backups/{name}.json", "purge", known, "", paths.backup_record, "moves")
+    reason = "kept also when the instance is deleted"
+    yield Resource("backup", f"backups/{name}", "stays", paths.backups_of(name), reason, renamed="stays")
+
+
 def _stamps(subject: Subject) -> Iterator[Resource]:
     """Yield the files in which systemd keeps when a timer last ran (systemd.timer(5), Persistent=)."""
-    directory, before = subject.paths.stamps, f"stamp-app@{subject.name}."
+    directory = subject.paths.stamps
 
-    def elsewhere(rest: str) -> Callable[[str], str]:
-        return lambda new: f"{directory}/stamp-app@{new}.{rest}"
+    def elsewhere(kind: str, rest: str) -> Callable[[str], str]:
+        return lambda new: f"{directory}/{kind}{new}.{rest}"
 
     for file in subject.inside(directory):
-        if file.startswith(before):
-            to = elsewhere(file.removeprefix(before))
-            yield Resource("stamp", file, "purge", f"{directory}/{file}", "", to, "moves")
+        for kind in STAMPS:
+            if file.startswith(before := f"{kind}{subject.name}."):
+                to = elsewhere(kind, file.removeprefix(before))
+                yield Resource("stamp", file, "purge", f"{directory}/{file}", "", to, "moves")
 
 
 def _published(subject: Subject) -> Iterator[Resource]:
@@ -287,6 +286,7 @@ SOURCES: tuple[Source, ...] = (
     _record,
     _stamps,
     _directories,
+    _backups,
     _written,
     _published,
     _kept,

@@ -156,6 +156,7 @@ def test_everything_that_runs_is_wanted_by_the_target(goldens):
         deployments = [*site.manifest.own, *open_ones]
         units = {item.unit for one in deployments for item in (one.socket, one.relay, *one.timers) if item}
         awake = [one for one in deployments if one.sleep is None]
+        units |= {item.unit for one in site.manifest.instances.values() for item in one.scheduled.timers}
         assert wanted == units | {item.unit for one in awake for item in (*one.services, one.gate) if item}, case
 
 

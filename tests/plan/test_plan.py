@@ -115,7 +115,14 @@ def verify_order(plan):
 
 PAIRS = [("wordpress", "one-host"), ("one-host", "wordpress"), ("wordpress", "egress"), ("egress", "no-site-file")]
 PAIRS += [("static", "no-instances"), ("no-instances", "static"), ("other-ports", "wordpress"), ("one-host", "static")]
-PAIRS += [("wordpress", "asleep"), ("asleep", "gate"), ("gate", "once"), ("once", "static")]
+PAIRS += [
+    ("wordpress", "backups"),
+    ("backups", "one-host"),
+    ("wordpress", "asleep"),
+    ("asleep", "gate"),
+    ("gate", "once"),
+    ("once", "static"),
+]
 
 
 def test_on_an_empty_host_everything_is_created_once(goldens):
@@ -148,7 +155,7 @@ def test_a_plan_leads_from_any_state_to_any_other(goldens, before, after):
     assert running == {
         item.unit
         for one in deployments
-        for item in (*one.services, *one.timers, one.socket, one.gate, one.network, one.relay)
+        for item in (*one.services, *one.timers, *one.scheduled.timers, one.socket, one.gate, one.network, one.relay)
         if item is not None
     }
 

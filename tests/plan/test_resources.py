@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from chainsaw.plan.in_use import in_use, unused_images
+from chainsaw.plan.nested import outermost
 from chainsaw.plan.observed import EMPTY
-from chainsaw.plan.resources import Subject, copies, directories_of_names, moves, outermost, purged, resources_of
+from chainsaw.plan.resources import Subject, copies, directories_of_names, moves, purged, resources_of
 
 APP, BASE, PHP = "localhost/chainsaw/wiki-app:1", "localhost/chainsaw/base:1", "localhost/chainsaw/php:1"
 KEPT_BY_ALL = ("shared", "stays")
@@ -72,7 +73,8 @@ def test_every_file_of_an_instance_is_in_the_list_and_removed_with_it(goldens):
 def test_every_unit_that_is_started_and_every_one_that_it_starts_is_in_the_list(goldens):
     for site, name, one in every(goldens):
         item = site.manifest.instances[name]
-        own = (*item.services, item.socket, item.gate, *item.timers, item.relay, item.network)
+        by_itself = (*item.timers, *item.scheduled.timers)
+        own = (*item.services, item.socket, item.gate, *by_itself, item.relay, item.network)
         started = {service.unit for service in own if service}
         asked = {unit.replace(".timer", ".service") for unit in started if unit.endswith(".timer")}
         assert started | asked <= set(one.names("unit", "remove")), name
@@ -110,13 +112,27 @@ def test_the_resources_of_a_wordpress(goldens):
 def test_what_systemd_keeps_of_its_timers_is_purged_and_moves_with_a_rename(goldens):
     site = goldens["wordpress"]
     place = f"{site.paths.stamps}/stamp-app@blog.cron.timer"
-    present = frozenset(
-        {place, f"{site.paths.stamps}/stamp-app@blog2.cron.timer", f"{site.paths.stamps}/stamp-mine.timer"}
-    )
+    by_itself = [f"{site.paths.stamps}/stamp-chainsaw-{what}@blog.timer" for what in ("backup", "drill")]
+    others = ("app@blog2.cron", "chainsaw-backup@blog2", "chainsaw-backup@my-blog", "mine")
+    present = {place, *by_itself, *(f"{site.paths.stamps}/stamp-{name}.timer" for name in others)}
     for manifest in (site.manifest, EMPTY):
-        found = resources_of(Subject("blog", site.paths, present, manifest))
-        assert [item.place for item in purged(found) if item.kind == "stamp"] == [place]
-        assert (place, f"{site.paths.stamps}/stamp-app@diary.cron.timer") in moves(found, "diary")
+        found = resources_of(Subject("blog", site.paths, frozenset(present), manifest))
+        assert {item.place for item in purged(found) if item.kind == "stamp"} == {place, *by_itself}
+        for one in (place, *by_itself):
+            assert (one, one.replace("blog", "diary")) in moves(found, "diary")
+
+
+def test_what_is_remembered_of_backups_goes_with_an_instance_and_its_backups_stay(goldens):
+    site = goldens["backups"]
+    for manifest in (site.manifest, EMPTY):
+        found = resources_of(Subject("blog", site.paths, manifest=manifest))
+        record, kept = site.paths.backup_record("blog"), site.paths.backups_of("blog")
+        assert record in [item.place for item in purged(found)]
+        assert (record, site.paths.backup_record("diary")) in moves(found, "diary")
+        (backups,) = [item for item in found if item.kind == "backup"]
+        assert (backups.place, backups.removed_by, backups.renamed) == (kept, "stays", "stays")
+        assert backups.reason
+        assert kept not in [item.place for item in purged(found)]
 
 
 def test_the_network_of_an_instance_is_removed_with_it(goldens):
@@ -242,6 +258,7 @@ def test_files_left_by_an_instance_that_is_no_longer_applied_are_in_the_list(gol
         paths.notes_file("blog"),
         paths.removed_file("blog"),
         paths.up_file("blog"),
+        paths.backup_record("blog"),
     }
 
 
@@ -251,6 +268,7 @@ def test_all_directories_with_entries_named_after_instances_are_found(goldens):
         (f"{paths.root}/instances", ""),
         (paths.public, ""),
         (paths.sockets, ".up"),
+        (f"{paths.state}/chainsaw/backups", ".json"),
         (f"{paths.own_files}/notes", ".md"),
         (f"{paths.own_files}/removed", ".yaml"),
     ]

@@ -502,7 +502,7 @@ def carried(monkeypatch, paths):
 def everything_up(manifest):
     units = {FRONT_SOCKET: "active", "chainsaw-front.service": "active", "chainsaw.target": "active"}
     for item in manifest.instances.values():
-        own = (*item.services, item.gate, item.socket, *item.timers, item.network)
+        own = (*item.services, item.gate, item.socket, *item.timers, *item.scheduled.timers, item.network)
         units |= {one.unit: "active" for one in own if one}
     return units
 

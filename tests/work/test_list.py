@@ -68,6 +68,7 @@ def test_a_running_instance_is_listed_with_memory_and_disk(admin, seen):
     assert set(row) == {
         "name", "recipe", "version", "url", "state", "health", "since", "memory", "disk", "caches", "files",
         "disk_expected", "files_expected", "block", "certificate", "warnings", "last_backup",
+        "backup", "drill",
     }  # fmt: skip
     assert (row["memory"], row["disk"], row["block"] > 0, row["last_backup"]) == (97_000_000, 12_400_000, True, None)
     assert (row["caches"], row["files"]) == (36_000_000, 1400)

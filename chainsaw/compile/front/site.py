@@ -120,6 +120,8 @@ def _target(
     units += timers
     for _, instance in sorted(instances.items()):
         deployment = instance.deployment
+        # The data of one that is stopped is kept safe as well.
+        units += [service.unit for service in deployment.scheduled.timers]
         if deployment.serving == "stopped":
             continue
         awake = [] if deployment.sleep is not None else [*deployment.services, deployment.gate]

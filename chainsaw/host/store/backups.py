@@ -16,11 +16,16 @@ ID = 16
 
 def read_backups(paths: Paths, name: str) -> BackupRecord:
     """Return the record of an instance's backups; an empty one where there is none, or where it cannot be read."""
+    return known_backups(paths, name) or BackupRecord()
+
+
+def known_backups(paths: Paths, name: str) -> BackupRecord | None:
+    """Return the record of an instance's backups, an empty one where there is none; None where it cannot be read."""
     try:
         text = files.read_text(paths.backup_record(name))
         return BackupRecord() if text is None else BackupRecord.model_validate_json(text)
     except (ChainsawError, ValidationError):
-        return BackupRecord()
+        return None
 
 
 def write_backups(paths: Paths, name: str, record: BackupRecord) -> None:

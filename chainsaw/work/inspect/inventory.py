@@ -21,7 +21,8 @@ from chainsaw.model.deployment import Deployment, ImageNeed, Manifest
 from chainsaw.model.paths import Paths
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.in_use import InUse, in_use, unused_images
-from chainsaw.plan.resources import Resource, Subject, certificates_of, innermost, outermost, purged, resources_of
+from chainsaw.plan.nested import innermost, outermost
+from chainsaw.plan.resources import Resource, Subject, certificates_of, purged, resources_of
 from chainsaw.plan.state import processes_of
 from chainsaw.work.config.names import applied_instance, declared_names
 from chainsaw.work.config.on_disk import left_of, names_on_disk, subject_of

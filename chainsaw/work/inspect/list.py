@@ -15,8 +15,10 @@ from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.quantity import bytes_for_people, span_for_people
+from chainsaw.plan.backups import Kept
 from chainsaw.plan.state import instance_health, instance_state, restarted, state_since
 from chainsaw.work.config.names import removed_names
+from chainsaw.work.inspect.backups import kept_backups
 from chainsaw.work.inspect.snapshot import DISK_TIMEOUT, Snapshot, take_snapshot
 from chainsaw.work.result import Result, Table
 
@@ -34,10 +36,11 @@ def list_instances(account: Account) -> Result:
 def report_on(account: Account, seen: Snapshot) -> Result:
     """Return the instances of a snapshot, as rows and warnings."""
     applied = seen.manifest.instances
+    kept = kept_backups(account.paths, applied, seen.units)
     rows = []
     for name in sorted(seen.pending.declared | applied.keys()):
-        row = _applied(seen, applied[name]) if name in applied else _declared(account, name)
-        rows.append({"name": name, **row, "last_backup": None})
+        row = _applied(seen, applied[name], kept[name]) if name in applied else _declared(account, name)
+        rows.append({"name": name, **row})
     lines = [f"{row['name']}: {warning}" for row in rows for warning in row["warnings"]]
     if late := amounts.uncounted(seen.disk):
         lines.append(
@@ -68,7 +71,7 @@ def _as_warnings(problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
     return tuple(replace(item, severity="warning") for item in problems)
 
 
-def _applied(seen: Snapshot, deployment: Deployment) -> dict[str, Any]:
+def _applied(seen: Snapshot, deployment: Deployment, kept: Kept) -> dict[str, Any]:
     name = deployment.name
     state = instance_state(deployment, seen.units)
     return {
@@ -82,7 +85,8 @@ def _applied(seen: Snapshot, deployment: Deployment) -> dict[str, Any]:
         **disk_keys(seen.disk.get(name, DiskUse()), deployment),
         "block": deployment.block,
         "certificate": _worst(seen.certificates.get(name, ())),
-        "warnings": list(_warnings(seen, deployment)),
+        **kept.as_dict(),
+        "warnings": [*_warnings(seen, deployment), *_warnings_of_backups(kept)],
     }
 
 
@@ -111,6 +115,12 @@ def _warnings(seen: Snapshot, deployment: Deployment) -> Iterator[str]:
         yield f"it has {more}: {amounts.remedy(name, use)}"
 
 
+def _warnings_of_backups(kept: Kept) -> Iterator[str]:
+    for what, item in (("backup", kept.backup), ("drill", kept.drill)):
+        if item.is_wrong or item.state == "unknown":
+            yield f"its {what}: {item.found}" + (f": {item.hint}" if item.hint else "")
+
+
 def disk_keys(use: DiskUse, deployment: Deployment) -> dict[str, int | None]:
     """Return what an instance has on the disk, and what is expected of it at most, as JSON data."""
     values = (use.data, use.caches, use.files, deployment.disk, amounts.files_expected(deployment.disk))
@@ -134,7 +144,9 @@ def _declared(account: Account, name: str) -> dict[str, Any]:
         warning = f"declared, but not applied: chainsaw apply {name}"
     except ChainsawError as error:
         warning = error.diagnostics[0].headline()
-    nothing = dict.fromkeys(("version", "health", "since", "block", "certificate", *DISK_KEYS))
+    nothing = dict.fromkeys(
+        ("version", "health", "since", "block", "certificate", "last_backup", "backup", "drill", *DISK_KEYS)
+    )
     return {**row, **nothing, "state": "not applied", "memory": 0, "warnings": [warning]}
 
 
@@ -151,6 +163,6 @@ def _shown(row: dict[str, Any]) -> tuple[str, ...]:
         bytes_for_people(row["disk"]) if applied else "",
         bytes_for_people(row["caches"]) if applied and row["caches"] != 0 else "",
         str(row["block"] or ""),
-        "none" if applied else "",
+        row["backup"]["short"] if applied else "",
         row["url"] or "?",
     )

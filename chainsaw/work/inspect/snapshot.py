@@ -133,7 +133,8 @@ def _certificates(paths: Paths, manifest: Manifest, hosts: Iterable[str]) -> Ite
 def units_around(manager: UserManager, name: str) -> dict[str, UnitDetails]:
     """Return the details of an instance's units, and of the units that it needs."""
     around = (f"app@{name}-network.service", *attempts_of(name), FRONT_SERVICE, API_SOCKET)
-    return manager.details((f"app@{name}.*", *around))
+    by_itself = (f"chainsaw-backup@{name}.*", f"chainsaw-drill@{name}.*")
+    return manager.details((f"app@{name}.*", *by_itself, *around))
 
 
 def snapshot_of(

@@ -19,9 +19,11 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.certificate import HostIssuer
 from chainsaw.model.deployment import Deployment, Service
 from chainsaw.model.quantity import bytes_for_people, span_for_people
+from chainsaw.plan.backups import WRONG
 from chainsaw.plan.state import instance_state, logs_of, processes_of, restarted, state_since
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.history.notes import notes_of
+from chainsaw.work.inspect.backups import kept_backups
 from chainsaw.work.inspect.disk import disk_use
 from chainsaw.work.inspect.list import disk_keys, graded, missing_directories
 from chainsaw.work.inspect.snapshot import DISK_TIMEOUT, DOWN, Snapshot, snapshot_of, start_api, units_around
@@ -75,6 +77,7 @@ def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[
     found = {part["health"] for part in parts} - {None}
     again = restarted(deployment, seen.units)
     state = instance_state(deployment, seen.units)
+    kept = kept_backups(account.paths, {name: deployment}, seen.units)[name]
     return {
         "instance": name,
         "recipe": deployment.recipe,
@@ -96,7 +99,7 @@ def _data(account: Account, seen: Snapshot, deployment: Deployment, parts: list[
         "restarted": again,
         "missing": missing_directories(deployment),
         "lost": seen.lost_by(deployment),
-        "last_backup": None,
+        **kept.as_dict(),
         "notes": notes_of(account, name),
     }
 
@@ -200,6 +203,9 @@ def _next_steps(data: dict[str, Any]) -> Iterator[str]:
         yield f"chainsaw plan {name}"
     if data["changed"]:
         yield f"chainsaw diff {name}"
+    for item in (data["backup"], data["drill"]):
+        if item["state"] in WRONG:
+            yield item["hint"]
 
 
 def _has_problems(data: dict[str, Any]) -> bool:
@@ -228,6 +234,9 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     yield f"  {'disk':12} {_disk_line(data)}"
     for timer in data["timers"]:
         yield f"  {'timer':12} {timer['unit']}, {timer['state']}"
+    yield f"  {'backup':12} {data['backup']['found']}"
+    if data["drill"]["state"] != "none":
+        yield f"  {'drill':12} {data['drill']['found']}"
     yield from _differences(data)
     for entry in data["log"]:
         stamp = time.strftime("%m-%d %H:%M", time.localtime(entry["at"]))

@@ -10,7 +10,8 @@ from chainsaw.model.deployment import Manifest
 from chainsaw.model.names import check_instance
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.in_use import in_use
-from chainsaw.plan.resources import outermost, purged, resources_of
+from chainsaw.plan.nested import outermost
+from chainsaw.plan.resources import purged, resources_of
 from chainsaw.work.apply.apply import applied, apply, bring_to, command_line
 from chainsaw.work.apply.session import Session, former_instances
 from chainsaw.work.config.names import declared_names, no_instance

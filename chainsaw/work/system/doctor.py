@@ -11,6 +11,7 @@ from typing import TypeVar
 from chainsaw.checks import amounts, network, resources
 from chainsaw.checks import host as host_checks
 from chainsaw.checks import site as site_checks
+from chainsaw.checks.backups import backups
 from chainsaw.checks.certificates import TIMER, certificate, local_authority, renewal
 from chainsaw.checks.check import Check, in_short, summary
 from chainsaw.checks.notify import notifications
@@ -33,6 +34,7 @@ from chainsaw.work.certificates.problems import read_problems
 from chainsaw.work.certificates.report import shown_to_visitors
 from chainsaw.work.config.applied import applied_site
 from chainsaw.work.config.names import declared_names
+from chainsaw.work.inspect.backups import kept_backups
 from chainsaw.work.inspect.disk import disk_uses
 from chainsaw.work.inspect.list import missing_directories
 from chainsaw.work.notify.channels import channels_of
@@ -280,6 +282,8 @@ def unit_checks(seen: Seen, systemd: Systemd) -> Iterator[Check]:
         site = _tried(lambda: applied_site(paths))
         names = tuple(item.name for item in channels_of(seen.account, site)) if site else ()
         yield from notifications(systemd.units, read_notified(seen.account), names, time.time())
+    kept = kept_backups(paths, manifest.instances, systemd.units)
+    yield from backups(kept, time.time())
     missing = {name: missing_directories(item) for name, item in manifest.instances.items()}
     yield from site_checks.instances(manifest, systemd.units, missing)
     yield from site_checks.front(manifest, systemd.units)

@@ -125,7 +125,7 @@ class Scene:
     ) -> None:
         """Write the file of an instance with the recipe's defaults, but for some settings and other keys.
 
-        Whatever the site says, it does not sleep, and its mail stays here.
+        Whatever the site says, it does not sleep, its mail stays here, and no backups of it are made by themselves.
         """
         recipe = self.bundle.recipe
         values = {**sample_settings(recipe), **self.chosen, **(settings or {})}
@@ -133,6 +133,7 @@ class Scene:
         variant = with_options(self.bundle, chosen_options(recipe, everything)).recipe
         fixed: dict[str, object] = {"sleep": "never"} if variant.primary else {}
         fixed |= {"mail": self.mail} if "mail" in variant.honours and self.site.mail else {}
+        fixed |= {"backup": {"every": "never"}} if self.site.backup else {}
         text = instance_text(recipe, route or f"https://{self.host(name)}/", values)
         text += "".join(f"{key}: {json.dumps(value)}\n" for key, value in {**fixed, **(keys or {})}.items())
         files.write_atomic(f"{self.account.paths.instance_files}/{name}.yaml", text.encode(), 0o600)
