@@ -84,7 +84,7 @@ def kept_of(name: str, plan: Scheduled, record: BackupRecord | None, around: Aro
 def backup_of(name: str, plan: Scheduled, record: BackupRecord | None, around: Around) -> Standing:
     """Return how the backups of an instance do; `record` is None where it cannot be read."""
     if record is None:
-        return Standing("unknown", UNREADABLE, "?", hint=f"chainsaw backups {name}")
+        return Standing("unknown", UNREADABLE, "?", hint=f"chainsaw backup {name}, which writes it again")
     last = max(record.made.values(), key=lambda item: item.at, default=None)
     at = last.at if last else None
     said = _said(last, around.now)
@@ -111,9 +111,11 @@ def backup_of(name: str, plan: Scheduled, record: BackupRecord | None, around: A
 
 def drill_of(name: str, plan: Scheduled, record: BackupRecord | None, around: Around) -> Standing:
     """Return how the rehearsals of restoring an instance do; `record` is None where it cannot be read."""
+    again = f"chainsaw backup drill {name}"
     if record is None:
-        return Standing("unknown", UNREADABLE, "?", hint=f"chainsaw backup drill {name}")
-    last, again = record.drill, f"chainsaw backup drill {name}"
+        # Where none is wanted, it is enough to say it of the backups.
+        return Standing("none" if plan.drill == NEVER else "unknown", UNREADABLE, "?", hint=again)
+    last = record.drill
     said = f"the last one was {_ago(last.at, around.now)}" if last else "there was none"
     at, due = last.at if last else None, f"one is due each {EACH.get(plan.drill, '')}"
     if last and last.problem:

@@ -244,7 +244,10 @@ def _units(manifest: Manifest, also_stopped: bool = False) -> dict[str, str | No
     """Return every unit of a manifest that should be up, with its owner; or all that may be."""
     units: dict[str, str | None] = {TARGET: None}
     for deployment in (*manifest.own, *manifest.instances.values()):
-        units |= {timer.unit: _owner(deployment.name) for timer in deployment.scheduled.timers}
+        # What a timer has started ends with it, or is forgotten with it where it has failed.
+        scheduled = [timer.unit for timer in deployment.scheduled.timers]
+        scheduled += [unit.replace(".timer", ".service") for unit in scheduled]
+        units |= dict.fromkeys(scheduled, _owner(deployment.name))
         if deployment.serving == "stopped" and not also_stopped:
             continue
         own = (

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "bad-record": "work/test_files_on_disk.py::test_a_record_of_another_version_is_refused",
     "certificate": "work/test_pairs.py::test_what_is_wrong_with_a_certificate_of_the_admin",
     "no-host": "work/test_pairs.py::test_a_host_name_without_a_route_has_no_certificate",
+    "backups-left": "work/test_leave.py::test_while_there_are_backups_nothing_is_deleted",
     "blocks": "cli/test_setup.py::test_a_number_of_blocks_is_a_number",
     "data-left": "work/test_remove.py::test_a_new_instance_does_not_get_the_data_of_one_that_was_removed",
     "declined": "cli/test_search_verbs.py::test_what_a_recipe_asks_for_is_shown_and_may_be_declined",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainsaw.model.deployment import Manifest
+from chainsaw.model.deployment import Manifest, Scheduled
 from chainsaw.plan import actions as act
 from chainsaw.plan.diff import Wanted, make_plan
 from chainsaw.plan.observed import EMPTY, Drift, Observed
@@ -340,3 +340,40 @@ def test_no_generation_gets_the_number_of_an_earlier_one(goldens, current, recor
     observed = Observed(manifest=Manifest(number=current), recorded=recorded)
     plan = make_plan(target(goldens["one-host"], observed), observed)
     assert [action.number for action in plan if isinstance(action, act.WriteGeneration)] == [following]
+
+
+def without_schedules(site):
+    """Return a site whose instances have lost their schedules, as when `every: never` was written."""
+    instances = {
+        name: one.model_copy(update={"scheduled": Scheduled()}) for name, one in site.manifest.instances.items()
+    }
+    gone = ("units/chainsaw-backup@", "units/chainsaw-drill@")
+    kept = {path: digest for path, digest in site.manifest.files.items() if not path.startswith(gone)}
+    return replace(site, manifest=site.manifest.model_copy(update={"instances": instances, "files": kept}))
+
+
+def test_a_schedule_that_is_gone_ends_its_timer_and_what_that_has_started(goldens):
+    site = goldens["backups"]
+    before = reached(site)
+    service = "chainsaw-backup@blog.service"
+    observed = replace(before, units={**before.units, service: "failed"})
+    stay = make_plan(target(site, observed), observed)
+    assert stay == []
+    other = without_schedules(site)
+    plan = make_plan(target(other, observed), observed)
+    stopped = {action.name for action in plan if isinstance(action, act.StopUnit)}
+    assert stopped == {service, *(f"chainsaw-{what}@{name}.timer" for what, name in SCHEDULED)}
+
+
+SCHEDULED = (("backup", "blog"), ("backup", "docs"), ("backup", "old"), ("drill", "blog"), ("drill", "old"))
+
+
+def test_the_timers_of_one_that_is_stopped_run_and_are_no_reason_to_look_whether_it_answers(goldens):
+    site = goldens["backups"]
+    before = reached(site)
+    assert before.units["chainsaw-backup@old.timer"] == "active"
+    observed = replace(before, units={**before.units, "chainsaw-backup@blog.timer": "inactive"})
+    plan = make_plan(target(site, observed), observed)
+    assert [(type(action), getattr(action, "name", "")) for action in plan] == [
+        (act.StartUnit, "chainsaw-backup@blog.timer")
+    ]

@@ -80,6 +80,17 @@ def body(file):
     return "\n".join(line for line in file.read_text().splitlines() if not line.startswith("# digest"))
 
 
+def test_what_needs_chainsaw_itself_is_not_included(blog, tmp_path):
+    blog.write("site.yaml", "backup: {every: daily, drill: weekly}\n")
+    publish(blog)
+    assert blog.account.current().instances["blog"].scheduled.timers
+    eject("blog", str(tmp_path / "ejected"))
+    assert not [
+        path for path in below(tmp_path / "ejected/1") if "chainsaw-backup@" in path or "chainsaw-drill@" in path
+    ]
+    assert "backup" not in (tmp_path / "ejected/1/units/chainsaw.target").read_text()
+
+
 def test_other_instances_and_site_settings_are_not_included(blog, tmp_path):
     eject("blog", str(tmp_path / "ejected"))
     assert not [path for path in below(tmp_path / "ejected/1") if "wiki" in path or path == "intent/site.yaml"]

@@ -173,6 +173,20 @@ def test_while_there_is_an_instance_nothing_is_deleted(empty, manager, arrange):
     assert manager.calls == []
 
 
+def test_while_there_are_backups_nothing_is_deleted(empty, manager):
+    kept = Path(empty.paths.backups_of("blog"))
+    kept.mkdir(parents=True)
+    (kept / "one.tar.zst").write_bytes(b"all that is left")
+    before = everything(empty)
+    with pytest.raises(ChainsawError) as caught:
+        leave(empty)
+    (problem,) = caught.value.diagnostics
+    assert problem.message == "there are backups, of blog, which would be deleted with all else"
+    assert problem.hint == f"mv {empty.paths.backups} ~/, or rm -r {empty.paths.backups}"
+    assert everything(empty) == before
+    assert manager.calls == []
+
+
 def test_all_instances_are_named(empty):
     empty.declare("blog")
     empty.declare("club")

@@ -11,6 +11,9 @@ import pytest
 
 from chainsaw.checks.observed import DiskUse
 from chainsaw.errors import Diagnostic, Exit
+from chainsaw.host.store.backups import write_backups
+from chainsaw.model.backup import BackupRecord, Made
+from chainsaw.model.deployment import Scheduled, Service
 from chainsaw.plan.observed import EMPTY, Drift, UnitDetails
 from chainsaw.work.inspect.list import HEADING, report_on
 from chainsaw.work.inspect.snapshot import Pending, Snapshot
@@ -194,3 +197,51 @@ def test_instances_stand_in_the_order_of_their_names(admin, seen):
 def test_where_there_is_no_instance_the_first_step_is_shown(admin):
     result = report_on(admin.account, Snapshot(EMPTY))
     assert (result.data, result.lines) == ({"instances": []}, ("no instance is declared: chainsaw new RECIPE NAME",))
+
+
+MADE = {"id": "x", "to": "/mnt/nas", "bytes": 1, "data": 1, "members": 1, "version": "1", "files": "running"}
+PLAN = Scheduled(every="daily", to=("/mnt/nas",), timers=(Service(unit="chainsaw-backup@blog.timer", digest=""),))
+
+
+def with_backup(admin, seen, ago, plan=PLAN):
+    """Let an instance have a schedule, and a backup that was made a while ago."""
+    made = Made(**MADE, at=int(time.time() - ago), downtime=0.0)
+    write_backups(admin.paths, "blog", BackupRecord(made={"/mnt/nas": made}))
+    blog = seen.manifest.instances["blog"].model_copy(update={"scheduled": plan})
+    units = {**seen.units, "chainsaw-backup@blog.timer": unit()}
+    links = Path(admin.paths.unit_links)
+    links.mkdir(parents=True, exist_ok=True)
+    (links / "chainsaw-backup@blog.timer").symlink_to(f"{admin.paths.current}/units/chainsaw-backup@blog.timer")
+    return replace(seen, manifest=seen.manifest.model_copy(update={"instances": {"blog": blog}}), units=units)
+
+
+def test_the_age_of_the_last_good_backup_is_listed(admin, seen):
+    row, shown, result = reported(admin, with_backup(admin, seen, 7300))
+    assert (shown["backup"], row["backup"]["state"], row["drill"]["state"]) == ("2 h", "good", "none")
+    assert abs(row["last_backup"] - (time.time() - 7300)) < 60
+    assert (row["warnings"], result.exit) == ([], Exit.OK)
+
+
+def test_an_overdue_backup_is_listed_with_its_reason_and_the_command(admin, seen):
+    row, shown, result = reported(admin, with_backup(admin, seen, 9.5 * 86400))
+    assert (shown["backup"], row["backup"]["state"]) == ("9 d, overdue", "overdue")
+    assert result.lines == (
+        "blog: its backup: overdue: the last good one is 9 d old, and one is due each day: chainsaw backup blog",
+    )
+    assert result.exit is Exit.OK
+
+
+def test_a_deleted_timer_is_said_though_the_last_backup_is_fresh(admin, seen):
+    there = with_backup(admin, seen, 60)
+    Path(admin.paths.unit_links, "chainsaw-backup@blog.timer").unlink()
+    row, shown, _ = reported(admin, there)
+    assert (shown["backup"], row["backup"]["hint"]) == ("1 min, no timer", "chainsaw apply")
+
+
+@pytest.mark.parametrize("plan", [PLAN, Scheduled()])
+def test_a_record_of_backups_that_cannot_be_read_is_unknown(admin, seen, plan):
+    there = with_backup(admin, seen, 60, plan)
+    Path(admin.paths.backup_record("blog")).write_text("{")
+    row, shown, result = reported(admin, there)
+    assert (shown["backup"], row["backup"]["state"], row["last_backup"]) == ("?", "unknown", None)
+    assert "its record cannot be read" in result.lines[0]

@@ -78,6 +78,11 @@ def test_it_does_not_sleep_and_sends_no_mail_to_the_server_of_the_site(scene):
     assert (instance.mail.host, instance.mail.port, instance.mail.tls) == ("127.0.0.1", 2525, "none")
 
 
+def test_no_backups_of_it_are_made_by_themselves(scene):
+    assert declared(scene("wordpress", "backup: {every: hourly}\n")).backup.every == "never"
+    assert declared(scene("wordpress", SITE)).backup is None
+
+
 def test_without_a_mail_server_of_the_site_it_has_none_either(scene):
     assert declared(scene("wordpress")).mail is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainsaw.checks.check import some
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
 from chainsaw.host.account import Account
@@ -44,7 +45,7 @@ def leaving(account: Account) -> Result:
 def leave(account: Account, report: Reporter) -> Result:
     """Stop the front, and delete the generations, the authority, the site's secrets, recipes and images.
 
-    Raise ChainsawError while there are instances. What is already missing is skipped.
+    Raise ChainsawError while there are instances, or backups of some. What is already missing is skipped.
     """
     _refuse(account)
     paths = account.paths
@@ -86,6 +87,11 @@ def _refuse(account: Account) -> None:
         message = f"{', '.join(names)} {are} still there; only a purge deletes an instance with its data"
         hint = "; ".join(f"chainsaw remove {name} --purge" for name in names)
         raise ChainsawError(Diagnostic("instances-left", message, hint=hint))
+    # They are there for when all else is gone, so only their owner deletes them.
+    if kept := files.list_directory(account.paths.backups):
+        message = f"there are backups, of {some(kept)}, which would be deleted with all else"
+        hint = f"mv {account.paths.backups} ~/, or rm -r {account.paths.backups}"
+        raise ChainsawError(Diagnostic("backups-left", message, hint=hint))
 
 
 def _directories(paths: Paths) -> list[str]:
