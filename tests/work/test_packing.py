@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from chainsaw.host.bundle import archive as form
 from chainsaw.host.bundle.archive import Member, Source
+from chainsaw.host.bundle.choice import Choice, patterns
 from chainsaw.host.bundle.form import END, FIRST, LIST, Entry, RefusedError, known
 from chainsaw.host.bundle.form import line as line_of
 from chainsaw.host.bundle.former import SUMMARY, Former, entries
 from chainsaw.host.bundle.ledger import Nobody, examine
-from chainsaw.host.bundle.packer import Packer, patterns
+from chainsaw.host.bundle.packer import Packer
 from chainsaw.host.bundle.unpacker import Unpacker
 
 ME, GROUP = os.getuid(), os.getgid()
@@ -34,7 +35,7 @@ def packed(source, former="", *, keeps=False, excludes=()):
     earlier = entries(io.StringIO(former))
     top = os.open(source, os.O_RDONLY)
     try:
-        Packer(lambda number: 0, out, listing, Former(earlier, keeps), patterns(excludes)).pack(top, DATA)
+        Packer(lambda number: 0, out, listing, Former(earlier, keeps), Choice(patterns(excludes))).pack(top, DATA)
     finally:
         os.close(top)
     return out.getvalue(), listing.getvalue()

@@ -12,16 +12,16 @@ import errno
 import hashlib
 import json
 import os
-import re
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from chainsaw.host.bundle import content, form
 from chainsaw.host.bundle.archive import BLOCK, CHUNK, Member, header, map_of
+from chainsaw.host.bundle.choice import Choice, read_choice
 from chainsaw.host.bundle.confined import DIRECTORY, FILE, confine, prepare
 from chainsaw.host.bundle.form import Entry, RefusedError, line, shown
 from chainsaw.host.bundle.former import Former, Level, entries, list_names
@@ -36,6 +36,9 @@ RECENT = 20_000_000
 """Nanoseconds in which two changes may have the same ctime: two ticks of the slowest clock."""
 
 
+NOTHING_LEFT_OUT = Choice()
+
+
 class ChangedError(Exception):
     """What a name leads to is not what it led to a moment before."""
 
@@ -48,7 +51,7 @@ class Packer:
     out: IO[bytes]
     listing: IO[str]
     former: Former
-    excludes: tuple[re.Pattern[str], ...] = ()
+    choice: Choice = NOTHING_LEFT_OUT
     links: Links = field(default_factory=Links)
     left: Counter[str] = field(default_factory=Counter)
     totals: Counter[str] = field(default_factory=Counter)
@@ -89,13 +92,14 @@ class Packer:
         """Write an entry; return the level below where it is a directory. What is gone meanwhile is left out."""
         path = f"{level.path}/{name}"
         form.names_of(path)
-        if self._is_excluded(path):
-            self.former.until(path)
+        copy, former = self.choice.copy_of(path), self.former.until(path)
+        if copy is None:
+            self.left["excluded"] += 1
             return None
-        former = self.former.until(path)
+        directory, name = (self.choice.elsewhere, copy) if copy else (level.descriptor, name)
         for _ in range(TRIES):
             try:
-                return self._look(level.descriptor, name, path, former)
+                return self._look(directory, name, path, former)
             except FileNotFoundError:
                 if former:
                     self.former.gone(former)
@@ -106,12 +110,6 @@ class Packer:
                 if error.errno not in AGAIN:
                     raise type(error)(error.errno, error.strerror, shown(path)) from error
         raise OSError(errno.EBUSY, "it is replaced again and again", shown(path))
-
-    def _is_excluded(self, path: str) -> bool:
-        below = path.split("/", 2)[2]
-        found = any(pattern.fullmatch(below) for pattern in self.excludes)
-        self.left["excluded"] += found
-        return found
 
     def _look(self, directory: int, name: str, path: str, former: Entry | None) -> Level | None:
         named = os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -272,28 +270,24 @@ def _settled(known: os.stat_result) -> tuple[int, ...]:
     return (known.st_ino, known.st_ctime_ns) if known.st_ctime_ns < time.time_ns() - RECENT else ()
 
 
-def patterns(excludes: Iterable[str]) -> tuple[re.Pattern[str], ...]:
-    """Return what matches paths below a tree; * stands for any part of one name."""
-    return tuple(re.compile(re.escape(text).replace(r"\*", "[^/]*"), re.DOTALL) for text in excludes)
-
-
 def main(argv: list[str]) -> int:
-    """Pack SOURCE NAME FIRST SIZE LIST FORMER EXCLUDE...: members to standard output, lines to the descriptor LIST.
+    """Pack SOURCE NAME FIRST SIZE LIST FORMER COPIES EXCLUDE...: members to standard output, lines to LIST.
 
-    With the descriptor FORMER of such a list, of an earlier pass, what has not changed since is not written; FORMER is
+    LIST is a descriptor. With the descriptor FORMER of such a list, of an earlier pass, what has not changed since is not written; FORMER is
     -1 for none, and FORMER+ lists what is gone, too. Ids from FIRST on, SIZE many, are listed as those that they are in
-    the container. What has the path EXCLUDE in the tree is left out, or of EXCLUDE/* what is in it.
+    the container. What matches EXCLUDE in the tree is left out, unless it has a copy in the directory COPIES.
     """
-    source, name, first, size, listed, former, *excludes = argv
+    source, name, first, size, listed, former, copies, *excludes = argv
     block = range(int(first), int(first) + int(size))
     number = int(former.rstrip("+"))
     prepare()
     out, lines = os.fdopen(1, "wb", CHUNK), os.fdopen(int(listed), "w", CHUNK)
     earlier = entries(os.fdopen(number)) if number >= 0 else iter(())
+    choice = read_choice(excludes, copies)
     top = confine(source)
 
     def inside(number: int) -> int:
         return number - block.start if number in block else form.ADMIN
 
-    Packer(inside, out, lines, Former(earlier, former.endswith("+")), patterns(excludes)).pack(top, name)
+    Packer(inside, out, lines, Former(earlier, former.endswith("+")), choice).pack(top, name)
     return 0

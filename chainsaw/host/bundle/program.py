@@ -1,26 +1,26 @@
-"""What is run of a backup as a program: `python3 -I -X utf8 program.py pack WORD...`, or `unpack`, or `check`.
+"""What is run of a backup as a program: `python3 -I -X utf8 program.py pack WORD...`, or `unpack`, `check`, `database`.
 
 It runs as root of a user namespace. It ends with 3 for what is not taken, and with 1 for what this host cannot do.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
 REFUSED = 3
+PROGRAMS = {"pack": "packer", "unpack": "unpacker", "check": "checker", "database": "database"}
 
 
 def main(argv: list[str]) -> int:
     """Run one of them; print what went wrong."""
     # -I leaves out where this program is.
     sys.path.insert(0, os.path.abspath(f"{__file__}/../../../.."))
-    from chainsaw.host.bundle import checker, packer, unpacker
     from chainsaw.host.bundle.form import RefusedError
 
-    programs = {"pack": packer.main, "unpack": unpacker.main, "check": checker.main}
     try:
-        return programs[argv[0]](argv[1:])
+        return int(importlib.import_module(f"chainsaw.host.bundle.{PROGRAMS[argv[0]]}").main(argv[1:]))
     except RefusedError as error:
         _end(str(error), REFUSED)
     except OSError as error:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from chainsaw.host import streams
+from chainsaw.host import process, streams
 from chainsaw.host.bundle import program
 from chainsaw.host.bundle.archive import BLOCK, CHUNK, Member, header, padded
 from chainsaw.host.bundle.form import (
@@ -61,6 +61,14 @@ class _Tree:
     listing: IO[str]
     summary: dict[str, Any]
     gone: Counter[str] = field(default_factory=Counter)
+
+
+def copy_databases(source: str, target: str, wanted: Sequence[str], within: Sequence[str]) -> None:
+    """Copy the SQLite databases in a tree that match patterns into an empty directory, for Writer.tree.
+
+    Raise ChainsawError for one that cannot be copied, or is damaged.
+    """
+    process.run([*PROGRAM, "database", source, target, *wanted], within=within)
 
 
 class Writer:
@@ -116,13 +124,15 @@ class Writer:
         *,
         keeps: bool = False,
         excludes: Sequence[str] = (),
+        copies: str = "",
         patience: float | None = None,
     ) -> None:
         """Write a directory, of which ids from `first` on are a container's; or what has changed in it since the last.
 
         `path` has two names. `within` are the words that run a program as root of the admin's user namespace. With
         `keeps`, what is gone since stays listed. `excludes` are paths in it that are left out; one that ends with `/*`
-        leaves out what is in a directory. Raise ChainsawError for what cannot be read.
+        leaves out what is in a directory. In the directory `copies` is what is read in the place of some files. Raise
+        ChainsawError for what cannot be read.
         """
         if len(names_of(path)) != 2:
             raise ValueError(path)
@@ -135,7 +145,7 @@ class Writer:
             os.lseek(former.listing.fileno(), 0, os.SEEK_SET)
             earlier = f"{former.listing.fileno()}{'+' if keeps else ''}"
         self.stream.flush()
-        words = ["pack", source, path, str(first), str(SIZE), str(listing.fileno()), earlier, *excludes]
+        words = ["pack", source, path, str(first), str(SIZE), str(listing.fileno()), earlier, copies, *excludes]
         streams.run_into([*PROGRAM, *words], self.stream.fileno(), kept, within, patience=patience)
         summary = _last(listing)
         gone = Counter({key: summary[f"gone_{key}"] for key in ("members", "bytes")})

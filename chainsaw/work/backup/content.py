@@ -37,6 +37,8 @@ from chainsaw.work.recipes.shipped import shared_parts
 UNKNOWN = Consistent(files="stopped", why="the recipe does not say that less is enough")
 OF_SITE = frozenset({*Common.model_fields, "sleep", "disk", "memory", "ports"})
 """The settings of the site on which an instance depends."""
+OF_SQLITE = ("", "-wal", "-shm", "-journal")
+"""How the names of a database and of the files beside it end (tempfiles.html of SQLite)."""
 ALL = ("*",)
 """All that is in a volume."""
 DATABASE = "db"
@@ -92,10 +94,14 @@ class Content:
         return KeptDump(engine=f"{part.title} {part.version}" if part else service.component, restore=service.restore)
 
     def excludes(self, volume: str) -> tuple[str, ...]:
-        """Return what is no part of a volume's copy: what its dump holds, and what the application makes again."""
+        """Return what is no part of a volume's copy: what its dump holds, and what the application makes again.
+
+        Databases of SQLite are copied by themselves, and what lies beside them is no use without them.
+        """
         if self.volumes[f"{VOLUMES}/{volume}"].components in [(item.component,) for item in self.dumped]:
             return ALL
-        return self.consistent.excludes.get(volume, ())
+        beside = [f"{path}{end}" for path in self.consistent.sqlite.get(volume, ()) for end in OF_SQLITE]
+        return (*self.consistent.excludes.get(volume, ()), *beside)
 
 
 def content_of(account: Account, deployment: Deployment) -> Content:

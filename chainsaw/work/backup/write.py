@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.bundle.writer import Writer
+from chainsaw.host.bundle.writer import Writer, copy_databases
 from chainsaw.model.backup import DUMPS, FIRST, SECRETS, VOLUMES, Backup, Ending, Tree
 from chainsaw.model.block import intermediate
 from chainsaw.model.deployment import ComponentService
@@ -28,12 +31,14 @@ def write(account: Account, content: Content, facts: Backup, stream: IO[bytes], 
         known = facts.model_dump(mode="json", exclude={"format"})
         writer = Writer(stream, facts.at * 10**9, lists, f"{account.paths.state}/chainsaw", known)
         _write_small(account, content, writer)
-        _write_volumes(account, content, writer, report, first=True)
+        volumes = Volumes(account, content, writer, report)
+        volumes.write({}, keeps=False)
         dumps: dict[str, int] = {}
 
         def finish() -> None:
             dumps.update(_write_dumps(account, content, writer, report))
-            _write_volumes(account, content, writer, report, first=False)
+            with volumes.copied() as copies:
+                volumes.write(copies, keeps=bool(content.dumped or content.consistent.sqlite))
 
         held = hold(account, content.deployment, content.consistent, finish, report)
         ending = Ending(
@@ -65,15 +70,55 @@ def _write_small(account: Account, content: Content, writer: Writer) -> None:
     writer.directory(VOLUMES)
 
 
-def _write_volumes(account: Account, content: Content, writer: Writer, report: Reporter, first: bool) -> None:
-    """Read the volumes; or, the second time, what has changed in them since."""
-    podman, block = account.podman, content.deployment.block
-    start = NOBODY if block is None else intermediate(podman.uids, block)
-    keeps = not first and bool(content.dumped or content.consistent.sqlite)
-    for path, volume in content.volumes.items():
-        report.doing(f"reading {volume.name}" if first else f"reading what has changed in {volume.name}")
-        excludes = content.excludes(volume.name)
-        writer.tree(volume.path, path, start, podman.enter(), keeps=keeps, excludes=excludes, patience=PATIENCE)
+@dataclass(frozen=True)
+class Volumes:
+    """The volumes of an instance on their way into a backup."""
+
+    account: Account
+    content: Content
+    writer: Writer
+    report: Reporter
+
+    def write(self, copies: Mapping[str, str], keeps: bool) -> None:
+        """Read the volumes; or, after the first time, what has changed in them since.
+
+        `copies` are directories with copies of databases, by volume. What is gone stays if it `keeps` that.
+        """
+        podman, block = self.account.podman, self.content.deployment.block
+        start = NOBODY if block is None else intermediate(podman.uids, block)
+        for path, volume in self.content.volumes.items():
+            self.report.doing(f"reading {volume.name}")
+            self.writer.tree(
+                volume.path,
+                path,
+                start,
+                podman.enter(),
+                keeps=keeps,
+                excludes=self.content.excludes(volume.name),
+                copies=copies.get(volume.name, ""),
+                patience=PATIENCE,
+            )
+
+    @contextmanager
+    def copied(self) -> Iterator[dict[str, str]]:
+        """Let SQLite copy its databases, each in one state; give the directories with the copies, by volume."""
+        podman, steps = self.account.podman, self.account.steps
+        place = f"{self.account.paths.instance(self.content.deployment.name)}/databases{files.PARTIAL}"
+        copies: dict[str, str] = {}
+        try:
+            for path, volume in self.content.volumes.items():
+                wanted = self.content.consistent.sqlite.get(volume.name)
+                if wanted:
+                    self.report.doing(f"copying the databases in {volume.name}")
+                    copies[volume.name] = f"{place}/{volume.name}"
+                    with steps.step(f"copy the databases in {path}"):
+                        podman.remove_trees([copies[volume.name]])
+                        files.make_directory(copies[volume.name], 0o700)
+                        copy_databases(volume.path, copies[volume.name], wanted, podman.enter())
+            yield copies
+        finally:
+            if copies:
+                podman.remove_trees([place])
 
 
 def _write_dumps(account: Account, content: Content, writer: Writer, report: Reporter) -> dict[str, int]:
