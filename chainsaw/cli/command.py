@@ -6,7 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from chainsaw.cli.recorded import recorded_words
 from chainsaw.cli.verb import Verb
 from chainsaw.cli.verbs import verb_at
 from chainsaw.errors import Exit
+
+if TYPE_CHECKING:
+    from chainsaw.host.account import Account
 
 
 @dataclass
@@ -63,7 +66,22 @@ class Command(click.Command):
         from chainsaw.host.account import this_account
 
         assert self.callback is not None
-        return ctx.invoke(self.callback, this_account(), **ctx.params)
+        account = this_account()
+        if self.verb.changed(ctx.params):
+            _finish_restores(account)
+        return ctx.invoke(self.callback, account, **ctx.params)
+
+
+def _finish_restores(account: Account) -> None:
+    """Before anything else is changed, undo what an interrupted restore has left behind."""
+    from chainsaw.work.restore.unfinished import marked
+
+    if marked(account.paths):
+        from chainsaw.cli.output import progress
+        from chainsaw.work.restore.restore import undo_all
+
+        with progress() as report:
+            undo_all(account, report)
 
 
 def _parameters(function: Callable[..., None] | None) -> list[str]:

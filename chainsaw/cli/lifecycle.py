@@ -33,25 +33,42 @@ if TYPE_CHECKING:
 @click.option(
     "--orphans", is_flag=True, help="Delete what no instance uses and holds no data: certificates, recipes, images."
 )
+@click.option("--no-backup", is_flag=True, help="With --purge: do not back it up before.")
+@click.option("--backups", is_flag=True, help="With --purge: delete its backups, too.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @why_option
 @json_option
-def remove(account: Account, name: str | None, purged: bool, orphans: bool, yes: bool, why: str, as_json: bool) -> None:
+def remove(
+    account: Account,
+    name: str | None,
+    purged: bool,
+    orphans: bool,
+    no_backup: bool,
+    backups: bool,
+    yes: bool,
+    why: str,
+    as_json: bool,
+) -> None:
     """The data of the instance NAME is kept until you purge it.
 
-    `chainsaw rollback NAME` restores a removed instance; a purge cannot be undone.
+    `chainsaw rollback NAME` restores a removed instance. A purge makes a backup first, from which `chainsaw restore`
+    brings it back; with --no-backup it cannot be undone.
     """
-    from chainsaw.work.lifecycle import prune, remove
+    from chainsaw.work.lifecycle import prune, purging, remove
 
     if orphans == (name is not None) or (orphans and purged):
         raise click.UsageError("give either a NAME or --orphans")
+    if (no_backup or backups) and not purged:
+        raise click.UsageError("--no-backup and --backups belong to --purge")
     if name is not None and purged and not yes:
         _ask(account, name)
     with progress() as report:
         if name is None:
             result = prune.prune(account, report)
         elif purged:
-            result = remove.purge(account, name, Request((name,), command="purge", why=why), report)
+            request = Request((name,), command="purge", why=why)
+            result = purging.purge(account, name, request, report, backs_up=not no_backup and not backups)
+            result = purging.without_backups(account, name, result) if backups else result
         else:
             result = remove.remove(account, name, Request((name,), command="remove", why=why), report)
     show("remove", result, as_json)

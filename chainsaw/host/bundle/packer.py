@@ -273,9 +273,10 @@ def _settled(known: os.stat_result) -> tuple[int, ...]:
 def main(argv: list[str]) -> int:
     """Pack SOURCE NAME FIRST SIZE LIST FORMER COPIES EXCLUDE...: members to standard output, lines to LIST.
 
-    LIST is a descriptor. With the descriptor FORMER of such a list, of an earlier pass, what has not changed since is not written; FORMER is
-    -1 for none, and FORMER+ lists what is gone, too. Ids from FIRST on, SIZE many, are listed as those that they are in
-    the container. What matches EXCLUDE in the tree is left out, unless it has a copy in the directory COPIES.
+    LIST is a descriptor. With the descriptor FORMER of such a list, of an earlier pass, what has not changed since is
+    not written; FORMER is -1 for none, and FORMER+ lists what is gone, too. Ids from FIRST on, SIZE many, are listed as
+    those that they are in the container. What matches EXCLUDE in the tree is left out, unless it has a copy in the
+    directory COPIES.
     """
     source, name, first, size, listed, former, copies, *excludes = argv
     block = range(int(first), int(first) + int(size))

@@ -199,10 +199,14 @@ def undo(account: Account, name: str, report: Reporter) -> None:
 
 
 def undo_all(account: Account, report: Reporter) -> None:
-    """Undo every restore that did not end, unless another command is at it."""
+    """Undo every restore that did not end; one that another command is at is left to that."""
     for name in marked(account.paths):
-        with holding(account, (name,), COMMAND, report):
-            undo(account, name, report)
+        try:
+            with holding(account, (name,), COMMAND, report, wait=False):
+                undo(account, name, report)
+        except ChainsawError as error:
+            if error.exit is not Exit.LOCKED:
+                raise
 
 
 def _run_hook(account: Account, kept: Kept, name: str) -> None:

@@ -1,0 +1,50 @@
+"""remove --purge, as an admin asks for it: what is deleted is backed up first, and its backups stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.host import files
+from chainsaw.host.account import Account
+from chainsaw.host.store import backups
+from chainsaw.model.backup import INDEX
+from chainsaw.work.backup.make import Wanted, back_up_one
+from chainsaw.work.backup.stored import find_all
+from chainsaw.work.lifecycle.remove import check_known
+from chainsaw.work.lifecycle.remove import purge as delete
+from chainsaw.work.locks import holding
+from chainsaw.work.result import Reporter, Request, Result
+
+
+def purge(account: Account, name: str, request: Request, report: Reporter, *, backs_up: bool) -> Result:
+    """Delete an instance for good, after a backup; raise ChainsawError, with nothing deleted, when that fails."""
+    with holding(account, (name,), f"chainsaw remove {name} --purge", report, wait=request.wait):
+        check_known(account, name)
+        if not backs_up or name not in account.current().instances:
+            return delete(account, name, request, report)
+        try:
+            index = back_up_one(account, name, Wanted(shrinks=True), report)
+        except ChainsawError as error:
+            message = f"{name} was not deleted: it could not be backed up before"
+            hint = f"chainsaw remove {name} --purge --no-backup deletes it without"
+            raise ChainsawError(
+                [*error.diagnostics, Diagnostic("not-backed-up", message, hint=hint)], error.exit
+            ) from error
+        made = backups.read_backups(account.paths, name).made
+        result = delete(account, name, request, report)
+    place = next((one.to for one in made.values() if one.id == index.backup.id), "")
+    line = f"  it is kept as {place}/{index.file}: chainsaw restore {index.backup.id} brings it back"
+    return replace(result, data={**result.data, "backup": index.backup.id}, lines=(*result.lines, line))
+
+
+def without_backups(account: Account, name: str, result: Result) -> Result:
+    """Delete the backups of an instance that is deleted, in all places that are there."""
+    gone = []
+    for stored in find_all(account, name).stored:
+        with account.steps.step(f"delete {stored.path}"):
+            files.remove(stored.path)
+            files.remove(f"{stored.path.rpartition('/')[0]}/{stored.id}{INDEX}")
+        gone.append(stored.path)
+    lines = tuple(f"  deleted: {path}" for path in gone) or ("  there was no backup of it",)
+    return replace(result, data={**result.data, "backups": gone}, lines=(*result.lines, *lines))
