@@ -84,6 +84,7 @@ def test_every_key_has_its_value_and_where_it_comes_from(blog):
         "sleep": ("15m", "site.yaml"),
         "memory": ("db: 256M", "instances/blog.yaml:7"),
         "disk": ("2G", "recipe default"),
+        "backup": ("", "default"),
         "serving": ("normal", "default"),
         "auth": ("", "default"),
         "cache": ("", "default"),

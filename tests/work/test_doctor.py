@@ -17,14 +17,19 @@ from fake import replaces
 from test_host import web_server
 
 from chainsaw.checks.observed import ImageStore, Leftovers, PlainAnswer, Resolved
+from chainsaw.checks.site import failed_units
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files, readings, web
 from chainsaw.host.account import Account
 from chainsaw.host.podman import storage
 from chainsaw.host.store import generations, operations, records
+from chainsaw.host.store.backups import write_backups
 from chainsaw.host.systemd import UserManager
+from chainsaw.model.backup import BackupRecord, Made
+from chainsaw.model.deployment import Scheduled, Service
 from chainsaw.model.paths import Paths
 from chainsaw.plan.diff import FRONT_SOCKET
+from chainsaw.plan.observed import UnitDetails
 from chainsaw.work.locks import Locks
 from chainsaw.work.parallel import answers
 from chainsaw.work.result import Quiet
@@ -294,6 +299,24 @@ def test_an_applied_site_without_a_user_manager(account, applied):
     host = next(iter(applied.instances.values())).route.host
     assert f"certificate of {host}" in found
     assert f"DNS of {host}" in found
+    assert found["backups"] == "warn", "none has a schedule"
+
+
+def test_a_backup_whose_timer_is_not_known_is_unknown_and_an_overdue_one_is_no_error(account, applied, paths):
+    plan = Scheduled(every="daily", to=("/mnt/nas",), timers=(Service(unit="chainsaw-backup@blog.timer", digest=""),))
+    blog = applied.instances["blog"].model_copy(update={"scheduled": plan})
+    seen = doctor.Seen(account, applied.model_copy(update={"instances": {"blog": blog}}), (80, 443), None)
+    for ago, state in ((60, "unknown"), (9 * 86400, "warn")):
+        at = int(time.time() - ago)
+        made = Made(id="x", to="/mnt/nas", at=at, bytes=1, data=1, members=1, version="1", files="running", downtime=0)
+        write_backups(paths, "blog", BackupRecord(made={"/mnt/nas": made}))
+        assert states(doctor.unit_checks(seen, doctor.Systemd()))["backup of blog"] == state
+
+
+def test_a_backup_that_failed_is_told_by_its_own_check():
+    failed = UnitDetails("failed", "failed", result="exit-code")
+    assert failed_units({"chainsaw-backup@blog.service": failed, "chainsaw-drill@blog.service": failed}).state == "ok"
+    assert failed_units({"chainsaw-logs.service": failed}).state == "fail"
 
 
 def test_ports_that_are_declared_and_not_applied_yet(account, paths):

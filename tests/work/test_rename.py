@@ -10,6 +10,7 @@ from acting import acting
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files
 from chainsaw.host.store import records
+from chainsaw.work.config.on_disk import data_places, left_of, names_on_disk
 from chainsaw.work.lifecycle import rename as renaming
 from chainsaw.work.result import Quiet, Request
 
@@ -87,6 +88,15 @@ def test_an_invalid_name_is_refused(blog, name, function):
     problem, code = refused(function, "blog", name)
     assert (problem.code, problem.key, code) == ("instance-name", name, Exit.INVALID)
     assert everything(blog) == before
+
+
+def test_the_backups_of_one_that_is_gone_take_no_name(blog):
+    kept = Path(blog.paths.backups_of("diary"), "one.tar.zst")
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"old")
+    assert left_of(blog.paths, "diary") == []
+    assert names_on_disk(blog.paths) == {"blog"}
+    assert data_places(blog.paths, "diary") == []
 
 
 def test_its_own_name_is_taken(blog):

@@ -20,8 +20,9 @@ def subject_of(paths: Paths, name: str, manifest: Manifest = EMPTY, others: InUs
 
 
 def left_of(paths: Paths, name: str) -> list[Resource]:
-    """Return what is on disk under a name, also for an instance that is no longer applied."""
-    return [item for item in resources_of(subject_of(paths, name)) if item.place and files.exists(item.place)]
+    """Return what is on disk under a name, also for an instance that is no longer applied; not what outlives it."""
+    found = [item for item in resources_of(subject_of(paths, name)) if item.place and item.removed_by != "stays"]
+    return [item for item in found if files.exists(item.place)]
 
 
 def data_places(paths: Paths, name: str) -> list[str]:
