@@ -51,9 +51,11 @@ def checks(machine: Machine, code: int | None = None) -> dict[str, dict[str, str
 
 
 def worse(machine: Machine) -> dict[str, str]:
-    """Return the checks that are not ok, except those inherited from the machine's host."""
-    found = checks(machine)
-    return {name: check["found"] for name, check in found.items() if check["state"] != "ok" and name not in OF_THE_HOST}
+    """Return the checks that are not ok, except those inherited from the machine's host; nothing here is backed up."""
+    beside = {*OF_THE_HOST, "backups"}
+    return {
+        name: check["found"] for name, check in checks(machine).items() if check["state"] != "ok" and name not in beside
+    }
 
 
 def reported(machine: Machine, name: str, state: str, found: str, hint: str) -> str:
