@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -10,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainsaw.model.schedule import Keep
-from chainsaw.plan.retention import Item, doomed
+from chainsaw.plan.retention import doomed
+from chainsaw.work.backup.age import item_of
 
 HOUR, DAY = 3600, 86400
 START = 1_700_000_000
@@ -18,8 +18,7 @@ SPANS = ("hourly", "daily", "weekly", "monthly")
 
 
 def item(at, good=True, name="", future=False):
-    hour, day, week, month = (time.strftime(form, time.gmtime(at)) for form in ("%F %H", "%F", "%G-%V", "%Y-%m"))
-    return Item(name or str(at), at, hour, day, week, month, good, future)
+    return replace(item_of(name or str(at), at, good, now=at), future=future)
 
 
 def every(step, count, start=START):
@@ -138,3 +137,13 @@ def test_a_clock_that_fell_back_to_1970_deletes_only_what_it_would_have_deleted_
 
 def test_nothing_is_deleted_where_there_is_nothing():
     assert doomed([], Keep()) == []
+
+
+def test_the_calendar_is_that_of_utc_and_its_weeks_are_those_of_iso():
+    # The first of January 2027 is a Friday, in the last week of 2026.
+    found = item_of("x", 1798763400, good=True, now=1798763400)
+    assert (found.hour, found.day, found.week, found.month) == ("2027-01-01 00", "2027-01-01", "2026-53", "2027-01")
+
+
+def test_a_time_that_has_not_come_yet_is_of_the_future_but_for_an_hour():
+    assert [item_of("x", START + ahead, good=True, now=START).future for ahead in (0, HOUR, HOUR + 1)] == [0, 0, 1]
