@@ -36,8 +36,8 @@ def change(root, dice):
     others = [found for found in places(root) if found != root]
     other = dice.choice(others) if others else path
     what = dice.randrange(12)
-    if os.path.lexists(path) and not os.path.isfile(path):
-        # To open a pipe would wait for its reader.
+    if os.path.islink(path) or (os.path.lexists(path) and not os.path.isfile(path)):
+        # To open a pipe would wait for its reader, and to open a link leads elsewhere.
         what = dice.randrange(3, 11)
     with suppress(OSError, shutil.Error):
         if what < 3:
@@ -46,7 +46,7 @@ def change(root, dice):
         elif what == 3:
             os.mkdir(path, dice.choice([0o755, 0o2750, 0o1777, 0o0]))
         elif what == 4:
-            os.symlink(dice.choice([b"a", b"/etc/passwd", b"\xff", b"y" * 200]), path)
+            os.symlink(dice.choice([b"a", b"/nowhere", b"\xff", b"y" * 200]), path)
         elif what == 5:
             os.mkfifo(path)
         elif what == 6:
