@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import files, streams
+from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.bundle import sealed
-from chainsaw.host.bundle.writer import PROGRAM
+from chainsaw.host.bundle.taking import feed, unpack
 from chainsaw.host.podman.placement import Placement
 from chainsaw.model.backup import DUMPS, VOLUMES, Ending
 from chainsaw.model.block import intermediate
@@ -26,8 +24,6 @@ from chainsaw.work.result import Reporter
 
 SPARE = 64 * 2**20
 """Bytes that stay free on the disk."""
-MOST = 50_000_000
-"""Members of a backup."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +51,13 @@ class Stage:
             files.make_directory(self.place, 0o700)
         first = 0 if block is None else intermediate(podman.uids, block)
         room = max(files.free_bytes(self.place) - SPARE, 0)
-        words = ["unpack", self.place, str(first), "0", str(room), str(MOST), DUMPS, VOLUMES]
         report.doing("unpacking the backup, and comparing it with what it lists")
-        with (
-            steps.step(f"unpack {kept.backup.id}"),
-            sealed.opened(kept.path, kept.identity) as (chain, source),
-        ):
-            out = streams.draw([*chain, [*podman.enter(), *PROGRAM, *words]], source, patience=PATIENCE)
+        with steps.step(f"unpack {kept.backup.id}"):
+            known = unpack(
+                kept.path, kept.identity, self.place, first, room, (DUMPS, VOLUMES), podman.enter(), PATIENCE
+            )
         try:
-            return Ending.model_validate({key: value for key, value in json.loads(out).items() if key != "format"})
+            return Ending.model_validate({key: value for key, value in known.items() if key != "format"})
         except (ValueError, ValidationError) as error:
             why = str(error).splitlines()[0]
             raise ChainsawError(Diagnostic("bundle", f"its end is not a backup's: {why}", kept.path)) from error
@@ -112,17 +106,12 @@ class Stage:
                 continue
             place = f"{self.place}/{DUMPS}/{service.component}"
             report.doing(f"loading the data of {service.component}")
-            reading = [
-                [*enter, "find", place, "-type", "f", "-print0"],
-                ["sort", "-z"],
-                [*enter, "xargs", "-0", "cat", "--"],
-            ]
             words = self.account.podman.exec_words(service.container, service.restore)
             with (
                 self.account.steps.step(f"load the data of {service.component}"),
                 in_use(self.account, self.deployment, service),
             ):
-                streams.draw([*reading, words], patience=PATIENCE)
+                feed(place, words, enter, PATIENCE)
 
     def put_back(self) -> None:
         """Put what was there before in its place again, whatever the restore has done until now."""

@@ -1,0 +1,42 @@
+"""Take a bundle apart: unpack it into a directory, and let a program read a dump that is unpacked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from chainsaw.host import streams
+from chainsaw.host.bundle import sealed
+from chainsaw.host.bundle.writer import PROGRAM
+
+MOST = 50_000_000
+"""Members of a bundle."""
+
+
+def unpack(
+    path: str,
+    identity: str,
+    target: str,
+    first: int,
+    room: int,
+    only: Sequence[str],
+    within: Sequence[str],
+    patience: float,
+) -> dict[str, Any]:
+    """Unpack what is below some paths of a bundle into an empty directory, and return what stands in its end.
+
+    `within` are the words that run a program as root of the admin's user namespace, in which a container's ids begin
+    with `first`; `room` is in bytes. Raise ChainsawError unless each member is as it is listed.
+    """
+    words = ["unpack", target, str(first), "0", str(room), str(MOST), *only]
+    with sealed.opened(path, identity) as (chain, source):
+        out = streams.draw([*chain, [*within, *PROGRAM, *words]], source, patience=patience)
+    known: dict[str, Any] = json.loads(out)
+    return known
+
+
+def feed(place: str, argv: Sequence[str], within: Sequence[str], patience: float) -> None:
+    """Let a program read the parts of a dump, in their order; raise ChainsawError when it fails."""
+    found = [*within, "find", place, "-type", "f", "-print0"]
+    streams.draw([found, ["sort", "-z"], [*within, "xargs", "-0", "cat", "--"], argv], patience=patience)
