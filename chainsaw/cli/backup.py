@@ -40,6 +40,7 @@ identity_option = click.option(
     help="For whom, a public key of age: age1…, instead of who is declared.",
 )
 @click.option("--accept-shrink", "shrinks", is_flag=True, help="Less than half of the last one's data is right.")
+@click.option("--scheduled", is_flag=True, help="Afterwards, delete what keep: says is no longer kept; timers do so.")
 @click.option("--dry-run", is_flag=True, help="Show how much there is, and make none.")
 @click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is running.")
 @json_option
@@ -50,6 +51,7 @@ def make(
     to: tuple[str, ...],
     recipients: tuple[str, ...],
     shrinks: bool,
+    scheduled: bool,
     dry_run: bool,
     no_wait: bool,
     as_json: bool,
@@ -67,7 +69,7 @@ def make(
         if dry_run:
             result = make.sizes(account, names)
         else:
-            result = make.back_up(account, names, make.Wanted(to, recipients, shrinks, not no_wait), report)
+            result = make.back_up(account, names, make.Wanted(to, recipients, shrinks, not no_wait, scheduled), report)
     show("backup", result, as_json)
 
 

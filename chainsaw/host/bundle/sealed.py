@@ -120,8 +120,18 @@ def opened(path: str, identity: str = "") -> Iterator[tuple[list[list[str]], int
                 raise ChainsawError(_encrypted(path), Exit.INVALID)
             chain.insert(0, ["age", "--decrypt", "--identity", files.real_path(identity)])
         yield chain, descriptor
+    except ChainsawError as error:
+        if error.diagnostics[0].code in ("program-failed", "bundle"):
+            raise ChainsawError([_damaged(path), *error.diagnostics], error.exit) from error
+        raise
     finally:
         os.close(descriptor)
+
+
+def _damaged(path: str) -> Diagnostic:
+    encrypted = ", or this is not the key that it is encrypted for" if path.endswith(".age") else ""
+    message = f"it cannot be read as a whole: it is damaged{encrypted}; nothing was changed"
+    return Diagnostic("damaged", message, path, hint="chainsaw backups lists others")
 
 
 def _encrypted(path: str) -> Diagnostic:

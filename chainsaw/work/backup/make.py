@@ -16,7 +16,9 @@ from chainsaw.model.quantity import bytes_for_people
 from chainsaw.model.schedule import check_destination, check_recipient
 from chainsaw.work.backup.bundle import Target, write_bundle
 from chainsaw.work.backup.content import ALL, content_of
-from chainsaw.work.backup.settings import schedule_of
+from chainsaw.work.backup.expire import expire
+from chainsaw.work.backup.settings import applied_schedule
+from chainsaw.work.backup.stored import find_all
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Result, Table
@@ -40,6 +42,7 @@ class Wanted:
     recipients: tuple[str, ...] = ()
     shrinks: bool = False
     wait: bool = True
+    scheduled: bool = False
 
 
 def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Reporter) -> Result:
@@ -52,17 +55,19 @@ def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Repo
     for name in names:
         applied_instance(account.paths, current, name)
     made: list[Index] = []
+    gone: list[str] = []
     problems: list[Diagnostic] = []
     code = Exit.OK
     for name in names or sorted(current.instances):
         try:
             with holding(account, (name,), f"{COMMAND} {name}", report, wait=wanted.wait):
                 made.append(back_up_one(account, name, wanted, report))
+                gone += expire(account, name) if wanted.scheduled else []
         except ChainsawError as error:
             problems += [replace(item, key=item.key or name) for item in error.diagnostics]
             code = error.exit
-    data = {"backups": [item.model_dump(mode="json") for item in made]}
-    lines = tuple(line for item in made for line in _lines(item))
+    data = {"backups": [item.model_dump(mode="json") for item in made], "deleted": gone}
+    lines = (*(line for item in made for line in _lines(item)), *(f"{item} is no longer kept" for item in gone))
     if not made and not problems:
         lines = ("there is no instance to back up",)
     return Result(data, lines, tuple(problems), Exit.DEGRADED if problems and made else code)
@@ -85,8 +90,8 @@ def _check(wanted: Wanted) -> None:
 
 def back_up_one(account: Account, name: str, wanted: Wanted, report: Reporter) -> Index:
     """Back up an instance whose lock is held; raise ChainsawError, with nothing old touched, when that fails."""
-    paths, schedule = account.paths, schedule_of(account, name)
-    to = wanted.to or schedule.to or (f"{paths.backups}/{name}",)
+    paths, schedule = account.paths, applied_schedule(account, name)
+    to = wanted.to or schedule.places(paths.backups_of(name))
     record = backups.read_backups(paths, name)
     target = Target(to, wanted.recipients or schedule.recipients, record.made.get(to[0]), wanted.shrinks)
     try:
@@ -122,6 +127,17 @@ def made_of(index: Index, to: str) -> Made:
         files=ending.files,
         downtime=ending.downtime,
     )
+
+
+def recall(account: Account, name: str) -> None:
+    """Remember the backups of an instance that are in its places, where nothing is remembered of them."""
+    record, made = backups.read_backups(account.paths, name), dict[str, Made]()
+    for stored in reversed(find_all(account, name).stored):
+        place = stored.path.rpartition("/")[0]
+        if not stored.problem and place not in record.made:
+            made[place] = made_of(stored.index, place)
+    if made:
+        _remember(account, name, record, made={**record.made, **made})
 
 
 def _lines(index: Index) -> list[str]:

@@ -18,7 +18,7 @@ from chainsaw.load.check import nearest
 from chainsaw.model.backup import ENDINGS, INDEX, Index
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.model.schedule import REPOSITORY
-from chainsaw.work.backup.settings import schedule_of
+from chainsaw.work.backup.settings import applied_schedule
 from chainsaw.work.result import Result, Table
 
 
@@ -49,7 +49,7 @@ def places_of(account: Account) -> list[str]:
     paths = account.paths
     found = [f"{paths.backups}/{name}" for name in files.list_directory(paths.backups)]
     for name in account.current().instances:
-        found += schedule_of(account, name).to
+        found += applied_schedule(account, name).to
         found += backups.read_backups(paths, name).made
     return [place for place in dict.fromkeys(found) if not place.startswith(REPOSITORY)]
 

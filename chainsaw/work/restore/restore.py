@@ -12,7 +12,7 @@ from chainsaw.load.edit import with_key
 from chainsaw.model.consistent import Hook
 from chainsaw.model.names import check_instance
 from chainsaw.work.apply.apply import apply
-from chainsaw.work.backup.make import Wanted, back_up_one
+from chainsaw.work.backup.make import Wanted, back_up_one, recall
 from chainsaw.work.backup.stored import path_of
 from chainsaw.work.config.applied import declared_site
 from chainsaw.work.config.names import declared_names, instance_names
@@ -58,6 +58,7 @@ def restore(account: Account, word: str, choice: Choice, report: Reporter) -> Re
         else:
             _beside(account, kept, name, text, report)
         _run_hook(account, kept, name)
+        recall(account, name)
     found = account.current().instances[name]
     data = {"instance": name, "backup": kept.backup.id, "url": found.url}
     state = "live" if found.serving == "normal" else found.serving
