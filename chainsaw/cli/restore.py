@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     "chainsaw restore blog",
     "chainsaw restore /mnt/usb/blog-20261201T031500Z-x7k2.tar.zst.age --identity key.txt",
     "chainsaw restore blog --as blog-then --route https://then.example.org/",
+    "chainsaw restore blog --at '2026-12-01 12:00'",
+    "chainsaw restore blog --file content/uploads/2026/picture.jpg",
 )
 @click.argument("backup", cls=RecordedArgument)
 @click.option(
@@ -35,6 +37,19 @@ if TYPE_CHECKING:
     help="Where it is published; default: where it was, or with --as https://NAME.localhost/.",
 )
 @identity_option
+@click.option("--config-only", is_flag=True, help="Only its file and the version of its recipe; its data stays.")
+@click.option("--volume", cls=RecordedOption, default="", metavar="VOLUME", help="Only the files of one volume.")
+@click.option(
+    "--file",
+    "file",
+    cls=RecordedOption,
+    default="",
+    metavar="PATH",
+    help="Only one file that is gone now: VOLUME/PATH. Nothing is stopped.",
+)
+@click.option(
+    "--at", cls=RecordedOption, default="", metavar="TIME", help="The newest one made until then: 2026-12-01."
+)
 @click.option("--no-backup", is_flag=True, help="Do not back up what is replaced.")
 @click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is running.")
 @json_option
@@ -44,6 +59,10 @@ def restore(
     name: str,
     route: str,
     identity: str | None,
+    config_only: bool,
+    volume: str,
+    file: str,
+    at: str,
     no_backup: bool,
     no_wait: bool,
     as_json: bool,
@@ -54,11 +73,22 @@ def restore(
     configuration, secrets, data and the version of its recipe. What is there now is backed up first. If it does not
     work, everything is put back. On an empty host nothing else is needed than the file, and its key.
     """
-    from chainsaw.work.restore import restore
+    from chainsaw.work.backup.stored import made_until
+    from chainsaw.work.restore import part, restore
 
+    if sum(map(bool, (config_only, volume, file))) > 1 or (name and (config_only or volume or file)):
+        raise click.UsageError("give one of --config-only, --volume, --file and --as")
     with progress() as report:
+        backup = made_until(account, backup, at) if at else backup
         choice = restore.Choice(name, route, identity or "", not no_backup, not no_wait)
-        result = restore.restore(account, backup, choice, report)
+        if config_only:
+            result = part.restore_config(account, backup, choice, report)
+        elif volume:
+            result = part.restore_volume(account, backup, volume, choice, report)
+        elif file:
+            result = part.restore_file(account, backup, file, choice, report)
+        else:
+            result = restore.restore(account, backup, choice, report)
     show("restore", result, as_json)
 
 

@@ -1,4 +1,4 @@
-"""What is run of a backup as a program: `python3 -I -X utf8 program.py pack WORD...`, or `unpack`, `check`, `database`.
+"""What is run of a backup as a program: `python3 -I -X utf8 program.py pack WORD...`, or another of PROGRAMS.
 
 It runs as root of a user namespace. It ends with 3 for what is not taken, and with 1 for what this host cannot do.
 """
@@ -10,7 +10,13 @@ import os
 import sys
 
 REFUSED = 3
-PROGRAMS = {"pack": "packer", "unpack": "unpacker", "check": "checker", "database": "database"}
+PROGRAMS = {
+    "pack": "packer",
+    "unpack": "unpacker",
+    "check": "checker",
+    "database": "database",
+    "place": "placer",
+}
 
 
 def main(argv: list[str]) -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from chainsaw.host import streams
+from chainsaw.host import process, streams
 from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.writer import PROGRAM
 
@@ -34,6 +34,11 @@ def unpack(
         out = streams.draw([*chain, [*within, *PROGRAM, *words]], source, patience=patience)
     known: dict[str, Any] = json.loads(out)
     return known
+
+
+def place(source: str, target: str, path: str, within: Sequence[str]) -> None:
+    """Copy one unpacked file into a volume, where nothing is; raise ChainsawError when there is something."""
+    process.run([*PROGRAM, "place", source, target, path], within=within)
 
 
 def feed(place: str, argv: Sequence[str], within: Sequence[str], patience: float) -> None:

@@ -146,6 +146,24 @@ def path_of(account: Account, word: str) -> str:
     return path
 
 
+def made_until(account: Account, name: str, text: str) -> str:
+    """Return the name of the newest good backup of an instance that was made until a time of this host's clock.
+
+    A day means its end. Raise ChainsawError for what is no time, and when there is none.
+    """
+    for form, until_then in (("%Y-%m-%d", 86399), ("%Y-%m-%d %H:%M", 59), ("%Y-%m-%d %H:%M:%S", 0)):
+        try:
+            last = time.mktime(time.strptime(text, form)) + until_then
+        except ValueError:
+            continue
+        for item in find_all(account, name).stored:
+            if not item.problem and item.index.backup.at <= last:
+                return item.id
+        message = f"there is no backup of {name} until {text}"
+        raise ChainsawError(Diagnostic("no-backup", message, hint=f"chainsaw backups {name}"), Exit.MISSING)
+    raise invalid(Diagnostic("time", "a time is 2026-12-01 or '2026-12-01 12:00'", key=f"--at {text}"))
+
+
 def _is_file(word: str) -> bool:
     return "/" in word or word.endswith(ENDINGS)
 

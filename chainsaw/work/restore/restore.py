@@ -210,6 +210,19 @@ def undo_all(account: Account, report: Reporter) -> None:
                 raise
 
 
+def reconfigure(account: Account, kept: Kept, name: str, route: str, report: Reporter) -> tuple[str, ...]:
+    """Give an instance the file that it had, and return what is said of it; it keeps its present one if that fails."""
+    former = files.read_text(account.paths.instance_file(name)) or ""
+    text, notes = _text(account, kept, name, route)
+    _write(account, name, text)
+    try:
+        _apply(account, name, report)
+    except (ChainsawError, OSError):
+        _write(account, name, former)
+        raise
+    return notes
+
+
 def _run_hook(account: Account, kept: Kept, name: str) -> None:
     hook: Hook | None = kept.bundle.recipe.backup.restored if kept.bundle.recipe.backup else None
     if hook is None or account.current().instances[name].serving == "stopped":

@@ -43,7 +43,7 @@ class Stage:
         """The directory with the data before the restore, until it is known that the restored one works."""
         return former_of(self.account.paths, self.deployment.name)
 
-    def unpack(self, kept: Kept, report: Reporter) -> Ending:
+    def unpack(self, kept: Kept, report: Reporter, only: tuple[str, ...] = (DUMPS, VOLUMES)) -> Ending:
         """Unpack volumes and dumps, each compared with what the backup lists; nothing that is in use is touched."""
         podman, block, steps = self.account.podman, self.deployment.block, self.account.steps
         with steps.step(f"make {self.place}"):
@@ -53,9 +53,7 @@ class Stage:
         room = max(files.free_bytes(self.place) - SPARE, 0)
         report.doing("unpacking the backup, and comparing it with what it lists")
         with steps.step(f"unpack {kept.backup.id}"):
-            known = unpack(
-                kept.path, kept.identity, self.place, first, room, (DUMPS, VOLUMES), podman.enter(), PATIENCE
-            )
+            known = unpack(kept.path, kept.identity, self.place, first, room, only, podman.enter(), PATIENCE)
         try:
             return Ending.model_validate({key: value for key, value in known.items() if key != "format"})
         except (ValueError, ValidationError) as error:
@@ -77,15 +75,25 @@ class Stage:
 
     def swap(self, kept: Kept) -> None:
         """Put the unpacked volumes where they belong, and the secrets; what was there is kept for now."""
+        self.swap_volumes(kept)
+        self._swap_secrets(kept)
+
+    def swap_volumes(self, kept: Kept, only: str = "") -> None:
+        """Put the unpacked volumes, or one of them, where they belong; what was there is kept for now."""
         podman, steps = self.account.podman, self.account.steps
         with steps.step(f"make {self.former}"):
             files.make_directory(self.former, 0o700)
         for unpacked, place, former in self._swapped(kept):
+            if only and unpacked.rpartition("/")[2] != only:
+                continue
             with steps.step(f"put {place} aside"):
                 if files.exists(place):
                     podman.move(place, former)
             with steps.step(f"put the restored {place} in place"):
                 podman.move(unpacked, place)
+
+    def _swap_secrets(self, kept: Kept) -> None:
+        podman, steps = self.account.podman, self.account.steps
         places = {item.key: item for item in self.deployment.secrets}
         chosen = [
             Placement(places[key].path, 0o400, places[key].ids, value)
