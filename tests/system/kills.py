@@ -68,9 +68,10 @@ def kill_after(command: str, name: str) -> Fault:
     return Fault("kill", _written(command).index(name) + 1, name)
 
 
-def errors(command: str) -> list[object]:
-    """Return the parameters of a test in which each step of a command fails."""
-    faults = [Fault("error", number, name) for number, name in enumerate(_written(command), 1)]
+def errors(command: str, only: tuple[str, ...] = ("",)) -> list[object]:
+    """Return the parameters of a test in which each step of a command fails, of those with one of some beginnings."""
+    named = [pair for pair in enumerate(_written(command), 1) if pair[1].startswith(only)]
+    faults = [Fault("error", number, name) for number, name in named]
     return [_parameter(fault, f"error at {fault.name}") for fault in faults]
 
 

@@ -340,7 +340,7 @@ def test_a_copy_is_not_noticed_either(machine: Machine, blog: str) -> None:
     with crowd(machine, f"{blog}?copied=1") as answers:
         machine.chainsaw("clone", "blog", "diary")
     assert statuses(answers) == {"200"}
-    machine.chainsaw("remove", "diary", "--purge", "--yes")
+    machine.chainsaw("remove", "diary", "--purge", "--no-backup", "--yes")
 
 
 def test_a_change_is_not_noticed_either_and_shows_at_once_when_it_is_done(machine: Machine, blog: str) -> None:
@@ -388,5 +388,5 @@ def test_a_purge_leaves_no_page(machine: Machine, blog: str) -> None:
     machine.chainsaw("apply", "fair")
     machine.chainsaw("config", "unset", "fair", "cache")
     machine.chainsaw("apply", "fair")
-    machine.chainsaw("remove", "fair", "--purge", "--yes")
+    machine.chainsaw("remove", "fair", "--purge", "--no-backup", "--yes")
     assert kept() == before

@@ -51,7 +51,7 @@ class Turns:
         if len(self.made) % 16 == 0:
             # Each has a block of ids until it is purged, and there are only so many.
             for name in self.made[-16:-1]:
-                self.machine.chainsaw("remove", name, "--purge", "--yes")
+                self.machine.chainsaw("remove", name, "--purge", "--no-backup", "--yes")
         former = self.made[-1]
         self.machine.retract(former)
         return former, self._declare()

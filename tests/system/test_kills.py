@@ -15,7 +15,7 @@ from .stage import bring_back
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WIDGET = "https://widget.localhost/"
-PURGE = ("remove", "widget", "--purge", "--yes")
+PURGE = ("remove", "widget", "--purge", "--no-backup", "--yes")
 NUMBERS = count(10)
 MISSING = 4
 RENAMED = "record that the rename is done"
@@ -178,7 +178,7 @@ def original(machine: Machine, www: str) -> str:
 def test_the_steps_of_a_clone(machine: Machine, original: str, update: bool) -> None:
     new = f"copy-{next(NUMBERS)}"
     check("clone", steps_of(machine, "clone", original, new), update=update, named={original: "OLD", new: "NEW"})
-    machine.chainsaw("remove", new, "--purge", "--yes")
+    machine.chainsaw("remove", new, "--purge", "--no-backup", "--yes")
 
 
 @pytest.mark.parametrize("fault", kills("clone", only=OWN))
@@ -186,7 +186,7 @@ def test_what_a_clone_stopped_is_up_after_the_next_command(machine: Machine, ori
     """Afterwards the unfinished copy can be purged."""
     new = f"copy-{next(NUMBERS)}"
     fault.inject(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
-    again = machine.chainsaw("remove", new, "--purge", "--yes", code=None)
+    again = machine.chainsaw("remove", new, "--purge", "--no-backup", "--yes", code=None)
     assert again.code == (0 if fault.number else MISSING), str(again)
     machine.serves(ORIGINAL, "It is a widget")
     assert machine.inside(f"{original}.app", "cat", "/srv/data/kept") == "walks\n"
@@ -200,7 +200,7 @@ def test_what_a_clone_stopped_is_up_after_a_boot(machine: Machine, original: str
     fault.inject(machine, "clone", original, new, named={original: "OLD", new: "NEW"})
     machine.verb("reboot", "--cut")
     machine.serves(ORIGINAL, "It is a widget", 60)
-    machine.chainsaw("remove", new, "--purge", "--yes")
+    machine.chainsaw("remove", new, "--purge", "--no-backup", "--yes")
     assert machine.plan() == []
 
 

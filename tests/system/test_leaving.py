@@ -25,7 +25,7 @@ def purged(machine: Machine) -> Machine:
     done = machine.chainsaw("uninstall", "--all", "--yes", code=1)
     assert "www is still there" in done.err
     assert machine.get("https://www.localhost/").status == 200
-    machine.chainsaw("remove", "www", "--purge", "--yes")
+    machine.chainsaw("remove", "www", "--purge", "--no-backup", "--yes")
     return machine
 
 

@@ -32,7 +32,7 @@ def untouched(machine: Machine, www: str) -> Iterator[None]:
     """Each test ends without its instances, and with nothing left to do."""
     yield
     for name in NAMES:
-        machine.chainsaw("remove", name, "--purge", "--yes", code=None)
+        machine.chainsaw("remove", name, "--purge", "--no-backup", "--yes", code=None)
     assert not [name for name in NAMES if machine.exists(f"{DATA}/instances/{name}")]
     assert machine.plan() == []
     assert machine.get(www).status == 200
@@ -165,7 +165,7 @@ def test_a_name_with_data_left_cannot_be_used_again(machine: Machine, widget: st
     done = machine.chainsaw("new", "static", "widget", code=5)
     assert "an instance widget was removed, and its data is still on disk" in done.err
     assert "chainsaw rollback widget restores it; chainsaw remove widget --purge deletes it" in done.err
-    machine.chainsaw("remove", "widget", "--purge", "--yes")
+    machine.chainsaw("remove", "widget", "--purge", "--no-backup", "--yes")
     machine.chainsaw("new", "static", "widget")
 
 
@@ -181,7 +181,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
         machine.chainsaw("note", "gizmo", "Kim knows")
         machine.admin("podman", "exec", "gizmo.app", "true")
         assert difference(before, snapshot(machine)) != []
-        machine.chainsaw("remove", "gizmo", "--purge", "--yes", "-m", "it was only tried")
+        machine.chainsaw("remove", "gizmo", "--purge", "--no-backup", "--yes", "-m", "it was only tried")
 
     # Podman makes some files of its own the first time that it has a use for them, and systemd a directory for timers;
     # the timer of what may reach the internet, which may come at any second, remembers this host's addresses.
@@ -191,7 +191,7 @@ def test_a_purge_leaves_the_account_as_it_was_before(machine: Machine, recipe: s
     machine.append("one", "egress: internet")
     machine.chainsaw("apply")
     machine.admin("systemctl", "--user", "start", "chainsaw-egress.service")
-    machine.chainsaw("remove", "one", "--purge", "--yes")
+    machine.chainsaw("remove", "one", "--purge", "--no-backup", "--yes")
     before = snapshot(machine)
     once()
     assert difference(before, snapshot(machine)) == []
@@ -210,7 +210,7 @@ def test_a_purge_keeps_what_another_instance_uses(machine: Machine) -> None:
     shared = {row["kind"] for row in resources_of(machine, "one") if row["removed_by"] == "shared"}
     assert shared == {"generated", "certificate", "static", "image", "recipe"}
     before = machine.invocations()["app@two.service"]
-    done = machine.json("remove", "one", "--purge", "--yes")
+    done = machine.json("remove", "one", "--purge", "--no-backup", "--yes")
     assert done["data"]["deleted"] == [f"{DATA}/instances/one"]
     assert machine.admin("podman", "images", "--format", "{{.Id}}") == images
     answer = machine.get("https://shared.localhost/two/deep/style.css")
@@ -229,7 +229,7 @@ def test_a_recipe_that_was_installed_by_name_is_kept(machine: Machine) -> None:
         machine.chainsaw("apply")
         fates = {row["kind"]: row["removed_by"] for row in resources_of(machine, "gizmo")}
         assert (fates["recipe"], fates["image"]) == ("shared", "shared")
-        machine.chainsaw("remove", "gizmo", "--purge", "--yes")
+        machine.chainsaw("remove", "gizmo", "--purge", "--no-backup", "--yes")
         machine.chainsaw("remove", "--orphans")
         assert machine.exists(f"{DATA}/recipes/chainsaw/gadget/recipe.yaml")
         assert "localhost/chainsaw/gadget-app" in machine.admin("podman", "images")
@@ -326,7 +326,7 @@ def test_a_copy_of_what_an_attacker_has_made_takes_no_more_and_goes_nowhere(mach
     assert machine.root("readlink", f"{copied}/way") == f"{HOME}\n"
     assert sorted(machine.root("find", copied, "-name", "kept", "-printf", "%d\n").split()) == ["1", "301"]
     assert set(machine.root("find", copied, "-printf", "%U\n").split()) == {str(machine.block("gizmo") + 1000)}
-    machine.chainsaw("remove", "gizmo", "--purge", "--yes")
+    machine.chainsaw("remove", "gizmo", "--purge", "--no-backup", "--yes")
     machine.inside("widget.app", "sh", "-c", "rm -rf /srv/data/hole /srv/data/way /srv/data/ddd*")
 
 

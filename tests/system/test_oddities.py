@@ -53,7 +53,7 @@ def test_what_is_stopped_restarted_and_purged_is_that_one(machine: Machine) -> N
     machine.chainsaw("stop", "nap")
     machine.chainsaw("start", "nap")
     machine.chainsaw("restart", "nap")
-    machine.chainsaw("remove", "nap", "--purge", "--yes")
+    machine.chainsaw("remove", "nap", "--purge", "--no-backup", "--yes")
     after = machine.invocations()
     for name in ALIKE[1:]:
         own = {unit for unit in before if unit.startswith((f"app@{name}.", f"app@{name}-"))}

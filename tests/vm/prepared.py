@@ -40,7 +40,7 @@ def _vaults(machine: Machine) -> None:
     machine.chainsaw("apply")
     reference = _image(machine, "strongbox-app")
     machine.admin("podman", "tag", reference, "localhost/kept/strongbox-app")
-    machine.chainsaw("remove", "two", "--purge", "--yes")
+    machine.chainsaw("remove", "two", "--purge", "--no-backup", "--yes")
     machine.admin("podman", "tag", "localhost/kept/strongbox-app", reference)
     assert machine.admin("ls", f"{DATA}/static") == exported
     machine.declare("two", "strongbox", text="It works")

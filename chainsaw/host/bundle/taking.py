@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import process, streams
 from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.writer import PROGRAM
@@ -38,7 +39,9 @@ def unpack(
 
 def place(source: str, target: str, path: str, within: Sequence[str]) -> None:
     """Copy one unpacked file into a volume, where nothing is; raise ChainsawError when there is something."""
-    process.run([*PROGRAM, "place", source, target, path], within=within)
+    done = process.run([*PROGRAM, "place", source, target, path], within=within, check=False)
+    if done.code:
+        raise ChainsawError(Diagnostic("not-placed", done.complaint, key=path))
 
 
 def feed(place: str, argv: Sequence[str], within: Sequence[str], patience: float) -> None:

@@ -144,8 +144,8 @@ def _beside(account: Account, kept: Kept, name: str, text: str, report: Reporter
     except (ChainsawError, OSError):
         undo(account, name, report)
         raise
-    stage.clear()
     unmark(account, name)
+    stage.clear()
 
 
 def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, report: Reporter) -> None:
@@ -175,8 +175,8 @@ def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, re
     except (ChainsawError, OSError):
         undo(account, name, report)
         raise
-    stage.clear()
     unmark(account, name)
+    stage.clear()
 
 
 def undo(account: Account, name: str, report: Reporter) -> None:
