@@ -67,7 +67,7 @@ class Command(click.Command):
 
         assert self.callback is not None
         account = this_account()
-        if self.verb.changed(ctx.params):
+        if self.verb.acts(ctx.params):
             _finish_restores(account)
         return ctx.invoke(self.callback, account, **ctx.params)
 

@@ -40,11 +40,15 @@ class Verb:
         """Return this verb as a group of others; `default` is the one that may be left out."""
         return replace(self, verbs=verbs, default=default)
 
-    def changed(self, params: Mapping[str, Any]) -> bool:
-        """Return whether it changes something, and leaves it to the audit record, when it is run with parameters."""
-        if any(params.get(name) for name in (*READ_ONLY, self.tells_with)):
+    def acts(self, params: Mapping[str, Any]) -> bool:
+        """Return whether it changes something when it is run with parameters."""
+        if any(params.get(name) for name in READ_ONLY):
             return False
         return self.changes or bool(self.changes_with and params.get(self.changes_with))
+
+    def changed(self, params: Mapping[str, Any]) -> bool:
+        """Return whether it changes something, and leaves it to the audit record, when it is run with parameters."""
+        return self.acts(params) and not params.get(self.tells_with)
 
 
 def group(name: str, summary: str) -> Verb:
