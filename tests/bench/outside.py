@@ -21,6 +21,7 @@ BENCHES = {
     "cli": "--version, and apply with nothing to do for 1 to 100 instances; peers: podman, podman-compose",
     "start": "apply, and restart, to the first page; peers: podman run, podman-compose",
     "load": "requests per second and their 99th percentile; peer: the same nginx on a published port",
+    "backups": "a backup and a restore of a volume; peers: tar and zstd, podman volume export",
     "crowd": "pages a second that the front keeps, and a crowd of 500; peer: made for each",
     "failures": "failed requests while instances come and go, and during restarts; peer: podman stop, podman start",
     "memory": "idle memory; peer: upstream's usual layout from the same packages",
