@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
@@ -9,6 +11,7 @@ from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.store import records
 from chainsaw.load.edit import with_key
+from chainsaw.model.backup import Ending
 from chainsaw.model.consistent import Hook
 from chainsaw.model.names import check_instance
 from chainsaw.work.apply.apply import apply
@@ -21,7 +24,7 @@ from chainsaw.work.lifecycle.pinned import pin_directives, pin_recipe
 from chainsaw.work.lifecycle.remove import purge
 from chainsaw.work.lifecycle.rename import published_at
 from chainsaw.work.locks import holding
-from chainsaw.work.recipes.catalog import Catalog, catalog_of
+from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.installed import store_version
 from chainsaw.work.restore.read import Kept, read
 from chainsaw.work.restore.stage import Stage
@@ -29,6 +32,8 @@ from chainsaw.work.restore.unfinished import mark, marked, unmark
 from chainsaw.work.result import Reporter, Request, Result
 
 COMMAND = "chainsaw restore"
+Phase = Callable[[str], AbstractContextManager[object]]
+"""What surrounds a part of the work, which is named."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def restore(account: Account, word: str, choice: Choice, report: Reporter) -> Re
             raise invalid(Diagnostic("removed", message, hint=hint))
         else:
             _beside(account, kept, name, text, report)
-        _run_hook(account, kept, name)
+        run_hook(account, kept, name)
         recall(account, name)
     found = account.current().instances[name]
     data = {"instance": name, "backup": kept.backup.id, "url": found.url}
@@ -109,8 +114,8 @@ def _write(account: Account, name: str, text: str) -> None:
         files.write_atomic(file, text.encode(), 0o600)
 
 
-def _apply(account: Account, name: str, report: Reporter, catalog: Catalog | None = None) -> None:
-    result = apply(account, Request((name,), command="restore"), report, catalog)
+def _apply(account: Account, name: str, report: Reporter, request: Request | None = None) -> None:
+    result = apply(account, request or Request((name,), command="restore"), report)
     if result.exit is not Exit.OK:
         raise ChainsawError(list(result.diagnostics), result.exit)
 
@@ -131,21 +136,39 @@ def _fill(account: Account, kept: Kept, name: str, stage: Stage, report: Reporte
 
 def _beside(account: Account, kept: Kept, name: str, text: str, report: Reporter) -> None:
     """Make an instance that is not there; nothing of it is left when that fails."""
-    files.make_directory(account.paths.instance(name), 0o711)
-    mark(account, name, kept.backup.id, None)
     try:
-        _write(account, name, _stopped(text))
-        _apply(account, name, report)
-        stage = Stage(account, account.current().instances[name])
-        stage.unpack(kept, report)
-        _fill(account, kept, name, stage, report)
-        _write(account, name, text)
-        _apply(account, name, report)
+        stage, _ = bring_up(account, kept, name, text, report)
     except (ChainsawError, OSError):
         undo(account, name, report)
         raise
     unmark(account, name)
     stage.clear()
+
+
+def bring_up(
+    account: Account,
+    kept: Kept,
+    name: str,
+    text: str,
+    report: Reporter,
+    phase: Phase = nullcontext,
+    request: Request | None = None,
+) -> tuple[Stage, Ending]:
+    """Make an instance that is not there, fill it, and start it; until it is unmarked, the next command deletes it."""
+    files.make_directory(account.paths.instance(name), 0o711)
+    mark(account, name, kept.backup.id, None)
+    with phase("make"):
+        _write(account, name, _stopped(text))
+        _apply(account, name, report, request)
+    stage = Stage(account, account.current().instances[name])
+    with phase("unpack"):
+        ending = stage.unpack(kept, report)
+    with phase("load"):
+        _fill(account, kept, name, stage, report)
+    with phase("start"):
+        _write(account, name, text)
+        _apply(account, name, report, request)
+    return stage, ending
 
 
 def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, report: Reporter) -> None:
@@ -223,7 +246,8 @@ def reconfigure(account: Account, kept: Kept, name: str, route: str, report: Rep
     return notes
 
 
-def _run_hook(account: Account, kept: Kept, name: str) -> None:
+def run_hook(account: Account, kept: Kept, name: str) -> None:
+    """Let the application do what its recipe wants after a restore, if it runs; raise ChainsawError if that fails."""
     hook: Hook | None = kept.bundle.recipe.backup.restored if kept.bundle.recipe.backup else None
     if hook is None or account.current().instances[name].serving == "stopped":
         return
