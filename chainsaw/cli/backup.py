@@ -99,6 +99,35 @@ def verify(account: Account, backup: str, identity: str | None, as_json: bool) -
     show("backup verify", result, as_json)
 
 
+@command(
+    "backup drill",
+    "chainsaw backup drill blog",
+    "chainsaw backup drill --all",
+    "chainsaw backup drill blog --identity key.txt",
+)
+@optional_instance_argument
+@identity_option
+@click.option("--all", "every", is_flag=True, help="All instances, as without NAME.")
+@click.option("--scheduled", is_flag=True, help="A timer asks for it: what cannot be rehearsed is recorded, too.")
+@json_option
+def drill(
+    account: Account, name: str | None, identity: str | None, every: bool, scheduled: bool, as_json: bool
+) -> None:
+    """The newest good backup is read as a whole, and restored as drill-NAME, which is started.
+
+    Its page and its data are looked at, and all of it is deleted again. What runs meanwhile is not touched.
+    The rehearsed application has no network, no timers and sends no mail, and only this host can visit it. An
+    encrypted backup needs --identity. A drill that fails ends with 3.
+    """
+    from chainsaw.work.restore import drill
+
+    if every and name:
+        raise click.UsageError("give either the name of an instance or --all")
+    with progress() as report:
+        result = drill.drill(account, name, drill.Choice(identity or "", scheduled), report)
+    show("backup drill", result, as_json)
+
+
 @command("backup key", "chainsaw backup key > recovery-sheet.txt")
 @json_option
 def key(account: Account, as_json: bool) -> None:

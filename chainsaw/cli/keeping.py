@@ -25,6 +25,16 @@ BACKUP = (
             "age --decrypt --identity KEY FILE | zstd --decompress | tar -t > /dev/null",
         ),
         Verb(
+            "drill",
+            "backup:drill",
+            "Rehearse a restore: into a throw-away instance, which is started, looked at, and deleted.",
+            changes=True,
+        ).standing_for(
+            "chainsaw restore NAME --as drill-NAME   # without timers, mail and network, for this host alone",
+            "curl -sSf https://drill-NAME.localhost/",
+            "chainsaw remove drill-NAME --purge --no-backup",
+        ),
+        Verb(
             "key", "backup:key", "Make the key with which backups are encrypted, and print it once.", changes=True
         ).standing_for(
             "age-keygen",

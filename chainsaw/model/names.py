@@ -10,6 +10,8 @@ from pydantic import AfterValidator
 
 from chainsaw.model.either import word_or
 
+LONGEST_NAME = 31
+"""Characters of the name of an instance."""
 _INSTANCE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _SETTING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,11 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, streams, usage
 from chainsaw.host.account import Account
 from chainsaw.host.bundle.writer import copy_databases
-from chainsaw.host.web import Front, probe
+from chainsaw.host.store.users import read_probe
+from chainsaw.host.web import Front
 from chainsaw.model.backup import Backup, Ending
 from chainsaw.model.deployment import Deployment
+from chainsaw.work.apply.proof import proof
 from chainsaw.work.backup.write import PATIENCE
 from chainsaw.work.config.applied import applied_site
 from chainsaw.work.result import Reporter
@@ -25,6 +27,8 @@ SLACK = 64 * 1024
 """Bytes by which anything may differ: of what is small, a tenth is nothing."""
 FEW = 10
 """Members by which a volume may differ."""
+PAGE = 15.0
+"""Seconds for its page: it has answered before."""
 CHUNK = 1 << 20
 
 
@@ -51,20 +55,19 @@ class Look:
     ending: Ending
     report: Reporter
 
-    def look(self) -> Found:
-        """Ask for its page, and count what it has; raise ChainsawError for what is not as the backup says."""
-        found = Found()
+    def look(self, found: Found) -> None:
+        """Ask for its page, and note what it has; raise ChainsawError for what is not as the backup says."""
         problems = [*self._page(), *self._volumes(found), *self._dumps(found), *self._databases(found)]
         if problems:
             raise ChainsawError(problems)
-        return found
 
     def _page(self) -> Iterator[Diagnostic]:
         """Yield what is wrong with the page that the recipe names, as the front shows it."""
         deployment, account = self.deployment, self.account
         self.report.doing(f"asking {deployment.name} for its page")
         front = Front(applied_site(account.paths).ports.https, f"{account.paths.authority}/ca.pem")
-        if problem := probe(deployment.route.host, front, deployment.probe, deployment.start_timeout):
+        word = read_probe(account.paths)
+        if problem := proof(deployment, front, PAGE, lambda: False, word):
             yield Diagnostic("drill-page", problem)
 
     def _volumes(self, found: Found) -> Iterator[Diagnostic]:
@@ -119,8 +122,3 @@ class Look:
                 found.databases.append(name)
             finally:
                 podman.remove_trees([copies])
-
-
-def as_json(phases: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds of phases as JSON data."""
-    return {name: round(seconds, 3) for name, seconds in phases.items()}
