@@ -23,6 +23,8 @@ QUADLETS = {"container": "", "network": "-network"}
 """The suffix that Podman's generator adds to the name of a unit, by type of quadlet (podman-systemd.unit(5))."""
 RUN = "run"
 """The directory of an instance with what its components make again: sockets, sessions, compiled code. It is no data."""
+RESTORING = "restore.json"
+"""The file in an instance's directory that says that a restore into it has not ended; without, a rest looks whole."""
 STAMPS = ("stamp-app@", "stamp-chainsaw-backup@", "stamp-chainsaw-drill@")
 PRUNED = ("image", "static", "recipe")
 """Kinds that instances share: a prune deletes them when no instance uses them any more."""
@@ -175,7 +177,8 @@ def _directories(subject: Subject) -> Iterator[Resource]:
     run = [RUN] if subject.deployment and subject.deployment.services else []
     for entry in dict.fromkeys([*run, *subject.inside(own)]):
         if f"{own}/{entry}" != paths.record(name):
-            yield Resource("cache" if entry == RUN else "directory", entry, "purge", f"{own}/{entry}", renamed="inside")
+            kind, last = "cache" if entry == RUN else "directory", entry == RESTORING
+            yield Resource(kind, entry, "purge", f"{own}/{entry}", renamed="inside", last=last)
     yield Resource("data", name, "purge", own, "", paths.instance, "moves", last=True)
     public = f"{paths.public}/{name}"
     yield Resource("data", f"public/{name}", "purge", public, "", lambda new: f"{paths.public}/{new}", "moves")

@@ -21,6 +21,7 @@ from chainsaw.model.names import LONGEST_NAME
 from chainsaw.work.backup.stored import Stored, find, find_all
 from chainsaw.work.backup.verify import verify
 from chainsaw.work.config.applied import declared_site
+from chainsaw.work.config.names import instance_names
 from chainsaw.work.config.new import check_text
 from chainsaw.work.config.on_disk import left_of
 from chainsaw.work.lifecycle.pinned import pin_directives
@@ -179,7 +180,7 @@ def _rehearse(account: Account, identity: str, report: Reporter, outcome: Outcom
     name = name_of(outcome.instance)
     with holding(account, (name,), f"{COMMAND} {outcome.instance}", report):
         undo(account, name, report)
-        _check_free(account, name, outcome.instance)
+        _make_free(account, name, outcome.instance, report)
         with outcome.phase("verify"):
             verify(account, outcome.path, identity, report)
             kept = read(outcome.path, identity)
@@ -195,11 +196,17 @@ def _rehearse(account: Account, identity: str, report: Reporter, outcome: Outcom
                 _tear_down(account, name, closed, report)
 
 
-def _check_free(account: Account, name: str, instance: str) -> None:
-    """Raise ChainsawError where the name is that of an instance, or of what is left of one."""
-    if name in account.current().instances or left_of(account.paths, name):
+def _make_free(account: Account, name: str, instance: str, report: Reporter) -> None:
+    """Delete the last rest of an interrupted drill; raise ChainsawError where the name is that of an instance."""
+    paths = account.paths
+    left, own = left_of(paths, name), (paths.instance(name), f"{paths.public}/{name}")
+    inside = {f"{place}/{entry}" for place in own for entry in files.list_directory(place)} - {paths.record(name)}
+    if inside or name in instance_names(account) or files.exists(paths.removed_file(name)):
         message = f"the name {name} is taken, and a drill of {instance} needs it"
-        raise invalid(Diagnostic("name-taken", message, hint=f"chainsaw rename {name} OTHER"))
+        hint = f"chainsaw rename {name} OTHER; or chainsaw remove {name} --purge"
+        raise invalid(Diagnostic("name-taken", message, hint=hint))
+    if left:
+        purge(account, name, _request(name), report)
 
 
 def _bring_up_and_look(

@@ -23,9 +23,9 @@ LEAST = 0.9
 """As much of a volume is there when the application has started: it may delete what it makes again, and no more."""
 APART = 0.1
 """By so much of its size a dump may differ from that in the backup: the application has written since."""
-SLACK = 64 * 1024
+SLACK = 16 * 1024
 """Bytes by which anything may differ: of what is small, a tenth is nothing."""
-FEW = 10
+FEW = 3
 """Members by which a volume may differ."""
 PAGE = 15.0
 """Seconds for its page: it has answered before."""

@@ -7,6 +7,7 @@ import json
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.model.paths import Paths
+from chainsaw.plan.resources import RESTORING
 
 FORMAT = 1
 
@@ -36,4 +37,4 @@ def marked(paths: Paths) -> dict[str, tuple[str, str | None]]:
 
 
 def _file(paths: Paths, name: str) -> str:
-    return f"{paths.instance(name)}/restore.json"
+    return f"{paths.instance(name)}/{RESTORING}"
