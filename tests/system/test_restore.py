@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
 
 WIDGET = "https://widget.localhost/"
 KEPT = "/srv/data/kept"
-OWN = ("store the recipe", "make DATA", "unpack", "record that", "put ", "write CONFIG", "clear", "stop app@widget")
+OWN = ("store the recipe", "make DATA", "unpack", "record that", "put ", "write CONFIG", "clear")
 """Beginnings of the steps that are the restore's own; those of an apply are struck in test_faults.py."""
 BACKUPS = f"{DATA}/backups/widget"
 BACKUP, RESTORE = ("backup", "widget"), ("restore", f"{HOME}/then/widget.tar.zst", "--no-backup")
