@@ -23,11 +23,13 @@ identity_option = click.option(
     "backup make",
     "chainsaw backup blog",
     "chainsaw backup --all",
+    "chainsaw backup --site",
     "chainsaw backup blog --to /mnt/usb",
     "chainsaw backup blog --dry-run",
 )
 @instances_argument
-@click.option("--all", "every", is_flag=True, help="All instances.")
+@click.option("--all", "every", is_flag=True, help="All instances, and the site if there is a key.")
+@click.option("--site", "of_site", is_flag=True, help="What is no instance's: enough to rebuild this host.")
 @click.option(
     "--to", cls=RecordedOption, multiple=True, metavar="DIRECTORY", help="Where to, instead of what is declared."
 )
@@ -48,6 +50,7 @@ def make(
     account: Account,
     names: tuple[str, ...],
     every: bool,
+    of_site: bool,
     to: tuple[str, ...],
     recipients: tuple[str, ...],
     shrinks: bool,
@@ -59,14 +62,21 @@ def make(
     """Databases are dumped while they work, and most applications serve on: chainsaw info RECIPE says how.
 
     One file for each instance goes to ~/.local/share/chainsaw/backups/NAME, or where backup: says in the instance's
-    file or in site.yaml. It holds the data, the configuration, the secrets and the recipe.
+    file or in site.yaml. It holds the data, the configuration, the secrets and the recipe. With --site, one small file
+    has all the rest: your files with their history, users, secrets, certificates and authorities, and which backups
+    there are. From it and the instances' backups, chainsaw restore --site rebuilds this host; it is always encrypted.
     """
-    from chainsaw.work.backup import make
+    from chainsaw.work.backup import make, site
 
-    if every == bool(names):
-        raise click.UsageError("give either names of instances or --all")
+    if [every, of_site, bool(names)].count(True) != 1:
+        raise click.UsageError("give either names of instances, or --all, or --site")
+    if of_site and (dry_run or shrinks):
+        raise click.UsageError("--site goes with --to, --encrypt and --no-wait alone")
     with progress() as report:
-        if dry_run:
+        if of_site:
+            make.check_options(make.Wanted(to, recipients))
+            result = site.back_up_site(account, to, recipients, report, wait=not no_wait)
+        elif dry_run:
             result = make.sizes(account, names)
         else:
             result = make.back_up(account, names, make.Wanted(to, recipients, shrinks, not no_wait, scheduled), report)

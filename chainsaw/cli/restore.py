@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     "chainsaw restore blog --as blog-then --route https://then.example.org/",
     "chainsaw restore blog --at '2026-12-01 12:00'",
     "chainsaw restore blog --file content/uploads/2026/picture.jpg",
+    "chainsaw restore --site /mnt/usb/site-20261201T031500Z-x7k2.tar.zst.age --identity key.txt --from /mnt/usb",
 )
 @click.argument("backup", cls=RecordedArgument)
 @click.option(
@@ -50,6 +51,18 @@ if TYPE_CHECKING:
 @click.option(
     "--at", cls=RecordedOption, default="", metavar="TIME", help="The newest one made until then: 2026-12-01."
 )
+@click.option(
+    "--site", "of_site", is_flag=True, help="Rebuild a whole host: BACKUP is a file of chainsaw backup --site."
+)
+@click.option(
+    "--from",
+    "places",
+    cls=RecordedOption,
+    multiple=True,
+    metavar="DIRECTORY",
+    help="With --site: where else the instances' backups may be.",
+)
+@click.option("--dry-run", is_flag=True, help="With --site: show which backups are found, and change nothing.")
 @click.option("--no-backup", is_flag=True, help="Do not back up what is replaced.")
 @click.option("--no-wait", is_flag=True, help="Fail at once when another chainsaw is running.")
 @json_option
@@ -63,6 +76,9 @@ def restore(
     volume: str,
     file: str,
     at: str,
+    of_site: bool,
+    places: tuple[str, ...],
+    dry_run: bool,
     no_backup: bool,
     no_wait: bool,
     as_json: bool,
@@ -72,10 +88,16 @@ def restore(
     The whole backup is compared with what it lists before anything is stopped. Then the instance becomes what it was:
     configuration, secrets, data and the version of its recipe. What is there now is backed up first. If it does not
     work, everything is put back. On an empty host nothing else is needed than the file, and its key.
+
+    With --site a whole host comes back: first what is no instance's, then each instance from its newest backup, in the
+    places where they were, beside FILE, or in those of --from. What is missing is named, and the same command goes on.
     """
     from chainsaw.work.backup.stored import made_until
     from chainsaw.work.restore import part, restore
 
+    if _of_site(of_site, places, dry_run, (name, route, no_backup, config_only, volume, file, at)):
+        _restore_site(account, backup, identity, places, dry_run, no_wait, as_json)
+        return
     if sum(map(bool, (config_only, volume, file))) > 1 or (name and (config_only or volume or file)):
         raise click.UsageError("give one of --config-only, --volume, --file and --as")
     with progress() as report:
@@ -89,6 +111,32 @@ def restore(
             result = part.restore_file(account, backup, file, choice, report)
         else:
             result = restore.restore(account, backup, choice, report)
+    show("restore", result, as_json)
+
+
+def _of_site(of_site: bool, places: tuple[str, ...], dry_run: bool, others: tuple[object, ...]) -> bool:
+    """Return whether a whole host is restored; raise UsageError for options that do not go with that, or without."""
+    if of_site and any(others):
+        raise click.UsageError("--site goes with --identity, --from, --dry-run and --no-wait alone")
+    if not of_site and (places or dry_run):
+        raise click.UsageError("--from and --dry-run go with --site alone")
+    return of_site
+
+
+def _restore_site(
+    account: Account,
+    file: str,
+    identity: str | None,
+    places: tuple[str, ...],
+    dry_run: bool,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    from chainsaw.work.restore import site
+
+    with progress() as report:
+        chosen = site.SiteChoice(identity or "", places, dry_run, not no_wait)
+        result = site.restore_site(account, file, chosen, report)
     show("restore", result, as_json)
 
 

@@ -74,6 +74,58 @@ class Backup(Recorded):
     sqlite: dict[Word, tuple[str, ...]] = Field({})
 
 
+class KeptCopy(Recorded):
+    """A backup of an instance in one place; `sha256` is that of its file, if it is one."""
+
+    id: str
+    to: str
+    at: int
+    sha256: str = ""
+
+
+class SiteInstance(Recorded):
+    """An instance of a host: its recipe, address and block, and its newest backup in each place."""
+
+    recipe: str
+    url: str
+    block: int | None = None
+    backups: tuple[KeptCopy, ...] = ()
+
+
+class SiteBackup(Recorded):
+    """The first member of a backup of a whole host, which has none of the instances' data.
+
+    `node` and `user` are the names of the host and the admin, `generation` is the number of the one that was current.
+    """
+
+    format: Literal[1] = FORMAT
+    kind: Literal["site"] = "site"
+    id: Id
+    site: str
+    at: int
+    chainsaw: str
+    node: str
+    user: str
+    generation: int
+    instances: dict[InstanceName, SiteInstance] = Field({})
+
+
+class SiteIndex(Recorded):
+    """What lies beside the backup of a whole host, without secrets: what it is, and the file, as in Index."""
+
+    format: Literal[1] = FORMAT
+    kind: Literal["site"] = "site"
+    id: Id
+    site: str
+    at: int
+    node: str
+    instances: tuple[str, ...]
+    file: str
+    bytes: int
+    sha256: str
+    recipients: tuple[str, ...]
+
+
 class Tree(Recorded):
     """How much of a volume a backup holds: members, bytes, and the highest id in it."""
 

@@ -119,6 +119,16 @@ class Paths(FrontPaths):
         return f"{self.backups}/{name}"
 
     @property
+    def site_backups(self) -> str:
+        """Where backups of the site itself go by default."""
+        return f"{self.backups}/site"
+
+    @property
+    def rebuilding(self) -> str:
+        """What a backup of the site holds, while a host is rebuilt from it."""
+        return f"{self.root}/rebuilding"
+
+    @property
     def site_id(self) -> str:
         """The name of this site among others that use the same place for backups, made with its first backup."""
         return f"{self.root}/site.json"
@@ -236,9 +246,14 @@ class Paths(FrontPaths):
         """Return the file of one secret."""
         return f"{self.instance(name)}/secrets/{key}"
 
+    @property
+    def site_secrets(self) -> str:
+        """The secrets that the site's settings name, one file for each."""
+        return f"{self.root}/secrets"
+
     def site_secret(self, key: str) -> str:
         """Return the file of a secret that the site's settings name."""
-        return f"{self.root}/secrets/{key}"
+        return f"{self.site_secrets}/{key}"
 
     def socket(self, name: str) -> str:
         """Return the socket through which the front reaches an instance."""

@@ -18,6 +18,7 @@ from chainsaw.work.backup.bundle import Target, write_bundle
 from chainsaw.work.backup.content import ALL, content_of
 from chainsaw.work.backup.expire import expire
 from chainsaw.work.backup.settings import applied_schedule
+from chainsaw.work.backup.site import back_up_site_too
 from chainsaw.work.backup.stored import find_all
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding
@@ -46,11 +47,11 @@ class Wanted:
 
 
 def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Reporter) -> Result:
-    """Back up instances, or all without names; one that fails keeps no other from its own.
+    """Back up instances, or all without names, and then the site, too, if it may be encrypted for somebody.
 
-    Raise ChainsawError for wrong options, and when there is none of a name.
+    One that fails keeps no other from its own. Raise ChainsawError for wrong options, and when there is none of a name.
     """
-    _check(wanted)
+    check_options(wanted)
     current = account.current()
     for name in names:
         applied_instance(account.paths, current, name)
@@ -66,14 +67,18 @@ def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Repo
         except ChainsawError as error:
             problems += [replace(item, key=item.key or name) for item in error.diagnostics]
             code = error.exit
-    data = {"backups": [item.model_dump(mode="json") for item in made], "deleted": gone}
-    lines = (*(line for item in made for line in _lines(item)), *(f"{item} is no longer kept" for item in gone))
+    data: dict[str, Any] = {"backups": [item.model_dump(mode="json") for item in made], "deleted": gone}
+    lines: tuple[str, ...] = (*(line for item in made for line in _lines(item)), *(f"{item} is no longer kept" for item in gone))
     if not made and not problems:
         lines = ("there is no instance to back up",)
+    if made and not names:
+        too = back_up_site_too(account, wanted.to, wanted.recipients, report, wait=wanted.wait)
+        data, lines, problems = data | too.data, (*lines, *too.lines), [*problems, *too.diagnostics]
     return Result(data, lines, tuple(problems), Exit.DEGRADED if problems and made else code)
 
 
-def _check(wanted: Wanted) -> None:
+def check_options(wanted: Wanted) -> None:
+    """Raise ChainsawError for destinations and recipients that are none."""
     problems = []
     for check, values, key in (
         (check_destination, wanted.to, "--to"),

@@ -62,7 +62,7 @@ def find_all(account: Account, name: str | None = None) -> Found:
         if not files.is_directory(place):
             problems.append(Diagnostic("no-place", "there is no such directory now", place, severity="warning"))
             continue
-        for item in _in(place):
+        for item in stored_in(place):
             if isinstance(item, Diagnostic):
                 problems.append(item)
             elif name in (None, item.index.backup.instance):
@@ -71,7 +71,8 @@ def find_all(account: Account, name: str | None = None) -> Found:
     return Found(tuple(stored), tuple(problems))
 
 
-def _in(place: str) -> Iterator[Stored | Diagnostic]:
+def stored_in(place: str) -> Iterator[Stored | Diagnostic]:
+    """Yield the backups in a directory, and what in it cannot be read."""
     names = set(files.list_directory(place))
     for name in sorted(names):
         if not name.endswith(INDEX) or name.startswith("."):

@@ -64,6 +64,9 @@ def _backup(path: str, content: bytes) -> Backup:
         if isinstance(made, int) and made > FORMAT:
             message = f"it has the format {made}, and this chainsaw knows {FORMAT}"
             raise ChainsawError(Diagnostic("newer-backup", message, path, hint=NEWER), Exit.INVALID) from error
+        if isinstance(known, dict) and known.get("kind") == "site":
+            hint = f"chainsaw restore --site {path} --identity FILE"
+            raise invalid(Diagnostic("site-backup", "it is the backup of a whole host", path, hint=hint)) from error
         why = str(error).splitlines()[0]
         raise invalid(Diagnostic("bundle", f"its first member is not a backup's: {why}", path)) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
@@ -38,18 +38,24 @@ Phase = Callable[[str], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Choice:
-    """The options of a restore: under which name and route, with which key, and whether what is there is kept first."""
+    """The options of a restore: under which name and route, with which key, and whether what is there is kept first.
+
+    `text` is the instance's file as it goes with the site's present one, instead of those that the backup has.
+    """
 
     name: str = ""
     route: str = ""
     identity: str = ""
     backs_up: bool = True
     wait: bool = True
+    text: str = ""
 
 
 def restore(account: Account, word: str, choice: Choice, report: Reporter) -> Result:
     """Bring an instance back; raise ChainsawError when that fails, with the instance as it was before."""
     kept = read(path_of(account, word), choice.identity)
+    if choice.text:
+        kept = replace(kept, text=choice.text, site=declared_site(account.paths))
     name = _name(choice.name or kept.backup.instance)
     with holding(account, (name,), f"{COMMAND} {word}", report, wait=choice.wait):
         undo(account, name, report)

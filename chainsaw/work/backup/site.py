@@ -1,0 +1,228 @@
+"""backup --site: one small encrypted file from which a whole host is rebuilt, with its instances' own backups."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from typing import IO
+
+from pydantic import ValidationError
+
+from chainsaw import __version__
+from chainsaw.errors import ChainsawError, Diagnostic, invalid
+from chainsaw.host import facts, files
+from chainsaw.host.account import Account
+from chainsaw.host.bundle import sealed
+from chainsaw.host.bundle.writer import Writer
+from chainsaw.host.store import backups
+from chainsaw.model.backup import ENDINGS, INDEX, KeptCopy, SiteBackup, SiteIndex, SiteInstance
+from chainsaw.model.quantity import bytes_for_people
+from chainsaw.model.schedule import REPOSITORY, Schedule
+from chainsaw.plan.retention import Item, doomed
+from chainsaw.plan.site_resources import SITE, site_files, site_trees
+from chainsaw.work.backup.bundle import Target, check_place, new_id, prepare
+from chainsaw.work.backup.settings import NONE
+from chainsaw.work.backup.stored import find_all
+from chainsaw.work.backup.write import NOBODY, PATIENCE
+from chainsaw.work.config.applied import applied_site, declared_site
+from chainsaw.work.locks import site, tls
+from chainsaw.work.result import Reporter, Result
+
+COMMAND = "chainsaw backup --site"
+SECOND = 10**9
+LABELS = ("%Y-%m-%d %H", "%Y-%m-%d", "%G-%V", "%Y-%m")
+"""The hour, day, week and month of a backup."""
+
+
+def back_up_site(
+    account: Account, to: Sequence[str], recipients: Sequence[str], report: Reporter, *, wait: bool = True
+) -> Result:
+    """Write the backup of the site; raise ChainsawError, with nothing old touched, when that fails."""
+    index, places = write_site(account, to, recipients, report, wait=wait)
+    return Result({"site": index.model_dump(mode="json"), "places": list(places)}, lines_of(index, places))
+
+
+def back_up_site_too(
+    account: Account, to: Sequence[str], recipients: Sequence[str], report: Reporter, *, wait: bool
+) -> Result:
+    """Write the backup of the site after those of all instances, if there is somebody for whom it may be encrypted.
+
+    What goes wrong is told, and no more.
+    """
+    wanted = tuple(recipients) or recipients_of(account)
+    if not wanted:
+        return Result({})
+    try:
+        return back_up_site(account, [place for place in to if not is_repository(place)], wanted, report, wait=wait)
+    except ChainsawError as error:
+        return Result({}, (), tuple(replace(item, key=item.key or SITE) for item in error.diagnostics))
+    except OSError as error:
+        return Result({}, (), (Diagnostic("system", str(error), key=SITE),))
+
+
+def is_repository(place: str) -> bool:
+    """Return whether backups in a place are in a repository of restic's, and no files."""
+    return place.startswith(REPOSITORY)
+
+
+def lines_of(index: SiteIndex, places: Sequence[str]) -> tuple[str, ...]:
+    """Return what is said of a backup of the site that was made."""
+    size = bytes_for_people(index.bytes)
+    return (
+        f"the site is backed up as {index.file}: {size}, in {' and '.join(places)}",
+        "  with it, the recovery sheet and the instances' own backups, an empty host becomes this one",
+    )
+
+
+def recipients_of(account: Account) -> tuple[str, ...]:
+    """Return for whom backups of the site are encrypted: as it is applied, or else as it is declared."""
+    found = (applied_site(account.paths).backup or NONE).recipients
+    if not found:
+        with suppress(ChainsawError):
+            found = (declared_site(account.paths).backup or NONE).recipients
+    return found
+
+
+def write_site(
+    account: Account, to: Sequence[str], recipients: Sequence[str], report: Reporter, *, wait: bool = True
+) -> tuple[SiteIndex, tuple[str, ...]]:
+    """Write the backup of the site; return its index and where it is. Raise ChainsawError as `back_up_site` does."""
+    paths, schedule = account.paths, applied_site(account.paths).backup or NONE
+    wanted = tuple(recipients) or recipients_of(account)
+    if not wanted:
+        message = "it holds every password and key of this host, so it is only written encrypted"
+        raise invalid(Diagnostic("not-encrypted", message, hint="chainsaw backup key"))
+    declared = [place for place in schedule.to if not is_repository(place)]
+    places = tuple(dict.fromkeys(to)) or tuple(declared) or (paths.site_backups,)
+    if strange := [place for place in places if is_repository(place)]:
+        raise invalid(Diagnostic("backup-option", "a backup of the site is a file in a directory", key=strange[0]))
+    with site(account, COMMAND, report, wait=wait), tls(account, COMMAND, report):
+        index = _write(account, Target(places, wanted, None), report)
+    for place in places:
+        _delete_old(account, place, index, schedule)
+    return index, places
+
+
+def _write(account: Account, target: Target, report: Reporter) -> SiteIndex:
+    paths, steps, at = account.paths, account.steps, int(time.time())
+    backup = _facts(account, new_id(SITE, at), backups.site_id(paths), at)
+    file = f"{backup.id}{ENDINGS[True]}"
+    first, partial = target.places[0], f".{backup.id}.{backup.site}{files.PARTIAL}"
+    for place in target.places:
+        with steps.step(f"make {place}"):
+            prepare(place, backup.site)
+        check_place(place, target)
+    report.doing("backing up the site")
+    with (
+        steps.step(f"write {first}/{file}"),
+        sealed.sealing(f"{first}/{file}", target.recipients, f"{first}/{partial}", PATIENCE) as stream,
+    ):
+        _write_members(account, backup, stream)
+    found = sealed.digest_of(f"{first}/{file}")
+    index = SiteIndex(
+        id=backup.id,
+        site=backup.site,
+        at=at,
+        node=backup.node,
+        instances=tuple(backup.instances),
+        file=file,
+        bytes=found.bytes,
+        sha256=found.sha256,
+        recipients=target.recipients,
+    )
+    content = (index.model_dump_json(indent=1) + "\n").encode()
+    for place in target.places:
+        if place != first:
+            with steps.step(f"copy it to {place}"):
+                sealed.copy(f"{first}/{file}", f"{place}/{file}", f"{place}/{partial}", found)
+        with steps.step(f"write the index in {place}"):
+            files.write_atomic(f"{place}/{backup.id}{INDEX}", content, 0o600)
+    return index
+
+
+def _write_members(account: Account, backup: SiteBackup, stream: IO[bytes]) -> None:
+    """Write all that is listed as the site's; what a host does not have is left out."""
+    paths, podman = account.paths, account.podman
+    with ExitStack() as lists:
+        known = backup.model_dump(mode="json", exclude={"format"})
+        writer = Writer(stream, backup.at * SECOND, lists, f"{paths.state}/chainsaw", known)
+        writer.directory(SITE)
+        for file in site_files(paths):
+            if (text := files.read_text(file.path)) is not None:
+                writer.file(file.kept_as, text.encode())
+        for tree in site_trees(paths):
+            if files.exists(tree.path):
+                source = files.real_path(tree.path)
+                writer.tree(source, tree.kept_as, NOBODY, podman.enter(), excludes=tree.excludes, patience=PATIENCE)
+        writer.end({"id": backup.id, "finished": int(time.time())})
+
+
+def _facts(account: Account, id: str, name: str, at: int) -> SiteBackup:  # noqa: A002  # it is called so in the backup
+    manifest = account.current()
+    copies: dict[str, list[KeptCopy]] = {}
+    for item in _newest(account):
+        copies.setdefault(item[0], []).append(item[1])
+    return SiteBackup(
+        id=id,
+        site=name,
+        at=at,
+        chainsaw=__version__,
+        node=facts.node(),
+        user=account.name,
+        generation=manifest.number,
+        instances={
+            instance: SiteInstance(
+                recipe=found.recipe, url=found.url, block=found.block, backups=tuple(copies.get(instance, ()))
+            )
+            for instance, found in sorted(manifest.instances.items())
+        },
+    )
+
+
+def _newest(account: Account) -> Iterator[tuple[str, KeptCopy]]:
+    """Yield the newest good backup of each instance in each place, the newest first."""
+    seen, own = set[tuple[str, str]](), backups.site_id(account.paths)
+    for item in find_all(account).stored:
+        if item.index.backup.site != own:
+            continue
+        place, instance = item.path.rpartition("/")[0], item.index.backup.instance
+        if not item.problem and (instance, place) not in seen:
+            seen.add((instance, place))
+            yield instance, KeptCopy(id=item.id, to=place, at=item.index.backup.at, sha256=item.index.sha256)
+    for instance in account.current().instances:
+        for to, made in backups.read_backups(account.paths, instance).made.items():
+            if is_repository(to):
+                yield instance, KeptCopy(id=made.id, to=to, at=made.at)
+
+
+def site_index(path: str) -> SiteIndex | None:
+    """Return the index of a backup of a site; None for a file that is none, or that cannot be read."""
+    try:
+        return SiteIndex.model_validate_json(files.read_text(path) or "")
+    except (ChainsawError, ValidationError):
+        return None
+
+
+def _delete_old(account: Account, place: str, newest: SiteIndex, schedule: Schedule) -> None:
+    """Delete the backups of this site in a place that are no longer to be kept; the file goes before its index."""
+    known = {index.id: index for name in files.list_directory(place) if (index := _own(place, name, newest.site))}
+    items = []
+    for index in known.values():
+        hour, day, week, month = (time.strftime(form, time.gmtime(index.at)) for form in LABELS)
+        is_good = sealed.size_of(f"{place}/{index.file}") == index.bytes
+        items.append(Item(index.id, index.at, hour, day, week, month, is_good, index.at > newest.at))
+    for item in doomed(items, schedule.keep):
+        if item.id != newest.id:
+            with account.steps.step(f"delete {item.id} in {place}"):
+                files.remove(f"{place}/{known[item.id].file}")
+                files.remove(f"{place}/{item.id}{INDEX}")
+
+
+def _own(place: str, name: str, site_name: str) -> SiteIndex | None:
+    if not name.startswith(f"{SITE}-") or not name.endswith(INDEX):
+        return None
+    index = site_index(f"{place}/{name}")
+    is_own = index is not None and index.site == site_name and index.file == f"{index.id}{ENDINGS[True]}"
+    return index if is_own else None
