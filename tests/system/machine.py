@@ -71,7 +71,7 @@ class Machine:
 
     def try_root(self, *command: str, stdin: str = "") -> Done:
         """Run a command as root, and return its result."""
-        return run([*enter.as_root(self._leader), *command], command, stdin)
+        return run([*self._into_root, *command], command, stdin)
 
     def admin(self, *command: str, stdin: str = "") -> str:
         """Run a command as the admin, which must succeed; return what it printed."""
@@ -94,6 +94,10 @@ class Machine:
     @property
     def _leader(self) -> Process:
         return nspawn.Machine(self.name).running()
+
+    @property
+    def _into_root(self) -> list[str]:
+        return enter.as_root(self._leader)
 
     @property
     def _into_admin(self) -> list[str]:
@@ -133,6 +137,10 @@ class Machine:
         return self.try_admin("podman", "exec", "--privileged", "--user=0", container, *command)
 
     # Files
+
+    def seen(self, path: str) -> Path:
+        """Return where a file of the machine is seen from here; as long as it runs."""
+        return Path(f"/proc/{self._leader.pid}/root{path}")
 
     def read(self, path: str) -> str:
         """Return a file."""
