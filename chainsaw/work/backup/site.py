@@ -90,6 +90,10 @@ def write_site(
 ) -> tuple[SiteIndex, tuple[str, ...]]:
     """Write the backup of the site; return its index and where it is. Raise ChainsawError as `back_up_site` does."""
     paths, schedule = account.paths, applied_site(account.paths).backup or NONE
+    if files.exists(paths.rebuilding):
+        message = "this host is being rebuilt, and a backup of the site would know nothing of what is still missing"
+        hint = f"repeat chainsaw restore --site; or, to do without what is missing: rm -r {paths.rebuilding}"
+        raise invalid(Diagnostic("rebuilding", message, paths.rebuilding, hint=hint))
     wanted = tuple(recipients) or recipients_of(account)
     if not wanted:
         message = "it holds every password and key of this host, so it is only written encrypted"

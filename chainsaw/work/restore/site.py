@@ -57,7 +57,7 @@ def restore_site(account: Account, file: str, choice: SiteChoice, report: Report
     rebuild = Rebuild(account, path, choice.identity, backup)
     found = search(backup, path, choice.places)
     if choice.dry_run:
-        _check_empty(account, rebuild.step(), path)
+        rebuild.step()
         return _planned(account, backup, found)
     with locked(f"{account.paths.locks}/host", COMMAND, wait=choice.wait, waiting=report.note):
         step = rebuild.step()
