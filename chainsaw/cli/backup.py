@@ -75,7 +75,7 @@ def make(
     with progress() as report:
         if of_site:
             make.check_options(make.Wanted(to, recipients))
-            result = site.back_up_site(account, to, recipients, report, wait=not no_wait)
+            result = site.back_up_site(account, site.SiteWanted(to, recipients, not no_wait, scheduled), report)
         elif dry_run:
             result = make.sizes(account, names)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -151,14 +150,3 @@ def check(path: str, identity: str, patience: float) -> dict[str, Any]:
     """Read a whole bundle, and return what stands in its end; raise ChainsawError unless all is as it is listed."""
     with opened(path, identity) as (chain, source), streams.tapped(chain, source, patience=patience) as stream:
         return reader.check(stream)
-
-
-def unpack(path: str, identity: str, words: Sequence[str], within: Sequence[str], patience: float) -> dict[str, Any]:
-    """Unpack a bundle as unpacker.main does with these words, and return what stands in its end.
-
-    `within` are the words that run a program as root of the admin's user namespace. Raise ChainsawError unless all is
-    as it is listed.
-    """
-    with opened(path, identity) as (chain, source):
-        out = streams.draw([*chain, [*within, *PROGRAM, "unpack", *words]], source, patience=patience)
-    return dict(json.loads(out))

@@ -18,7 +18,7 @@ from chainsaw.work.backup.bundle import Target, write_bundle
 from chainsaw.work.backup.content import ALL, content_of
 from chainsaw.work.backup.expire import expire
 from chainsaw.work.backup.settings import applied_schedule
-from chainsaw.work.backup.site import back_up_site_too
+from chainsaw.work.backup.site import SiteWanted, back_up_site_too, is_due
 from chainsaw.work.backup.stored import find_all
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding
@@ -68,11 +68,15 @@ def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Repo
             problems += [replace(item, key=item.key or name) for item in error.diagnostics]
             code = error.exit
     data: dict[str, Any] = {"backups": [item.model_dump(mode="json") for item in made], "deleted": gone}
-    lines: tuple[str, ...] = (*(line for item in made for line in _lines(item)), *(f"{item} is no longer kept" for item in gone))
+    lines: tuple[str, ...] = (
+        *(line for item in made for line in _lines(item)),
+        *(f"{item} is no longer kept" for item in gone),
+    )
     if not made and not problems:
         lines = ("there is no instance to back up",)
-    if made and not names:
-        too = back_up_site_too(account, wanted.to, wanted.recipients, report, wait=wanted.wait)
+    if made and (not names or (wanted.scheduled and is_due(account))):
+        of_site = SiteWanted(wanted.to, wanted.recipients, wanted.wait, wanted.scheduled)
+        too = back_up_site_too(account, of_site, report)
         data, lines, problems = data | too.data, (*lines, *too.lines), [*problems, *too.diagnostics]
     return Result(data, lines, tuple(problems), Exit.DEGRADED if problems and made else code)
 

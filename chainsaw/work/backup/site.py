@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import IO
 
 from pydantic import ValidationError
@@ -19,9 +19,10 @@ from chainsaw.host.bundle.writer import Writer
 from chainsaw.host.store import backups
 from chainsaw.model.backup import ENDINGS, INDEX, KeptCopy, SiteBackup, SiteIndex, SiteInstance
 from chainsaw.model.quantity import bytes_for_people
-from chainsaw.model.schedule import REPOSITORY, Schedule
-from chainsaw.plan.retention import Item, doomed
+from chainsaw.model.schedule import REPOSITORY
+from chainsaw.plan.retention import doomed
 from chainsaw.plan.site_resources import SITE, site_files, site_trees
+from chainsaw.work.backup.age import item_of
 from chainsaw.work.backup.bundle import Target, check_place, new_id, prepare
 from chainsaw.work.backup.settings import NONE
 from chainsaw.work.backup.stored import find_all
@@ -32,34 +33,53 @@ from chainsaw.work.result import Reporter, Result
 
 COMMAND = "chainsaw backup --site"
 SECOND = 10**9
-LABELS = ("%Y-%m-%d %H", "%Y-%m-%d", "%G-%V", "%Y-%m")
-"""The hour, day, week and month of a backup."""
+DUE = 12 * 3600.0
+"""Seconds after which the backup of an instance brings one of the site with it."""
 
 
-def back_up_site(
-    account: Account, to: Sequence[str], recipients: Sequence[str], report: Reporter, *, wait: bool = True
-) -> Result:
+@dataclass(frozen=True)
+class SiteWanted:
+    """The options: where to and for whom instead of what is declared; a scheduled one deletes what is no longer kept."""
+
+    to: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    wait: bool = True
+    scheduled: bool = False
+
+
+def back_up_site(account: Account, wanted: SiteWanted, report: Reporter) -> Result:
     """Write the backup of the site; raise ChainsawError, with nothing old touched, when that fails."""
-    index, places = write_site(account, to, recipients, report, wait=wait)
-    return Result({"site": index.model_dump(mode="json"), "places": list(places)}, lines_of(index, places))
+    index, places = _write_all(account, wanted, report)
+    return Result({"site": index.model_dump(mode="json"), "places": list(places)}, _lines(index, places))
 
 
-def back_up_site_too(
-    account: Account, to: Sequence[str], recipients: Sequence[str], report: Reporter, *, wait: bool
-) -> Result:
-    """Write the backup of the site after those of all instances, if there is somebody for whom it may be encrypted.
+def back_up_site_too(account: Account, wanted: SiteWanted, report: Reporter) -> Result:
+    """Write the backup of the site after those of instances, if there is somebody for whom it may be encrypted.
 
     What goes wrong is told, and no more.
     """
-    wanted = tuple(recipients) or recipients_of(account)
-    if not wanted:
+    if not wanted.recipients and not _recipients(account):
         return Result({})
     try:
-        return back_up_site(account, [place for place in to if not is_repository(place)], wanted, report, wait=wait)
+        files_only = tuple(place for place in wanted.to if not is_repository(place))
+        return back_up_site(account, replace(wanted, to=files_only), report)
     except ChainsawError as error:
         return Result({}, (), tuple(replace(item, key=item.key or SITE) for item in error.diagnostics))
     except OSError as error:
         return Result({}, (), (Diagnostic("system", str(error), key=SITE),))
+
+
+def is_due(account: Account) -> bool:
+    """Return whether the last backup of the site is not of the last hours."""
+    name, (first, *_) = backups.site_id(account.paths), _places(account)
+    made = [index.at for file in files.list_directory(first) if (index := _own(first, file, name))]
+    return max(made, default=0) < time.time() - DUE
+
+
+def _places(account: Account) -> tuple[str, ...]:
+    """Return where backups of the site go: where those of all instances go, as far as these are directories."""
+    declared = (applied_site(account.paths).backup or NONE).to
+    return tuple(place for place in declared if not is_repository(place)) or (account.paths.site_backups,)
 
 
 def is_repository(place: str) -> bool:
@@ -67,7 +87,7 @@ def is_repository(place: str) -> bool:
     return place.startswith(REPOSITORY)
 
 
-def lines_of(index: SiteIndex, places: Sequence[str]) -> tuple[str, ...]:
+def _lines(index: SiteIndex, places: Sequence[str]) -> tuple[str, ...]:
     """Return what is said of a backup of the site that was made."""
     size = bytes_for_people(index.bytes)
     return (
@@ -76,7 +96,7 @@ def lines_of(index: SiteIndex, places: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def recipients_of(account: Account) -> tuple[str, ...]:
+def _recipients(account: Account) -> tuple[str, ...]:
     """Return for whom backups of the site are encrypted: as it is applied, or else as it is declared."""
     found = (applied_site(account.paths).backup or NONE).recipients
     if not found:
@@ -85,27 +105,25 @@ def recipients_of(account: Account) -> tuple[str, ...]:
     return found
 
 
-def write_site(
-    account: Account, to: Sequence[str], recipients: Sequence[str], report: Reporter, *, wait: bool = True
-) -> tuple[SiteIndex, tuple[str, ...]]:
-    """Write the backup of the site; return its index and where it is. Raise ChainsawError as `back_up_site` does."""
-    paths, schedule = account.paths, applied_site(account.paths).backup or NONE
+def _write_all(account: Account, wanted: SiteWanted, report: Reporter) -> tuple[SiteIndex, tuple[str, ...]]:
+    """Write the backup of the site in each place; return its index, and the places."""
+    paths = account.paths
     if files.exists(paths.rebuilding):
         message = "this host is being rebuilt, and a backup of the site would know nothing of what is still missing"
         hint = f"repeat chainsaw restore --site; or, to do without what is missing: rm -r {paths.rebuilding}"
         raise invalid(Diagnostic("rebuilding", message, paths.rebuilding, hint=hint))
-    wanted = tuple(recipients) or recipients_of(account)
-    if not wanted:
+    recipients = wanted.recipients or _recipients(account)
+    if not recipients:
         message = "it holds every password and key of this host, so it is only written encrypted"
         raise invalid(Diagnostic("not-encrypted", message, hint="chainsaw backup key"))
-    declared = [place for place in schedule.to if not is_repository(place)]
-    places = tuple(dict.fromkeys(to)) or tuple(declared) or (paths.site_backups,)
+    places = tuple(dict.fromkeys(wanted.to)) or _places(account)
     if strange := [place for place in places if is_repository(place)]:
         raise invalid(Diagnostic("backup-option", "a backup of the site is a file in a directory", key=strange[0]))
-    with site(account, COMMAND, report, wait=wait), tls(account, COMMAND, report):
-        index = _write(account, Target(places, wanted, None), report)
-    for place in places:
-        _delete_old(account, place, index, schedule)
+    with site(account, COMMAND, report, wait=wanted.wait), tls(account, COMMAND, report):
+        index = _write(account, Target(places, recipients, None), report)
+    if wanted.scheduled:
+        for place in places:
+            _delete_old(account, place, index)
     return index, places
 
 
@@ -209,15 +227,15 @@ def site_index(path: str) -> SiteIndex | None:
         return None
 
 
-def _delete_old(account: Account, place: str, newest: SiteIndex, schedule: Schedule) -> None:
+def _delete_old(account: Account, place: str, newest: SiteIndex) -> None:
     """Delete the backups of this site in a place that are no longer to be kept; the file goes before its index."""
     known = {index.id: index for name in files.list_directory(place) if (index := _own(place, name, newest.site))}
-    items = []
-    for index in known.values():
-        hour, day, week, month = (time.strftime(form, time.gmtime(index.at)) for form in LABELS)
-        is_good = sealed.size_of(f"{place}/{index.file}") == index.bytes
-        items.append(Item(index.id, index.at, hour, day, week, month, is_good, index.at > newest.at))
-    for item in doomed(items, schedule.keep):
+    now = time.time()
+    items = [
+        item_of(index.id, index.at, sealed.size_of(f"{place}/{index.file}") == index.bytes, now)
+        for index in known.values()
+    ]
+    for item in doomed(items, (applied_site(account.paths).backup or NONE).keep):
         if item.id != newest.id:
             with account.steps.step(f"delete {item.id} in {place}"):
                 files.remove(f"{place}/{known[item.id].file}")

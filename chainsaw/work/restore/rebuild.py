@@ -13,6 +13,7 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files, filled
 from chainsaw.host.account import Account
 from chainsaw.host.bundle import sealed
+from chainsaw.host.bundle.taking import unpack
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.store import records
 from chainsaw.load.site import load_site
@@ -23,7 +24,6 @@ from chainsaw.model.volume import Ids
 from chainsaw.plan.site_resources import FRONT_DATA, OWN, SITE, owned_by, site_resources
 from chainsaw.work.backup.write import PATIENCE
 from chainsaw.work.restore.read import MOST, NEWER
-from chainsaw.work.restore.stage import MOST as MOST_MEMBERS
 from chainsaw.work.restore.stage import SPARE
 
 Step = Literal["unpacked", "aside", "placed"]
@@ -100,9 +100,8 @@ class Rebuild:
             podman.remove_trees([partial])
             files.make_directory(partial, 0o700)
         room = max(files.free_bytes(partial) - SPARE, 0)
-        words = [partial, "0", "0", str(room), str(MOST_MEMBERS), SITE]
         with steps.step(f"unpack {self.backup.id}"):
-            sealed.unpack(self.path, self.identity, words, podman.enter(), PATIENCE)
+            unpack(self.path, self.identity, partial, 0, room, (SITE,), podman.enter(), PATIENCE)
         self._record("unpacked", partial)
         with steps.step(f"rename it to {self.place}"):
             files.publish((partial, self.place))
