@@ -14,6 +14,8 @@ from chainsaw.cli.recorded import RecordedArgument, RecordedOption, without_pass
 
 if TYPE_CHECKING:
     from chainsaw.host.account import Account
+    from chainsaw.work.restore.restore import Choice
+    from chainsaw.work.result import Reporter, Result
 
 
 @command(
@@ -93,7 +95,7 @@ def restore(
     places where they were, beside FILE, or in those of --from. What is missing is named, and the same command goes on.
     """
     from chainsaw.work.backup.stored import made_until
-    from chainsaw.work.restore import part, restore
+    from chainsaw.work.restore.restore import Choice
 
     if _of_site(of_site, places, dry_run, (name, route, no_backup, config_only, volume, file, at)):
         _restore_site(account, backup, identity, places, dry_run, no_wait, as_json)
@@ -102,16 +104,24 @@ def restore(
         raise click.UsageError("give one of --config-only, --volume, --file and --as")
     with progress() as report:
         backup = made_until(account, backup, at) if at else backup
-        choice = restore.Choice(name, route, identity or "", not no_backup, not no_wait)
-        if config_only:
-            result = part.restore_config(account, backup, choice, report)
-        elif volume:
-            result = part.restore_volume(account, backup, volume, choice, report)
-        elif file:
-            result = part.restore_file(account, backup, file, choice, report)
-        else:
-            result = restore.restore(account, backup, choice, report)
+        choice = Choice(name, route, identity or "", not no_backup, not no_wait)
+        result = _restored(account, backup, choice, config_only, volume, file, report)
     show("restore", result, as_json)
+
+
+def _restored(
+    account: Account, backup: str, choice: Choice, config_only: bool, volume: str, file: str, report: Reporter
+) -> Result:
+    """Restore an instance, or a part of it."""
+    from chainsaw.work.restore import part, restore
+
+    if config_only:
+        return part.restore_config(account, backup, choice, report)
+    if volume:
+        return part.restore_volume(account, backup, volume, choice, report)
+    if file:
+        return part.restore_file(account, backup, file, choice, report)
+    return restore.restore(account, backup, choice, report)
 
 
 def _of_site(of_site: bool, places: tuple[str, ...], dry_run: bool, others: tuple[object, ...]) -> bool:

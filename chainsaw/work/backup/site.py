@@ -39,7 +39,7 @@ DUE = 12 * 3600.0
 
 @dataclass(frozen=True)
 class SiteWanted:
-    """The options: where to and for whom instead of what is declared; a scheduled one deletes what is no longer kept."""
+    """The options: where to and for whom instead of what is declared, and whether old ones are deleted afterwards."""
 
     to: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
