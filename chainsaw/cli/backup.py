@@ -88,9 +88,10 @@ def make(
 @json_option
 def backups(account: Account, name: str | None, as_json: bool) -> None:
     """Those in all places that are declared, and in the one that is used by default; also of removed instances."""
-    from chainsaw.work.backup import stored
+    from chainsaw.work.backup import site, stored
 
-    show("backups", stored.list_backups(account, name), as_json)
+    listed = stored.list_backups(account, name)
+    show("backups", listed if name else site.with_sites(account, listed), as_json)
 
 
 @command("backup verify", "chainsaw backup verify blog", "chainsaw backup verify blog --identity key.txt")

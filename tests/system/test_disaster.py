@@ -134,6 +134,7 @@ def test_with_everything_there_one_command_is_enough(empty: Keeper, lost: Lost) 
     """Begin with an empty host once more, and measure."""
     empty.verb("destroy")
     empty.verb("fresh")
+    first = time.monotonic()
     empty.verb("install")
     new_keeper(empty, lost.place / "images.tar")
     empty.write(f"/home/{KEEPER}/key.txt", f"{lost.key}\n")
@@ -142,9 +143,8 @@ def test_with_everything_there_one_command_is_enough(empty: Keeper, lost: Lost) 
         bring(empty, file)
     began = time.monotonic()
     empty.chainsaw(*command(lost))
-    minutes = (time.monotonic() - began) / 60
-    print(
-        f"five applications are back after {minutes:.1f} minutes, with 1 command after apt install and chainsaw setup"
-    )
+    seconds, whole = time.monotonic() - began, time.monotonic() - first
+    print(f"five applications are back after {seconds:.0f} s, with 1 command after apt install and chainsaw setup")
+    print(f"from an empty Debian it took {whole / 60:.1f} minutes, with 3 commands, and images that were built before")
     for name in HOSTS:
         assert empty.try_get(f"https://{name}.localhost/")

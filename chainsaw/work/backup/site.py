@@ -76,6 +76,27 @@ def is_due(account: Account) -> bool:
     return max(made, default=0) < time.time() - DUE
 
 
+def with_sites(account: Account, listed: Result) -> Result:
+    """Return a list of backups with a line for the newest one of the site in each place."""
+    if not files.exists(account.paths.site_id):
+        return listed
+    name, found = backups.site_id(account.paths), []
+    for place in dict.fromkeys((*_places(account), account.paths.site_backups)):
+        every = [index for file in files.list_directory(place) if (index := _own(place, file, name))]
+        if every:
+            found.append((place, max(every, key=lambda index: index.at)))
+    lines = [
+        f"the site: {index.file}, {bytes_for_people(index.bytes)}, in {place}, made {_moment(index.at)}"
+        for place, index in found
+    ]
+    data = {"site": [{"place": place, **index.model_dump(mode="json")} for place, index in found]}
+    return replace(listed, data=listed.data | data, lines=(*listed.lines, *lines))
+
+
+def _moment(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
 def _places(account: Account) -> tuple[str, ...]:
     """Return where backups of the site go: where those of all instances go, as far as these are directories."""
     declared = (applied_site(account.paths).backup or NONE).to

@@ -18,7 +18,7 @@ from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.work.apply.apply import apply
 from chainsaw.work.backup.make import made_of
 from chainsaw.work.backup.stored import Stored, path_of
-from chainsaw.work.config.names import declared_names, instance_names
+from chainsaw.work.config.names import declared_names, instance_names, removed_names
 from chainsaw.work.restore.rebuild import Rebuild, Step, read_site_backup
 from chainsaw.work.restore.restore import Choice, restore
 from chainsaw.work.restore.search import Search, Sought, search, whole
@@ -199,6 +199,9 @@ def _left(account: Account, backup: SiteBackup) -> Iterator[str]:
     declared = sorted(declared_names(account.paths) - backup.instances.keys())
     if declared:
         yield f"declared there and not applied, as here: {', '.join(declared)}"
+    if removed := removed_names(account.paths):
+        forget = f"chainsaw remove {removed[0]} --purge"
+        yield f"removed there, and their data is not here: {', '.join(removed)}; to forget one: {forget}"
     yield "see that all is well: chainsaw doctor"
 
 
