@@ -142,11 +142,13 @@ def _bring_back(
     account: Account, rebuild: Rebuild, name: str, item: Stored, choice: SiteChoice, report: Reporter
 ) -> None:
     text = rebuild.text_of(name)
-    restore(account, item.path, Choice(name, "", choice.identity, False, choice.wait, text), report)
+    result = restore(account, item.path, Choice(name, "", choice.identity, False, choice.wait, text), report)
     place = item.path.rpartition("/")[0]
     with account.steps.step(f"record the backup of {name}"):
         backups.write_backups(account.paths, name, BackupRecord(made={place: made_of(item.index, place)}))
     report.note(f"{name} is back, from {item.id}")
+    for line in result.lines[1:]:
+        report.note(line)
 
 
 def _problems(name: str, error: ChainsawError | OSError) -> list[Diagnostic]:
