@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = sorted((ROOT / "tests/errors").iterdir())
 
 ELSEWHERE = {
+    "site-backup": "work/test_rebuild.py::test_a_backup_of_an_instance_is_told_apart",
+    "rebuilding": "work/test_rebuild.py::test_another_backup_is_refused_meanwhile",
+    "former": "work/test_rebuild.py::test_what_was_there_is_kept_aside_and_the_admins_own_files_stay_there",
     "containerfile": "compile/test_borders.py::test_what_reaches_beyond_a_build_is_refused_at_its_line",
     "ambiguous-recipe": "work/test_catalog.py::test_a_name_in_two_sources_is_ambiguous",
     "assignment": "cli/test_new.py::test_what_apply_would_refuse_is_not_written",
