@@ -80,7 +80,7 @@ class Outcome:
         wrong = [item.message for item in self.problems if item.severity == "error"] or [
             item.message for item in self.problems
         ]
-        return wrong[0].splitlines()[0] if wrong else ""
+        return wrong[0].splitlines()[0].removesuffix("; its log:") if wrong else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON data."""
