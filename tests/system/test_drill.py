@@ -8,20 +8,19 @@ from typing import Any
 
 import pytest
 
-from .machine import CONFIG, DATA, HOME, UNITS, Machine
+from .machine import CONFIG, DATA, HOME, STATE, UNITS, Machine
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("site")]
 
 NAMES = ("blog", "cal", "wiki", "www")
 MAIL = "mail: {host: localhost, port: 2525, tls: none}\n"
-DISK = (
-    "find {data}/instances/{name} {data}/public/{name} {config}/instances/{name}.yaml -printf '%p %i %C@ %T@ %m %U\\n'"
+DISK = "find {data}/instances/{name} {data}/public/{name} {config}/instances/{name}.yaml -printf '%p %i %C@ %T@ %m %U\\n' 2> /dev/null | sort"
+PLACES = (
+    f"{CONFIG}/instances",
+    f"{CONFIG}/removed",
+    *(f"{DATA}/{place}" for place in ("instances", "public", "recipes", "front/issued", "front/certificates")),
 )
-REST = (
-    f"ls {CONFIG}/instances {CONFIG}/removed {DATA}/instances {DATA}/public {DATA}/recipes/* {DATA}/front/issued"
-    f" {DATA}/front/certificates {DATA}/backups; systemctl --user list-units --all --plain --no-legend '*drill*';"
-    " podman ps --all --format '{{.Names}}' | grep drill; true"
-)
+RUNS = "systemctl --user list-units --all --plain --no-legend '*drill-*'; podman ps --all --format '{{.Names}}'"
 FLIP = """
 import sys
 with open(sys.argv[1], "r+b") as file:
@@ -61,8 +60,11 @@ def disk(machine: Machine, name: str) -> str:
 
 
 def rest(machine: Machine) -> str:
-    """Return where a drill would leave something."""
-    return machine.root("sh", "-c", REST.split("; systemctl")[0]) + machine.admin("sh", "-c", REST.split("; ", 1)[1])
+    """Return what is in the places in which a drill has something, and what runs of it."""
+    script = 'find "$@" -mindepth 1 -maxdepth 2 -path "*/volumes" -prune -o -print 2> /dev/null | sort'
+    runs = machine.admin("sh", "-c", RUNS).splitlines()
+    found = machine.root("sh", "-c", script, "sh", *PLACES)
+    return "\n".join([*found.splitlines(), *(line for line in runs if "drill-" in line)])
 
 
 def newest(machine: Machine, name: str) -> str:
@@ -72,7 +74,7 @@ def newest(machine: Machine, name: str) -> str:
 
 def recorded(machine: Machine, name: str) -> dict[str, Any]:
     """Return what is remembered of the last drill."""
-    return dict(json.loads(machine.read(f"{DATA}/backups/{name}.json"))["drill"])
+    return dict(json.loads(machine.read(f"{STATE}/backups/{name}.json"))["drill"])
 
 
 def test_each_is_restored_started_and_looked_at_and_nothing_stays(site: Machine) -> None:
@@ -137,6 +139,8 @@ def test_it_has_no_timers_no_mail_no_network_and_no_visitors(site: Machine) -> N
     # The next command that changes something deletes it.
     said = site.chainsaw("apply").err
     assert "drill-blog" in said
+    assert "drill-" not in rest(site)
+    drilled(site, "blog")
     assert rest(site) == before
 
 

@@ -94,10 +94,9 @@ def test_the_name_of_a_drill_is_that_of_an_instance(name):
 
 
 def test_the_problem_of_an_outcome_is_the_first_error_in_one_line():
+    well = Outcome("id", "blog", "/backup", 1)
+    assert (well.problem, well.as_dict()["ok"]) == ("", True)
     outcome = Outcome("id", "blog", "/backup", 1)
-    assert outcome.as_dict()["ok"]
-    assert not outcome.problem
     outcome.failed(ChainsawError([Diagnostic("a", "a note", severity="note"), Diagnostic("b", "wrong; its log:\n  x")]))
     outcome.failed(OSError(28, "No space left on device"))
-    assert outcome.problem == "wrong"
-    assert not outcome.as_dict()["ok"]
+    assert (outcome.problem, outcome.as_dict()["ok"]) == ("wrong", False)
