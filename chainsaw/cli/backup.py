@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainsaw.cli import complete
 from chainsaw.cli.arguments import instances_argument, json_option, optional_instance_argument
 from chainsaw.cli.command import command
 from chainsaw.cli.output import progress, show
@@ -95,7 +96,7 @@ def backups(account: Account, name: str | None, as_json: bool) -> None:
 
 
 @command("backup verify", "chainsaw backup verify blog", "chainsaw backup verify blog --identity key.txt")
-@click.argument("backup", cls=RecordedArgument)
+@click.argument("backup", cls=RecordedArgument, shell_complete=complete.backups)
 @identity_option
 @json_option
 def verify(account: Account, backup: str, identity: str | None, as_json: bool) -> None:

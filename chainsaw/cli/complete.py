@@ -58,6 +58,15 @@ def instances(account: Account, ctx: click.Context) -> Iterable[str]:
 
 
 @completing
+def backups(account: Account, ctx: click.Context) -> Iterable[str]:
+    """Yield the instances that have backups, for the newest one of each, and all backups."""
+    from chainsaw.work.backup.stored import find_all
+
+    found = find_all(account).stored
+    return [*dict.fromkeys(item.index.backup.instance for item in found), *dict.fromkeys(item.id for item in found)]
+
+
+@completing
 def instances_with_removed(account: Account, ctx: click.Context) -> Iterable[str]:
     """Yield the instances, and those that were removed and not purged."""
     from chainsaw.work.config.names import instance_names, removed_names

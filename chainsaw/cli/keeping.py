@@ -9,7 +9,7 @@ BACKUP = (
         Verb(
             "make",
             "backup:make",
-            "Back up instances, each with all that it takes to bring it back.",
+            "Back up instances, with all it takes to bring them back.",
             changes=True,
         ).standing_for(
             "mkdir -m 700 COPY; cp {CONFIG}/instances/NAME.yaml COPY/",
@@ -27,7 +27,7 @@ BACKUP = (
         Verb(
             "drill",
             "backup:drill",
-            "Rehearse a restore: into a throw-away instance, which is started, looked at, and deleted.",
+            "Rehearse a restore, in an instance that is thrown away.",
             changes=True,
         ).standing_for(
             "chainsaw restore NAME --as drill-NAME   # without timers, mail and network, for this host alone",
@@ -35,7 +35,7 @@ BACKUP = (
             "chainsaw remove drill-NAME --purge --no-backup",
         ),
         Verb(
-            "key", "backup:key", "Make the key with which backups are encrypted, and print it once.", changes=True
+            "key", "backup:key", "Make a key for encrypted backups, and print it once.", changes=True
         ).standing_for(
             "age-keygen",
             "editor {CONFIG}/site.yaml   # backup: recipients: the public key",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainsaw.cli import complete
 from chainsaw.cli.arguments import json_option
 from chainsaw.cli.backup import identity_option
 from chainsaw.cli.command import command
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     "chainsaw restore blog --file content/uploads/2026/picture.jpg",
     "chainsaw restore --site /mnt/usb/site-20261201T031500Z-x7k2.tar.zst.age --identity key.txt --from /mnt/usb",
 )
-@click.argument("backup", cls=RecordedArgument)
+@click.argument("backup", cls=RecordedArgument, shell_complete=complete.backups)
 @click.option(
     "--as", "name", cls=RecordedOption, default="", metavar="NAME", help="Restore it beside, under this name."
 )
@@ -151,7 +152,7 @@ def _restore_site(
 
 
 @command("show", "chainsaw show blog", "chainsaw show blog-20261201T031500Z-x7k2 --json")
-@click.argument("backup", cls=RecordedArgument)
+@click.argument("backup", cls=RecordedArgument, shell_complete=complete.backups)
 @identity_option
 @json_option
 def show_command(account: Account, backup: str, identity: str | None, as_json: bool) -> None:

@@ -162,6 +162,11 @@ FREE = {
     "cert export": {"directory"},
     "setup": {"--user", "--blocks"},
     "config set": {"value"},
+    "backup make": {"--to", "--encrypt"},
+    "backup verify": {"--identity"},
+    "backup drill": {"--identity"},
+    "restore": {"--as", "--route", "--identity", "--volume", "--file", "--at", "--from"},
+    "show": {"--identity"},
     **{path: {"-m"} for path in ("apply", "remove", "start", "stop", "maintenance")},
 }
 """What has no list of names to choose from; a value of config set is offered with its key."""

@@ -53,7 +53,8 @@ def everything(home):
 
 def example(path):
     """Return the first example that the help of a command has, as words."""
-    line = next(line for line in command_of(path).epilog.splitlines() if f"chainsaw {path}" in line)
+    shortest = path.removesuffix(" make") if path == "backup make" else path
+    line = next(line for line in command_of(path).epilog.splitlines() if f"chainsaw {shortest}" in line)
     words = shlex.split(re.split("[>|]", line)[0])
     return words[words.index("chainsaw") + 1 :]
 
@@ -88,4 +89,5 @@ def test_an_argument_that_may_be_left_out_is_its_name_in_capitals(chainsaw):
 @pytest.mark.parametrize("name", [verb.name for verb in VERBS.values() if verb.verbs])
 def test_a_group_is_no_command_and_has_none(chainsaw, name):
     assert "--explain" not in options(name)
-    assert chainsaw(name, "--explain").code == Exit.USAGE
+    # Where a verb may be left out, it is that one's.
+    assert chainsaw(name, "--explain").code == (Exit.OK if name == "backup" else Exit.USAGE)

@@ -87,7 +87,8 @@ def test_the_help_of_a_verb_has_an_example_of_it(chainsaw, path):
     assert done.code == 0
     assert f"Usage: chainsaw {path}" in done.out
     examples = done.out.split("Examples:\n")[1]
-    assert re.search(rf"^ +(sudo )?chainsaw {path}", examples, re.MULTILINE)
+    shortest = path.removesuffix(" make") if path == "backup make" else path
+    assert re.search(rf"^ +(sudo )?chainsaw {shortest}", examples, re.MULTILINE)
     assert "--json" in done.out
 
 

@@ -14,7 +14,10 @@ pytestmark = [pytest.mark.system, pytest.mark.stage("site")]
 
 NAMES = ("blog", "cal", "wiki", "www")
 MAIL = "mail: {host: localhost, port: 2525, tls: none}\n"
-DISK = "find {data}/instances/{name} {data}/public/{name} {config}/instances/{name}.yaml -printf '%p %i %C@ %T@ %m %U\\n' 2> /dev/null | sort"
+DISK = (
+    "find {data}/instances/{name} {data}/public/{name} {config}/instances/{name}.yaml "
+    "-printf '%p %i %C@ %T@ %m %U\\n' 2> /dev/null | sort"
+)
 PLACES = (
     f"{CONFIG}/instances",
     f"{CONFIG}/removed",
