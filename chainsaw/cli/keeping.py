@@ -34,9 +34,7 @@ BACKUP = (
             "curl -sSf https://drill-NAME.localhost/",
             "chainsaw remove drill-NAME --purge --no-backup",
         ),
-        Verb(
-            "key", "backup:key", "Make a key for encrypted backups, and print it once.", changes=True
-        ).standing_for(
+        Verb("key", "backup:key", "Make a key for encrypted backups, and print it once.", changes=True).standing_for(
             "age-keygen",
             "editor {CONFIG}/site.yaml   # backup: recipients: the public key",
         ),

@@ -22,7 +22,7 @@ from fake import replaces
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import certificates, facts, files
 from chainsaw.host.account import Account
-from chainsaw.host.podman import Podman, program, unpack
+from chainsaw.host.podman import Podman, namespace, unpack
 from chainsaw.host.podman.placement import Placement, VolumeFile
 from chainsaw.host.systemd import UserManager
 from chainsaw.host.web import Answer, Front, probe
@@ -279,7 +279,7 @@ def test_a_program_enters_a_user_namespace_with_the_ids_of_podmans_own():
 
 
 def test_where_apparmor_keeps_unshare_out_podman_enters_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(program, "RESTRICTED", str(tmp_path / "restricted"))
+    monkeypatch.setattr(namespace, "RESTRICTED", str(tmp_path / "restricted"))
     assert Podman("", [], []).enter()[0] == "unshare"
     for content, first in (("0\n", "unshare"), ("1\n", "podman")):
         (tmp_path / "restricted").write_text(content)

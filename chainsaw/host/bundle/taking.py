@@ -11,6 +11,7 @@ from chainsaw.host import process, streams
 from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.writer import PROGRAM
 
+CHUNK = 1 << 20
 MOST = 50_000_000
 """Members of a bundle."""
 
@@ -42,6 +43,15 @@ def place(source: str, target: str, path: str, within: Sequence[str]) -> None:
     done = process.run([*PROGRAM, "place", source, target, path], within=within, check=False)
     if done.code:
         raise ChainsawError(Diagnostic("not-placed", done.complaint, key=path))
+
+
+def measure(argv: Sequence[str], patience: float) -> int:
+    """Return how many bytes a program prints; raise ChainsawError when it fails."""
+    size = 0
+    with streams.tapped([argv], None, patience=patience) as printed:
+        while piece := printed.read(CHUNK):
+            size += len(piece)
+    return size
 
 
 def feed(place: str, argv: Sequence[str], within: Sequence[str], patience: float) -> None:

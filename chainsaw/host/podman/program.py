@@ -15,6 +15,7 @@ from pathlib import Path
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import copier, disk, files, process
 from chainsaw.host.podman import seclusion, storage
+from chainsaw.host.podman.namespace import FURTHER, is_restricted, namespace
 from chainsaw.host.podman.placement import Placement, VolumeFile, pack
 from chainsaw.host.podman.unpack import unpack
 from chainsaw.model.block import SIZE, Range, intermediate
@@ -24,16 +25,10 @@ PODMAN = ["podman", "--events-backend=none"]
 UNPACK = ["tar", "-x", "-p", "--same-owner", "--numeric-owner"]
 OF_PODMAN = (".local/share/containers", ".config/containers", ".docker")
 """What Podman needs of the admin's home: its store, its settings, and logins of registries."""
-FURTHER = [
-    "unshare", "--user", "--mount", "--setuid=0", "--setgid=0",
-    *(f"--map-{kind}={ids}" for kind in ("users", "groups") for ids in ("0:0:1", f"1:1:{SIZE}")),
-]  # fmt: skip
-"""The words before a program that take from it all that root of the present user namespace may do to it."""
 LONGEST, EXPORTED = 3600, 600
 """Seconds that a build or a pull may take, and the export of static files."""
 MEMORY = 2**30
 """Bytes that a program which converts something may take."""
-RESTRICTED = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 GENERATORS = ("/usr/lib/systemd/user-generators/podman-user-generator", "/usr/libexec/podman/quadlet")
 """Where Podman's generator is, which makes systemd's units of quadlets (podman-systemd.unit(5))."""
 
@@ -54,7 +49,7 @@ class Program:
         unshare(1) takes 5 ms for it; podman-unshare(1), which sets storage up as well, takes more than 50. But where
         AppArmor restricts user namespaces to known programs, as on Ubuntu, Podman is one and unshare is not.
         """
-        return [*PODMAN, "unshare"] if _is_restricted() else _namespace(self.uids, self.gids)
+        return [*PODMAN, "unshare"] if is_restricted() else namespace(self.uids, self.gids)
 
     def enter_block(self, block: int) -> list[str]:
         """Return the words before a program that run it as the admin, 65536, behind the ids of a block, from 0 on.
@@ -62,7 +57,7 @@ class Program:
         It may do all there; and it has a mount namespace of its own, too.
         """
         words = ["unshare", "--user", "--mount", "--keep-caps"]
-        inner = _is_restricted()
+        inner = is_restricted()
         for kind, own, ranges in (("users", os.getuid(), self.uids), ("groups", os.getgid(), self.gids)):
             first, admin = (intermediate(ranges, block), 0) if inner else (block, own)
             words += [f"--map-{kind}=0:{first}:{SIZE}", f"--map-{kind}={SIZE}:{admin}:1"]
@@ -82,12 +77,12 @@ class Program:
         ended = ["timeout", "--foreground", "--kill-after=30", str(LONGEST)]
         secluded = [sys.executable, "-I", seclusion.__file__, work, home, *kept, "--", *ended, "env", f"TMPDIR={work}"]
         first = [next((item for item in ranges if item.count == SIZE), None) for ranges in (self.uids, self.gids)]
-        if _is_restricted() or first[0] is None or first[1] is None:
+        if is_restricted() or first[0] is None or first[1] is None:
             return [*PODMAN, "unshare", *secluded]
         # Podman tells by these that the namespace is made already (podman-unshare(1) sets them).
         made = ["_CONTAINERS_USERNS_CONFIGURED=done", f"_CONTAINERS_ROOTLESS_UID={os.getuid()}"]
         made.append(f"_CONTAINERS_ROOTLESS_GID={os.getgid()}")
-        return [*_namespace([first[0]], [first[1]], "--mount"), *secluded, *made, *FURTHER]
+        return [*namespace([first[0]], [first[1]], "--mount"), *secluded, *made, *FURTHER]
 
     def _follow_away(self, argv: Sequence[str], line: Callable[[str], None], context: Mapping[str, bytes]) -> None:
         """Run Podman away from this host, in a directory of its own with a context; pass on each line."""
@@ -248,23 +243,6 @@ def _work_directory(podman: Program) -> Iterator[str]:
         yield work
     finally:
         podman.remove_trees([work])
-
-
-def _is_restricted() -> bool:
-    """Return whether AppArmor keeps unknown programs from making a user namespace."""
-    return (files.read_text(RESTRICTED) or "0").strip() != "0"
-
-
-def _namespace(uids: Sequence[Range], gids: Sequence[Range], *options: str) -> list[str]:
-    """Return the words before a program that run it as root of a user namespace: the admin is 0, and ids follow."""
-    words = ["unshare", "--user", *options, "--setuid=0", "--setgid=0"]
-    for kind, own, ranges in (("users", os.getuid(), uids), ("groups", os.getgid(), gids)):
-        words.append(f"--map-{kind}=0:{own}:1")
-        inside = 1
-        for item in ranges:
-            words.append(f"--map-{kind}={inside}:{item.start}:{item.count}")
-            inside += item.count
-    return words
 
 
 def needing(unit: str) -> list[str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import files, streams, usage
+from chainsaw.host import files, usage
 from chainsaw.host.account import Account
+from chainsaw.host.bundle import taking
 from chainsaw.host.bundle.writer import copy_databases
 from chainsaw.host.store.users import read_probe
 from chainsaw.host.web import Front
@@ -29,7 +30,6 @@ FEW = 3
 """Members by which a volume may differ."""
 PAGE = 15.0
 """Seconds for its page: it has answered before."""
-CHUNK = 1 << 20
 
 
 @dataclass
@@ -96,10 +96,7 @@ class Look:
                 continue
             self.report.doing(f"dumping {service.component}")
             words = self.account.podman.exec_words(service.container, service.dump)
-            now = 0
-            with streams.tapped([words], None, patience=PATIENCE) as printed:
-                while piece := printed.read(CHUNK):
-                    now += len(piece)
+            now = taking.measure(words, PATIENCE)
             found.dumps[service.component] = {"bytes": size, "found_bytes": now}
             if not now or abs(now - size) > max(size * APART, SLACK):
                 message = f"{service.component} holds {now} bytes as it dumps them, and the backup has {size}"
