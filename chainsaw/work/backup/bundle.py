@@ -51,7 +51,7 @@ def write_bundle(account: Account, content: Content, target: Target, report: Rep
             prepare(place, site)
         check_place(place, target)
     with (
-        steps.step(f"write {first}/{file}"),
+        steps.timed(f"write {first}/{file}"),
         sealed.sealing(f"{first}/{file}", target.recipients, f"{first}/{partial}", PATIENCE) as stream,
     ):
         ending = write(account, content, backup, stream, report)

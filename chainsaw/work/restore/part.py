@@ -16,9 +16,9 @@ from chainsaw.work.config.names import applied_instance, declared_text
 from chainsaw.work.interrupted import while_stopped
 from chainsaw.work.locks import holding
 from chainsaw.work.restore.read import Kept, read
-from chainsaw.work.restore.restore import COMMAND, Choice, reconfigure, undo
+from chainsaw.work.restore.restore import COMMAND, Choice, end, reconfigure, undo
 from chainsaw.work.restore.stage import Stage
-from chainsaw.work.restore.unfinished import mark, unmark
+from chainsaw.work.restore.unfinished import mark
 from chainsaw.work.result import Reporter, Result
 
 
@@ -52,8 +52,7 @@ def restore_volume(account: Account, word: str, volume: str, choice: Choice, rep
             undo(account, name, report)
             stage.clear()
             raise
-        unmark(account, name)
-        stage.clear()
+        end(account, name, stage)
     line = f"the volume {volume} of {name} is as it was in {kept.backup.id}"
     return Result({"instance": name, "backup": kept.backup.id, "volume": volume}, (line,))
 

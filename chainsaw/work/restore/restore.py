@@ -28,7 +28,7 @@ from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.installed import store_version
 from chainsaw.work.restore.read import Kept, read
 from chainsaw.work.restore.stage import Stage
-from chainsaw.work.restore.unfinished import mark, marked, unmark
+from chainsaw.work.restore.unfinished import finish, mark, marked, unmark
 from chainsaw.work.result import Reporter, Request, Result
 
 COMMAND = "chainsaw restore"
@@ -147,8 +147,7 @@ def _beside(account: Account, kept: Kept, name: str, text: str, report: Reporter
     except (ChainsawError, OSError):
         undo(account, name, report)
         raise
-    unmark(account, name)
-    stage.clear()
+    end(account, name, stage)
 
 
 def bring_up(
@@ -161,7 +160,6 @@ def bring_up(
     request: Request | None = None,
 ) -> tuple[Stage, Ending]:
     """Make an instance that is not there, fill it, and start it; until it is unmarked, the next command deletes it."""
-    files.make_directory(account.paths.instance(name), 0o711)
     mark(account, name, kept.backup.id, None)
     with phase("make"):
         _write(account, name, _stopped(text))
@@ -204,8 +202,14 @@ def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, re
     except (ChainsawError, OSError):
         undo(account, name, report)
         raise
-    unmark(account, name)
+    end(account, name, stage)
+
+
+def end(account: Account, name: str, stage: Stage) -> None:
+    """Record that a restore is over, and delete what it has put aside."""
+    finish(account, name)
     stage.clear()
+    unmark(account, name)
 
 
 def undo(account: Account, name: str, report: Reporter) -> None:
@@ -215,8 +219,11 @@ def undo(account: Account, name: str, report: Reporter) -> None:
     """
     if name not in (found := marked(account.paths)):
         return
-    backup, former = found[name]
-    report.note(f"the restore of {name} from {backup} did not end: it becomes what it was before")
+    known, former = found[name], found[name].former
+    if known.over and name in account.current().instances:
+        end(account, name, Stage(account, account.current().instances[name]))
+        return
+    report.note(f"the restore of {name} from {known.backup} did not end: it becomes what it was before")
     if former is None:
         purge(account, name, Request((name,), command="restore", prunes=False), report)
         return

@@ -82,6 +82,7 @@ class Stage:
         """Put the unpacked volumes, or one of them, where they belong; what was there is kept for now."""
         podman, steps = self.account.podman, self.account.steps
         with steps.step(f"make {self.former}"):
+            podman.remove_trees([self.former])
             files.make_directory(self.former, 0o700)
         for unpacked, place, former in self._swapped(kept):
             if only and unpacked.rpartition("/")[2] != only:
