@@ -1,4 +1,4 @@
-"""What a shell offers when the tab key is pressed: names of instances, components, keys, secrets, sources, recipes.
+"""What a shell offers when the tab key is pressed: names of instances, components, keys, and more.
 
 Nothing is ever printed there: with files that cannot be read, nothing is offered.
 """
@@ -57,12 +57,16 @@ def instances(account: Account, ctx: click.Context) -> Iterable[str]:
     return [name for name in instance_names(account) if name not in typed]
 
 
-@completing
-def backups(account: Account, ctx: click.Context) -> Iterable[str]:
-    """Yield the instances that have backups, for the newest one of each, and all backups."""
+def backups(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a backup: by the name of its instance, for the newest one, by its own name, or by its file."""
+    files = [CompletionItem(incomplete, type="file")] if "/" in incomplete else []
+    return [*_offered(_backups, incomplete), *files]
+
+
+def _backups(account: Account) -> Iterable[str]:
     from chainsaw.work.backup.stored import find_all
 
-    found = find_all(account).stored
+    found = [item for item in find_all(account).stored if not item.problem]
     return [*dict.fromkeys(item.index.backup.instance for item in found), *dict.fromkeys(item.id for item in found)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -17,6 +18,7 @@ from chainsaw.model.paths import Paths
 from chainsaw.model.site import Site
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+BACKUP = "blog-20261201T031500Z-x7k2"
 
 
 @pytest.fixture
@@ -27,7 +29,20 @@ def site(home, compiled):
     paths, made = Paths.of(str(home), {}), compiled(case)
     generations.write_generation(paths, made.manifest.model_copy(update={"number": 1}), made.tree)
     replace_link(paths.current, "1")
+    keep_backup(Path(paths.backups_of("blog")))
     return home / ".config/chainsaw"
+
+
+def keep_backup(place):
+    """Make a backup as it is listed: a file, and its index."""
+    recipe = {"name": "wordpress", "origin": "chainsaw/wordpress", "version": "1", "digest": "0" * 64, "title": "W"}
+    facts = {"id": BACKUP, "site": "abc", "instance": "blog", "at": 1, "chainsaw": "1", "url": "u", "recipe": recipe}
+    ending = {"id": BACKUP, "finished": 1, "files": "running", "downtime": 0}
+    file = f"{BACKUP}.tar.zst"
+    text = {"backup": facts, "ending": ending, "file": file, "bytes": 1, "sha256": "0" * 64}
+    place.mkdir(parents=True)
+    (place / file).write_text("x")
+    (place / f"{BACKUP}.json").write_text(json.dumps(text))
 
 
 @pytest.fixture
@@ -85,6 +100,9 @@ OFFERED = {
     "new dok": ["dokuwiki"],
     "rollback ": ["blog", "wiki", "www", "old"],
     "backup bl": ["blog"],
+    "restore bl": ["blog", BACKUP],
+    "backup verify blog-": [BACKUP],
+    "show s": [],
     "maintenance blog ": ["on", "off"],
     "--v": ["--version"],
 }
@@ -120,6 +138,12 @@ def test_a_key_that_the_recipe_does_not_use_is_not_offered(site, offered):
 
 def test_all_keys_of_the_site_are_offered(site, offered):
     assert {key.partition(".")[0] for key in offered("chainsaw config set --site ")} == set(Site.model_fields)
+
+
+def test_a_backup_may_be_a_file(site, chainsaw, monkeypatch):
+    for name, value in (("COMPLETE", "bash_complete"), ("WORDS", "chainsaw restore /mnt/b"), ("CWORD", "2")):
+        monkeypatch.setenv("_CHAINSAW_COMPLETE" if name == "COMPLETE" else f"COMP_{name}", value)
+    assert chainsaw().out == "file,/mnt/b\n"
 
 
 @pytest.mark.parametrize("line", [line for line in OFFERED if line.count(" ") > 1])
@@ -160,13 +184,11 @@ FREE = {
     "user add": {"name", "--group"},
     "user groups": {"groups"},
     "cert export": {"directory"},
+    "backup make": {"--to", "--encrypt"},
+    **{path: {"--identity"} for path in ("backup verify", "backup drill", "show")},
+    "restore": {"--as", "--route", "--identity", "--volume", "--file", "--at", "--from"},
     "setup": {"--user", "--blocks"},
     "config set": {"value"},
-    "backup make": {"--to", "--encrypt"},
-    "backup verify": {"--identity"},
-    "backup drill": {"--identity"},
-    "restore": {"--as", "--route", "--identity", "--volume", "--file", "--at", "--from"},
-    "show": {"--identity"},
     **{path: {"-m"} for path in ("apply", "remove", "start", "stop", "maintenance")},
 }
 """What has no list of names to choose from; a value of config set is offered with its key."""

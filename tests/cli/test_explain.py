@@ -91,3 +91,13 @@ def test_a_group_is_no_command_and_has_none(chainsaw, name):
     assert "--explain" not in options(name)
     # Where a verb may be left out, it is that one's.
     assert chainsaw(name, "--explain").code == (Exit.OK if name == "backup" else Exit.USAGE)
+
+
+def test_the_commands_to_copy_an_instance_by_hand_start_it_again(chainsaw):
+    backup = [line.partition("   #")[0] for line in chainsaw("backup", "blog", "--explain").out.splitlines()]
+    assert backup[0].startswith("mkdir -m 700 COPY;"), "there are secrets in it"
+    copied = next(index for index, line in enumerate(backup) if " tar " in line)
+    assert backup[copied - 1 : copied + 2 : 2] == ["chainsaw stop NAME", "chainsaw start NAME"]
+    assert "mariadb-dump" in backup[copied - 2], "of a database that works"
+    restore = chainsaw("restore", "blog", "--explain").out.splitlines()
+    assert (restore[0], restore[-1]) == ("chainsaw stop NAME   # if it is there", "chainsaw apply NAME")
