@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = sorted((ROOT / "tests/errors").iterdir())
 
 ELSEWHERE = {
+    "drill-dump": "work/test_drill_look.py::test_what_is_not_as_listed_is_a_problem",
+    "drill-page": "work/test_drill_look.py::test_what_is_not_as_listed_is_a_problem",
+    "drill-volume": "work/test_drill_look.py::test_what_is_not_as_listed_is_a_problem",
     "site-backup": "work/test_rebuild.py::test_a_backup_of_an_instance_is_told_apart",
     "rebuilding": "work/test_rebuild.py::test_another_backup_is_refused_meanwhile",
     "former": "work/test_rebuild.py::test_what_was_there_is_kept_aside_and_the_admins_own_files_stay_there",
