@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from .kills import KILLED, Fault, check, errors, kills, steps_of
-from .machine import DATA, HOME, Machine
+from .machine import DATA, HOME, Done, Machine
 from .stage import bring_back
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("www")]
@@ -48,6 +48,13 @@ def now(machine: Machine, then: None) -> None:
     assert kept(machine) == "now kept"
 
 
+def struck(machine: Machine, asked: str, *words: str) -> Done:
+    """Run a command with a fault, and forget its steps."""
+    done = machine.chainsaw(*words, code=None, fault=asked)
+    machine.steps()
+    return done
+
+
 def is_sound(machine: Machine) -> None:
     """Assert that nothing is left of an attempt, and that nothing is to be done."""
     assert machine.plan() == []
@@ -71,7 +78,7 @@ def named(step: str) -> str:
 @pytest.mark.parametrize("fault", [*kills("backup"), *errors("backup")])
 def test_an_interrupted_backup_leaves_what_is_whole(machine: Machine, now: None, fault: Fault) -> None:
     before = {row["id"] for row in machine.json("backups", "widget")["data"]["backups"]}
-    done = machine.chainsaw(*BACKUP, code=None, fault=fault.asked)
+    done = struck(machine, fault.asked, *BACKUP)
     assert done.code == KILLED if fault.kind == "kill" else done.code in (0, 1, 3), str(done)
     # What was left stopped is started by the next command, or by a boot.
     machine.chainsaw(*BACKUP)
@@ -85,9 +92,8 @@ def test_an_interrupted_backup_leaves_what_is_whole(machine: Machine, now: None,
 
 
 def test_a_backup_that_is_killed_while_it_is_stopped_lets_it_go_on(machine: Machine, now: None) -> None:
-    machine.chainsaw(*BACKUP, code=None, fault="none")
-    number = [step.startswith("stop ") for step in machine.steps()].index(True) + 1
-    done = machine.chainsaw(*BACKUP, code=None, fault=f"kill:{number}+")
+    number = [step.startswith("stop ") for step in steps_of(machine, *BACKUP)].index(True) + 1
+    done = struck(machine, f"kill:{number}+", *BACKUP)
     assert done.code == KILLED, str(done)
     again = machine.chainsaw("backup", "widget")
     assert "widget was left stopped by an interrupted command, and is started again" in again.err
@@ -104,7 +110,7 @@ def test_the_steps_of_a_restore(machine: Machine, now: None, update: bool) -> No
 
 @pytest.mark.parametrize("fault", [*kills("restore", only=OWN), *errors("restore", only=OWN)])
 def test_an_interrupted_restore_is_undone_or_done(machine: Machine, now: None, fault: Fault) -> None:
-    done = machine.chainsaw(*RESTORE, code=None, fault=fault.asked)
+    done = struck(machine, fault.asked, *RESTORE)
     assert done.code == KILLED if fault.kind == "kill" else done.code in (0, 1, 3), str(done)
     machine.chainsaw("apply")
     assert kept(machine) in ("now kept", "then kept kept.more")
@@ -115,7 +121,7 @@ def test_the_next_command_says_what_happened(machine: Machine, now: None) -> Non
     steps = steps_of(machine, *RESTORE)
     machine.inside("widget.app", "sh", "-c", f"echo now > {KEPT}; rm {KEPT}.more")
     number = next(place for place, step in enumerate(steps, 1) if step.startswith("put the restored "))
-    machine.chainsaw(*RESTORE, code=KILLED, fault=f"kill:{number}+")
+    assert struck(machine, f"kill:{number}+", *RESTORE).code == KILLED
     said = machine.chainsaw("apply").err
     assert "the restore of widget from widget-" in said
     assert "did not end: it becomes what it was before" in said
@@ -130,7 +136,7 @@ def test_the_steps_of_a_restore_beside(machine: Machine, now: None, update: bool
 
 @pytest.mark.parametrize("fault", [*kills("restore-beside", only=OWN), *errors("restore-beside", only=OWN)])
 def test_an_interrupted_restore_beside_leaves_nothing_or_all(machine: Machine, now: None, fault: Fault) -> None:
-    machine.chainsaw(*BESIDE, code=None, fault=fault.asked)
+    struck(machine, fault.asked, *BESIDE)
     machine.chainsaw("apply")
     if "gadget" in machine.chainsaw("list").out:
         machine.serves("https://gadget.localhost/", "It is a widget")
