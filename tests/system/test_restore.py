@@ -75,7 +75,7 @@ def named(step: str) -> str:
     return re.sub(r"-\d{8}T\d{6}Z-[a-z0-9]{4}", "-ID", step)
 
 
-@pytest.mark.parametrize("fault", [*kills("backup"), *errors("backup")])
+@pytest.mark.parametrize("fault", [*kills("backup"), *errors("backup", only=("write ",))])
 def test_an_interrupted_backup_leaves_what_is_whole(machine: Machine, now: None, fault: Fault) -> None:
     before = {row["id"] for row in machine.json("backups", "widget")["data"]["backups"]}
     done = struck(machine, fault.asked, *BACKUP)
@@ -108,8 +108,19 @@ def test_the_steps_of_a_restore(machine: Machine, now: None, update: bool) -> No
     assert kept(machine) == "then kept kept.more"
 
 
-@pytest.mark.parametrize("fault", [*kills("restore", only=OWN), *errors("restore", only=OWN)])
+@pytest.mark.parametrize("fault", [*kills("restore", only=OWN), *errors("restore", only=("unpack", "put "))])
 def test_an_interrupted_restore_is_undone_or_done(machine: Machine, now: None, fault: Fault) -> None:
+    is_undone_or_done(machine, fault)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [*kills("restore"), *errors("restore")])
+def test_a_restore_is_interrupted_at_any_step(machine: Machine, now: None, fault: Fault) -> None:
+    is_undone_or_done(machine, fault)
+
+
+def is_undone_or_done(machine: Machine, fault: Fault) -> None:
+    """Let a restore be interrupted, and assert that the next command leaves the old state or the new one."""
     done = struck(machine, fault.asked, *RESTORE)
     assert done.code == KILLED if fault.kind == "kill" else done.code in (0, 1, 3), str(done)
     machine.chainsaw("apply")
@@ -134,8 +145,19 @@ def test_the_steps_of_a_restore_beside(machine: Machine, now: None, update: bool
     machine.purge("gadget")
 
 
-@pytest.mark.parametrize("fault", [*kills("restore-beside", only=OWN), *errors("restore-beside", only=OWN)])
+@pytest.mark.parametrize("fault", kills("restore-beside", only=("record that gadget", "unpack", "put ")))
 def test_an_interrupted_restore_beside_leaves_nothing_or_all(machine: Machine, now: None, fault: Fault) -> None:
+    is_gone_or_whole(machine, fault)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [*kills("restore-beside"), *errors("restore-beside")])
+def test_a_restore_beside_is_interrupted_at_any_step(machine: Machine, now: None, fault: Fault) -> None:
+    is_gone_or_whole(machine, fault)
+
+
+def is_gone_or_whole(machine: Machine, fault: Fault) -> None:
+    """Let a restore beside be interrupted, and assert that the next command leaves nothing of it, or all."""
     struck(machine, fault.asked, *BESIDE)
     machine.chainsaw("apply")
     if "gadget" in machine.chainsaw("list").out:
