@@ -78,7 +78,7 @@ def _finish_restores(account: Account) -> None:
 
     if marked(account.paths):
         from chainsaw.cli.output import progress
-        from chainsaw.work.restore.restore import undo_all
+        from chainsaw.work.restore.recover import undo_all
 
         with progress() as report:
             undo_all(account, report)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
 
+LINE = 65536
 ENDS = 30.0
 """Seconds that such a program may take to end when its standard input is closed."""
 
@@ -45,8 +48,15 @@ def held_by(argv: Sequence[str], patience: float, said: bytes = b"") -> Iterator
 
 
 def _says_so(printed: IO[bytes], patience: float) -> bool:
-    ready, _, _ = select.select([printed], [], [], patience)
-    return bool(ready and printed.readline())
+    """Return whether a whole line comes in time, which is no longer than LINE."""
+    deadline, said = time.monotonic() + patience, b""
+    while b"\n" not in said and len(said) < LINE:
+        ready, _, _ = select.select([printed], [], [], max(deadline - time.monotonic(), 0))
+        piece = os.read(printed.fileno(), LINE) if ready else b""
+        if not piece:
+            return False
+        said += piece
+    return b"\n" in said
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

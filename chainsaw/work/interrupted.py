@@ -16,8 +16,10 @@ from chainsaw.plan.state import attempts_of, processes_of
 from chainsaw.work.result import Reporter
 
 
-def while_stopped(account: Account, deployment: Deployment, work: Callable[[], None], report: Reporter) -> None:
-    """Run a function while an instance and its socket are stopped; then start again what was running.
+def while_stopped(
+    account: Account, deployment: Deployment, work: Callable[[], None], report: Reporter
+) -> Sequence[str]:
+    """Run a function while an instance and its socket are stopped; start again what was running; return what is down.
 
     The units to start again are written to the journal before anything is stopped. When this process is killed, the
     next command that changes something starts them, and so does a reboot.
@@ -41,6 +43,7 @@ def while_stopped(account: Account, deployment: Deployment, work: Callable[[], N
             with steps.step(f"start {name} again"):
                 down = _start(manager, deployment, groups, up)
             _record_started(account, name, down, report)
+        return down
 
 
 def end_attempts(manager: UserManager, names: Iterable[str]) -> None:

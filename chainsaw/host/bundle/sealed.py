@@ -19,6 +19,7 @@ from chainsaw.host.bundle.writer import PROGRAM
 
 ZSTD = ["zstd", "--quiet", "--stdout", "-T0"]
 UNZSTD = ["zstd", "--quiet", "--decompress", "--stdout"]
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 CHUNK = 1 << 20
 
 
@@ -41,7 +42,7 @@ def sealing(path: str, recipients: Sequence[str], partial: str, patience: float)
     chain = [[*PROGRAM, "check"], ZSTD]
     chain += [["age", *(word for item in recipients for word in ("--recipient", item))]] if recipients else []
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(partial, NEW, 0o600)
         try:
             with streams.through(chain, descriptor, patience=patience) as stream:
                 yield stream
@@ -88,9 +89,10 @@ def digest_of(path: str) -> Sealed:
 def copy(path: str, target: str, partial: str, known: Sealed) -> None:
     """Copy a bundle to another place; raise ChainsawError unless what is there in the end is the same."""
     try:
-        shutil.copyfile(path, partial)
-        os.chmod(partial, 0o600)
-        with open(partial, "rb") as file:
+        descriptor = os.open(partial, NEW, 0o600)
+        with open(path, "rb") as source, os.fdopen(descriptor, "wb") as file:
+            shutil.copyfileobj(source, file, CHUNK)
+            file.flush()
             os.fsync(file.fileno())
         if digest_of(partial) != known:
             raise ChainsawError(Diagnostic("copy", "it is not the same as what was copied", target))
@@ -130,7 +132,7 @@ def opened(path: str, identity: str = "") -> Iterator[tuple[list[list[str]], int
 
 def _damaged(path: str) -> Diagnostic:
     encrypted = ", or this is not the key that it is encrypted for" if path.endswith(".age") else ""
-    message = f"it cannot be read as a whole: it is damaged{encrypted}; nothing was changed"
+    message = f"it cannot be read as a whole: it is damaged{encrypted}"
     return Diagnostic("damaged", message, path, hint="chainsaw backups lists others")
 
 

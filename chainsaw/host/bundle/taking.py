@@ -54,7 +54,10 @@ def measure(argv: Sequence[str], patience: float) -> int:
     return size
 
 
-def feed(place: str, argv: Sequence[str], within: Sequence[str], patience: float) -> None:
-    """Let a program read the parts of a dump, in their order; raise ChainsawError when it fails."""
+def feed(place: str, argv: Sequence[str], within: Sequence[str]) -> None:
+    """Let a program read the parts of a dump, in their order; raise ChainsawError when it fails.
+
+    It may work long after it has read all of them, and nobody can see whether it moves.
+    """
     found = [*within, "find", place, "-type", "f", "-print0"]
-    streams.draw([found, ["sort", "-z"], [*within, "xargs", "-0", "cat", "--"], argv], patience=patience)
+    streams.draw([found, ["sort", "-z"], [*within, "xargs", "-0", "cat", "--"], argv])

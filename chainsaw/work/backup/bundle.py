@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def write_bundle(account: Account, content: Content, target: Target, report: Rep
     first = target.places[0]
     for place in target.places:
         with steps.step(f"make {place}"):
-            prepare(place, site)
+            prepare(place, site, name)
         check_place(place, target)
     with (
         steps.timed(f"write {first}/{file}"),
@@ -78,12 +79,16 @@ def write_bundle(account: Account, content: Content, target: Target, report: Rep
     return index
 
 
-def prepare(place: str, site: str) -> None:
-    """Make a directory for backups, and remove what an interrupted one of this site has left there."""
+def prepare(place: str, site: str, name_of_it: str) -> None:
+    """Make a directory for backups, and remove what an interrupted one of the same has left there.
+
+    Other backups of this site may be written there at the same time.
+    """
+    left = re.compile(rf"\.{re.escape(name_of_it)}-\d{{8}}T\d{{6}}Z-[a-z0-9]{{4}}\.{site}{re.escape(files.PARTIAL)}")
     if not files.exists(place):
         files.make_directory(place, 0o700)
     for name in files.list_directory(place):
-        if name.startswith(".") and name.endswith(f".{site}{files.PARTIAL}"):
+        if left.fullmatch(name):
             files.remove(f"{place}/{name}")
 
 

@@ -86,11 +86,14 @@ def hold(
         work()
         return Held("running", 0.0)
     if consistent.quiesce:
-        container = f"{deployment.name}.{consistent.quiesce.component}"
+        container, begun = f"{deployment.name}.{consistent.quiesce.component}", False
         try:
             with held_by(account.podman.exec_words(container, consistent.quiesce.command), HOLDS):
+                begun = True
                 work()
         except NotHeldError as error:
+            if begun:
+                raise
             report.note(f"{deployment.name} is stopped instead: {error.diagnostics[0].message}")
         else:
             return Held("quiesced", 0.0)

@@ -18,8 +18,8 @@ from chainsaw.work.backup.bundle import Target, write_bundle
 from chainsaw.work.backup.content import ALL, content_of
 from chainsaw.work.backup.expire import expire
 from chainsaw.work.backup.settings import applied_schedule
-from chainsaw.work.backup.site import SiteWanted, back_up_site_too, is_due
-from chainsaw.work.backup.stored import find_all
+from chainsaw.work.backup.site import SiteWanted, back_up_site_too, is_due, is_repository
+from chainsaw.work.backup.stored import own_of
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Result, Table
@@ -33,6 +33,8 @@ HOW = {
     "stopped": "it was stopped for a part of that",
     "resting": "nothing of it ran",
 }
+UNSEEN = {"quiesced": "reading went on"}
+"""What is said where nobody had to wait for the whole of it."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,10 @@ def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Repo
             with holding(account, (name,), f"{COMMAND} {name}", report, wait=wanted.wait):
                 made.append(back_up_one(account, name, wanted, report))
                 gone += expire(account, name) if wanted.scheduled else []
-        except ChainsawError as error:
-            problems += [replace(item, key=item.key or name) for item in error.diagnostics]
-            code = error.exit
+        except (ChainsawError, OSError) as error:
+            found = error.diagnostics if isinstance(error, ChainsawError) else [Diagnostic("system", str(error))]
+            problems += [replace(item, key=item.key or name) for item in found]
+            code = error.exit if isinstance(error, ChainsawError) else Exit.FAILED
     data: dict[str, Any] = {"backups": [item.model_dump(mode="json") for item in made], "deleted": gone}
     lines: tuple[str, ...] = (
         *(line for item in made for line in _lines(item)),
@@ -101,6 +104,9 @@ def back_up_one(account: Account, name: str, wanted: Wanted, report: Reporter) -
     """Back up an instance whose lock is held; raise ChainsawError, with nothing old touched, when that fails."""
     paths, schedule = account.paths, applied_schedule(account, name)
     to = wanted.to or schedule.places(paths.backups_of(name))
+    if repositories := [place for place in to if is_repository(place)]:
+        message = "backups do not go to repositories in this version"
+        raise invalid(Diagnostic("backup-option", message, key=repositories[0], hint="a directory: --to /mnt/backups"))
     record = backups.read_backups(paths, name)
     target = Target(to, wanted.recipients or schedule.recipients, record.made.get(to[0]), wanted.shrinks)
     try:
@@ -141,7 +147,7 @@ def made_of(index: Index, to: str) -> Made:
 def recall(account: Account, name: str) -> None:
     """Remember the backups of an instance that are in its places, where nothing is remembered of them."""
     record, made = backups.read_backups(account.paths, name), dict[str, Made]()
-    for stored in reversed(find_all(account, name).stored):
+    for stored in reversed(own_of(account, name)):
         place = stored.path.rpartition("/")[0]
         if not stored.problem and place not in record.made:
             made[place] = made_of(stored.index, place)
@@ -151,7 +157,7 @@ def recall(account: Account, name: str) -> None:
 
 def _lines(index: Index) -> list[str]:
     ending = index.ending
-    wait = f"{ending.downtime:.1f} s" if ending.downtime else "nobody was kept waiting"
+    wait = f"{ending.downtime:.1f} s" if ending.downtime else UNSEEN.get(ending.files, "nobody was kept waiting")
     size = f"{bytes_for_people(index.bytes)}, from {bytes_for_people(ending.data)} of data"
     shown = [f"{index.backup.instance} is backed up as {index.backup.id}: {size}", f"  {HOW[ending.files]}; {wait}"]
     if not index.recipients:

@@ -155,7 +155,7 @@ def _write(account: Account, target: Target, report: Reporter) -> SiteIndex:
     first, partial = target.places[0], f".{backup.id}.{backup.site}{files.PARTIAL}"
     for place in target.places:
         with steps.step(f"make {place}"):
-            prepare(place, backup.site)
+            prepare(place, backup.site, SITE)
         check_place(place, target)
     report.doing("backing up the site")
     with (

@@ -96,7 +96,8 @@ def read_index(path: str) -> Index | Diagnostic | None:
         why = str(error).splitlines()[0]
         hint = "the backup beside it does not need it: chainsaw show FILE"
         return Diagnostic("index", f"this index cannot be read: {why}", path, hint=hint, severity="warning")
-    if "/" in index.file or not index.file.endswith(ENDINGS):
+    id_of_it = index.backup.id
+    if path.rpartition("/")[2] != f"{id_of_it}{INDEX}" or index.file not in [f"{id_of_it}{end}" for end in ENDINGS]:
         return Diagnostic("index", f"it is not the index of a bundle: {index.file!r}", path, severity="warning")
     return index
 
@@ -108,10 +109,17 @@ def _problem(path: str, index: Index) -> str:
     return "" if size == index.bytes else f"the file has {size} bytes, and not {index.bytes}"
 
 
+def own_of(account: Account, name: str) -> list[Stored]:
+    """Return the backups of an instance that this site has made, the newest first: others may use the same places."""
+    site = backups.site_id(account.paths)
+    return [item for item in find_all(account, name).stored if item.index.backup.site == site]
+
+
 def find(account: Account, word: str) -> Stored:
     """Return the backup that a word means: the newest good one of an instance, one by its name, or one by its file.
 
-    Raise ChainsawError when there is none.
+    That of an instance is one of this site's; another's is meant only by its own name. Raise ChainsawError when there
+    is none.
     """
     if _is_file(word):
         path = path_of(account, word)
@@ -119,10 +127,10 @@ def find(account: Account, word: str) -> Stored:
         if index is None:
             raise ChainsawError(Diagnostic("index", "the index beside it is missing", path))
         return Stored(index, path, _problem(path, index))
-    every = find_all(account).stored
+    every, site = find_all(account).stored, backups.site_id(account.paths)
     good = [item for item in every if not item.problem]
     for item in good:
-        if word in (item.id, item.index.backup.instance):
+        if word == item.id or (word == item.index.backup.instance and item.index.backup.site == site):
             return item
     for item in every:
         if word == item.id:
@@ -157,7 +165,7 @@ def made_until(account: Account, name: str, text: str) -> str:
             last = time.mktime(time.strptime(text, form)) + until_then
         except ValueError:
             continue
-        for item in find_all(account, name).stored:
+        for item in own_of(account, name):
             if not item.problem and item.index.backup.at <= last:
                 return item.id
         message = f"there is no backup of {name} until {text}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.store import backups
 from chainsaw.model.backup import INDEX
 from chainsaw.work.backup.make import Wanted, back_up_one
-from chainsaw.work.backup.stored import find_all
+from chainsaw.work.backup.stored import own_of
+from chainsaw.work.config.on_disk import data_places
 from chainsaw.work.lifecycle.remove import check_known
 from chainsaw.work.lifecycle.remove import purge as delete
 from chainsaw.work.locks import holding
@@ -21,7 +22,12 @@ def purge(account: Account, name: str, request: Request, report: Reporter, *, ba
     """Delete an instance for good, after a backup; raise ChainsawError, with nothing deleted, when that fails."""
     with holding(account, (name,), f"chainsaw remove {name} --purge", report, wait=request.wait):
         check_known(account, name)
-        if not backs_up or name not in account.current().instances:
+        is_applied = name in account.current().instances
+        if backs_up and not is_applied and data_places(account.paths, name):
+            message = f"{name} was removed, so it cannot be backed up before it is deleted for good"
+            hint = f"chainsaw rollback {name}, and then purge it; or chainsaw remove {name} --purge --no-backup"
+            raise invalid(Diagnostic("not-backed-up", message, hint=hint))
+        if not (backs_up and is_applied):
             return delete(account, name, request, report)
         try:
             index = back_up_one(account, name, Wanted(shrinks=True), report)
@@ -41,7 +47,7 @@ def purge(account: Account, name: str, request: Request, report: Reporter, *, ba
 def without_backups(account: Account, name: str, result: Result) -> Result:
     """Delete the backups of an instance that is deleted, in all places that are there."""
     gone = []
-    for stored in find_all(account, name).stored:
+    for stored in own_of(account, name):
         with account.steps.step(f"delete {stored.path}"):
             files.remove(stored.path)
             files.remove(f"{stored.path.rpartition('/')[0]}/{stored.id}{INDEX}")

@@ -18,7 +18,7 @@ from chainsaw.host.store import backups, records
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.backup import Drill
 from chainsaw.model.names import LONGEST_NAME
-from chainsaw.work.backup.stored import Stored, find, find_all
+from chainsaw.work.backup.stored import Stored, find, own_of
 from chainsaw.work.backup.verify import verify
 from chainsaw.work.config.applied import declared_site
 from chainsaw.work.config.names import instance_names
@@ -32,7 +32,8 @@ from chainsaw.work.recipes.installed import store_version
 from chainsaw.work.restore.closed import closed_recipe, closed_text
 from chainsaw.work.restore.look import Found, Look
 from chainsaw.work.restore.read import Kept, read
-from chainsaw.work.restore.restore import bring_up, run_hook, undo
+from chainsaw.work.restore.recover import undo
+from chainsaw.work.restore.restore import bring_up, run_hook
 from chainsaw.work.restore.unfinished import marked
 from chainsaw.work.result import Reporter, Request, Result
 
@@ -119,9 +120,8 @@ def drill(account: Account, word: str | None, choice: Choice, report: Reporter) 
 
 def _newest(account: Account, none: list[Diagnostic]) -> Iterator[Stored]:
     """Yield the newest good backup of each instance; add what is to be said of those that have none."""
-    stored = find_all(account).stored
     for name in sorted(account.current().instances.keys() - marked(account.paths).keys()):
-        good = [item for item in stored if item.index.backup.instance == name and not item.problem]
+        good = [item for item in own_of(account, name) if not item.problem]
         if good:
             yield good[0]
         else:

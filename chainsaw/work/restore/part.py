@@ -16,7 +16,8 @@ from chainsaw.work.config.names import applied_instance, declared_text
 from chainsaw.work.interrupted import while_stopped
 from chainsaw.work.locks import holding
 from chainsaw.work.restore.read import Kept, read
-from chainsaw.work.restore.restore import COMMAND, Choice, end, reconfigure, undo
+from chainsaw.work.restore.recover import COMMAND, end, go_back, undo
+from chainsaw.work.restore.restore import Choice, reconfigure
 from chainsaw.work.restore.stage import Stage
 from chainsaw.work.restore.unfinished import mark
 from chainsaw.work.result import Reporter, Result
@@ -47,9 +48,12 @@ def restore_volume(account: Account, word: str, volume: str, choice: Choice, rep
             if choice.backs_up:
                 back_up_one(account, name, Wanted(shrinks=True), report)
             mark(account, name, kept.backup.id, declared_text(account.paths, name))
-            while_stopped(account, deployment, lambda: stage.swap_volumes(kept, volume), report)
-        except (ChainsawError, OSError):
-            undo(account, name, report)
+            down = while_stopped(account, deployment, lambda: stage.swap_volumes(kept, volume), report)
+            if down:
+                hint = f"chainsaw logs {name}"
+                raise ChainsawError(Diagnostic("not-started", f"{down[0]} does not start with it", hint=hint))
+        except BaseException:
+            go_back(account, name, report)
             stage.clear()
             raise
         end(account, name, stage)

@@ -6,32 +6,32 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
-from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
+from chainsaw.host.bundle.sealed import check
 from chainsaw.host.store import records
-from chainsaw.load.edit import with_key
 from chainsaw.model.backup import Ending
 from chainsaw.model.consistent import Hook
 from chainsaw.model.names import check_instance
-from chainsaw.work.apply.apply import apply
 from chainsaw.work.backup.make import Wanted, back_up_one, recall
 from chainsaw.work.backup.stored import path_of
+from chainsaw.work.backup.write import PATIENCE
 from chainsaw.work.config.applied import declared_site
 from chainsaw.work.config.names import declared_names, instance_names
 from chainsaw.work.config.new import check_text
+from chainsaw.work.config.on_disk import data_places
 from chainsaw.work.lifecycle.pinned import pin_directives, pin_recipe
-from chainsaw.work.lifecycle.remove import purge
 from chainsaw.work.lifecycle.rename import published_at
 from chainsaw.work.locks import holding
 from chainsaw.work.recipes.catalog import catalog_of
 from chainsaw.work.recipes.installed import store_version
 from chainsaw.work.restore.read import Kept, read
+from chainsaw.work.restore.recover import COMMAND, apply_one, end, go_back, stopped_text, undo, write_file
 from chainsaw.work.restore.stage import Stage
-from chainsaw.work.restore.unfinished import finish, mark, marked, unmark
+from chainsaw.work.restore.unfinished import advance, mark
 from chainsaw.work.result import Reporter, Request, Result
 
-COMMAND = "chainsaw restore"
 Phase = Callable[[str], AbstractContextManager[object]]
 """What surrounds a part of the work, which is named."""
 
@@ -61,9 +61,10 @@ def restore(account: Account, word: str, choice: Choice, report: Reporter) -> Re
         undo(account, name, report)
         text, notes = _text(account, kept, name, choice.route)
         if name in declared_names(account.paths):
+            _check_same(account, kept, name, choice)
             _over(account, kept, name, text, choice, report)
-        elif name in instance_names(account) or files.exists(account.paths.removed_file(name)):
-            message = f"{name} was removed, and its data is still there"
+        elif name in instance_names(account) or data_places(account.paths, name):
+            message = f"there is data of {name} already, which was removed, or has no file"
             hint = f"chainsaw rollback {name}, or chainsaw remove {name} --purge, and then restore it"
             raise invalid(Diagnostic("removed", message, hint=hint))
         else:
@@ -75,6 +76,16 @@ def restore(account: Account, word: str, choice: Choice, report: Reporter) -> Re
     state = "live" if found.serving == "normal" else found.serving
     line = f"{name} is as it was in {kept.backup.id}, {state} at {found.url}"
     return Result(data, (line, *(f"  {note}" for note in notes)))
+
+
+def _check_same(account: Account, kept: Kept, name: str, choice: Choice) -> None:
+    """Raise ChainsawError when a backup of another application would replace an instance, or one under another name."""
+    present = account.current().instances.get(name)
+    other = present is not None and present.recipe != kept.backup.recipe.name
+    if other or (choice.name and name != kept.backup.instance):
+        message = f"there is an instance {name} already, and this is a backup of {kept.backup.instance}"
+        hint = f"another name: --as NAME; or chainsaw remove {name} --purge, and then restore it"
+        raise invalid(Diagnostic("name-taken", message, key=name, hint=hint))
 
 
 def _name(name: str) -> str:
@@ -105,34 +116,27 @@ def _text(account: Account, kept: Kept, name: str, route: str) -> tuple[str, tup
 
 
 def _keep_secrets(account: Account, kept: Kept) -> None:
-    """Write the site's secrets that the instance uses, and that this site has not."""
-    for key, own in kept.backup.shared.items():
-        place = account.paths.site_secret(own)
-        if key in kept.secrets and not files.exists(place):
+    """Write the site's secrets that the instance uses, and that this site has not, of a backup that is whole."""
+    paths = account.paths
+    named = {key: own for key, own in kept.backup.shared.items() if key in kept.secrets and not is_of_backups(own)}
+    missing = {key: own for key, own in named.items() if not files.exists(paths.site_secret(own))}
+    if missing:
+        check(kept.path, kept.identity, PATIENCE)
+        for key, own in missing.items():
+            place = paths.site_secret(own)
             with account.steps.step(f"write {own}"):
                 files.make_directory(place.rpartition("/")[0], 0o700)
                 files.write_atomic(place, kept.secrets[key], 0o600)
 
 
-def _write(account: Account, name: str, text: str) -> None:
-    file = account.paths.instance_file(name)
-    with account.steps.step(f"write {file}"):
-        files.write_atomic(file, text.encode(), 0o600)
+def is_of_backups(secret: str) -> bool:
+    """Return whether a secret of the site is for backups themselves, and no backup's to give."""
+    return secret.startswith("backup_")
 
 
-def _apply(account: Account, name: str, report: Reporter, request: Request | None = None) -> None:
-    result = apply(account, request or Request((name,), command="restore"), report)
-    if result.exit is not Exit.OK:
-        raise ChainsawError(list(result.diagnostics), result.exit)
-
-
-def _stopped(text: str) -> str:
-    return with_key(text, ("serving",), "stopped")
-
-
-def _fill(account: Account, kept: Kept, name: str, stage: Stage, report: Reporter) -> None:
+def _fill(account: Account, kept: Kept, name: str, stage: Stage, ending: Ending, report: Reporter) -> None:
     """Put the data of a backup into an instance that is stopped."""
-    stage.check(kept)
+    stage.check(kept, ending)
     stage.swap(kept)
     stage.load(kept, report)
     if kept.notes is not None and not files.exists(account.paths.notes_file(name)):
@@ -143,9 +147,9 @@ def _fill(account: Account, kept: Kept, name: str, stage: Stage, report: Reporte
 def _beside(account: Account, kept: Kept, name: str, text: str, report: Reporter) -> None:
     """Make an instance that is not there; nothing of it is left when that fails."""
     try:
-        stage, _ = bring_up(account, kept, name, text, report)
-    except (ChainsawError, OSError):
-        undo(account, name, report)
+        stage, _ = bring_up(account, kept, name, text, report, lasts=True)
+    except BaseException:
+        go_back(account, name, report)
         raise
     end(account, name, stage)
 
@@ -158,20 +162,27 @@ def bring_up(
     report: Reporter,
     phase: Phase = nullcontext,
     request: Request | None = None,
+    *,
+    lasts: bool = False,
 ) -> tuple[Stage, Ending]:
-    """Make an instance that is not there, fill it, and start it; until it is unmarked, the next command deletes it."""
+    """Make an instance that is not there, fill it, and start it.
+
+    Until it is unmarked, the next command deletes it; or if it `lasts`, goes on as soon as all data is in its place.
+    """
     mark(account, name, kept.backup.id, None)
     with phase("make"):
-        _write(account, name, _stopped(text))
-        _apply(account, name, report, request)
+        write_file(account, name, stopped_text(text))
+        apply_one(account, name, report, request)
     stage = Stage(account, account.current().instances[name])
     with phase("unpack"):
         ending = stage.unpack(kept, report)
     with phase("load"):
-        _fill(account, kept, name, stage, report)
+        _fill(account, kept, name, stage, ending, report)
     with phase("start"):
-        _write(account, name, text)
-        _apply(account, name, report, request)
+        if lasts:
+            advance(account, name, text)
+        write_file(account, name, text)
+        apply_one(account, name, report, request)
     return stage, ending
 
 
@@ -184,77 +195,37 @@ def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, re
         )
     stage = Stage(account, account.current().instances[name])
     try:
-        stage.unpack(kept, report)
+        ending = stage.unpack(kept, report)
         if choice.backs_up:
             report.doing(f"backing up {name} as it is now")
             back_up_one(account, name, Wanted(shrinks=True), report)
-    except (ChainsawError, OSError):
+    except BaseException:
         stage.clear()
         raise
     mark(account, name, kept.backup.id, former)
     try:
-        _write(account, name, _stopped(text))
-        _apply(account, name, report)
+        write_file(account, name, stopped_text(text))
+        apply_one(account, name, report)
         stage = Stage(account, account.current().instances[name])
-        _fill(account, kept, name, stage, report)
-        _write(account, name, text)
-        _apply(account, name, report)
-    except (ChainsawError, OSError):
-        undo(account, name, report)
+        _fill(account, kept, name, stage, ending, report)
+        advance(account, name, text)
+        write_file(account, name, text)
+        apply_one(account, name, report)
+    except BaseException:
+        go_back(account, name, report)
         raise
     end(account, name, stage)
-
-
-def end(account: Account, name: str, stage: Stage) -> None:
-    """Record that a restore is over, and delete what it has put aside."""
-    finish(account, name)
-    stage.clear()
-    unmark(account, name)
-
-
-def undo(account: Account, name: str, report: Reporter) -> None:
-    """Put an instance back to what it was before a restore that did not end; do nothing where there is none.
-
-    One that was not there before is deleted.
-    """
-    if name not in (found := marked(account.paths)):
-        return
-    known, former = found[name], found[name].former
-    if known.over and name in account.current().instances:
-        end(account, name, Stage(account, account.current().instances[name]))
-        return
-    report.note(f"the restore of {name} from {known.backup} did not end: it becomes what it was before")
-    if former is None:
-        purge(account, name, Request((name,), command="restore", prunes=False), report)
-        return
-    _write(account, name, _stopped(former))
-    _apply(account, name, report)
-    Stage(account, account.current().instances[name]).put_back()
-    _write(account, name, former)
-    _apply(account, name, report)
-    unmark(account, name)
-
-
-def undo_all(account: Account, report: Reporter) -> None:
-    """Undo every restore that did not end; one that another command is at is left to that."""
-    for name in marked(account.paths):
-        try:
-            with holding(account, (name,), COMMAND, report, wait=False):
-                undo(account, name, report)
-        except ChainsawError as error:
-            if error.exit is not Exit.LOCKED:
-                raise
 
 
 def reconfigure(account: Account, kept: Kept, name: str, route: str, report: Reporter) -> tuple[str, ...]:
     """Give an instance the file that it had, and return what is said of it; it keeps its present one if that fails."""
     former = files.read_text(account.paths.instance_file(name)) or ""
     text, notes = _text(account, kept, name, route)
-    _write(account, name, text)
+    write_file(account, name, text)
     try:
-        _apply(account, name, report)
+        apply_one(account, name, report)
     except (ChainsawError, OSError):
-        _write(account, name, former)
+        write_file(account, name, former)
         raise
     return notes
 

@@ -36,7 +36,7 @@ class Stage:
     @property
     def place(self) -> str:
         """The directory with what is unpacked; one that was left behind is no use to anybody."""
-        return f"{self.account.paths.instance(self.deployment.name)}/restored{files.PARTIAL}"
+        return place_of(self.account.paths, self.deployment.name)
 
     @property
     def former(self) -> str:
@@ -66,8 +66,14 @@ class Stage:
             if volume.name in kept.backup.volumes:
                 yield f"{self.place}/{VOLUMES}/{volume.name}", volume.path, f"{self.former}/{volume.name}"
 
-    def check(self, kept: Kept) -> None:
-        """Raise ChainsawError when a backup has a volume that the instance has not: it would be lost."""
+    def check(self, kept: Kept, ending: Ending) -> None:
+        """Raise ChainsawError when a backup has a volume, or a dump, that the instance has not: it would be lost."""
+        if ending.id != kept.backup.id:
+            raise ChainsawError(Diagnostic("bundle", "its end is that of another backup", kept.path))
+        reading = {service.component for service in self.deployment.services if service.restore}
+        if lost := sorted(kept.backup.dumps.keys() - reading):
+            message = f"the instance has no {lost[0]} that would read what was dumped"
+            raise ChainsawError(Diagnostic("bundle", message, kept.path))
         strange = sorted(kept.backup.volumes.keys() - {volume.name for volume in self.deployment.volumes})
         if strange:
             message = f"the instance has no volume {strange[0]}, and the backup has one"
@@ -120,7 +126,7 @@ class Stage:
                 self.account.steps.step(f"load the data of {service.component}"),
                 in_use(self.account, self.deployment, service),
             ):
-                feed(place, words, enter, PATIENCE)
+                feed(place, words, enter)
 
     def put_back(self) -> None:
         """Put what was there before in its place again, whatever the restore has done until now."""
@@ -143,6 +149,11 @@ class Stage:
         """Delete what is unpacked, and what was there before."""
         with self.account.steps.step(f"clear {self.place}"), suppress(FileNotFoundError):
             self.account.podman.remove_trees([self.place, self.former])
+
+
+def place_of(paths: Paths, name: str) -> str:
+    """Return the directory in which a backup is unpacked for an instance."""
+    return f"{paths.instance(name)}/restored{files.PARTIAL}"
 
 
 def former_of(paths: Paths, name: str) -> str:

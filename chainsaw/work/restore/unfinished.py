@@ -17,11 +17,13 @@ FORMAT = 1
 class Unfinished:
     """A restore that has begun to change an instance: from which backup, and the text of its file before, if any.
 
-    Once it is `over`, only what it has put aside is still to be deleted.
+    Once all data is in its place, the `coming` text of its file is known, and the restore goes on. When it is `over`,
+    only what it has put aside is still to be deleted.
     """
 
     backup: str
     former: str | None
+    coming: str = ""
     over: bool = False
 
 
@@ -30,6 +32,13 @@ def mark(account: Account, name: str, backup: str, former: str | None) -> None:
     with account.steps.step(f"record that {name} is being restored"):
         files.make_directory(account.paths.instance(name), 0o711)
         _write(account.paths, name, Unfinished(backup, former))
+
+
+def advance(account: Account, name: str, coming: str) -> None:
+    """Record that all data of an instance is in its place, and how its file will be."""
+    known = marked(account.paths)[name]
+    with account.steps.step(f"record that {name} is filled"):
+        _write(account.paths, name, replace(known, coming=coming))
 
 
 def finish(account: Account, name: str) -> None:
@@ -52,7 +61,9 @@ def marked(paths: Paths) -> dict[str, Unfinished]:
         text = files.read_text(_file(paths, name))
         if text is not None:
             known = json.loads(text)
-            found[name] = Unfinished(str(known["backup"]), known["former"], bool(known.get("over")))
+            found[name] = Unfinished(
+                str(known["backup"]), known["former"], str(known.get("coming", "")), bool(known.get("over"))
+            )
     return found
 
 
