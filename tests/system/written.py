@@ -41,7 +41,7 @@ def url(name: str) -> str:
 
 
 def lasting(number: int) -> list[int]:
-    """Return which of so many writes are not yet written over, in the order of their places."""
+    """Return which of so many writes are not written over, by place."""
     return sorted(range(max(0, number - PLACES), number), key=lambda write: write % PLACES)
 
 
@@ -262,9 +262,8 @@ class Radicale:
 
     def listed(self, name: str, method: str, body: str) -> dict[str, tuple[str, str]]:
         """Return the etag and the content, if it is asked for, of each event."""
-        answer = self.ask(name, method, "", body, Depth="1")
+        answer, found = self.ask(name, method, "", body, Depth="1"), {}
         assert answer.status == 207, answer
-        found = {}
         for response in ElementTree.fromstring(answer.body).iter(f"{DAV}response"):
             etag = response.findtext(f".//{DAV}getetag") or ""
             content = response.findtext(f".//{CALDAV}calendar-data") or ""
@@ -283,8 +282,8 @@ class Radicale:
             assert path == f"c{client}p{number % PLACES}.ics"
             assert etag == self.etags[client, number]
             found[client].append(number)
-        files = self.machine.inside(f"{name}.app", "ls", "-A", "/srv/data/collection-root/admin/kept").split()
-        assert set(files) - {".Radicale.cache", ".Radicale.props"} == events.keys()
+        files = {*self.machine.inside(f"{name}.app", "ls", "-A", "/srv/data/collection-root/admin/kept").split()}
+        assert files == {".Radicale.cache", ".Radicale.props", *events}
         # No place holds an earlier event than it had when the latest was written.
         for client, numbers in found.items():
             assert sorted(numbers, key=lambda write: write % PLACES) == lasting(max(numbers) + 1)
