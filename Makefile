@@ -27,6 +27,8 @@ test-long:
 test:
 	@test -e $(VENV)/ready || $(MAKE) --no-print-directory $(VENV)/ready
 	@command -v ssh-keygen > /dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends openssh-client; }
+	@{ command -v age && command -v zstd; } > /dev/null || \
+	  { apt-get update -q && apt-get install -qy --no-install-recommends age zstd; }
 	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE) $(PYTEST)
 
 machine:

@@ -10,15 +10,20 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from fake import replaces
 
-from chainsaw.host import facts
+from chainsaw.host import facts, files
 from chainsaw.host.account import Account, this_account
 from chainsaw.host.files import replace_link
-from chainsaw.host.store import generations
+from chainsaw.host.store import generations, records
+from chainsaw.host.systemd import UserManager
 from chainsaw.model.artifact import INTENT_OF_SITE, Artifact, intent_path
+from chainsaw.model.block import Range, Ranges
 from chainsaw.model.deployment import Deployment, Manifest, ProbeRequest
 from chainsaw.model.paths import Paths
 from chainsaw.model.route import Route
+from chainsaw.work import interrupted
+from chainsaw.work.backup import hold
 from chainsaw.work.config.names import declared_names
 from chainsaw.work.history.history import ChangeRecord, commit_change, outcomes_of, paths_about
 
@@ -195,3 +200,105 @@ def gitless(tmp_path, monkeypatch) -> None:
     """A host on which git is not installed."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+EXEC = """#!/bin/sh
+shift
+test "$1" = exec || exit 0
+while test $# -gt 0; do
+    case $1 in blog.*) shift; exec "$@" ;; esac
+    shift
+done
+"""
+NEEDING = """#!/bin/sh
+while test "$1" != --; do shift; done
+shift
+exec "$@"
+"""
+IDS = Ranges([Range("kim", 524288, 64 * 65536)], [Range("kim", 524288, 64 * 65536)])
+
+
+@replaces(UserManager, own=("set",))
+class Units:
+    """A user manager whose units are all in one state until they are stopped or started."""
+
+    def __init__(self):
+        self.state, self.changed = "inactive", {}
+
+    def __call__(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def set(self, state):
+        self.state = state
+
+    def states(self, patterns):
+        return {name: self.changed.get(name, self.state) for name in patterns}
+
+    def stop(self, names, timeout):
+        self.changed |= dict.fromkeys(names, "inactive")
+
+    def start(self, units, timeout, others=()):
+        self.changed |= {name: "active" for name, _ in units}
+        return {name: "active" for name, _ in units}
+
+
+@dataclass
+class Blog:
+    """A WordPress that is applied, with data: its containers' programs run here, and its units are made up."""
+
+    admin: Admin
+    deployment: Deployment
+    programs: Path
+    units: Units
+
+    @property
+    def account(self) -> Account:
+        return self.admin.account
+
+    @property
+    def content(self) -> Path:
+        return Path(self.admin.paths.volume("blog", "content", public=True))
+
+    def program(self, name: str, text: str) -> None:
+        """Put a program where the containers have it."""
+        (self.programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self.programs / name).chmod(0o755)
+
+    def dumps(self, size: int) -> None:
+        """Let its database dump so many bytes."""
+        self.program("mariadb-dump", f"head -c {size} /dev/zero")
+
+
+@pytest.fixture
+def blog(admin, podman, goldens, monkeypatch) -> Blog:
+    """An applied WordPress with two files, two secrets, and a database that dumps 100 bytes."""
+    programs, units = podman.parent / "programs", Units()
+    for name, text in (("podman", EXEC), ("systemd-run", NEEDING)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    for module in (hold, interrupted):
+        monkeypatch.setattr(module, "UserManager", units)
+    admin.account.__dict__["ranges"] = IDS
+    text = goldens["wordpress"].manifest.instances["blog"].model_dump_json()
+    found = Deployment.model_validate_json(text.replace("/home/admin", admin.paths.home))
+    admin.declare("blog")
+    records.prepare(admin.paths)
+    admin.arrange(found)
+    records.write_block(admin.paths, "blog", found.block)
+    for secret in found.secrets:
+        files.write_atomic(secret.path, f"sesame of {secret.key}".encode())
+    for volume in found.volumes:
+        files.make_directory(volume.path)
+    made = Blog(admin, found, programs, units)
+    (made.content / "uploads").mkdir()
+    for path, content in (("uploads/sea.jpg", "the sea"), ("index.php", "<?php")):
+        (made.content / path).write_text(content)
+    made.program("mariadb-admin", "exit 0")
+    made.dumps(100)
+    return made
