@@ -290,6 +290,7 @@ def blog(admin, podman, goldens, monkeypatch) -> Blog:
     admin.declare("blog")
     records.prepare(admin.paths)
     admin.arrange(found)
+    assert found.block is not None
     records.write_block(admin.paths, "blog", found.block)
     for secret in found.secrets:
         files.write_atomic(secret.path, f"sesame of {secret.key}".encode())
