@@ -166,7 +166,7 @@ ELSEWHERE = {
 
 IN_THE_MACHINE = {
     "no-progress": "programs in a row that move nothing for the whole patience: tests/work/test_streams.py",
-    "bundle": "a bundle that is none, or another's: tests/system/test_restore.py and tests/work/test_packing_hostile.py",
+    "bundle": "a bundle that is none, or another's: tests/work/test_packing_hostile.py",
     "newer-backup": "a backup of a later chainsaw",
     "newer-recipe": "a backup whose recipe this chainsaw does not know",
     "dumped-volume": "a volume that is kept as a dump",
