@@ -61,8 +61,7 @@ class Schedule(Model):
     every: Every = Field("never", description="How often one is made by itself.")
     to: tuple[Destination, ...] = Field(
         (),
-        description="Directories, and restic repositories (restic:sftp:user@host:/srv/repository); this host's own "
-        "backups when left out.",
+        description="Directories, such as /mnt/nas/backups; this host's own when left out, which dies with its disk.",
     )
     keep: Keep = Field(Keep(), description="How many are kept in each place; chainsaw never deletes the last good one.")
     drill: DrillEvery = Field(
