@@ -9,12 +9,40 @@ import pytest
 from chainsaw.errors import ChainsawError
 from chainsaw.host import files
 from chainsaw.host.store import records
+from chainsaw.model.backup import RECIPE
+from chainsaw.model.deployment import Deployment
 from chainsaw.plan import resources
-from chainsaw.plan.resources import Resource
+from chainsaw.plan.resources import Resource, resources_of
+from chainsaw.work.backup.content import content_of
+from chainsaw.work.config.on_disk import subject_of
 from chainsaw.work.inspect import inventory
 from chainsaw.work.lifecycle import rename
 from chainsaw.work.lifecycle.remove import purge
 from chainsaw.work.result import Quiet, Request, Result
+
+
+NOT_KEPT = {
+    "certificate": "the backup of the site has it, and apply issues one where there is none",
+    "cache": "made again by whoever needs it",
+    "generated": "compiled from the files by apply",
+    "directory": "what components make again, or what a restore or a copy has left",
+    "data": "the directories around volumes and secrets, which have entries of their own",
+    "block": "ids of this host; a restore takes others",
+    "stamp": "when a timer last ran on this host",
+    "record": "what this host remembers of backups, which restore reads again from the places",
+    "backup": "a backup is no part of another one",
+    "static": "exported from the image by apply",
+    "image": "built or pulled by apply; its name is in the first member",
+    "container": "started by apply",
+    "network": "made by apply",
+    "socket": "made by systemd",
+    "unit": "made by apply",
+    "link": "made by apply",
+    "host user": "made by setup",
+    "history": "what concerns the instance is among the small files",
+    "journal": "of this host",
+}
+"""Kinds of resources that no backup of an instance holds, each with the reason."""
 
 
 def letters_of(subject):
@@ -28,6 +56,7 @@ def letters_of(subject):
         elsewhere=lambda new: f"{directory}/{new}",
         renamed="moves",
         cloned=True,
+        kept_as="meta/letters.txt",
     )
 
 
@@ -89,3 +118,45 @@ def test_a_clone_copies_it(blog, podman, monkeypatch):
     monkeypatch.setattr(rename, "while_stopped", lambda account, deployment, work, report: work())
     rename.clone(blog.account, "blog", "club", "https://club.example.org/", Request(("blog",)), Quiet())
     assert copied == [(f"{blog.paths.root}/letters/blog", f"{blog.paths.root}/letters/club")]
+
+
+@pytest.fixture
+def wordpress(blog, goldens):
+    """The same with all that a WordPress has."""
+    text = goldens["wordpress"].manifest.instances["blog"].model_dump_json()
+    blog.arrange(Deployment.model_validate_json(text.replace("/home/admin", blog.paths.home)))
+    return blog
+
+
+def test_a_backup_holds_it(wordpress):
+    place = Path(f"{wordpress.paths.root}/letters/blog")
+    (place / "1").unlink()
+    place.rmdir()
+    place.write_text("Dear admin")
+    content = content_of(wordpress.account, wordpress.account.current().instances["blog"])
+    assert content.files["meta/letters.txt"] == b"Dear admin"
+
+
+def test_a_backup_holds_all_data(wordpress):
+    """Each resource is kept under a path of its own, or its kind is among those that need not be, or another is."""
+    wordpress.write("notes/blog.md", "- Kim knows it\n")
+    subject = subject_of(wordpress.paths, "blog", wordpress.account.current())
+    found = resources_of(subject)
+    kept = [item.kept_as for item in found if item.kept_as]
+    assert len(kept) == len(set(kept))
+    lost = {item.name for item in found if not item.kept_as and item.kind not in NOT_KEPT}
+    assert lost == {
+        "removed/blog.yaml",  # A backup is of what is not removed.
+        "chainsaw/wordpress",  # The link to the recipe's version for new instances: the instance has its own.
+    }
+    content = content_of(wordpress.account, wordpress.account.current().instances["blog"])
+    held = {*content.files, *content.secrets, *content.volumes}
+    assert {path for path in kept if path != RECIPE} <= held
+    assert f"{RECIPE}/recipe.yaml" in held
+    assert {item.kept_as for item in found if item.kind == "volume"} == set(content.volumes)
+    assert len(content.volumes) == 2
+    assert len(content.secrets) == 2
+
+
+def test_no_data_is_among_what_need_not_be_kept():
+    assert not {"volume", "secret", "note", "file", "recipe"} & NOT_KEPT.keys()

@@ -44,6 +44,10 @@ class RefusedError(Exception):
     """What is not taken, and why."""
 
 
+class NewerError(RefusedError):
+    """A backup of a format that only a newer chainsaw knows."""
+
+
 @dataclass(slots=True)
 class Entry:
     """One member: `first` of a `link`, a further name of a file, is the path of an earlier one.

@@ -21,6 +21,7 @@ from chainsaw.host.bundle.form import (
     LONGEST_LINE,
     OWN,
     Entry,
+    NewerError,
     RefusedError,
     encoded,
     entry_of,
@@ -164,8 +165,10 @@ def _first(member: Member | None, source: Source) -> tuple[Member, bytes]:
 
 
 def check_format(content: bytes) -> dict[str, Any]:
-    """Return what the first member says; raise RefusedError for a format that is not known."""
+    """Return what the first member says; raise RefusedError for a format that is not known, NewerError for a newer."""
     facts = _facts(content, FIRST)
+    if type(facts.get("format")) is int and facts["format"] > FORMAT:
+        raise NewerError(f"it has the format {facts['format']}, and this chainsaw knows {FORMAT}")
     if type(facts.get("format")) is not int or facts["format"] != FORMAT:
         raise RefusedError(f"a backup of the format {str(facts.get('format'))[:20]}, where {FORMAT} is known")
     return facts

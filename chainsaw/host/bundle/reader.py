@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import IO, Any, TypeVar
 
-from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host.bundle.archive import Source, read_whole
-from chainsaw.host.bundle.form import FIRST, RefusedError, shown
+from chainsaw.host.bundle.form import FIRST, NewerError, RefusedError, shown
 from chainsaw.host.bundle.ledger import Nobody, check_format, examine
 
 Result = TypeVar("Result")
+NEWER = "apt upgrade chainsaw on this host, or restore it where chainsaw is newer"
 
 
 def leading(stream: IO[bytes], prefixes: Collection[str], most_bytes: int) -> dict[str, bytes]:
@@ -50,5 +51,7 @@ def _leading(stream: IO[bytes], prefixes: Collection[str], most_bytes: int) -> d
 def _told(read: Callable[[], Result]) -> Result:
     try:
         return read()
+    except NewerError as error:
+        raise ChainsawError(Diagnostic("newer-backup", str(error), hint=NEWER), Exit.INVALID) from error
     except RefusedError as error:
         raise ChainsawError(Diagnostic("bundle", f"This backup is not taken: {error}")) from error

@@ -9,7 +9,7 @@ import shutil
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
@@ -123,6 +123,8 @@ def opened(path: str, identity: str = "") -> Iterator[tuple[list[list[str]], int
             chain.insert(0, ["age", "--decrypt", "--identity", files.real_path(identity)])
         yield chain, descriptor
     except ChainsawError as error:
+        if error.diagnostics[0].code == "newer-backup":
+            raise ChainsawError(replace(error.diagnostics[0], file=path), error.exit) from error
         if error.diagnostics[0].code in ("program-failed", "bundle"):
             raise ChainsawError([_damaged(path), *error.diagnostics], error.exit) from error
         raise

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.host.bundle import sealed
+from chainsaw.host.bundle.reader import NEWER
 from chainsaw.load.recipe import Bundle, load_recipe
 from chainsaw.load.site import load_site
-from chainsaw.model.backup import FIRST, FORMAT, INSTANCE, META, NOTES, RECIPE, SECRETS, SITE, Backup
+from chainsaw.model.backup import FIRST, INSTANCE, META, NOTES, RECIPE, SECRETS, SITE, Backup
 from chainsaw.model.site import Site
 from chainsaw.work.recipes.shipped import shared_parts
 
 MOST = 64 * 2**20
 """Bytes of all small files at the beginning of a backup."""
-NEWER = "apt upgrade chainsaw on this host, or restore it where chainsaw is newer"
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,6 @@ def _backup(path: str, content: bytes) -> Backup:
         known = json.loads(content)
         return Backup.model_validate(known)
     except (ValueError, ValidationError) as error:
-        made = known.get("format") if isinstance(known, dict) else None
-        if isinstance(made, int) and made > FORMAT:
-            message = f"it has the format {made}, and this chainsaw knows {FORMAT}"
-            raise ChainsawError(Diagnostic("newer-backup", message, path, hint=NEWER), Exit.INVALID) from error
         if isinstance(known, dict) and known.get("kind") == "site":
             hint = f"chainsaw restore --site {path} --identity FILE"
             raise invalid(Diagnostic("site-backup", "it is the backup of a whole host", path, hint=hint)) from error

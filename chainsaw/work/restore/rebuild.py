@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from chainsaw.compile.blocks import allocate
-from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
+from chainsaw.errors import Diagnostic, invalid
 from chainsaw.host import files, filled
 from chainsaw.host.account import Account
 from chainsaw.host.bundle import sealed
@@ -23,7 +23,7 @@ from chainsaw.model.site import Site
 from chainsaw.model.volume import Ids
 from chainsaw.plan.site_resources import FRONT_DATA, OWN, SITE, owned_by, site_resources
 from chainsaw.work.backup.write import PATIENCE
-from chainsaw.work.restore.read import MOST, NEWER
+from chainsaw.work.restore.read import MOST
 from chainsaw.work.restore.stage import SPARE
 
 Step = Literal["unpacked", "aside", "placed"]
@@ -40,10 +40,7 @@ def read_site_backup(path: str, identity: str) -> SiteBackup:
         known = json.loads(content)
         return SiteBackup.model_validate(known)
     except (ValueError, ValidationError) as error:
-        made, kind = (known.get("format"), known.get("kind")) if isinstance(known, dict) else (None, None)
-        if isinstance(made, int) and made > FORMAT:
-            message = f"it has the format {made}, and this chainsaw knows {FORMAT}"
-            raise ChainsawError(Diagnostic("newer-backup", message, path, hint=NEWER), Exit.INVALID) from error
+        kind = known.get("kind") if isinstance(known, dict) else None
         if kind != SITE:
             message = "it is the backup of an instance, and not of a site"
             raise invalid(Diagnostic("site-backup", message, path, hint=f"chainsaw restore {path}")) from error
