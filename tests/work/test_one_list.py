@@ -1,4 +1,4 @@
-"""A new kind of resource is added to one list, and inventory, purge, rename and clone all handle it."""
+"""A new kind of resource is added to one list, and inventory, purge, rename, clone and backup all handle it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from chainsaw.work.inspect import inventory
 from chainsaw.work.lifecycle import rename
 from chainsaw.work.lifecycle.remove import purge
 from chainsaw.work.result import Quiet, Request, Result
-
 
 NOT_KEPT = {
     "certificate": "the backup of the site has it, and apply issues one where there is none",
@@ -125,14 +124,14 @@ def wordpress(blog, goldens):
     """The same with all that a WordPress has."""
     text = goldens["wordpress"].manifest.instances["blog"].model_dump_json()
     blog.arrange(Deployment.model_validate_json(text.replace("/home/admin", blog.paths.home)))
+    place = Path(f"{blog.paths.root}/letters/blog")
+    (place / "1").unlink()
+    place.rmdir()
+    place.write_text("Dear admin")
     return blog
 
 
 def test_a_backup_holds_it(wordpress):
-    place = Path(f"{wordpress.paths.root}/letters/blog")
-    (place / "1").unlink()
-    place.rmdir()
-    place.write_text("Dear admin")
     content = content_of(wordpress.account, wordpress.account.current().instances["blog"])
     assert content.files["meta/letters.txt"] == b"Dear admin"
 
