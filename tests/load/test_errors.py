@@ -15,24 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = sorted((ROOT / "tests/errors").iterdir())
 
 ELSEWHERE = {
-    "backup-option": "work/test_backup.py::test_what_is_neither_place_nor_recipient_is_refused_before_anything",
-    "copy": "work/test_backup.py::test_a_copy_that_is_another_is_no_backup",
-    "damaged": "work/test_backup.py::test_a_wrong_key_is_told_apart_from_nothing",
-    "empty-dump": "work/test_backup.py::test_a_dump_that_is_empty_is_no_backup",
-    "encrypted": "work/test_backup.py::test_what_is_encrypted_says_nothing_without_the_key",
-    "index": "work/test_stored.py::test_an_index_that_cannot_be_read_is_a_warning",
-    "key": "work/test_backup.py::test_an_age_that_makes_no_key_is_named",
-    "no-backup": "work/test_stored.py::test_a_name_of_none_is_refused_with_a_suggestion",
-    "no-place": "work/test_stored.py::test_a_place_that_is_not_there_now_is_a_warning",
-    "no-space": "work/test_backup.py::test_a_full_disk_is_found_before_anything_is_written",
-    "not-encrypted": "work/test_backup.py::test_on_another_host_it_is_only_written_encrypted",
-    "not-held": "work/test_backup.py::test_what_never_says_that_it_holds_is_given_up",
-    "record": "work/test_backup.py::test_a_name_of_the_site_that_is_none_says_what_deleting_it_means",
-    "shrunken": "work/test_backup.py::test_much_less_data_than_before_is_an_error_unless_it_is_right",
-    "backup": "work/test_stored.py::test_a_file_is_one_that_ends_as_a_backup",
-    "drill-dump": "work/test_drill_look.py::test_what_is_not_as_listed_is_a_problem",
-    "drill-page": "work/test_drill_look.py::test_what_is_not_as_listed_is_a_problem",
-    "drill-volume": "work/test_drill_look.py::test_what_is_not_as_listed_is_a_problem",
     "site-backup": "work/test_rebuild.py::test_a_backup_of_an_instance_is_told_apart",
     "rebuilding": "work/test_rebuild.py::test_another_backup_is_refused_meanwhile",
     "former": "work/test_rebuild.py::test_what_was_there_is_kept_aside_and_the_admins_own_files_stay_there",
@@ -194,17 +176,6 @@ ELSEWHERE = {
 """Codes to which no faulty text leads, each with the test that does."""
 
 IN_THE_MACHINE = {
-    "no-progress": "programs in a row that move nothing for the whole patience: tests/work/test_streams.py",
-    "bundle": "a bundle that is none, or another's: tests/work/test_packing_hostile.py",
-    "newer-backup": "a backup of a later chainsaw",
-    "newer-recipe": "a backup whose recipe this chainsaw does not know",
-    "dumped-volume": "a volume that is kept as a dump",
-    "no-volume": "a volume that an instance has not",
-    "file-path": "a path in a volume that is none, or a database that is open",
-    "not-placed": "a file that is there already",
-    "not-backed-up": "a purge of what cannot be backed up before",
-    "removed": "a restore over what was removed, and not purged",
-    "restored-hook": "an application whose command fails after a restore",
     "ids-exhausted": "a host on which nearly all of the 32 bits are given away",
     "no-certificate": "an authority that refuses, or a certificate that was not imported yet",
     "not-shown": "a front that does not show what it was given",

@@ -22,7 +22,8 @@ from chainsaw.work.restore import part
 from chainsaw.work.restore.part import restore_file, restore_volume
 from chainsaw.work.restore.read import read
 from chainsaw.work.restore.rebuild import read_site_backup
-from chainsaw.work.restore.restore import Choice, restore, run_hook, undo
+from chainsaw.work.restore.recover import undo
+from chainsaw.work.restore.restore import Choice, restore, run_hook
 from chainsaw.work.restore.show import show
 from chainsaw.work.restore.stage import Stage
 from chainsaw.work.restore.unfinished import Unfinished, mark, marked
