@@ -67,7 +67,7 @@ def test_it_is_the_same_in_all_places(blog, tmp_path):
 
 
 def test_a_copy_that_is_another_is_no_backup(blog, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "copyfile", lambda source, target: Path(target).write_bytes(b"another"))
+    monkeypatch.setattr(shutil, "copyfileobj", lambda source, target, size: target.write(b"another"))
     places = (str(tmp_path / "one"), str(tmp_path / "two"))
     _, problem = made(blog, to=places)
     assert (problem.code, problem.key) == ("copy", "blog")
@@ -206,11 +206,12 @@ def test_what_an_interrupted_one_has_left_is_deleted_by_the_next(blog):
     place = Path(blog.admin.paths.backups_of("blog"))
     place.mkdir(parents=True)
     site = backups.site_id(blog.admin.paths)
-    for name in (f".blog-x.{site}.partial", ".blog-x.of-others.partial", "letter.txt"):
+    others = (".blog-20261201T031500Z-x7k2.other.partial", f".blog-2-20261201T031500Z-x7k2.{site}.partial")
+    for name in (f".blog-20261201T031500Z-x7k2.{site}.partial", *others, "letter.txt"):
         (place / name).touch()
     made(blog)
-    kept = [name for name in files_in(place) if "blog-2" not in name]
-    assert kept == [".blog-x.of-others.partial", "letter.txt"]
+    kept = [name for name in files_in(place) if not name.startswith("blog-")]
+    assert kept == sorted([*others, "letter.txt"])
 
 
 def test_how_much_there_is_is_shown_without_one(blog, monkeypatch):

@@ -14,7 +14,7 @@ from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.sealed import check
 from chainsaw.host.bundle.writer import Writer
-from chainsaw.model.backup import FORMAT
+from chainsaw.model.backup import FORMAT, Ending
 from chainsaw.model.consistent import Hook
 from chainsaw.work.backup.make import Wanted, back_up
 from chainsaw.work.lifecycle import purging
@@ -120,14 +120,21 @@ def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "photo.tar.zst").write_bytes(b"GIF89a")
     problem, _ = refused(read, str(tmp_path / "photo.tar.zst"), "")
     assert problem.code == "damaged"
-    assert "nothing was changed" in problem.message
+    assert problem.message == "it cannot be read as a whole: it is damaged"
 
 
 def test_a_volume_that_the_instance_has_not_would_be_lost(blog, saved):
     kept = read(saved, "")
     without = blog.deployment.model_copy(update={"volumes": blog.deployment.volumes[1:]})
-    problem, _ = refused(Stage(blog.account, without).check, kept)
+    ending = Ending(id=kept.backup.id, finished=1, files="running", downtime=0.0)
+    problem, _ = refused(Stage(blog.account, without).check, kept, ending)
     assert problem.message == "the instance has no volume content, and the backup has one"
+    silent = blog.deployment.model_copy(update={"services": ()})
+    problem, _ = refused(Stage(blog.account, silent).check, kept, ending)
+    assert problem.message == "the instance has no db that would read what was dumped"
+    another = ending.model_copy(update={"id": "blog-20261201T031500Z-x7k2"})
+    problem, _ = refused(Stage(blog.account, blog.deployment).check, kept, another)
+    assert problem.message == "its end is that of another backup"
 
 
 def test_what_a_backup_is_is_shown_without_unpacking_it(blog, saved):
@@ -146,7 +153,7 @@ def test_what_was_removed_and_not_purged_is_not_covered(blog, saved):
     blog.admin.arrange()
     problem, code = refused(restore, blog.account, saved, Choice(), Quiet())
     assert (problem.code, code) == ("removed", Exit.INVALID)
-    assert problem.message == "blog was removed, and its data is still there"
+    assert problem.message == "there is data of blog already, which was removed, or has no file"
     assert problem.hint == "chainsaw rollback blog, or chainsaw remove blog --purge, and then restore it"
 
 
@@ -179,7 +186,7 @@ def test_what_did_not_end_is_known_until_it_is_undone(blog, monkeypatch):
     mark(blog.account, "blog", "blog-20261201T031500Z-x7k2", None)
     assert marked(blog.admin.paths) == {"blog": Unfinished("blog-20261201T031500Z-x7k2", None)}
     deleted = []
-    monkeypatch.setattr("chainsaw.work.restore.restore.purge", lambda account, name, *rest: deleted.append(name))
+    monkeypatch.setattr("chainsaw.work.restore.recover.purge", lambda account, name, *rest: deleted.append(name))
     report = Quiet()
     undo(blog.account, "blog", report)
     undo(blog.account, "club", report)

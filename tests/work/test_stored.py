@@ -169,7 +169,7 @@ def test_any_byte_that_is_another_is_found(blog, saved):
     whole = saved.read_bytes()
     for place in (20, len(whole) // 2, len(whole) - 1):
         saved.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(ChainsawError, match="cannot be read as a whole: it is damaged; nothing was changed"):
+        with pytest.raises(ChainsawError, match="cannot be read as a whole: it is damaged"):
             verify(blog.account, "blog", "", Quiet())
     assert backups.read_backups(blog.admin.paths, "blog").verified == {}
 
