@@ -22,7 +22,7 @@ def out(tmp_path):
 def test_a_disk_that_is_full_is_the_cause_of_what_those_before_it_say(out):
     with (
         pytest.raises(ChainsawError, match="No space left"),
-        streams.through([["cat"], ["sh", "-c", "cat || exit 5"], FULL], out) as stream,
+        streams.through([["cat"], ["sh", "-c", "cat || { sleep 0.5; exit 5; }"], FULL], out) as stream,
     ):
         for _ in range(1000):
             stream.write(bytes(10**5))
