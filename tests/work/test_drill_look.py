@@ -93,20 +93,21 @@ def test_what_an_application_does_when_it_starts_is_no_problem(monkeypatch, tmp_
 
 
 @pytest.mark.parametrize(
-    ("had", "code"),
+    ("had", "code", "said"),
     [
-        ({"page": "it answers 500"}, "drill-page"),
-        ({"members": 80}, "drill-volume"),
-        ({"size": MB // 2}, "drill-volume"),
-        ({"dump": MB // 2}, "drill-dump"),
-        ({"dump": 2 * MB}, "drill-dump"),
-        ({"dump": 0}, "drill-dump"),
-        ({"database": "app.db: the database is damaged"}, "failed"),
+        ({"page": "it answers 500"}, "drill-page", "it answers 500"),
+        ({"members": 80}, "drill-volume", f"80 and {MB} are there when the application has started"),
+        ({"size": MB // 2}, "drill-volume", f"of 100 members and {MB} bytes in the volume data, 100 and {MB // 2} are"),
+        ({"dump": MB // 2}, "drill-dump", f"db holds {MB // 2} bytes as it dumps them, and the backup has {MB}"),
+        ({"dump": 2 * MB}, "drill-dump", f"db holds {2 * MB} bytes"),
+        ({"dump": 0}, "drill-dump", "db holds 0 bytes"),
+        ({"database": "app.db: the database is damaged"}, "failed", "app.db: the database is damaged"),
     ],
 )
-def test_what_is_not_as_listed_is_a_problem(monkeypatch, tmp_path, had, code):
+def test_what_is_not_as_listed_is_a_problem(monkeypatch, tmp_path, had, code, said):
     (problem,), _ = looked(monkeypatch, tmp_path, **had)
     assert problem[0] == code
+    assert said in problem[1]
 
 
 def test_the_members_of_a_tree_are_counted_with_files_of_two_names_once(tmp_path):
