@@ -241,6 +241,9 @@ def _raise_cause(
             Diagnostic("no-progress", f"{names} moved no byte for {patience:g} seconds, and was ended")
         ) from error
     number = row.cause()
+    if number is not None and _says_why(error) and row.started[number].returncode == -signal.SIGPIPE:
+        # It was read no further because of what was read.
+        return
     if number is not None:
         told = errors[number]
         told.seek(0)
@@ -252,6 +255,11 @@ def _raise_cause(
         raise ChainsawError(
             Diagnostic("program-failed", f"{names} ended before it had read all that it was given")
         ) from error
+
+
+def _says_why(error: Exception | None) -> bool:
+    """Return whether an error is the cause, and not what came of a program that had ended."""
+    return isinstance(error, ChainsawError) and not isinstance(error.__cause__, BrokenPipeError)
 
 
 def _last(out: IO[bytes]) -> bytes:

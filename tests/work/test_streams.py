@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from chainsaw.errors import ChainsawError
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import streams
 
 FULL = ["sh", "-c", "head -c 100000 >/dev/null; echo No space left on device >&2; exit 28"]
@@ -103,3 +103,13 @@ def test_a_program_is_fed_pieces():
 def test_a_program_that_is_not_there_ends_those_before_it(out):
     with pytest.raises(ChainsawError, match="/nonexistent is not installed"):
         streams.draw([["cat", "/dev/zero"], ["/nonexistent"]])
+
+
+def test_what_is_refused_is_the_cause_of_what_is_not_read_any_more():
+    """A program that writes on and on ends with SIGPIPE as soon as nobody reads."""
+    with (
+        pytest.raises(ChainsawError, match="too new"),
+        streams.tapped([["yes"]], None) as printed,
+    ):
+        printed.read(10)
+        raise ChainsawError(Diagnostic("newer-backup", "too new"))
