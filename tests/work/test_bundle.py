@@ -103,12 +103,12 @@ def test_a_program_that_reads_no_further_is_the_cause(tmp_path):
 
 
 def test_what_stands_at_its_beginning_is_read_without_the_rest(tmp_path, volume):
-    def begun(writer):
+    def first_alone(writer):
         writer.directory("meta")
         writer.file("meta/site.yaml", b"{}\n")
         fill(volume)(writer)
 
-    facts = written(tmp_path / "b.tar.zst", begun)
+    facts = written(tmp_path / "b.tar.zst", first_alone)
     with (tmp_path / "b.tar.zst").open("rb") as file, streams.tapped([UNZSTD], file.fileno(), whole=False) as stream:
         found = reader.leading(stream, ["meta/"], 10**6)
     assert {path: json.loads(content) for path, content in found.items()} == {

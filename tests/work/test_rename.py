@@ -139,8 +139,8 @@ def moved(admin):
         f"{data}/public/club/content/picture": b"sea",
     }
     found = everything(admin)
-    begun = {path: found.get(path, b"")[: len(content)] for path, content in wanted.items()}
-    return begun == wanted and not [path for path in found if "/blog" in path]
+    beginnings = {path: found.get(path, b"")[: len(content)] for path, content in wanted.items()}
+    return beginnings == wanted and not [path for path in found if "/blog" in path]
 
 
 def test_all_files_are_moved_before_the_instance_starts_under_its_new_name(blog):

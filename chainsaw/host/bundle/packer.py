@@ -131,7 +131,7 @@ class Packer:
             if kind == "file":
                 self._file(descriptor, known, path, former)
             else:
-                entry = self._begun(known, kind, path)
+                entry = self._entry_of(known, kind, path)
                 if kind == "symlink":
                     entry.target = os.readlink("", dir_fd=descriptor)
                     form.check_target(path, entry.target)
@@ -166,12 +166,12 @@ class Packer:
         if former and former.kind == "directory" and former.seen == (known.st_ino, known.st_ctime_ns):
             self._list(former)
         else:
-            entry = self._begun(known, "directory", path)
+            entry = self._entry_of(known, "directory", path)
             self._attributes(descriptor, entry)
             self._write(entry)
         return level
 
-    def _begun(self, known: os.stat_result, kind: str, path: str) -> Entry:
+    def _entry_of(self, known: os.stat_result, kind: str, path: str) -> Entry:
         mode = stat.S_IMODE(known.st_mode) & (0o7777 if kind == "directory" else 0o777)
         times = min(max(known.st_mtime_ns, form.OLDEST * form.SECOND), form.NEWEST * form.SECOND)
         owner = (self.inside(known.st_uid), self.inside(known.st_gid))
@@ -186,7 +186,7 @@ class Packer:
         if known.st_ctime_ns >= self.clean_since:
             content.write_file(descriptor)
             known = os.fstat(descriptor)
-        entry = self._begun(known, "file", path)
+        entry = self._entry_of(known, "file", path)
         self._attributes(descriptor, entry)
         entry.size = known.st_size
         if former and former.stored >= 0:

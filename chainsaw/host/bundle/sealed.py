@@ -41,18 +41,22 @@ def sealing(path: str, recipients: Sequence[str], partial: str, patience: float)
     """
     chain = [[*PROGRAM, "check"], ZSTD]
     chain += [["age", *(word for item in recipients for word in ("--recipient", item))]] if recipients else []
+    with _placed(path, partial) as file, streams.through(chain, file.fileno(), patience=patience) as stream:
+        yield stream
+
+
+@contextmanager
+def _placed(path: str, partial: str) -> Iterator[IO[bytes]]:
+    """Give a new file, for this user alone, which is at a path when the block ends, and nowhere if that fails."""
     try:
-        descriptor = os.open(partial, NEW, 0o600)
-        try:
-            with streams.through(chain, descriptor, patience=patience) as stream:
-                yield stream
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with os.fdopen(os.open(partial, NEW, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.rename(partial, path)
         disk.sync_parents([path])
     except OSError as error:
-        raise ChainsawError(Diagnostic("system", f"{error.strerror or error}", partial)) from error
+        raise ChainsawError(Diagnostic("system", f"{error.strerror or error}", path)) from error
     finally:
         with suppress(OSError):
             os.unlink(partial)
@@ -88,21 +92,11 @@ def digest_of(path: str) -> Sealed:
 
 def copy(path: str, target: str, partial: str, known: Sealed) -> None:
     """Copy a bundle to another place; raise ChainsawError unless what is there in the end is the same."""
-    try:
-        descriptor = os.open(partial, NEW, 0o600)
-        with open(path, "rb") as source, os.fdopen(descriptor, "wb") as file:
-            shutil.copyfileobj(source, file, CHUNK)
-            file.flush()
-            os.fsync(file.fileno())
+    with _placed(target, partial) as file, open(path, "rb") as source:
+        shutil.copyfileobj(source, file, CHUNK)
+        file.flush()
         if digest_of(partial) != known:
             raise ChainsawError(Diagnostic("copy", "it is not the same as what was copied", target))
-        os.rename(partial, target)
-        disk.sync_parents([target])
-    except OSError as error:
-        raise ChainsawError(Diagnostic("system", f"{error.strerror or error}", target)) from error
-    finally:
-        with suppress(OSError):
-            os.unlink(partial)
 
 
 @contextmanager

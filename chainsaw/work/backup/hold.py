@@ -86,13 +86,13 @@ def hold(
         work()
         return Held("running", 0.0)
     if consistent.quiesce:
-        container, begun = f"{deployment.name}.{consistent.quiesce.component}", False
+        container, is_held = f"{deployment.name}.{consistent.quiesce.component}", False
         try:
             with held_by(account.podman.exec_words(container, consistent.quiesce.command), HOLDS):
-                begun = True
+                is_held = True
                 work()
         except NotHeldError as error:
-            if begun:
+            if is_held:
                 raise
             report.note(f"{deployment.name} is stopped instead: {error.diagnostics[0].message}")
         else:

@@ -131,18 +131,13 @@ class Stage:
     def put_back(self) -> None:
         """Put what was there before in its place again, whatever the restore has done until now."""
         podman, steps = self.account.podman, self.account.steps
-        for volume in self.deployment.volumes:
-            former = f"{self.former}/{volume.name}"
+        aside = {item.path: f"{self.former}/{item.name}" for item in self.deployment.volumes}
+        aside |= {item.path: f"{self.former}/{item.key}.secret" for item in self.deployment.secrets}
+        for place, former in aside.items():
             if files.exists(former):
-                with steps.step(f"put {volume.path} back"):
-                    podman.remove_trees([volume.path])
-                    podman.move(former, volume.path)
-        for secret in self.deployment.secrets:
-            former = f"{self.former}/{secret.key}.secret"
-            if files.exists(former):
-                with steps.step(f"put {secret.key} back"):
-                    podman.remove_trees([secret.path])
-                    podman.move(former, secret.path)
+                with steps.step(f"put {place} back"):
+                    podman.remove_trees([place])
+                    podman.move(former, place)
         self.clear()
 
     def clear(self) -> None:

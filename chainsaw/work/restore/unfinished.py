@@ -15,7 +15,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A restore that has begun to change an instance: from which backup, and the text of its file before, if any.
+    """A restore that is changing an instance: from which backup, and the text of its file before, if any.
 
     Once all data is in its place, the `coming` text of its file is known, and the restore goes on. When it is `over`,
     only what it has put aside is still to be deleted.
