@@ -28,6 +28,10 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,80}-[0-9]{8}T[0-9]{6}Z-[a-z0-9]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+Before = Literal["", "restore", "purge"]
+"""What was about to change the data when a command has made a backup by itself."""
+
+
 class KeptRecipe(Recorded):
     """The recipe of an instance, which comes along with its files."""
 
@@ -55,7 +59,8 @@ class KeptDump(Recorded):
 class Backup(Recorded):
     """The first member of a backup: of what it is, and what it is going to hold. `at` is in seconds since 1970.
 
-    `shared` are those of its secrets that are the site's, each with the site's name for it.
+    `shared` are those of its secrets that are the site's, each with the site's name for it. One that a command has made
+    `before` it changed the data is no backup that anybody planned.
     """
 
     format: Literal[1] = FORMAT
@@ -64,6 +69,7 @@ class Backup(Recorded):
     instance: InstanceName
     at: int
     chainsaw: str
+    before: Before = ""
     url: str
     recipe: KeptRecipe
     images: tuple[str, ...] = ()

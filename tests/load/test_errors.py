@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = sorted((ROOT / "tests/errors").iterdir())
 
 ELSEWHERE = {
+    "not-in-backup": "work/test_restore.py::test_a_file_that_the_backup_has_not_is_no_damage",
     "site-backup": "work/test_rebuild.py::test_a_backup_of_an_instance_is_told_apart",
     "rebuilding": "work/test_rebuild.py::test_another_backup_is_refused_meanwhile",
     "former": "work/test_rebuild.py::test_what_was_there_is_kept_aside_and_the_admins_own_files_stay_there",

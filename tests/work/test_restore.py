@@ -235,6 +235,13 @@ def test_a_file_comes_back_while_the_application_works(blog, saved):
     assert (blog.content / "uploads/sea.jpg").read_text() == "the sea"
 
 
+def test_a_file_that_the_backup_has_not_is_no_damage(blog, saved):
+    problem, code = refused(restore_file, blog.account, saved, "content/uploads/sky.jpg", Choice(), Quiet())
+    assert (problem.code, problem.file, code) == ("not-in-backup", saved, Exit.MISSING)
+    assert problem.message == "it is not in the backup: volumes/content/uploads/sky.jpg"
+    assert problem.hint == f"what is in it: cat {saved} | zstd --decompress | tar -t"
+
+
 @pytest.mark.parametrize("path", ["content", "content/", "content/../../secrets/salt", "content//x"])
 def test_a_path_that_leads_elsewhere_is_refused(blog, saved, path):
     problem, code = refused(restore_file, blog.account, saved, path, Choice(), Quiet())

@@ -12,7 +12,7 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.bundle import sealed
 from chainsaw.host.store import backups
-from chainsaw.work.backup.make import Wanted, back_up
+from chainsaw.work.backup.make import Wanted, back_up, back_up_one
 from chainsaw.work.backup.stored import find, find_all, list_backups, made_until, path_of
 from chainsaw.work.backup.verify import verify
 from chainsaw.work.result import Quiet
@@ -70,6 +70,23 @@ def test_the_newest_good_one_is_meant(blog, saved):
     assert refused(find, blog.account, "blog-20991201T031500Z-aaaa")[0].message == "the file is missing"
     (row, _) = list_backups(blog.account, "blog").data["backups"]
     assert (row["id"], row["problem"]) == ("blog-20991201T031500Z-aaaa", "the file is missing")
+
+
+def test_what_a_restore_was_about_to_replace_is_meant_by_its_own_name_alone(blog, saved):
+    by_itself = back_up_one(blog.account, "blog", Wanted(before="restore"), Quiet()).backup.id
+    assert find(blog.account, "blog").path == str(saved)
+    assert find(blog.account, by_itself).index.backup.before == "restore"
+    place = blog.admin.paths.backups_of("blog")
+    assert f"{place}/{backups.read_backups(blog.admin.paths, 'blog').made[place].id}.tar.zst" == str(saved)
+
+
+def test_the_backup_of_another_site_is_meant_by_its_own_name_alone(blog, saved):
+    other = copied(saved, "blog-20991201T031500Z-aaaa", 4_000_000_000)
+    known = json.loads(index_of(other).read_text())
+    known["backup"]["site"] = "another"
+    index_of(other).write_text(json.dumps(known))
+    assert find(blog.account, "blog").path == str(saved)
+    assert find(blog.account, "blog-20991201T031500Z-aaaa").path == str(other)
 
 
 def test_a_name_of_none_is_refused_with_a_suggestion(blog, saved):

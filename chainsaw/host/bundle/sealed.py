@@ -21,6 +21,8 @@ ZSTD = ["zstd", "--quiet", "--stdout", "-T0"]
 UNZSTD = ["zstd", "--quiet", "--decompress", "--stdout"]
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 CHUNK = 1 << 20
+DAMAGED = re.compile(r"(age|zstd)\b|.* ended with 3:")
+"""What begins the failure of a program that could not read a bundle, or has refused it."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def opened(path: str, identity: str = "") -> Iterator[tuple[list[list[str]], int
     except ChainsawError as error:
         if error.diagnostics[0].code == "newer-backup":
             raise ChainsawError(replace(error.diagnostics[0], file=path), error.exit) from error
-        if error.diagnostics[0].code in ("program-failed", "bundle"):
+        found = error.diagnostics[0]
+        if found.code == "bundle" or (found.code == "program-failed" and DAMAGED.match(found.message)):
             raise ChainsawError([_damaged(path), *error.diagnostics], error.exit) from error
         raise
     finally:

@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import process, streams
 from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.writer import PROGRAM
 
 CHUNK = 1 << 20
+MISSING = "it is not in the backup: "
 MOST = 50_000_000
 """Members of a bundle."""
 
@@ -32,8 +33,18 @@ def unpack(
     with `first`; `room` is in bytes. Raise ChainsawError unless each member is as it is listed.
     """
     words = ["unpack", target, str(first), "0", str(room), str(MOST), *only]
-    with sealed.opened(path, identity) as (chain, source):
-        out = streams.draw([*chain, [*within, *PROGRAM, *words]], source, patience=patience)
+    try:
+        with sealed.opened(path, identity) as (chain, source):
+            out = streams.draw([*chain, [*within, *PROGRAM, *words]], source, patience=patience)
+    except ChainsawError as error:
+        _, is_missing, missing = error.diagnostics[0].message.partition(MISSING)
+        if not is_missing:
+            raise
+        hint = "age --decrypt --identity KEYFILE" if path.endswith(".age") else "cat"
+        hint = f"what is in it: {hint} {path} | zstd --decompress | tar -t"
+        raise ChainsawError(
+            Diagnostic("not-in-backup", f"{MISSING}{missing}", path, hint=hint), Exit.MISSING
+        ) from error
     known: dict[str, Any] = json.loads(out)
     return known
 

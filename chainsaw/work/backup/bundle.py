@@ -12,7 +12,7 @@ from chainsaw.host import files, mounts
 from chainsaw.host.account import Account
 from chainsaw.host.bundle import sealed
 from chainsaw.host.store import backups
-from chainsaw.model.backup import ENDINGS, INDEX, Index, Made
+from chainsaw.model.backup import ENDINGS, INDEX, Before, Index, Made
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.shrink import shrunken
 from chainsaw.work.backup.content import Content
@@ -32,6 +32,7 @@ class Target:
     recipients: tuple[str, ...]
     former: Made | None
     shrinks: bool = False
+    before: Before = ""
 
 
 def new_id(name: str, at: int) -> str:
@@ -43,7 +44,7 @@ def write_bundle(account: Account, content: Content, target: Target, report: Rep
     """Write a bundle and its index; raise ChainsawError, with nothing left of it, when that fails."""
     name, site, steps = content.deployment.name, backups.site_id(account.paths), account.steps
     at = int(time.time())
-    backup = content.facts(new_id(name, at), site, at)
+    backup = content.facts(new_id(name, at), site, at, target.before)
     file = f"{backup.id}{ENDINGS[bool(target.recipients)]}"
     partial = f".{backup.id}.{site}{files.PARTIAL}"
     first = target.places[0]

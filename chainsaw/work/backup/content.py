@@ -19,6 +19,7 @@ from chainsaw.model.backup import (
     SITE,
     VOLUMES,
     Backup,
+    Before,
     KeptDump,
     KeptRecipe,
     KeptVolume,
@@ -63,8 +64,8 @@ class Content:
     volumes: Mapping[str, Volume]
     dumped: tuple[ComponentService, ...]
 
-    def facts(self, id: str, site: str, at: int) -> Backup:  # noqa: A002  # it is called so in the backup
-        """Return the first member of a backup that begins at a time, in seconds since 1970."""
+    def facts(self, id: str, site: str, at: int, before: Before = "") -> Backup:  # noqa: A002  # it is called so in the backup
+        """Return the first member of a backup that begins at a time, in seconds since 1970, `before` something."""
         found, recipe = self.deployment, self.bundle.recipe
         kept = KeptRecipe(
             name=found.recipe, origin=found.origin, version=recipe.version, digest=found.digest, title=recipe.title
@@ -75,6 +76,7 @@ class Content:
             instance=found.name,
             at=at,
             chainsaw=__version__,
+            before=before,
             url=found.url,
             recipe=kept,
             images=tuple(need.reference for need in found.images),

@@ -30,12 +30,17 @@ def expire(account: Account, name: str) -> list[str]:
             for item in found
             if _place(item) == place and item.index.backup.site == site and item.index.backup.at >= since
         }
-        items = [item_of(item.id, item.index.backup.at, not item.problem, now) for item in own.values()]
+        items = [item_of(item.id, item.index.backup.at, _is_good(item), now) for item in own.values()]
         gone += [_delete(account, own[item.id]) for item in doomed(items, schedule.keep)]
     left = {item.path for item in find_all(account, name).stored}.intersection(gone)
     if left:
         raise ChainsawError(Diagnostic("not-forgotten", "it should be deleted, and is still there", sorted(left)[0]))
     return gone
+
+
+def _is_good(item: Stored) -> bool:
+    """Return whether a backup takes the place of others: not one of what a restore was about to replace."""
+    return not item.problem and item.index.backup.before != "restore"
 
 
 def _place(item: Stored) -> str:

@@ -11,7 +11,7 @@ from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import usage
 from chainsaw.host.account import Account
 from chainsaw.host.store import backups
-from chainsaw.model.backup import BackupRecord, Failure, Index, Made
+from chainsaw.model.backup import BackupRecord, Before, Failure, Index, Made
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.model.schedule import check_destination, check_recipient
 from chainsaw.work.backup.bundle import Target, write_bundle
@@ -19,7 +19,7 @@ from chainsaw.work.backup.content import ALL, content_of
 from chainsaw.work.backup.expire import expire
 from chainsaw.work.backup.settings import applied_schedule
 from chainsaw.work.backup.site import SiteWanted, back_up_site_too, is_due, is_repository
-from chainsaw.work.backup.stored import own_of
+from chainsaw.work.backup.stored import planned_of
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Result, Table
@@ -46,6 +46,7 @@ class Wanted:
     shrinks: bool = False
     wait: bool = True
     scheduled: bool = False
+    before: Before = ""
 
 
 def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Reporter) -> Result:
@@ -108,7 +109,7 @@ def back_up_one(account: Account, name: str, wanted: Wanted, report: Reporter) -
         message = "backups do not go to repositories in this version"
         raise invalid(Diagnostic("backup-option", message, key=repositories[0], hint="a directory: --to /mnt/backups"))
     record = backups.read_backups(paths, name)
-    target = Target(to, wanted.recipients or schedule.recipients, record.made.get(to[0]), wanted.shrinks)
+    target = Target(to, wanted.recipients or schedule.recipients, record.made.get(to[0]), wanted.shrinks, wanted.before)
     try:
         index = write_bundle(
             account, content_of(account, applied_instance(paths, account.current(), name)), target, report
@@ -118,7 +119,9 @@ def back_up_one(account: Account, name: str, wanted: Wanted, report: Reporter) -
         failed = {**record.failed, to[0]: Failure(to=to[0], at=int(time.time()), why=why)}
         _remember(account, name, record, failed=failed)
         raise
-    made = {**record.made, **{place: made_of(index, place) for place in to}}
+    # What a restore is about to replace may be what is wrong: it is no good backup to speak of.
+    planned = {} if wanted.before == "restore" else {place: made_of(index, place) for place in to}
+    made = {**record.made, **planned}
     _remember(account, name, record, made=made, failed={k: v for k, v in record.failed.items() if k not in to})
     return index
 
@@ -147,7 +150,7 @@ def made_of(index: Index, to: str) -> Made:
 def recall(account: Account, name: str) -> None:
     """Remember the backups of an instance that are in its places, where nothing is remembered of them."""
     record, made = backups.read_backups(account.paths, name), dict[str, Made]()
-    for stored in reversed(own_of(account, name)):
+    for stored in reversed(planned_of(account, name)):
         place = stored.path.rpartition("/")[0]
         if not stored.problem and place not in record.made:
             made[place] = made_of(stored.index, place)

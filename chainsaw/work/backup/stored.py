@@ -115,11 +115,16 @@ def own_of(account: Account, name: str) -> list[Stored]:
     return [item for item in find_all(account, name).stored if item.index.backup.site == site]
 
 
+def planned_of(account: Account, name: str) -> list[Stored]:
+    """Return the good ones among them, without those that a restore has made of what it was about to replace."""
+    return [item for item in own_of(account, name) if not item.problem and item.index.backup.before != "restore"]
+
+
 def find(account: Account, word: str) -> Stored:
     """Return the backup that a word means: the newest good one of an instance, one by its name, or one by its file.
 
-    That of an instance is one of this site's; another's is meant only by its own name. Raise ChainsawError when there
-    is none.
+    That of an instance is one of this site's, and none that a restore has made of what it replaced: such a one is meant
+    only by its own name. Raise ChainsawError when there is none.
     """
     if _is_file(word):
         path = path_of(account, word)
@@ -127,11 +132,10 @@ def find(account: Account, word: str) -> Stored:
         if index is None:
             raise ChainsawError(Diagnostic("index", "the index beside it is missing", path))
         return Stored(index, path, _problem(path, index))
-    every, site = find_all(account).stored, backups.site_id(account.paths)
+    every = find_all(account).stored
     good = [item for item in every if not item.problem]
-    for item in good:
-        if word == item.id or (word == item.index.backup.instance and item.index.backup.site == site):
-            return item
+    if meant := [*(item for item in good if item.id == word), *planned_of(account, word)]:
+        return meant[0]
     for item in every:
         if word == item.id:
             raise ChainsawError(Diagnostic("backup", item.problem, item.path))
@@ -165,8 +169,8 @@ def made_until(account: Account, name: str, text: str) -> str:
             last = time.mktime(time.strptime(text, form)) + until_then
         except ValueError:
             continue
-        for item in own_of(account, name):
-            if not item.problem and item.index.backup.at <= last:
+        for item in planned_of(account, name):
+            if item.index.backup.at <= last:
                 return item.id
         message = f"there is no backup of {name} until {text}"
         raise ChainsawError(Diagnostic("no-backup", message, hint=f"chainsaw backups {name}"), Exit.MISSING)

@@ -30,7 +30,7 @@ def purge(account: Account, name: str, request: Request, report: Reporter, *, ba
         if not (backs_up and is_applied):
             return delete(account, name, request, report)
         try:
-            index = back_up_one(account, name, Wanted(shrinks=True), report)
+            index = back_up_one(account, name, Wanted(shrinks=True, before="purge"), report)
         except ChainsawError as error:
             message = f"{name} was not deleted: it could not be backed up before"
             hint = f"chainsaw remove {name} --purge --no-backup deletes it without"

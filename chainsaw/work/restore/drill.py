@@ -18,7 +18,7 @@ from chainsaw.host.store import backups, records
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.backup import Drill
 from chainsaw.model.names import LONGEST_NAME
-from chainsaw.work.backup.stored import Stored, find, own_of
+from chainsaw.work.backup.stored import Stored, find, planned_of
 from chainsaw.work.backup.verify import verify
 from chainsaw.work.config.applied import declared_site
 from chainsaw.work.config.names import instance_names
@@ -121,7 +121,7 @@ def drill(account: Account, word: str | None, choice: Choice, report: Reporter) 
 def _newest(account: Account, none: list[Diagnostic]) -> Iterator[Stored]:
     """Yield the newest good backup of each instance; add what is to be said of those that have none."""
     for name in sorted(account.current().instances.keys() - marked(account.paths).keys()):
-        good = [item for item in own_of(account, name) if not item.problem]
+        good = planned_of(account, name)
         if good:
             yield good[0]
         else:

@@ -46,7 +46,7 @@ def restore_volume(account: Account, word: str, volume: str, choice: Choice, rep
         try:
             stage.unpack(kept, report, (f"{VOLUMES}/{volume}",))
             if choice.backs_up:
-                back_up_one(account, name, Wanted(shrinks=True), report)
+                back_up_one(account, name, Wanted(shrinks=True, before="restore"), report)
             mark(account, name, kept.backup.id, declared_text(account.paths, name))
             down = while_stopped(account, deployment, lambda: stage.swap_volumes(kept, volume), report)
             if down:

@@ -62,7 +62,7 @@ def restore(account: Account, word: str, choice: Choice, report: Reporter) -> Re
         text, notes = _text(account, kept, name, choice.route)
         if name in declared_names(account.paths):
             _check_same(account, kept, name, choice)
-            _over(account, kept, name, text, choice, report)
+            notes = (*notes, *_over(account, kept, name, text, choice, report))
         elif name in instance_names(account) or data_places(account.paths, name):
             message = f"there is data of {name} already, which was removed, or has no file"
             hint = f"chainsaw rollback {name}, or chainsaw remove {name} --purge, and then restore it"
@@ -186,19 +186,23 @@ def bring_up(
     return stage, ending
 
 
-def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, report: Reporter) -> None:
-    """Replace an instance, which is as before when that fails. It is stopped only when the whole backup is checked."""
+def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, report: Reporter) -> tuple[str, ...]:
+    """Replace an instance, which is as before when that fails; return what is said of what was there.
+
+    It is stopped only when the whole backup is checked.
+    """
     former = files.read_text(account.paths.instance_file(name)) or ""
     if name not in account.current().instances:
         raise ChainsawError(
             Diagnostic("not-applied", f"{name} is declared, but not applied", hint=f"chainsaw apply {name}")
         )
-    stage = Stage(account, account.current().instances[name])
+    stage, said = Stage(account, account.current().instances[name]), tuple[str, ...]()
     try:
         ending = stage.unpack(kept, report)
         if choice.backs_up:
             report.doing(f"backing up {name} as it is now")
-            back_up_one(account, name, Wanted(shrinks=True), report)
+            before = back_up_one(account, name, Wanted(shrinks=True, before="restore"), report).backup.id
+            said = (f"what was there before: chainsaw restore {before}",)
     except BaseException:
         stage.clear()
         raise
@@ -215,6 +219,7 @@ def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, re
         go_back(account, name, report)
         raise
     end(account, name, stage)
+    return said
 
 
 def reconfigure(account: Account, kept: Kept, name: str, route: str, report: Reporter) -> tuple[str, ...]:

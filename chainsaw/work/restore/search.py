@@ -58,7 +58,7 @@ def search(backup: SiteBackup, file: str, places: Sequence[str]) -> Search:
         for item in stored_in(place):
             if isinstance(item, Diagnostic):
                 problems.append(item)
-            elif item.index.backup.site != backup.site:
+            elif item.index.backup.site != backup.site or item.index.backup.before == "restore":
                 continue
             elif item.problem:
                 problems.append(Diagnostic("backup", item.problem, item.path, severity="warning"))

@@ -48,4 +48,4 @@ def _shown(path: str, index: Index, own: dict[str, object]) -> Result:
     ]
     rows += [(f"secrets/{name}", "", "") for name in backup.secrets]
     data = {"path": path, "backup": backup.model_dump(mode="json"), "ending": ending.model_dump(mode="json"), **own}
-    return Result(data, lines, table=Table(("what", "members", "size"), tuple(rows), numbers=(1, 2)))
+    return Result(data, lines, further=(Table(("what", "members", "size"), tuple(rows), numbers=(1, 2)),))
