@@ -26,14 +26,13 @@ identity_option = click.option(
     "chainsaw backup --all",
     "chainsaw backup --site",
     "chainsaw backup blog --to /mnt/usb",
+    "chainsaw backup --all --to restic:sftp:nas:/srv/repository",
     "chainsaw backup blog --dry-run",
 )
 @instances_argument
 @click.option("--all", "every", is_flag=True, help="All instances, and the site if there is a key.")
 @click.option("--site", "of_site", is_flag=True, help="What is no instance's: enough to rebuild this host.")
-@click.option(
-    "--to", cls=RecordedOption, multiple=True, metavar="DIRECTORY", help="Where to, instead of what is declared."
-)
+@click.option("--to", cls=RecordedOption, multiple=True, metavar="PLACE", help="Where to, instead of what is declared.")
 @click.option(
     "--encrypt",
     "recipients",
@@ -63,9 +62,11 @@ def make(
     """Databases are dumped while they work, and most applications serve on: chainsaw info RECIPE says how.
 
     One file for each instance goes to ~/.local/share/chainsaw/backups/NAME, or where backup: says in the instance's
-    file or in site.yaml. It holds the data, the configuration, the secrets and the recipe. With --site, one small file
-    has all the rest: your files with their history, users, secrets, certificates and authorities, and which backups
-    there are. From it and the instances' backups, chainsaw restore --site rebuilds this host; it is always encrypted.
+    file or in site.yaml. A PLACE restic:… is a repository of restic, to which only what has changed is added; its
+    password is made with it. A backup holds the data, the configuration, the secrets and the recipe. With --site, one
+    small file has all the rest: your files with their history, users, secrets, certificates and authorities, and which
+    backups there are. From it and the instances' backups, chainsaw restore --site rebuilds this host; it is always
+    encrypted.
     """
     from chainsaw.work.backup import make, site
 
@@ -84,15 +85,18 @@ def make(
     show("backup", result, as_json)
 
 
-@command("backups", "chainsaw backups", "chainsaw backups blog")
+@command(
+    "backups", "chainsaw backups", "chainsaw backups blog", "chainsaw backups --from restic:sftp:nas:/srv/repository"
+)
 @optional_instance_argument
+@click.option("--from", "places", multiple=True, metavar="PLACE", help="Those in this directory or repository alone.")
 @json_option
-def backups(account: Account, name: str | None, as_json: bool) -> None:
+def backups(account: Account, name: str | None, places: tuple[str, ...], as_json: bool) -> None:
     """Those in all places that are declared, and in the one that is used by default; also of removed instances."""
-    from chainsaw.work.backup import site, stored
+    from chainsaw.work.backup import find, site
 
-    listed = stored.list_backups(account, name)
-    show("backups", listed if name else site.with_sites(account, listed), as_json)
+    listed = find.list_backups(account, name, places)
+    show("backups", listed if name or places else site.with_sites(account, listed), as_json)
 
 
 @command("backup verify", "chainsaw backup verify blog", "chainsaw backup verify blog --identity key.txt")

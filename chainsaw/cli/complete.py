@@ -64,9 +64,12 @@ def backups(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 
 def _backups(account: Account) -> Iterable[str]:
-    from chainsaw.work.backup.stored import find_all
+    from chainsaw.work.backup.access import is_repository
+    from chainsaw.work.backup.find import find_all, places_of
 
-    found = [item for item in find_all(account).stored if not item.problem]
+    # A repository may be far away.
+    near = [place for place in places_of(account) if not is_repository(place)]
+    found = [item for item in find_all(account, places=near).stored if not item.problem] if near else []
     return [*dict.fromkeys(item.index.backup.instance for item in found), *dict.fromkeys(item.id for item in found)]
 
 

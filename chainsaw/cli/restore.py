@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     "restore",
     "chainsaw restore blog",
     "chainsaw restore /mnt/usb/blog-20261201T031500Z-x7k2.tar.zst.age --identity key.txt",
+    "chainsaw restore restic:/mnt/usb/repository#blog",
     "chainsaw restore blog --as blog-then --route https://then.example.org/",
     "chainsaw restore blog --at '2026-12-01 12:00'",
     "chainsaw restore blog --file content/uploads/2026/picture.jpg",
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     "places",
     cls=RecordedOption,
     multiple=True,
-    metavar="DIRECTORY",
+    metavar="PLACE",
     help="With --site: where else the instances' backups may be.",
 )
 @click.option("--dry-run", is_flag=True, help="With --site: show which backups are found, and change nothing.")
@@ -88,6 +89,7 @@ def restore(
 ) -> None:
     """BACKUP is the name of an instance, for its newest one, a name from chainsaw backups, or a file.
 
+    In a repository it is restic:PLACE#NAME; chainsaw secret set backup_password tells an empty host its password.
     The whole backup is compared with what it lists before anything is stopped. Then the instance becomes what it was:
     configuration, secrets, data and the version of its recipe. What is there now is backed up first. If it does not
     work, everything is put back. On an empty host nothing else is needed than the file, and its key.
@@ -95,7 +97,7 @@ def restore(
     With --site a whole host comes back: first what is no instance's, then each instance from its newest backup, in the
     places where they were, beside FILE, or in those of --from. What is missing is named, and the same command goes on.
     """
-    from chainsaw.work.backup.stored import made_until
+    from chainsaw.work.backup.find import made_until
     from chainsaw.work.restore.restore import Choice
 
     if _of_site(of_site, places, dry_run, (name, route, no_backup, config_only, volume, file, at)):

@@ -225,3 +225,21 @@ class BackupRecord(Recorded):
     failed: dict[str, Failure] = Field({})
     verified: dict[str, int] = Field({})
     drill: Drill | None = None
+
+
+class SetIndex(Recorded):
+    """What makes a set of snapshots in a repository a backup: what it is, as in Index, and which snapshot is what.
+
+    `volumes` is the snapshot with all volumes, `before` one from a moment before, with what was there then alone, and
+    `dumps` has one for each component. After this line come the `head`, an archive of what is small, and the list of
+    all members, of so many bytes. `end` is what stands in the end of a bundle.
+    """
+
+    format: Literal[1] = FORMAT
+    index: Index
+    volumes: str = ""
+    before: str = ""
+    dumps: dict[Word, str] = Field({})
+    head: int
+    list: int
+    end: dict[str, object]

@@ -133,6 +133,19 @@ class Paths(FrontPaths):
         """The name of this site among others that use the same place for backups, made with its first backup."""
         return f"{self.root}/site.json"
 
+    def listing(self, name: str, volume: str) -> str:
+        """Return the file with what was last listed of a volume, for its next backup into a repository."""
+        return f"{self.state}/chainsaw/listings/{name}/{volume}.jsonl"
+
+    def sets(self, place: str) -> str:
+        """Return the directory with the indices of backups in a repository that were read; `place` names it."""
+        return f"{self.state}/chainsaw/sets/{place}"
+
+    @property
+    def restic(self) -> str:
+        """What restic remembers of repositories."""
+        return f"{self.state}/chainsaw/restic"
+
     def backup_record(self, name: str) -> str:
         """Return the record of an instance's backups: the last good ones, what was verified, and the last drill."""
         return f"{self.state}/chainsaw/backups/{name}.json"

@@ -173,6 +173,7 @@ FREE = {
     "recipe lint": {"directory"},
     "recipe docs": {"directory"},
     "recipe test": {"directory", "--levels"},
+    "backups": {"--from"},
     "logs": {"--since", "--grep", "-n"},
     "traffic": {"--since", "--html"},
     "history": {"-n"},

@@ -13,6 +13,7 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import files, holder, mounts
 from chainsaw.host.bundle import sealed
+from chainsaw.host.bundle.sealed import File
 from chainsaw.host.store import backups
 from chainsaw.model.consistent import Consistent, Hook
 from chainsaw.work.backup import bundle
@@ -69,11 +70,29 @@ def test_it_is_the_same_in_all_places(blog, tmp_path):
 def test_a_copy_that_is_another_is_no_backup(blog, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "copyfileobj", lambda source, target, size: target.write(b"another"))
     places = (str(tmp_path / "one"), str(tmp_path / "two"))
-    _, problem = made(blog, to=places)
-    assert (problem.code, problem.key) == ("copy", "blog")
+    result = back_up(blog.account, ["blog"], Wanted(to=places), Quiet())
+    (problem,) = result.diagnostics
+    assert (problem.code, problem.key, result.exit) == ("copy", f"blog, {places[1]}", Exit.DEGRADED)
     assert problem.message == "it is not the same as what was copied"
     assert problem.file.startswith(f"{places[1]}/blog-")
     assert files_in(places[1]) == []
+    # The first place has its backup, and each is remembered by itself.
+    assert len(files_in(places[0])) == 2
+    known = record(blog)
+    assert (list(known.made), list(known.failed)) == ([places[0]], [places[1]])
+
+
+def test_a_place_without_what_was_there_is_not_mounted(blog, tmp_path):
+    place = str(tmp_path / "disk")
+    made(blog, to=(place,))
+    shutil.rmtree(place)
+    _, problem = made(blog, to=(place,))
+    assert (problem.code, problem.file) == ("not-mounted", place)
+    assert problem.message.startswith("no backup is there, not even blog-")
+    assert problem.hint == "see whether its disk is mounted; if it is a new one: chainsaw backup blog --accept-shrink"
+    assert not os.path.exists(place)
+    result = back_up(blog.account, ["blog"], Wanted(to=(place,), shrinks=True), Quiet())
+    assert result.exit == Exit.OK
 
 
 def test_what_is_encrypted_says_nothing_without_the_key(blog, tmp_path):
@@ -86,11 +105,11 @@ def test_what_is_encrypted_says_nothing_without_the_key(blog, tmp_path):
     assert index["recipients"] == [public]
     assert len(done.lines) == 2, "no word of passwords that lie about"
     with pytest.raises(ChainsawError, match="can be read only with the secret part of its key") as caught:
-        sealed.check(path, "", 60)
+        sealed.check(File(path), 60)
     (problem,) = caught.value.diagnostics
     assert (problem.code, caught.value.exit) == ("encrypted", Exit.INVALID)
     assert problem.hint.endswith("--identity FILE")
-    assert sealed.check(path, str(tmp_path / "key.txt"), 60)["sha256"] == index["ending"]["sha256"]
+    assert sealed.check(File(path, str(tmp_path / "key.txt")), 60)["sha256"] == index["ending"]["sha256"]
 
 
 def test_a_wrong_key_is_told_apart_from_nothing(blog, tmp_path):
@@ -99,7 +118,7 @@ def test_a_wrong_key_is_told_apart_from_nothing(blog, tmp_path):
     (done,) = made(blog, recipients=(public,))
     path = f"{blog.admin.paths.backups_of('blog')}/{done.data['backups'][0]['file']}"
     with pytest.raises(ChainsawError, match="damaged, or this is not the key that it is encrypted for") as caught:
-        sealed.check(path, str(tmp_path / "other.txt"), 60)
+        sealed.check(File(path, str(tmp_path / "other.txt")), 60)
     damaged, cause = caught.value.diagnostics
     assert (damaged.code, damaged.file, damaged.hint) == ("damaged", path, "chainsaw backups lists others")
     assert cause.code == "program-failed"
@@ -296,10 +315,10 @@ def test_what_may_be_read_while_it_works_is_never_stopped(blog, state, way):
 def test_a_recipe_that_says_nothing_is_stopped_for_a_part(blog):
     blog.units.set("active")
     content = content_of(blog.account, blog.deployment)
-    target = Target((blog.admin.paths.backups_of("blog"),), (), None)
+    target = Target((blog.admin.paths.backups_of("blog"),), (), {})
     files.make_directory(blog.admin.paths.state)
     quiet = replace(content, consistent=Consistent(files="stopped", why="w"))
-    index = write_bundle(blog.account, quiet, target, Quiet())
+    index, _ = write_bundle(blog.account, quiet, target, Quiet())
     assert index.ending.files == "stopped"
     assert index.ending.downtime > 0
     assert blog.units.states(["app@blog.service"]) == {"app@blog.service": "active"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chainsaw.host.bundle import sealed, taking
+from chainsaw.host.bundle.sealed import File
 from chainsaw.model.backup import DUMPS, VOLUMES, Backup, Ending, Index
 from chainsaw.work.backup.make import Wanted, back_up
 from chainsaw.work.restore.read import read
@@ -46,7 +47,7 @@ def test_its_index_is_read_and_describes_the_file(file):
 
 
 def test_its_beginning_is_read(file):
-    kept = read(str(file), identity(file))
+    kept = read(File(str(file), identity(file)))
     assert kept.backup.model_dump(mode="json", exclude_unset=True) == index_of(file)["backup"]
     assert kept.secrets == {name: f"sesame of {name}".encode() for name in ("admin_password", "salt")}
     assert kept.notes == b"- 2026-12-01 Kim: it is new\n"
@@ -55,7 +56,7 @@ def test_its_beginning_is_read(file):
 
 
 def test_each_member_is_as_it_is_listed(file):
-    known = sealed.check(str(file), identity(file), 60)
+    known = sealed.check(File(str(file), identity(file)), 60)
     ending = Ending.model_validate({key: value for key, value in known.items() if key != "format"})
     assert ending.model_dump(mode="json", exclude_unset=True) == index_of(file)["ending"]
 
@@ -64,7 +65,7 @@ def test_each_member_is_as_it_is_listed(file):
 def test_its_data_is_unpacked(file, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
-    taking.unpack(str(file), identity(file), str(target), 524288, ROOM, (DUMPS, VOLUMES), (), 60)
+    taking.unpack(File(str(file), identity(file)), str(target), 524288, ROOM, (DUMPS, VOLUMES), (), 60)
     content = target / "volumes/content"
     assert (target / "dumps/db/00000000").read_bytes() == bytes(100)
     assert (content / "uploads/größe").read_text() == "size"
@@ -92,6 +93,6 @@ def test_todays_backups_say_all_that_those_say(blog):
     """What reads format 1 may rely on each key: none is dropped, and a new one is an addition."""
     (index,) = back_up(blog.account, ["blog"], Wanted(), Quiet()).data["backups"]
     assert keys_in(index_of(FILES[0])) <= keys_in(index)
-    first = read(f"{blog.admin.paths.backups_of('blog')}/{index['file']}", "").files["backup.json"]
+    first = read(File(f"{blog.admin.paths.backups_of('blog')}/{index['file']}")).files["backup.json"]
     assert keys_in(index_of(FILES[0])["backup"]) <= keys_in(json.loads(first))
     assert Backup.model_validate_json(first).format == 1

@@ -12,6 +12,7 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host import filled
 from chainsaw.host.bundle import sealed
+from chainsaw.host.bundle.sealed import File
 from chainsaw.host.podman import Podman
 from chainsaw.host.step import Steps
 from chainsaw.model.backup import SiteBackup, SiteInstance
@@ -209,7 +210,7 @@ def test_a_backup_of_an_instance_is_told_apart(site, saved, tmp_path):
     from chainsaw.work.restore.read import read
 
     with pytest.raises(ChainsawError, match="the backup of a whole host") as caught:
-        read(*saved)
+        read(File(*saved))
     assert "restore --site" in caught.value.diagnostics[0].hint
     assert caught.value.exit is Exit.INVALID
 

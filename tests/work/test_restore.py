@@ -12,7 +12,7 @@ import pytest
 
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.bundle import sealed
-from chainsaw.host.bundle.sealed import check
+from chainsaw.host.bundle.sealed import File, check
 from chainsaw.host.bundle.writer import Writer
 from chainsaw.model.backup import FORMAT, Ending
 from chainsaw.model.consistent import Hook
@@ -57,7 +57,7 @@ def written(path, facts, members):
 @pytest.fixture
 def rewritten(saved, tmp_path):
     """Return the function that writes the beginning of a backup, with something else in it."""
-    kept = read(saved, "")
+    kept = read(File(saved))
     facts = kept.backup.model_dump(mode="json", exclude={"format"})
     directories = {"meta": None, "meta/recipe": None, "secrets": None}
 
@@ -73,7 +73,7 @@ def rewritten(saved, tmp_path):
 
 
 def test_what_it_says_is_what_was_there(blog, saved):
-    kept = read(saved, "")
+    kept = read(File(saved))
     assert kept.backup.instance == "blog"
     assert kept.bundle.digest == blog.deployment.digest
     assert kept.secrets == {item.key: f"sesame of {item.key}".encode() for item in blog.deployment.secrets}
@@ -82,11 +82,12 @@ def test_what_it_says_is_what_was_there(blog, saved):
 
 
 def test_a_rewritten_one_is_read_like_the_first(rewritten, saved):
-    assert read(rewritten(), "").backup == read(saved, "").backup
+    assert read(File(rewritten())).backup == read(File(saved)).backup
 
 
 @pytest.mark.parametrize(
-    "asked", [lambda path: read(path, ""), lambda path: read_site_backup(path, ""), lambda path: check(path, "", 60)]
+    "asked",
+    [lambda path: read(File(path)), lambda path: read_site_backup(path, ""), lambda path: check(File(path), 60)],
 )
 def test_what_only_a_newer_chainsaw_knows_says_so(rewritten, monkeypatch, asked):
     path = rewritten()
@@ -99,32 +100,32 @@ def test_what_only_a_newer_chainsaw_knows_says_so(rewritten, monkeypatch, asked)
 
 def test_a_recipe_that_only_a_newer_chainsaw_knows_says_so(rewritten):
     path = rewritten(members={"meta/recipe/recipe.yaml": b"name: wordpress\nteleports: true\n"})
-    problem, code = refused(read, path, "")
+    problem, code = refused(read, File(path))
     assert (problem.code, problem.file, code) == ("newer-recipe", path, Exit.INVALID)
     assert problem.message.startswith("this chainsaw does not know its recipe wordpress ")
 
 
 def test_a_recipe_that_is_another_is_refused(saved, rewritten):
-    tested = read(saved, "").files["meta/recipe/recipe.yaml"] + b"\n# changed\n"
-    problem, _ = refused(read, rewritten(members={"meta/recipe/recipe.yaml": tested}), "")
+    tested = read(File(saved)).files["meta/recipe/recipe.yaml"] + b"\n# changed\n"
+    problem, _ = refused(read, File(rewritten(members={"meta/recipe/recipe.yaml": tested})))
     assert (problem.code, problem.message) == ("bundle", "the recipe in it is not the one that it names")
 
 
 def test_a_first_member_of_something_else_is_refused(rewritten):
-    problem, _ = refused(read, rewritten({"id": "../../etc/passwd"}), "")
+    problem, _ = refused(read, File(rewritten({"id": "../../etc/passwd"})))
     assert problem.code == "bundle"
     assert problem.message.startswith("its first member is not a backup's: ")
 
 
 def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "photo.tar.zst").write_bytes(b"GIF89a")
-    problem, _ = refused(read, str(tmp_path / "photo.tar.zst"), "")
+    problem, _ = refused(read, File(str(tmp_path / "photo.tar.zst")))
     assert problem.code == "damaged"
     assert problem.message == "it cannot be read as a whole: it is damaged"
 
 
 def test_a_volume_that_the_instance_has_not_would_be_lost(blog, saved):
-    kept = read(saved, "")
+    kept = read(File(saved))
     without = blog.deployment.model_copy(update={"volumes": blog.deployment.volumes[1:]})
     ending = Ending(id=kept.backup.id, finished=1, files="running", downtime=0.0)
     problem, _ = refused(Stage(blog.account, without).check, kept, ending)
@@ -169,7 +170,7 @@ def test_a_name_that_is_none_is_refused(blog, saved):
 
 
 def test_a_command_of_the_recipe_that_fails_afterwards_is_told(blog, saved):
-    kept = read(saved, "")
+    kept = read(File(saved))
     hook = Hook(component="app", command=("renew-links", "--all"))
     recipe = kept.bundle.recipe
     hooked = recipe.model_copy(update={"backup": recipe.backup.model_copy(update={"restored": hook})})
@@ -250,9 +251,9 @@ def test_a_path_that_leads_elsewhere_is_refused(blog, saved, path):
 
 
 def test_a_database_that_is_open_is_no_file_to_put_back(blog, saved, monkeypatch):
-    kept = read(saved, "")
+    kept = read(File(saved))
     known = kept.backup.model_copy(update={"sqlite": {"content": ("data/*.db",)}})
-    monkeypatch.setattr(part, "read", lambda path, identity: replace(kept, backup=known))
+    monkeypatch.setattr(part, "read", lambda source: replace(kept, backup=known))
     problem, _ = refused(restore_file, blog.account, saved, "content/data/a.db", Choice(), Quiet())
     assert problem.message == "data/a.db is a database, which the application has open"
     assert problem.hint == f"chainsaw restore {kept.backup.id} --volume content"
@@ -283,7 +284,7 @@ def test_what_is_purged_is_kept_and_it_is_said_how_it_comes_back(blog, deleted):
     assert deleted == ["blog"]
     place, name = blog.admin.paths.backups_of("blog"), done.data["backup"]
     assert done.lines[-1] == f"  it is kept as {place}/{name}.tar.zst: chainsaw restore {name} brings it back"
-    assert sealed.check(f"{place}/{name}.tar.zst", "", 60)["id"] == name
+    assert sealed.check(File(f"{place}/{name}.tar.zst"), 60)["id"] == name
 
 
 def test_what_cannot_be_backed_up_is_not_deleted(blog, deleted):

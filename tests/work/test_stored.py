@@ -12,8 +12,8 @@ import pytest
 from chainsaw.errors import ChainsawError, Exit
 from chainsaw.host.bundle import sealed
 from chainsaw.host.store import backups
+from chainsaw.work.backup.find import find, find_all, list_backups, made_until, source_of
 from chainsaw.work.backup.make import Wanted, back_up, back_up_one
-from chainsaw.work.backup.stored import find, find_all, list_backups, made_until, path_of
 from chainsaw.work.backup.verify import verify
 from chainsaw.work.result import Quiet
 
@@ -55,7 +55,7 @@ def test_it_is_found_by_instance_by_its_name_and_by_its_file(blog, saved, monkey
     monkeypatch.chdir(saved.parent)
     name = saved.name.removesuffix(".tar.zst")
     for word in ("blog", name, str(saved), f"./{saved.name}", saved.name):
-        assert find(blog.account, word).path == path_of(blog.account, word) == str(saved)
+        assert find(blog.account, word).path == source_of(blog.account, word, "").path == str(saved)
 
 
 def test_the_newest_good_one_is_meant(blog, saved):
@@ -73,7 +73,7 @@ def test_the_newest_good_one_is_meant(blog, saved):
 
 
 def test_what_a_restore_was_about_to_replace_is_meant_by_its_own_name_alone(blog, saved):
-    by_itself = back_up_one(blog.account, "blog", Wanted(before="restore"), Quiet()).backup.id
+    by_itself = back_up_one(blog.account, "blog", Wanted(before="restore"), Quiet()).index.backup.id
     assert find(blog.account, "blog").path == str(saved)
     assert find(blog.account, by_itself).index.backup.before == "restore"
     place = blog.admin.paths.backups_of("blog")
@@ -97,10 +97,10 @@ def test_a_name_of_none_is_refused_with_a_suggestion(blog, saved):
 
 
 def test_a_file_is_one_that_ends_as_a_backup(blog, saved, tmp_path):
-    problem, code = refused(path_of, blog.account, "/etc/hostname")
+    problem, code = refused(source_of, blog.account, "/etc/hostname", "")
     assert (problem.code, problem.file, code) == ("backup", "/etc/hostname", Exit.INVALID)
     assert problem.message == "a backup is a file that ends with .tar.zst or .tar.zst.age"
-    problem, code = refused(path_of, blog.account, str(tmp_path / "none.tar.zst"))
+    problem, code = refused(source_of, blog.account, str(tmp_path / "none.tar.zst"), "")
     assert (problem.code, problem.message, code) == ("no-backup", "there is no such file", Exit.MISSING)
 
 
@@ -112,7 +112,7 @@ def test_an_index_that_cannot_be_read_is_a_warning(blog, saved):
     assert (problem.code, problem.severity, problem.file) == ("index", "warning", str(index_of(saved)))
     assert problem.message.startswith("this index cannot be read: ")
     assert problem.hint == "the backup beside it does not need it: chainsaw show FILE"
-    assert path_of(blog.account, str(saved)) == str(saved)
+    assert source_of(blog.account, str(saved), "").path == str(saved)
     index_of(saved).unlink()
     assert refused(find, blog.account, str(saved))[0].message == "the index beside it is missing"
 

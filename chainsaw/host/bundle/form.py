@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,8 @@ NAMED = (0x02, 0x08)
 """The tags of those that are for a user or a group."""
 ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 SECOND = 10**9
+TOTALS = ("members", "bytes", "highest")
+"""What is counted of a tree: its members, the bytes that they take, and the highest id of a container's."""
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -220,6 +223,13 @@ def ids(entry: Entry) -> list[int]:
     """Return the ids that an entry has, those in its access lists among them."""
     lists = [_rights(entry.attributes[key]) for key in ACLS if key in entry.attributes]
     return [entry.uid, entry.gid, *(number for rights in lists for tag, _, number in rights if tag in NAMED)]
+
+
+def add_up(totals: Counter[str], entry: Entry) -> None:
+    """Count an entry among TOTALS."""
+    totals["members"] += 1
+    totals["bytes"] += room(entry)
+    totals["highest"] = max(totals["highest"], *(number for number in ids(entry) if number != ADMIN), 0)
 
 
 def _rights(value: bytes) -> list[tuple[int, int, int]]:

@@ -45,13 +45,14 @@ class ChangedError(Exception):
 
 @dataclass
 class Packer:
-    """Writes members to `out` and lines to `listing`."""
+    """Writes members to `out` and lines to `listing`; if it is `dense`, holes are written and listed as zeros."""
 
     inside: Callable[[int], int]
     out: IO[bytes]
     listing: IO[str]
     former: Former
     choice: Choice = NOTHING_LEFT_OUT
+    dense: bool = False
     links: Links = field(default_factory=Links)
     left: Counter[str] = field(default_factory=Counter)
     totals: Counter[str] = field(default_factory=Counter)
@@ -85,7 +86,7 @@ class Packer:
     def summary(self) -> dict[str, Any]:
         """Return how much is listed, the highest id of a container's that has any of it, and what was left out."""
         gone = {"gone_members": self.former.members, "gone_bytes": self.former.bytes}
-        totals = {key: self.totals[key] for key in ("members", "bytes", "highest")}
+        totals = {key: self.totals[key] for key in form.TOTALS}
         return {**totals, **gone, "left": {key: count for key, count in sorted(self.left.items()) if count}}
 
     def _entry(self, level: Level, name: str) -> Level | None:
@@ -193,7 +194,7 @@ class Packer:
             # Whoever unpacks it does not count that less.
             self.former.bytes += form.room(former)
         found = [(0, entry.size)]
-        if known.st_blocks * BLOCK < entry.size:
+        if known.st_blocks * BLOCK < entry.size and not self.dense:
             found = content.extents(descriptor, entry.size)
         if entry.size > form.LARGEST:
             raise RefusedError(f"a file of more than {form.LARGEST} bytes: {shown(path)}")
@@ -255,10 +256,7 @@ class Packer:
     def _list(self, entry: Entry) -> None:
         self.listing.write(line(entry, internal=True))
         self.former.listed(entry)
-        self.totals["members"] += 1
-        self.totals["bytes"] += form.room(entry)
-        ids = [number for number in form.ids(entry) if number != form.ADMIN]
-        self.totals["highest"] = max(self.totals["highest"], *ids, 0)
+        form.add_up(self.totals, entry)
 
 
 def _kind(mode: int) -> str:
@@ -278,11 +276,17 @@ def main(argv: list[str]) -> int:
     those that they are in the container. What matches EXCLUDE in the tree is left out, unless it has a copy in the
     directory COPIES.
     """
+    run(argv, 1)
+    return 0
+
+
+def run(argv: list[str], target: int, *, dense: bool = False) -> None:
+    """Pack, with members to a descriptor; see main, and for `dense` Packer."""
     source, name, first, size, listed, former, copies, *excludes = argv
     block = range(int(first), int(first) + int(size))
     number = int(former.rstrip("+"))
     prepare()
-    out, lines = os.fdopen(1, "wb", CHUNK), os.fdopen(int(listed), "w", CHUNK)
+    out, lines = os.fdopen(target, "wb", CHUNK), os.fdopen(int(listed), "w", CHUNK)
     earlier = entries(os.fdopen(number)) if number >= 0 else iter(())
     choice = read_choice(excludes, copies)
     top = confine(source)
@@ -290,5 +294,4 @@ def main(argv: list[str]) -> int:
     def inside(number: int) -> int:
         return number - block.start if number in block else form.ADMIN
 
-    Packer(inside, out, lines, Former(earlier, former.endswith("+")), choice).pack(top, name)
-    return 0
+    Packer(inside, out, lines, Former(earlier, former.endswith("+")), choice, dense).pack(top, name)

@@ -12,6 +12,7 @@ import sys
 REFUSED = 3
 PROGRAMS = {
     "pack": "packer",
+    "list": "lister",
     "unpack": "unpacker",
     "check": "checker",
     "database": "database",

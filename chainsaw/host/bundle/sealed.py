@@ -8,9 +8,9 @@ import re
 import shutil
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import disk, files, process, streams
@@ -101,12 +101,44 @@ def copy(path: str, target: str, partial: str, known: Sealed) -> None:
             raise ChainsawError(Diagnostic("copy", "it is not the same as what was copied", target))
 
 
-@contextmanager
-def opened(path: str, identity: str = "") -> Iterator[tuple[list[list[str]], int]]:
-    """Give the programs that make an archive of a bundle again, and the descriptor that the first of them reads.
+class Source(Protocol):
+    """A backup that can be read: `path` is its name for people."""
 
-    `identity` is the file with the secret part of a recipient. Raise ChainsawError for an encrypted one without.
-    """
+    @property
+    def path(self) -> str:
+        """Where it is."""
+
+    def opened(self) -> AbstractContextManager[tuple[list[list[str]], int]]:
+        """Give programs whose output is its archive, and the descriptor that the first of them reads.
+
+        Raise ChainsawError when it cannot be read, also at the end of the block.
+        """
+
+    def leading(self, prefixes: Collection[str], most: int) -> dict[str, bytes]:
+        """Return what stands at its beginning, see reader.leading."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A backup that is one file; `identity` is the file with the secret part of a recipient, if it is encrypted."""
+
+    path: str
+    identity: str = ""
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[list[list[str]], int]]:
+        """Give the programs that make an archive of it again, see Source."""
+        with _opened(self.path, self.identity) as found:
+            yield found
+
+    def leading(self, prefixes: Collection[str], most: int) -> dict[str, bytes]:
+        """Return what stands at its beginning, see Source."""
+        with self.opened() as (chain, source), streams.tapped(chain, source, whole=False) as stream:
+            return reader.leading(stream, prefixes, most)
+
+
+@contextmanager
+def _opened(path: str, identity: str) -> Iterator[tuple[list[list[str]], int]]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
@@ -141,13 +173,7 @@ def _encrypted(path: str) -> Diagnostic:
     return Diagnostic("encrypted", message, path, hint=hint)
 
 
-def leading(path: str, identity: str, prefixes: Collection[str], most: int) -> dict[str, bytes]:
-    """Return what stands at the beginning of a bundle, see reader.leading."""
-    with opened(path, identity) as (chain, source), streams.tapped(chain, source, whole=False) as stream:
-        return reader.leading(stream, prefixes, most)
-
-
-def check(path: str, identity: str, patience: float) -> dict[str, Any]:
-    """Read a whole bundle, and return what stands in its end; raise ChainsawError unless all is as it is listed."""
-    with opened(path, identity) as (chain, source), streams.tapped(chain, source, patience=patience) as stream:
+def check(backup: Source, patience: float) -> dict[str, Any]:
+    """Read a whole backup, and return what stands in its end; raise ChainsawError unless all is as it is listed."""
+    with backup.opened() as (chain, source), streams.tapped(chain, source, patience=patience) as stream:
         return reader.check(stream)

@@ -8,7 +8,7 @@ from typing import Any
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import process, streams
-from chainsaw.host.bundle import sealed
+from chainsaw.host.bundle.sealed import Source
 from chainsaw.host.bundle.writer import PROGRAM
 
 CHUNK = 1 << 20
@@ -18,8 +18,7 @@ MOST = 50_000_000
 
 
 def unpack(
-    path: str,
-    identity: str,
+    backup: Source,
     target: str,
     first: int,
     room: int,
@@ -27,26 +26,32 @@ def unpack(
     within: Sequence[str],
     patience: float,
 ) -> dict[str, Any]:
-    """Unpack what is below some paths of a bundle into an empty directory, and return what stands in its end.
+    """Unpack what is below some paths of a backup into an empty directory, and return what stands in its end.
 
     `within` are the words that run a program as root of the admin's user namespace, in which a container's ids begin
     with `first`; `room` is in bytes. Raise ChainsawError unless each member is as it is listed.
     """
     words = ["unpack", target, str(first), "0", str(room), str(MOST), *only]
     try:
-        with sealed.opened(path, identity) as (chain, source):
+        with backup.opened() as (chain, source):
             out = streams.draw([*chain, [*within, *PROGRAM, *words]], source, patience=patience)
     except ChainsawError as error:
         _, is_missing, missing = error.diagnostics[0].message.partition(MISSING)
         if not is_missing:
             raise
-        hint = "age --decrypt --identity KEYFILE" if path.endswith(".age") else "cat"
-        hint = f"what is in it: {hint} {path} | zstd --decompress | tar -t"
         raise ChainsawError(
-            Diagnostic("not-in-backup", f"{MISSING}{missing}", path, hint=hint), Exit.MISSING
+            Diagnostic("not-in-backup", f"{MISSING}{missing}", backup.path, hint=_listing(backup.path)), Exit.MISSING
         ) from error
     known: dict[str, Any] = json.loads(out)
     return known
+
+
+def _listing(path: str) -> str:
+    """Return the command that lists what is in a backup."""
+    if not path.startswith("/"):
+        return f"chainsaw show {path}"
+    read = "age --decrypt --identity KEYFILE" if path.endswith(".age") else "cat"
+    return f"what is in it: {read} {path} | zstd --decompress | tar -t"
 
 
 def place(source: str, target: str, path: str, within: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -22,7 +22,9 @@ from chainsaw.host.bundle.form import (
     FORMAT,
     LIST,
     SECOND,
+    TOTALS,
     Entry,
+    add_up,
     known,
     line,
     names_of,
@@ -107,13 +109,19 @@ class Writer:
         self, path: str, argv: Sequence[str], within: Sequence[str] = (), *, patience: float | None = None
     ) -> int:
         """Write what a program prints, in parts below a path; return its bytes; raise ChainsawError if it fails."""
+        return sum(map(len, self.parted(path, argv, within, patience=patience)))
+
+    def parted(
+        self, path: str, argv: Sequence[str], within: Sequence[str] = (), *, patience: float | None = None
+    ) -> Iterator[bytes]:
+        """Write what a program prints, as `parts` does, and yield each part when it is written."""
         self.directory(path)
         size = 0
         with streams.tapped([[*within, *argv]], None, patience=patience) as printed:
             while piece := printed.read(PART):
                 self.file(f"{path}/{size // PART:08}", piece)
                 size += len(piece)
-        return size
+                yield piece
 
     def tree(
         self,
@@ -126,27 +134,29 @@ class Writer:
         excludes: Sequence[str] = (),
         copies: str = "",
         patience: float | None = None,
+        since: IO[str] | None = None,
     ) -> None:
         """Write a directory, of which ids from `first` on are a container's; or what has changed in it since the last.
 
-        `path` has two names. `within` are the words that run a program as root of the admin's user namespace. With
-        `keeps`, what is gone since stays listed. `excludes` are paths in it that are left out; one that ends with `/*`
-        leaves out what is in a directory. In the directory `copies` is what is read in the place of some files. Raise
-        ChainsawError for what cannot be read.
+        It is only listed, see lister, where a list of an earlier backup, `since`, is given. `path` has two names.
+        `within` are the words that run a program as root of the admin's user namespace. With `keeps`, what is gone
+        since stays listed. `excludes` are paths in it that are left out; one that ends with `/*` leaves out what is in
+        a directory. In the directory `copies` is what is read in the place of some files. Raise ChainsawError for what
+        cannot be read.
         """
         if len(names_of(path)) != 2:
             raise ValueError(path)
         listing = self.lists.enter_context(tempfile.TemporaryFile("w+", dir=self.place))  # noqa: SIM115  # closed by whoever gave lists
         former = self.trees.get(path)
-        kept = [listing.fileno()]
-        earlier = "-1"
-        if former:
-            kept.append(former.listing.fileno())
-            os.lseek(former.listing.fileno(), 0, os.SEEK_SET)
-            earlier = f"{former.listing.fileno()}{'+' if keeps else ''}"
+        kept, earlier = [listing.fileno()], "-1"
+        if before := former.listing if former else since:
+            kept.append(before.fileno())
+            os.lseek(before.fileno(), 0, os.SEEK_SET)
+            earlier = f"{before.fileno()}{'+' if keeps else ''}"
         self.stream.flush()
-        words = ["pack", source, path, str(first), str(SIZE), str(listing.fileno()), earlier, copies, *excludes]
-        streams.run_into([*PROGRAM, *words], self.stream.fileno(), kept, within, patience=patience)
+        verb, numbers = "list" if since else "pack", [str(first), str(SIZE), str(listing.fileno())]
+        words = [*PROGRAM, verb, source, path, *numbers, earlier, copies, *excludes]
+        streams.run_into(words, self.stream.fileno(), kept, within, patience=patience)
         summary = _last(listing)
         gone = Counter({key: summary[f"gone_{key}"] for key in ("members", "bytes")})
         self.trees[path] = _Tree(listing, summary, gone + former.gone if former else gone)
@@ -156,27 +166,29 @@ class Writer:
     def counts(self, path: str) -> Counts:
         """Return how much there is of a tree."""
         tree = self.trees[path]
-        members, size, highest = (tree.summary[key] for key in ("members", "bytes", "highest"))
+        members, size, highest = (tree.summary[key] for key in TOTALS)
         most = (members + tree.gone["members"], size + tree.gone["bytes"])
         return Counts(members, size, highest, *most, dict(tree.summary["left"]))
 
     def end(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Write the list, and what is known now that all is written; return that."""
         with tempfile.TemporaryFile(dir=self.place) as whole:
-            digest, count = hashlib.sha256(), 0
-            for text in self._lines():
-                whole.write(text)
-                digest.update(text)
-                count += 1
-            size = whole.tell()
-            whole.seek(0)
-            self.stream.write(header(Member(LIST, "file", "", size, size, 0o600, 0, 0, self.now // SECOND)))
-            while piece := whole.read(CHUNK):
-                self.stream.write(piece)
-            self.stream.write(bytes(-size % BLOCK))
+            known = self.total(facts, whole)
+            write_list(self.stream, whole, self.now // SECOND)
+        self.file(END, json.dumps(known).encode() + b"\n")
+        self.stream.write(bytes(2 * BLOCK))
+        return known
+
+    def total(self, facts: dict[str, Any], whole: IO[bytes]) -> dict[str, Any]:
+        """Write the list of all members into a file, and return what is known now that all is written."""
+        digest, count = hashlib.sha256(), 0
+        for text in self._lines():
+            whole.write(text)
+            digest.update(text)
+            count += 1
         totals = [self.counts(path) for path in self.trees]
         left = sum((Counter(counts.left) for counts in totals), Counter[str]())
-        known = {
+        return {
             **facts,
             "members": count,
             "bytes": self.bytes + sum(counts.bytes for counts in totals),
@@ -185,9 +197,22 @@ class Writer:
             "left": dict(left),
             "sha256": digest.hexdigest(),
         }
-        self.file(END, json.dumps(known).encode() + b"\n")
-        self.stream.write(bytes(2 * BLOCK))
-        return known
+
+    def listing(self, path: str) -> IO[str]:
+        """Return the list of the last pass over a tree, at its beginning; its lines are those of one for the next."""
+        found = self.trees[path].listing
+        found.seek(0)
+        return found
+
+    def relist(self, path: str, entries: Iterable[Entry]) -> None:
+        """Take other entries, in their order, for those of a tree."""
+        former, listing = self.trees[path], self.lists.enter_context(tempfile.TemporaryFile("w+", dir=self.place))  # noqa: SIM115  # closed by whoever gave lists
+        totals = Counter[str]()
+        for entry in entries:
+            listing.write(line(entry, internal=True))
+            add_up(totals, entry)
+        self.trees[path] = _Tree(listing, {**former.summary, **{key: totals[key] for key in TOTALS}})
+        former.listing.close()
 
     def _lines(self) -> Iterator[bytes]:
         """Yield the line of each member, a directory before what is in it, by the bytes of the names."""
@@ -198,6 +223,16 @@ class Writer:
                 yield from (line(known(text)).encode() for text in lines)
             else:
                 yield self.listed[path].encode()
+
+
+def write_list(stream: IO[bytes], whole: IO[bytes], seconds: int) -> None:
+    """Write the list of all members, which is in a file, as a member."""
+    size = whole.seek(0, os.SEEK_END)
+    whole.seek(0)
+    stream.write(header(Member(LIST, "file", "", size, size, 0o600, 0, 0, seconds)))
+    while piece := whole.read(CHUNK):
+        stream.write(piece)
+    stream.write(bytes(-size % BLOCK))
 
 
 def _last(listing: IO[str]) -> dict[str, Any]:

@@ -22,8 +22,7 @@ LOCK_WAIT = 300
 """Seconds that restic waits for another one's lock."""
 PATIENCE = 900
 TO_READ = ("dac_read_search",)
-TO_RESTORE = ("chown", "dac_override", "fowner", "fsetid")
-"""Capabilities: to read what any id of the instance owns, and to make it again (capabilities(7))."""
+"""The capability to read what any id of the instance owns (capabilities(7))."""
 PROGRAM = "restic"
 LIMITS = ("inh-caps", "ambient-caps", "bounding-set")
 """The options of setpriv(1) that say which capabilities a program has."""
@@ -75,12 +74,16 @@ class Restic:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RESTIC_", "AWS_"))}
         return Program(argv, {**inherited, **self.variables}, self.patience + self.wait)
 
-    def showing(self, trees: Mapping[str, str]) -> list[str]:
-        """Return the words before a program that show it trees at constant paths, inside a user namespace."""
+    def showing(self, trees: Mapping[str, str], copies: Mapping[str, str]) -> list[str]:
+        """Return the words before a program that show it trees at constant paths, inside a user namespace.
+
+        `copies` are directories with copies of some files of a tree, by its name, see host/bundle/choice.py.
+        """
         root = f"{self.cache}/root"
         files.make_directory(root, 0o700)
         user = pwd.getpwuid(os.getuid()).pw_name
         shown = [f"{name}={path}" for name, path in trees.items()]
+        shown += [f"+{name}={path}" for name, path in copies.items()]
         return [sys.executable, "-I", enclosure.__file__, root, user, *shown, "--"]
 
     def run(self, *words: str) -> process.Outcome:
@@ -105,7 +108,7 @@ class Restic:
             problem = Diagnostic("repository-locked", f"another program is at work in it: {said}", place, hint=hint)
             return ChainsawError(problem, Exit.LOCKED)
         if outcome.code == PASSWORD:
-            hint = f"write the password of the repository into {self.password_file}"
+            hint = "chainsaw secret set backup_password"
             return ChainsawError(Diagnostic("repository-password", "the password is wrong", place, hint=hint))
         return ChainsawError(Diagnostic("repository", f"restic ended with {outcome.code}: {said}", place))
 
@@ -117,7 +120,7 @@ class Restic:
             known = os.stat(self.password_file)
         except OSError as error:
             message = f"the password of the repository cannot be read: {error.strerror}"
-            hint = "write the password into that file, and chmod 600 it"
+            hint = "chainsaw secret set backup_password"
             raise ChainsawError(Diagnostic("password-file", message, self.password_file, hint=hint)) from None
         if stat.S_IMODE(known.st_mode) & 0o077:
             message = "others can read the password of the repository"

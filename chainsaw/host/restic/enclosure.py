@@ -1,8 +1,8 @@
-"""A program that shows trees at constant paths to another: `python3 -I enclosure.py ROOT USER NAME=PATH... -- WORD...`.
+"""A program that shows trees at constant paths to another: `python3 -I enclosure.py ROOT USER TREE... -- WORD...`.
 
 It runs in a user and a mount namespace of its own, with all capabilities there. On ROOT, an empty directory, it puts
-together what is on this host, and beside it /volumes with each PATH as NAME, which nothing can write to. There it
-becomes the program WORD.
+together what is on this host, and beside it /volumes with each tree, NAME=PATH, which nothing can write to; and with
++NAME=COPIES, in the place of some files in it the copies in that directory. There it becomes the program WORD.
 
 So the path of what is saved is the same wherever a volume is. The admin has another id there than on the host, and root
 has none. But ssh(1) looks up who runs it, and finds USER; and of settings it takes only root's and its own.
@@ -11,6 +11,7 @@ has none. But ssh(1) looks up who runs it, and finds USER; and of settings it ta
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ READ_ONLY, REMOUNT, BIND, RECURSIVE, UNBINDABLE, PRIVATE, RELATIVE_TIMES = (
     1 << bit for bit in (0, 5, 12, 14, 17, 18, 21)
 )
 """Flags of mount(2)."""
+COPIES = "copies.json"
+"""In a directory of copies, the name of each by its path in the tree, see host/bundle/choice.py."""
+DIRECTORY, PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, os.O_PATH | os.O_NOFOLLOW
 KEPT = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME
 """Flags of a mount that stay when it is changed: statvfs(3) and mount(2) have the same numbers for them."""
 
@@ -53,7 +57,10 @@ def assemble(root: str, user: str, trees: Sequence[str]) -> None:
     os.mkdir(f"{root}/{VOLUMES}")
     for tree in trees:
         name, _, path = tree.partition("=")
-        _show(path, f"{root}/{VOLUMES}/{name}")
+        if name.startswith("+"):
+            _show_copies(path, f"{root}/{VOLUMES}/{name[1:]}")
+        else:
+            _show(path, f"{root}/{VOLUMES}/{name}")
     # A directory that is always the same is stored once.
     os.utime(f"{root}/{VOLUMES}", (0, 0))
     _name_user(root, user)
@@ -66,6 +73,26 @@ def _show(path: str, target: str) -> None:
     found = os.statvfs(target).f_flag
     times = RELATIVE_TIMES if found & os.ST_RELATIME else 0
     mount("", target, REMOUNT | BIND | READ_ONLY | found & KEPT | times)
+
+
+def _show_copies(copies: str, tree: str) -> None:
+    """Show copies in the place of files; whoever fills the tree may change it meanwhile, and no link is followed."""
+    with open(f"{copies}/{COPIES}") as file:
+        found = {path: copy for path, copy in json.load(file).items() if copy}
+    for path, copy in found.items():
+        *above, name = path.split("/")
+        opened = [os.open(tree, DIRECTORY)]
+        try:
+            for part in above:
+                opened.append(os.open(part, DIRECTORY, dir_fd=opened[-1]))
+            opened.append(os.open(name, PLACE, dir_fd=opened[-1]))
+            mount(f"{copies}/{copy}", f"/proc/self/fd/{opened[-1]}", BIND)
+        except (FileNotFoundError, NotADirectoryError):
+            # It is gone since it was copied, and so is not in this pass.
+            continue
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
 
 
 def _name_user(root: str, user: str) -> None:

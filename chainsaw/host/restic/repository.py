@@ -17,12 +17,14 @@ from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files, process
 from chainsaw.host.restic import answers
 from chainsaw.host.restic.answers import Node, Progress, Saved, Snapshot
-from chainsaw.host.restic.call import ABSENT, PARTIAL, TO_READ, TO_RESTORE, Restic
+from chainsaw.host.restic.call import ABSENT, PARTIAL, TO_READ, Restic
 from chainsaw.host.restic.enclosure import VOLUMES
-from chainsaw.model.block import SIZE
 
 OWN = "chainsaw"
 """The tag of all our snapshots."""
+
+
+NO_COPIES: Mapping[str, str] = {}
 
 
 def _silent(progress: Progress) -> None:
@@ -83,11 +85,13 @@ class Repository:
         *,
         parent: str = "",
         excludes: Sequence[str] = (),
+        copies: Mapping[str, str] = NO_COPIES,
         report: Callable[[Progress], None] = _silent,
     ) -> Saved:
         """Save directories as /volumes/NAME in one snapshot; `within` runs a program in their block, see enter_block.
 
         Only what has changed since the snapshot `parent` is read. What vanishes meanwhile is left out and named.
+        `copies` are those that are read in the place of some files, see Restic.showing.
         """
         for name, path in trees.items():
             if not name or set(name) & set("/=,") or not files.is_directory(path):
@@ -95,7 +99,7 @@ class Repository:
                 raise ChainsawError(Diagnostic("no-data", f"the volume {name} is not there", path, hint=hint))
         paths = [f"/{VOLUMES}/{name}" for name in trees]
         words = [*([f"--parent={parent}"] if parent else []), *(f"--exclude={pattern}" for pattern in excludes), *paths]
-        there = [*within, *self.restic.showing(trees)]
+        there = [*within, *self.restic.showing(trees, copies)]
         outcome = self.restic.program([*self._backup(tags), *words], there, TO_READ).follow(_reporter(report))
         gone, others = answers.unread(outcome.err)
         made = answers.saved(outcome.out, gone)
@@ -103,23 +107,13 @@ class Repository:
             self._give_up(made, self.restic.failure(outcome))
         return self._proven(made, set(paths))
 
-    def save_output(self, name: str, argv: Sequence[str], tags: Sequence[str]) -> Saved:
-        """Save what a program prints as /NAME, a snapshot of its own; none is left if it fails or prints nothing.
+    def save_stream(self, name: str, pieces: Iterable[bytes], tags: Sequence[str]) -> Saved:
+        """Save pieces as /NAME, a snapshot of its own; none is left if there are none, or making them fails.
 
         A name is without a slash: restic 0.18 cannot put what it reads into a directory.
         """
-        bare = [word for key in self.restic.variables for word in ("-u", key)]
-        words = ["--stdin-from-command", _file_name(name), "--", "env", *bare, *argv]
-        return self._one_file(name, self.restic.program([*self._backup(tags), *words]).follow(lambda line: None))
-
-    def save_stream(self, name: str, pieces: Iterable[bytes], tags: Sequence[str]) -> Saved:
-        """Save pieces as /NAME, a snapshot of its own; none is left if making the pieces raises an error."""
         words = [*self._backup(tags), "--stdin", _file_name(name)]
         return self._one_file(name, self.restic.program(words).feed(pieces))
-
-    def save_file(self, name: str, content: bytes, tags: Sequence[str]) -> Saved:
-        """Save a small file as /NAME, a snapshot of its own."""
-        return self.save_stream(name, [content], tags)
 
     def _backup(self, tags: Sequence[str]) -> list[str]:
         named = [f"--tag={tag}" for tag in (OWN, *_checked(tags))]
@@ -161,6 +155,12 @@ class Repository:
         with self.restic.program(["ls", snapshot]).drawn(self.restic.judge) as lines:
             yield (found for line in lines if (found := answers.node(line)) is not None)
 
+    @contextmanager
+    def archive(self, snapshot: str) -> Iterator[IO[bytes]]:
+        """Give all that a snapshot holds as an archive of tar(5), in the order of its listing, as `read` does."""
+        with self.restic.program(["dump", "--archive=tar", snapshot, "/"]).drawn(self.restic.judge) as stream:
+            yield stream
+
     def links(self, snapshot: str, directory: str) -> dict[str, str]:
         """Return where the links of one directory of a snapshot lead, by name: a listing does not say it."""
         with self.restic.program(["cat", "tree", f"{snapshot}:{directory}"]).drawn(self.restic.judge) as stream:
@@ -172,50 +172,6 @@ class Repository:
         """Give the content of a file of a snapshot as a stream; raise ChainsawError at its end if it is not whole."""
         with self.restic.program(["dump", snapshot, path]).drawn(self.restic.judge) as stream:
             yield stream
-
-    def restore(
-        self,
-        snapshot: str,
-        target: str,
-        within: Sequence[str],
-        *,
-        names: Sequence[str] = (),
-        report: Callable[[Progress], None] = _silent,
-    ) -> int:
-        """Restore a snapshot into an empty directory as TARGET/volumes/NAME, all or those; return how many entries.
-
-        Its ids become those of the block that `within` leads to. What it holds is compared with nothing here.
-        """
-        if files.list_directory(target):
-            raise ChainsawError(Diagnostic("not-empty", "there is something in this directory", target))
-        count = self._fitting(snapshot, names)
-        wanted = [f"--include=/{VOLUMES}/{name}" for name in names]
-        words = ["restore", snapshot, f"--target={target}", "--sparse", "--include-xattr=user.*", *wanted]
-        there = [*within, *self.restic.showing({})]
-        outcome = self.restic.program(words, there, TO_RESTORE).follow(_reporter(report))
-        self.restic.judge(outcome)
-        restored = int(answers.summary(outcome.out).get("files_restored", 0))
-        if restored != count:
-            message = f"{restored} of {count} files and directories were restored"
-            raise ChainsawError(Diagnostic("not-restored", message, target))
-        return restored
-
-    def _fitting(self, snapshot: str, names: Sequence[str]) -> int:
-        """Return how many entries are to be restored; raise ChainsawError for ids that no block has."""
-        places = {f"/{VOLUMES}/{name}" for name in names}
-        below = tuple(f"{place}/" for place in places)
-        count, left = 0, set(places)
-        with self.listing(snapshot) as nodes:
-            for node in nodes:
-                left.discard(node.path)
-                count += not names or node.path == f"/{VOLUMES}" or f"{node.path}/".startswith(below)
-                if max(node.uid, node.gid) > SIZE:
-                    message = f"{node.path} belongs to the id {max(node.uid, node.gid)}, which no instance has"
-                    raise ChainsawError(Diagnostic("foreign-ids", message, self.restic.shown))
-        if left or not count:
-            message = f"the snapshot {snapshot} does not hold {', '.join(sorted(left)) or 'anything'}"
-            raise ChainsawError(Diagnostic("not-restored", message, self.restic.shown))
-        return count
 
     def forget(self, ids: Sequence[str]) -> None:
         """Remove snapshots of this site by their whole ids, proven by listing again; some may be gone already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks, invalid
@@ -12,7 +12,7 @@ from chainsaw.host import files, mounts
 from chainsaw.host.account import Account
 from chainsaw.host.bundle import sealed
 from chainsaw.host.store import backups
-from chainsaw.model.backup import ENDINGS, INDEX, Before, Index, Made
+from chainsaw.model.backup import ENDINGS, INDEX, Before, Ending, Index, Made
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.plan.shrink import shrunken
 from chainsaw.work.backup.content import Content
@@ -21,18 +21,24 @@ from chainsaw.work.result import Reporter
 
 SPARE = 64 * 2**20
 """Bytes that stay free beside a backup."""
-PROGRAMS = {"zstd": "zstd", "age": "age"}
+Failures = dict[str, ChainsawError | OSError]
+"""Why a backup is not in a place, by place."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a bundle goes, for whom it is encrypted, and what the last one was like, unless less data is no error."""
+    """Where backups go, for whom files are encrypted, and the last one in each place, unless less data is no error."""
 
     places: tuple[str, ...]
     recipients: tuple[str, ...]
-    former: Made | None
+    made: Mapping[str, Made]
     shrinks: bool = False
     before: Before = ""
+
+    @property
+    def former(self) -> Made | None:
+        """The last one in the first place."""
+        return self.made.get(self.places[0])
 
 
 def new_id(name: str, at: int) -> str:
@@ -40,26 +46,24 @@ def new_id(name: str, at: int) -> str:
     return f"{name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(at))}-{files.random_text(4).lower()}"
 
 
-def write_bundle(account: Account, content: Content, target: Target, report: Reporter) -> Index:
-    """Write a bundle and its index; raise ChainsawError, with nothing left of it, when that fails."""
+def write_bundle(account: Account, content: Content, target: Target, report: Reporter) -> tuple[Index, Failures]:
+    """Write a bundle and its index; return it, and why it is not in a further place.
+
+    Raise ChainsawError, with nothing left of it, when the first place fails.
+    """
     name, site, steps = content.deployment.name, backups.site_id(account.paths), account.steps
     at = int(time.time())
     backup = content.facts(new_id(name, at), site, at, target.before)
     file = f"{backup.id}{ENDINGS[bool(target.recipients)]}"
     partial = f".{backup.id}.{site}{files.PARTIAL}"
-    first = target.places[0]
-    for place in target.places:
-        with steps.step(f"make {place}"):
-            prepare(place, site, name)
-        check_place(place, target)
+    first, *others = target.places
+    _make_ready(account, first, target, name)
     with (
         steps.timed(f"write {first}/{file}"),
         sealed.sealing(f"{first}/{file}", target.recipients, f"{first}/{partial}", PATIENCE) as stream,
     ):
         ending = write(account, content, backup, stream, report)
-        less = list(shrunken(target.former, ending)) if target.former and not target.shrinks else []
-        if less:
-            raise _too_little(name, less)
+        check_shrunken(name, target, ending)
     report.doing(f"reading {first}/{file} again")
     found = sealed.digest_of(f"{first}/{file}")
     index = Index(
@@ -70,14 +74,45 @@ def write_bundle(account: Account, content: Content, target: Target, report: Rep
         sha256=found.sha256,
         recipients=target.recipients,
     )
-    for place in target.places:
-        if place != first:
+    _write_index(account, first, index)
+    failures: Failures = {}
+    for place in others:
+        try:
+            _make_ready(account, place, target, name)
             report.doing(f"copying it to {place}")
             with steps.step(f"copy it to {place}"):
                 sealed.copy(f"{first}/{file}", f"{place}/{file}", f"{place}/{partial}", found)
-        with steps.step(f"write the index in {place}"):
-            files.write_atomic(f"{place}/{backup.id}{INDEX}", (index.model_dump_json(indent=1) + "\n").encode(), 0o600)
-    return index
+            _write_index(account, place, index)
+        except (ChainsawError, OSError) as error:
+            failures[place] = error
+    return index, failures
+
+
+def _make_ready(account: Account, place: str, target: Target, name: str) -> None:
+    """Make a directory ready; raise ChainsawError for one that lacks what was there, or that is too full."""
+    former = target.made.get(place)
+    if former and not target.shrinks and not any(item.endswith(INDEX) for item in files.list_directory(place)):
+        message = f"no backup is there, not even {former.id}, which was"
+        hint = f"see whether its disk is mounted; if it is a new one: chainsaw backup {name} --accept-shrink"
+        raise ChainsawError(Diagnostic("not-mounted", message, place, hint=hint))
+    with account.steps.step(f"make {place}"):
+        prepare(place, backups.site_id(account.paths), name)
+    check_place(place, target)
+
+
+def _write_index(account: Account, place: str, index: Index) -> None:
+    with account.steps.step(f"write the index in {place}"):
+        content = (index.model_dump_json(indent=1) + "\n").encode()
+        files.write_atomic(f"{place}/{index.backup.id}{INDEX}", content, 0o600)
+
+
+def check_shrunken(name: str, target: Target, ending: Ending) -> None:
+    """Raise ChainsawError for a backup that holds much less than the last one, unless that is right."""
+    less = list(shrunken(target.former, ending)) if target.former and not target.shrinks else []
+    if less:
+        message = f"there is less than half of what the last backup of {name} holds: {', '.join(less)}"
+        hint = f"if that is right: chainsaw backup {name} --accept-shrink"
+        raise ChainsawError(Diagnostic("shrunken", message, hint=hint), Exit.FAILED)
 
 
 def prepare(place: str, site: str, name_of_it: str) -> None:
@@ -106,9 +141,3 @@ def check_place(place: str, target: Target) -> None:
         message = f"{bytes_for_people(free)} are free, and {bytes_for_people(expected)} are expected to be needed"
         hint = "delete what is not needed there, or name another place: --to DIRECTORY"
         raise host_lacks(Diagnostic("no-space", message, place, hint=hint))
-
-
-def _too_little(name: str, less: Sequence[str]) -> ChainsawError:
-    message = f"there is less than half of what the last backup of {name} holds: {', '.join(less)}"
-    hint = f"if that is right: chainsaw backup {name} --accept-shrink"
-    return ChainsawError(Diagnostic("shrunken", message, hint=hint), Exit.FAILED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,14 @@ from chainsaw.host.store import backups
 from chainsaw.model.backup import BackupRecord, Before, Failure, Index, Made
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.model.schedule import check_destination, check_recipient
+from chainsaw.work.backup.access import is_repository
 from chainsaw.work.backup.bundle import Target, write_bundle
-from chainsaw.work.backup.content import ALL, content_of
+from chainsaw.work.backup.content import ALL, Content, content_of
 from chainsaw.work.backup.expire import expire
+from chainsaw.work.backup.find import planned_of
+from chainsaw.work.backup.sets import write_set
 from chainsaw.work.backup.settings import applied_schedule
-from chainsaw.work.backup.site import SiteWanted, back_up_site_too, is_due, is_repository
-from chainsaw.work.backup.stored import planned_of
+from chainsaw.work.backup.site import SiteWanted, back_up_site_too, is_due
 from chainsaw.work.config.names import applied_instance
 from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Result, Table
@@ -58,22 +60,23 @@ def back_up(account: Account, names: Sequence[str], wanted: Wanted, report: Repo
     current = account.current()
     for name in names:
         applied_instance(account.paths, current, name)
-    made: list[Index] = []
+    made: dict[str, tuple[str, Index]] = {}
     gone: list[str] = []
     problems: list[Diagnostic] = []
     code = Exit.OK
     for name in names or sorted(current.instances):
         try:
             with holding(account, (name,), f"{COMMAND} {name}", report, wait=wanted.wait):
-                made.append(back_up_one(account, name, wanted, report))
+                done = back_up_one(account, name, wanted, report)
+                made |= {index.backup.id: (place, index) for place, index in done.made.items()}
+                problems += done.problems(name)
                 gone += expire(account, name) if wanted.scheduled else []
         except (ChainsawError, OSError) as error:
-            found = error.diagnostics if isinstance(error, ChainsawError) else [Diagnostic("system", str(error))]
-            problems += [replace(item, key=item.key or name) for item in found]
+            problems += _problems(error, name)
             code = error.exit if isinstance(error, ChainsawError) else Exit.FAILED
-    data: dict[str, Any] = {"backups": [item.model_dump(mode="json") for item in made], "deleted": gone}
+    data: dict[str, Any] = {"backups": [item.model_dump(mode="json") for _, item in made.values()], "deleted": gone}
     lines: tuple[str, ...] = (
-        *(line for item in made for line in _lines(item)),
+        *(line for place, item in made.values() for line in _lines(item, place)),
         *(f"{item} is no longer kept" for item in gone),
     )
     if not made and not problems:
@@ -101,29 +104,81 @@ def check_options(wanted: Wanted) -> None:
         raise invalid(problems)
 
 
-def back_up_one(account: Account, name: str, wanted: Wanted, report: Reporter) -> Index:
-    """Back up an instance whose lock is held; raise ChainsawError, with nothing old touched, when that fails."""
+@dataclass(frozen=True)
+class Done:
+    """What came of a backup: by place, what is there now, or why nothing is."""
+
+    made: Mapping[str, Index]
+    failures: Mapping[str, ChainsawError | OSError]
+
+    @property
+    def index(self) -> Index:
+        """The first one that was made."""
+        return next(iter(self.made.values()))
+
+    def problems(self, name: str) -> list[Diagnostic]:
+        """Return why it is not everywhere."""
+        return [item for place, error in self.failures.items() for item in _problems(error, f"{name}, {place}")]
+
+
+def _problems(error: ChainsawError | OSError, key: str) -> list[Diagnostic]:
+    found = error.diagnostics if isinstance(error, ChainsawError) else [Diagnostic("system", str(error))]
+    return [replace(item, key=item.key or key) for item in found]
+
+
+def back_up_one(account: Account, name: str, wanted: Wanted, report: Reporter) -> Done:
+    """Back up an instance whose lock is held; one place that fails keeps no other from its own.
+
+    Raise ChainsawError, with nothing old touched, when all fail.
+    """
     paths, schedule = account.paths, applied_schedule(account, name)
     to = wanted.to or schedule.places(paths.backups_of(name))
-    if repositories := [place for place in to if is_repository(place)]:
-        message = "backups do not go to repositories in this version"
-        raise invalid(Diagnostic("backup-option", message, key=repositories[0], hint="a directory: --to /mnt/backups"))
-    record = backups.read_backups(paths, name)
-    target = Target(to, wanted.recipients or schedule.recipients, record.made.get(to[0]), wanted.shrinks, wanted.before)
-    try:
-        index = write_bundle(
-            account, content_of(account, applied_instance(paths, account.current(), name)), target, report
-        )
-    except (ChainsawError, OSError) as error:
-        why = error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
-        failed = {**record.failed, to[0]: Failure(to=to[0], at=int(time.time()), why=why)}
-        _remember(account, name, record, failed=failed)
-        raise
+    if wanted.before == "restore":
+        # It is kept for a while, and once is enough.
+        to = to[:1]
+    record, content = (
+        backups.read_backups(paths, name),
+        content_of(account, applied_instance(paths, account.current(), name)),
+    )
+    recipients = wanted.recipients or schedule.recipients
+    done = _everywhere(account, content, Target(to, recipients, record.made, wanted.shrinks, wanted.before), report)
     # What a restore is about to replace may be what is wrong: it is no good backup to speak of.
-    planned = {} if wanted.before == "restore" else {place: made_of(index, place) for place in to}
-    made = {**record.made, **planned}
-    _remember(account, name, record, made=made, failed={k: v for k, v in record.failed.items() if k not in to})
-    return index
+    planned = {} if wanted.before == "restore" else {place: made_of(index, place) for place, index in done.made.items()}
+    at = int(time.time())
+    failed = {place: Failure(to=place, at=at, why=_why(error)) for place, error in done.failures.items()}
+    still = {place: item for place, item in record.failed.items() if place not in done.made}
+    _remember(account, name, record, made={**record.made, **planned}, failed={**still, **failed})
+    if not done.made:
+        first, *others = done.failures.values()
+        if others or not isinstance(first, ChainsawError):
+            raise ChainsawError(done.problems(name), first.exit if isinstance(first, ChainsawError) else Exit.FAILED)
+        raise first
+    return done
+
+
+def _why(error: ChainsawError | OSError) -> str:
+    return error.diagnostics[0].message if isinstance(error, ChainsawError) else str(error)
+
+
+def _everywhere(account: Account, content: Content, target: Target, report: Reporter) -> Done:
+    """Make one file for all directories, and one backup in each repository."""
+    made: dict[str, Index] = {}
+    failures: dict[str, ChainsawError | OSError] = {}
+    directories = tuple(place for place in target.places if not is_repository(place))
+    if directories:
+        try:
+            index, failed = write_bundle(account, content, replace(target, places=directories), report)
+            made |= {place: index for place in directories if place not in failed}
+            failures |= failed
+        except (ChainsawError, OSError) as error:
+            failures |= dict.fromkeys(directories[:1], error)
+    for place in target.places:
+        if is_repository(place):
+            try:
+                made[place] = write_set(account, content, replace(target, places=(place,)), place, report)
+            except (ChainsawError, OSError) as error:
+                failures[place] = error
+    return Done({place: made[place] for place in target.places if place in made}, failures)
 
 
 def _remember(account: Account, name: str, record: BackupRecord, **changes: Any) -> None:
@@ -151,19 +206,20 @@ def recall(account: Account, name: str) -> None:
     """Remember the backups of an instance that are in its places, where nothing is remembered of them."""
     record, made = backups.read_backups(account.paths, name), dict[str, Made]()
     for stored in reversed(planned_of(account, name)):
-        place = stored.path.rpartition("/")[0]
-        if not stored.problem and place not in record.made:
-            made[place] = made_of(stored.index, place)
+        if not stored.problem and stored.place not in record.made:
+            made[stored.place] = made_of(stored.index, stored.place)
     if made:
         _remember(account, name, record, made={**record.made, **made})
 
 
-def _lines(index: Index) -> list[str]:
+def _lines(index: Index, place: str) -> list[str]:
     ending = index.ending
     wait = f"{ending.downtime:.1f} s" if ending.downtime else UNSEEN.get(ending.files, "nobody was kept waiting")
     size = f"{bytes_for_people(index.bytes)}, from {bytes_for_people(ending.data)} of data"
     shown = [f"{index.backup.instance} is backed up as {index.backup.id}: {size}", f"  {HOW[ending.files]}; {wait}"]
-    if not index.recipients:
+    if not index.file:
+        shown.append(f"  in {place}; the rest of its data was there already")
+    elif not index.recipients:
         shown.append("  it is not encrypted, and it holds passwords: only you can read it here")
     return shown
 

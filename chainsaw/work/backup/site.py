@@ -19,13 +19,13 @@ from chainsaw.host.bundle.writer import Writer
 from chainsaw.host.store import backups
 from chainsaw.model.backup import ENDINGS, INDEX, KeptCopy, SiteBackup, SiteIndex, SiteInstance
 from chainsaw.model.quantity import bytes_for_people
-from chainsaw.model.schedule import REPOSITORY
 from chainsaw.plan.retention import doomed
 from chainsaw.plan.site_resources import SITE, site_files, site_trees
+from chainsaw.work.backup.access import is_repository
 from chainsaw.work.backup.age import item_of
 from chainsaw.work.backup.bundle import Target, check_place, new_id, prepare
+from chainsaw.work.backup.find import find_all
 from chainsaw.work.backup.settings import NONE
-from chainsaw.work.backup.stored import find_all
 from chainsaw.work.backup.write import NOBODY, PATIENCE
 from chainsaw.work.config.applied import applied_site, declared_site
 from chainsaw.work.locks import site, tls
@@ -103,11 +103,6 @@ def _places(account: Account) -> tuple[str, ...]:
     return tuple(place for place in declared if not is_repository(place)) or (account.paths.site_backups,)
 
 
-def is_repository(place: str) -> bool:
-    """Return whether backups in a place are in a repository of restic's, and no files."""
-    return place.startswith(REPOSITORY)
-
-
 def _lines(index: SiteIndex, places: Sequence[str]) -> tuple[str, ...]:
     """Return what is said of a backup of the site that was made."""
     size = bytes_for_people(index.bytes)
@@ -141,7 +136,7 @@ def _write_all(account: Account, wanted: SiteWanted, report: Reporter) -> tuple[
     if strange := [place for place in places if is_repository(place)]:
         raise invalid(Diagnostic("backup-option", "a backup of the site is a file in a directory", key=strange[0]))
     with site(account, COMMAND, report, wait=wanted.wait), tls(account, COMMAND, report):
-        index = _write(account, Target(places, recipients, None), report)
+        index = _write(account, Target(places, recipients, {}), report)
     if wanted.scheduled:
         for place in places:
             _delete_old(account, place, index)
@@ -230,13 +225,13 @@ def _newest(account: Account) -> Iterator[tuple[str, KeptCopy]]:
     for item in find_all(account).stored:
         if item.index.backup.site != own:
             continue
-        place, instance = item.path.rpartition("/")[0], item.index.backup.instance
+        place, instance = item.place, item.index.backup.instance
         if not item.problem and (instance, place) not in seen:
             seen.add((instance, place))
             yield instance, KeptCopy(id=item.id, to=place, at=item.index.backup.at, sha256=item.index.sha256)
     for instance in account.current().instances:
         for to, made in backups.read_backups(account.paths, instance).made.items():
-            if is_repository(to):
+            if is_repository(to) and (instance, to) not in seen:
                 yield instance, KeptCopy(id=made.id, to=to, at=made.at)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any, Protocol
 
 from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import files
@@ -25,39 +25,89 @@ NOBODY = 2**32
 """No id: an instance without processes has no ids of its own."""
 
 
+class Sink(Protocol):
+    """Where the members of a backup go, beside its list."""
+
+    @property
+    def writer(self) -> Writer:
+        """What lists them."""
+
+    def begin(self, copies: Mapping[str, str], report: Reporter) -> None:
+        """Take the volumes as they are now, before they are listed; `copies` are as in Volumes.write."""
+
+    def since(self, volume: str) -> IO[str] | None:
+        """Return a list of an earlier backup, where a volume is listed and not written."""
+
+    def dump(self, component: str, words: Sequence[str]) -> int:
+        """Take what a program prints, as what a component has dumped; return its bytes."""
+
+
+@dataclass(frozen=True)
+class Straight:
+    """A backup that is one stream: all goes through its writer."""
+
+    writer: Writer
+
+    def begin(self, copies: Mapping[str, str], report: Reporter) -> None:
+        """Do nothing: volumes are read when they are written."""
+
+    def since(self, volume: str) -> None:
+        """Return nothing."""
+
+    def dump(self, component: str, words: Sequence[str]) -> int:
+        """Write what a program prints."""
+        return self.writer.parts(f"{DUMPS}/{component}", words, patience=PATIENCE)
+
+
 def write(account: Account, content: Content, facts: Backup, stream: IO[bytes], report: Reporter) -> Ending:
     """Write all members of a backup to a stream; return what its last one says. Raise ChainsawError if that fails."""
     with ExitStack() as lists:
-        known = facts.model_dump(mode="json", exclude={"format"})
-        writer = Writer(stream, facts.at * 10**9, lists, f"{account.paths.state}/chainsaw", known)
-        _write_small(account, content, writer)
-        volumes = Volumes(account, content, writer, report)
-        volumes.write({}, keeps=False)
-        dumps: dict[str, int] = {}
-
-        def finish() -> None:
-            dumps.update(_write_dumps(account, content, writer, report))
-            with volumes.copied() as copies:
-                volumes.write(copies, keeps=bool(content.dumped or content.consistent.sqlite))
-
-        held = hold(account, content.deployment, content.consistent, finish, report)
-        ending = Ending(
-            id=facts.id,
-            finished=int(time.time()),
-            files=held.way,
-            downtime=held.downtime,
-            volumes={volume.name: _tree(writer, path) for path, volume in content.volumes.items()},
-            dumps=dumps,
-        )
+        writer = Writer(stream, facts.at * 10**9, lists, state_of(account), known_of(facts))
+        write_small(account, content, writer)
+        ending = write_data(account, content, Straight(writer), facts.id, report)
         return Ending.model_validate(writer.end(ending.model_dump(mode="json", exclude_defaults=True)))
 
 
-def _tree(writer: Writer, path: str) -> Tree:
+def state_of(account: Account) -> str:
+    """Return the directory for lists that are being written."""
+    return f"{account.paths.state}/chainsaw"
+
+
+def known_of(facts: Backup) -> dict[str, Any]:
+    """Return what stands in the first member of a backup."""
+    return facts.model_dump(mode="json", exclude={"format"})
+
+
+def write_data(account: Account, content: Content, sink: Sink, id: str, report: Reporter) -> Ending:  # noqa: A002  # it is called so in the backup
+    """Take the data of an instance in one state; return what is known of it. Raise ChainsawError if that fails."""
+    volumes, writer = Volumes(account, content, sink, report), sink.writer
+    volumes.write({}, keeps=False)
+    dumps: dict[str, int] = {}
+
+    def finish() -> None:
+        dumps.update(_write_dumps(account, content, sink, report))
+        with volumes.copied() as copies:
+            volumes.write(copies, keeps=bool(content.dumped or content.consistent.sqlite))
+
+    held = hold(account, content.deployment, content.consistent, finish, report)
+    return Ending(
+        id=id,
+        finished=int(time.time()),
+        files=held.way,
+        downtime=held.downtime,
+        volumes={volume.name: tree_of(writer, path) for path, volume in content.volumes.items()},
+        dumps=dumps,
+    )
+
+
+def tree_of(writer: Writer, path: str) -> Tree:
+    """Return how much of a volume is listed."""
     counts = writer.counts(path)
     return Tree(members=counts.members, bytes=counts.bytes, highest=counts.highest)
 
 
-def _write_small(account: Account, content: Content, writer: Writer) -> None:
+def write_small(account: Account, content: Content, writer: Writer) -> None:
+    """Write what is small, and secrets, at the beginning of a backup."""
     for path in directories_of(content.files):
         writer.directory(path)
     for path, text in sorted(content.files.items()):
@@ -76,7 +126,7 @@ class Volumes:
 
     account: Account
     content: Content
-    writer: Writer
+    sink: Sink
     report: Reporter
 
     def write(self, copies: Mapping[str, str], keeps: bool) -> None:
@@ -86,9 +136,11 @@ class Volumes:
         """
         podman, block = self.account.podman, self.content.deployment.block
         start = NOBODY if block is None else intermediate(podman.uids, block)
+        if self.content.volumes:
+            self.sink.begin(copies, self.report)
         for path, volume in self.content.volumes.items():
             self.report.doing(f"reading {volume.name}")
-            self.writer.tree(
+            self.sink.writer.tree(
                 volume.path,
                 path,
                 start,
@@ -97,6 +149,7 @@ class Volumes:
                 excludes=self.content.excludes(volume.name),
                 copies=copies.get(volume.name, ""),
                 patience=PATIENCE,
+                since=self.sink.since(volume.name),
             )
 
     @contextmanager
@@ -121,14 +174,14 @@ class Volumes:
                 podman.remove_trees([place])
 
 
-def _write_dumps(account: Account, content: Content, writer: Writer, report: Reporter) -> dict[str, int]:
+def _write_dumps(account: Account, content: Content, sink: Sink, report: Reporter) -> dict[str, int]:
     """Let each database write out its data; return the bytes of each. Raise ChainsawError for an empty one."""
     sizes: dict[str, int] = {}
     for service in content.dumped:
         report.doing(f"dumping {service.component}")
         words = account.podman.exec_words(service.container, service.dump)
         with in_use(account, content.deployment, service):
-            sizes[service.component] = writer.parts(f"{DUMPS}/{service.component}", words, patience=PATIENCE)
+            sizes[service.component] = sink.dump(service.component, words)
         if not sizes[service.component]:
             raise ChainsawError(_empty(content, service))
     return sizes

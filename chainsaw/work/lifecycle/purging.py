@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chainsaw.errors import ChainsawError, Diagnostic, invalid
-from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.store import backups
-from chainsaw.model.backup import INDEX
+from chainsaw.work.backup.expire import delete_all
+from chainsaw.work.backup.find import own_of
 from chainsaw.work.backup.make import Wanted, back_up_one
-from chainsaw.work.backup.stored import own_of
 from chainsaw.work.config.on_disk import data_places
 from chainsaw.work.lifecycle.remove import check_known
 from chainsaw.work.lifecycle.remove import purge as delete
@@ -30,27 +28,25 @@ def purge(account: Account, name: str, request: Request, report: Reporter, *, ba
         if not (backs_up and is_applied):
             return delete(account, name, request, report)
         try:
-            index = back_up_one(account, name, Wanted(shrinks=True, before="purge"), report)
+            done = back_up_one(account, name, Wanted(shrinks=True, before="purge"), report)
         except ChainsawError as error:
             message = f"{name} was not deleted: it could not be backed up before"
             hint = f"chainsaw remove {name} --purge --no-backup deletes it without"
             raise ChainsawError(
                 [*error.diagnostics, Diagnostic("not-backed-up", message, hint=hint)], error.exit
             ) from error
-        made = backups.read_backups(account.paths, name).made
         result = delete(account, name, request, report)
-    place = next((one.to for one in made.values() if one.id == index.backup.id), "")
-    line = f"  it is kept as {place}/{index.file}: chainsaw restore {index.backup.id} brings it back"
-    return replace(result, data={**result.data, "backup": index.backup.id}, lines=(*result.lines, line))
+    place, index = next(iter(done.made.items()))
+    kept = f"{place}/{index.file}" if index.file else f"{place}#{index.backup.id}"
+    line = f"  it is kept as {kept}: chainsaw restore {index.backup.id} brings it back"
+    data = {**result.data, "backup": index.backup.id}
+    return replace(
+        result, data=data, lines=(*result.lines, line), diagnostics=(*result.diagnostics, *done.problems(name))
+    )
 
 
 def without_backups(account: Account, name: str, result: Result) -> Result:
     """Delete the backups of an instance that is deleted, in all places that are there."""
-    gone = []
-    for stored in own_of(account, name):
-        with account.steps.step(f"delete {stored.path}"):
-            files.remove(stored.path)
-            files.remove(f"{stored.path.rpartition('/')[0]}/{stored.id}{INDEX}")
-        gone.append(stored.path)
+    gone = delete_all(account, own_of(account, name))
     lines = tuple(f"  deleted: {path}" for path in gone) or ("  there was no backup of it",)
     return replace(result, data={**result.data, "backups": gone}, lines=(*result.lines, *lines))

@@ -18,8 +18,9 @@ from chainsaw.host.store import backups, records
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.backup import Drill
 from chainsaw.model.names import LONGEST_NAME
-from chainsaw.work.backup.stored import Stored, find, planned_of
-from chainsaw.work.backup.verify import verify
+from chainsaw.work.backup.find import find, planned_of
+from chainsaw.work.backup.stored import Stored
+from chainsaw.work.backup.verify import verify_one
 from chainsaw.work.config.applied import declared_site
 from chainsaw.work.config.names import instance_names
 from chainsaw.work.config.new import check_text
@@ -142,7 +143,7 @@ def _lines(outcome: Outcome) -> list[str]:
 def _drill(account: Account, stored: Stored, choice: Choice, report: Reporter) -> Outcome:
     """Rehearse one restore, and record what came of it; nobody can do so with one that is encrypted, without a key."""
     outcome = Outcome(stored.id, stored.index.backup.instance, stored.path, int(time.time()))
-    if stored.index.recipients and not choice.identity:
+    if stored.is_sealed and not choice.identity:
         message = f"{stored.id} was not rehearsed: it is encrypted, and the secret part of its key is not here"
         hint = f"chainsaw backup drill {outcome.instance} --identity FILE"
         outcome.problems.append(Diagnostic("encrypted", message, stored.path, hint=hint))
@@ -151,7 +152,7 @@ def _drill(account: Account, stored: Stored, choice: Choice, report: Reporter) -
     else:
         report.note(f"rehearsing a restore of {outcome.instance} from {stored.id}")
         try:
-            _rehearse(account, choice.identity, report, outcome)
+            _rehearse(account, stored, choice.identity, report, outcome)
         except (ChainsawError, OSError) as error:
             outcome.failed(error)
     _record(account, outcome, report)
@@ -172,7 +173,7 @@ def name_of(instance: str) -> str:
     return f"{PREFIX}{instance}"[:LONGEST_NAME].rstrip("-")
 
 
-def _rehearse(account: Account, identity: str, report: Reporter, outcome: Outcome) -> None:
+def _rehearse(account: Account, stored: Stored, identity: str, report: Reporter, outcome: Outcome) -> None:
     """Restore a backup under another name, start it and look; whatever happens, nothing of that stays.
 
     What an interrupted one has left is deleted first. The whole backup is read before anything is made.
@@ -182,8 +183,8 @@ def _rehearse(account: Account, identity: str, report: Reporter, outcome: Outcom
         undo(account, name, report)
         _make_free(account, name, outcome.instance, report)
         with outcome.phase("verify"):
-            verify(account, outcome.path, identity, report)
-            kept = read(outcome.path, identity)
+            verify_one(account, stored, identity, report)
+            kept = read(stored.opened_with(identity))
             if kept.backup.id != outcome.id:
                 raise ChainsawError(Diagnostic("backup", f"it is {kept.backup.id}, and not {outcome.id}", kept.path))
         closed = closed_recipe(kept.bundle)

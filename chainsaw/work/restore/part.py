@@ -10,8 +10,8 @@ from chainsaw.host.bundle import taking
 from chainsaw.model.backup import VOLUMES
 from chainsaw.model.deployment import Deployment
 from chainsaw.model.names import check_file_path
+from chainsaw.work.backup.find import source_of
 from chainsaw.work.backup.make import Wanted, back_up_one
-from chainsaw.work.backup.stored import path_of
 from chainsaw.work.config.names import applied_instance, declared_text
 from chainsaw.work.interrupted import while_stopped
 from chainsaw.work.locks import holding
@@ -25,7 +25,7 @@ from chainsaw.work.result import Reporter, Result
 
 def restore_config(account: Account, word: str, choice: Choice, report: Reporter) -> Result:
     """Give an instance the file, and the recipe, that it had; its data stays. Raise ChainsawError if that fails."""
-    kept = read(path_of(account, word), choice.identity)
+    kept = read(source_of(account, word, choice.identity))
     name = choice.name or kept.backup.instance
     with holding(account, (name,), f"{COMMAND} {word}", report, wait=choice.wait):
         declared_text(account.paths, name)
@@ -36,7 +36,7 @@ def restore_config(account: Account, word: str, choice: Choice, report: Reporter
 
 def restore_volume(account: Account, word: str, volume: str, choice: Choice, report: Reporter) -> Result:
     """Bring one volume of an instance back, which is stopped for a moment; raise ChainsawError if that fails."""
-    kept = read(path_of(account, word), choice.identity)
+    kept = read(source_of(account, word, choice.identity))
     name = choice.name or kept.backup.instance
     with holding(account, (name,), f"{COMMAND} {word} --volume {volume}", report, wait=choice.wait):
         undo(account, name, report)
@@ -83,7 +83,7 @@ def restore_file(account: Account, word: str, path: str, choice: Choice, report:
         message = f"not the path of a file in a volume: {error}"
         hint = "such as uploads/2026/picture.jpg: the volume, and the path in it"
         raise invalid(Diagnostic("file-path", message, key=path, hint=hint)) from None
-    kept = read(path_of(account, word), choice.identity)
+    kept = read(source_of(account, word, choice.identity))
     name = choice.name or kept.backup.instance
     if any(fnmatchcase(below, pattern) for pattern in kept.backup.sqlite.get(volume, ())):
         message = f"{below} is a database, which the application has open"

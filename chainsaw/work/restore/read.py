@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from chainsaw.errors import ChainsawError, Diagnostic, invalid
-from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.reader import NEWER
+from chainsaw.host.bundle.sealed import Source
 from chainsaw.load.recipe import Bundle, load_recipe
 from chainsaw.load.site import load_site
 from chainsaw.model.backup import FIRST, INSTANCE, META, NOTES, RECIPE, SECRETS, SITE, Backup
@@ -23,15 +23,19 @@ MOST = 64 * 2**20
 
 @dataclass(frozen=True)
 class Kept:
-    """A backup that is to be restored: its file, what it is, its recipe, and the texts of its instance and site."""
+    """A backup that is to be restored: how it is read, what it is, its recipe, and its texts."""
 
-    path: str
-    identity: str
+    source: Source
     backup: Backup
     bundle: Bundle
     text: str
     site: Site
     files: Mapping[str, bytes]
+
+    @property
+    def path(self) -> str:
+        """Where it is, for people."""
+        return self.source.path
 
     @property
     def secrets(self) -> dict[str, bytes]:
@@ -44,14 +48,14 @@ class Kept:
         return self.files.get(NOTES)
 
 
-def read(path: str, identity: str) -> Kept:
+def read(source: Source) -> Kept:
     """Return what a backup says at its beginning; raise ChainsawError for one that this chainsaw does not know."""
-    found = sealed.leading(path, identity, (f"{META}/", f"{SECRETS}/"), MOST)
+    found, path = source.leading((f"{META}/", f"{SECRETS}/"), MOST), source.path
     backup = _backup(path, found[FIRST])
     bundle = _recipe(path, backup, found)
     text = found.get(INSTANCE, b"").decode(errors="replace")
     site = load_site("site.yaml", found.get(SITE, b"{}").decode(errors="replace"))
-    return Kept(path, identity, backup, bundle, text, site, found)
+    return Kept(source, backup, bundle, text, site, found)
 
 
 def _backup(path: str, content: bytes) -> Backup:

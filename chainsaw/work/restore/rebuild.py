@@ -12,7 +12,7 @@ from chainsaw.compile.blocks import allocate
 from chainsaw.errors import Diagnostic, invalid
 from chainsaw.host import files, filled
 from chainsaw.host.account import Account
-from chainsaw.host.bundle import sealed
+from chainsaw.host.bundle.sealed import File
 from chainsaw.host.bundle.taking import unpack
 from chainsaw.host.podman.placement import Placement
 from chainsaw.host.store import records
@@ -34,7 +34,7 @@ ASIDE = ".former"
 
 def read_site_backup(path: str, identity: str) -> SiteBackup:
     """Return what a backup of a site says at its beginning; raise ChainsawError for another file, or a newer one."""
-    content = sealed.leading(path, identity, (), MOST)[FIRST]
+    content = File(path, identity).leading((), MOST)[FIRST]
     known: Any = None
     try:
         known = json.loads(content)
@@ -98,7 +98,7 @@ class Rebuild:
             files.make_directory(partial, 0o700)
         room = max(files.free_bytes(partial) - SPARE, 0)
         with steps.step(f"unpack {self.backup.id}"):
-            unpack(self.path, self.identity, partial, 0, room, (SITE,), podman.enter(), PATIENCE)
+            unpack(File(self.path, self.identity), partial, 0, room, (SITE,), podman.enter(), PATIENCE)
         self._record("unpacked", partial)
         with steps.step(f"rename it to {self.place}"):
             files.publish((partial, self.place))

@@ -14,8 +14,8 @@ from chainsaw.host.store import records
 from chainsaw.model.backup import Ending
 from chainsaw.model.consistent import Hook
 from chainsaw.model.names import check_instance
+from chainsaw.work.backup.find import source_of
 from chainsaw.work.backup.make import Wanted, back_up_one, recall
-from chainsaw.work.backup.stored import path_of
 from chainsaw.work.backup.write import PATIENCE
 from chainsaw.work.config.applied import declared_site
 from chainsaw.work.config.names import declared_names, instance_names
@@ -53,7 +53,7 @@ class Choice:
 
 def restore(account: Account, word: str, choice: Choice, report: Reporter) -> Result:
     """Bring an instance back; raise ChainsawError when that fails, with the instance as it was before."""
-    kept = read(path_of(account, word), choice.identity)
+    kept = read(source_of(account, word, choice.identity))
     if choice.text:
         kept = replace(kept, text=choice.text, site=declared_site(account.paths))
     name = _name(choice.name or kept.backup.instance)
@@ -121,7 +121,7 @@ def _keep_secrets(account: Account, kept: Kept) -> None:
     named = {key: own for key, own in kept.backup.shared.items() if key in kept.secrets and not is_of_backups(own)}
     missing = {key: own for key, own in named.items() if not files.exists(paths.site_secret(own))}
     if missing:
-        check(kept.path, kept.identity, PATIENCE)
+        check(kept.source, PATIENCE)
         for key, own in missing.items():
             place = paths.site_secret(own)
             with account.steps.step(f"write {own}"):
@@ -201,7 +201,7 @@ def _over(account: Account, kept: Kept, name: str, text: str, choice: Choice, re
         ending = stage.unpack(kept, report)
         if choice.backs_up:
             report.doing(f"backing up {name} as it is now")
-            before = back_up_one(account, name, Wanted(shrinks=True, before="restore"), report).backup.id
+            before = back_up_one(account, name, Wanted(shrinks=True, before="restore"), report).index.backup.id
             said = (f"what was there before: chainsaw restore {before}",)
     except BaseException:
         stage.clear()

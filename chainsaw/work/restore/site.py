@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from chainsaw.compile.blocks import allocate
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks, invalid
@@ -16,8 +17,10 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.backup import BackupRecord, SiteBackup
 from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.work.apply.apply import apply
+from chainsaw.work.backup.find import source_of
 from chainsaw.work.backup.make import made_of
-from chainsaw.work.backup.stored import Stored, path_of
+from chainsaw.work.backup.saved import saved_in
+from chainsaw.work.backup.stored import Stored
 from chainsaw.work.config.names import declared_names, instance_names, removed_names
 from chainsaw.work.restore.rebuild import Rebuild, Step, read_site_backup
 from chainsaw.work.restore.restore import Choice, restore
@@ -52,12 +55,12 @@ def restore_site(account: Account, file: str, choice: SiteChoice, report: Report
 
     Raise ChainsawError, with nothing changed, for a host that has instances of its own, or that is not prepared.
     """
-    path = path_of(account, file if "/" in file else f"./{file}")
+    path = source_of(account, file if "/" in file else f"./{file}", choice.identity).path
     backup = read_site_backup(path, choice.identity)
     rebuild = Rebuild(account, path, choice.identity, backup)
-    found = search(backup, path, choice.places)
     if choice.dry_run:
         rebuild.step()
+        found = search(backup, path, choice.places)
         return _planned(account, backup, found)
     with locked(f"{account.paths.locks}/host", COMMAND, wait=choice.wait, waiting=report.note):
         step = rebuild.step()
@@ -67,6 +70,7 @@ def restore_site(account: Account, file: str, choice: SiteChoice, report: Report
             rebuild.unpack()
         _check_host(account, rebuild)
         rebuild.put_in_place(step or "unpacked")
+        found = search(backup, path, choice.places, partial(saved_in, account))
         outcome = _restore_all(account, rebuild, found, choice, report)
         return _ended(account, rebuild, outcome, found, report)
 
@@ -143,7 +147,7 @@ def _bring_back(
 ) -> None:
     text = rebuild.text_of(name)
     result = restore(account, item.path, Choice(name, "", choice.identity, False, choice.wait, text), report)
-    place = item.path.rpartition("/")[0]
+    place = item.place
     with account.steps.step(f"record the backup of {name}"):
         backups.write_backups(account.paths, name, BackupRecord(made={place: made_of(item.index, place)}))
     report.note(f"{name} is back, from {item.id}")

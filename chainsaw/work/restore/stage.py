@@ -53,7 +53,7 @@ class Stage:
         room = max(files.free_bytes(self.place) - SPARE, 0)
         report.doing("unpacking the backup, and comparing it with what it lists")
         with steps.step(f"unpack {kept.backup.id}"):
-            known = unpack(kept.path, kept.identity, self.place, first, room, only, podman.enter(), PATIENCE)
+            known = unpack(kept.source, self.place, first, room, only, podman.enter(), PATIENCE)
         try:
             return Ending.model_validate({key: value for key, value in known.items() if key != "format"})
         except (ValueError, ValidationError) as error:
