@@ -56,7 +56,10 @@ if TYPE_CHECKING:
     "--at", cls=RecordedOption, default="", metavar="TIME", help="The newest one made until then: 2026-12-01."
 )
 @click.option(
-    "--site", "of_site", is_flag=True, help="Rebuild a whole host: BACKUP is a file of chainsaw backup --site."
+    "--site",
+    "of_site",
+    is_flag=True,
+    help="Rebuild a host: BACKUP is a file of chainsaw backup --site, or restic:PLACE.",
 )
 @click.option(
     "--from",

@@ -16,6 +16,7 @@ KEEPER, KEEPER_ID = "keeper", 1001
 PASSWORD = "correct horse battery"
 MARKER = "heron-by-the-lake"
 HOSTS = ("www", "cal", "wiki", "blog", "feeds")
+FILES = ("www", "feeds")
 EVENT = f"""BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:-//chainsaw//EN\r
@@ -63,12 +64,17 @@ def new_keeper(machine: Keeper, images: Path) -> None:
     machine.admin("podman", "load", "--quiet", "--input", f"/home/{KEEPER}/images.tar")
 
 
-def fill(machine: Machine) -> None:
-    """Declare five applications, one of them for those who log in, and write something into each."""
+def fill(machine: Machine, disk: str) -> None:
+    """Declare five applications, one of them for those who log in, and write something into each.
+
+    Two of them are backed up as files on a disk, the others as the site says.
+    """
     machine.admin("chainsaw", "user", "add", "ann", stdin=f"{PASSWORD}\n")
     for name, recipe in zip(HOSTS, ("static", "radicale", "dokuwiki", "wordpress", "miniflux"), strict=True):
         machine.declare(name, recipe, **({"title": "Walks by the sea"} if recipe == "wordpress" else {}))
     machine.append("wiki", "auth: {login: [ann]}")
+    for name in FILES:
+        machine.append(name, f"backup: {{to: [{disk}]}}")
     machine.chainsaw("apply")
     write(machine)
 

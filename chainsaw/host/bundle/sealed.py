@@ -43,12 +43,12 @@ def sealing(path: str, recipients: Sequence[str], partial: str, patience: float)
     """
     chain = [[*PROGRAM, "check"], ZSTD]
     chain += [["age", *(word for item in recipients for word in ("--recipient", item))]] if recipients else []
-    with _placed(path, partial) as file, streams.through(chain, file.fileno(), patience=patience) as stream:
+    with new_file(path, partial) as file, streams.through(chain, file.fileno(), patience=patience) as stream:
         yield stream
 
 
 @contextmanager
-def _placed(path: str, partial: str) -> Iterator[IO[bytes]]:
+def new_file(path: str, partial: str) -> Iterator[IO[bytes]]:
     """Give a new file, for this user alone, which is at a path when the block ends, and nowhere if that fails."""
     try:
         with os.fdopen(os.open(partial, NEW, 0o600), "wb") as file:
@@ -94,7 +94,7 @@ def digest_of(path: str) -> Sealed:
 
 def copy(path: str, target: str, partial: str, known: Sealed) -> None:
     """Copy a bundle to another place; raise ChainsawError unless what is there in the end is the same."""
-    with _placed(target, partial) as file, open(path, "rb") as source:
+    with new_file(target, partial) as file, open(path, "rb") as source:
         shutil.copyfileobj(source, file, CHUNK)
         file.flush()
         if digest_of(partial) != known:

@@ -26,6 +26,7 @@ from chainsaw.work.backup.age import item_of
 from chainsaw.work.backup.bundle import Target, check_place, new_id, prepare
 from chainsaw.work.backup.find import find_all
 from chainsaw.work.backup.settings import NONE
+from chainsaw.work.backup.site_saved import save_site
 from chainsaw.work.backup.write import NOBODY, PATIENCE
 from chainsaw.work.config.applied import applied_site, declared_site
 from chainsaw.work.locks import site, tls
@@ -61,8 +62,7 @@ def back_up_site_too(account: Account, wanted: SiteWanted, report: Reporter) -> 
     if not wanted.recipients and not _recipients(account):
         return Result({})
     try:
-        files_only = tuple(place for place in wanted.to if not is_repository(place))
-        return back_up_site(account, replace(wanted, to=files_only), report)
+        return back_up_site(account, wanted, report)
     except ChainsawError as error:
         return Result({}, (), tuple(replace(item, key=item.key or SITE) for item in error.diagnostics))
     except OSError as error:
@@ -97,10 +97,16 @@ def _moment(at: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
-def _places(account: Account) -> tuple[str, ...]:
-    """Return where backups of the site go: where those of all instances go, as far as these are directories."""
-    declared = (applied_site(account.paths).backup or NONE).to
+def _places(account: Account, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the directories for backups of the site: where those of all instances go, or else one of this host's."""
+    declared = wanted or (applied_site(account.paths).backup or NONE).to
     return tuple(place for place in declared if not is_repository(place)) or (account.paths.site_backups,)
+
+
+def _repositories(account: Account, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the repositories for backups of the site."""
+    declared = wanted or (applied_site(account.paths).backup or NONE).to
+    return tuple(place for place in dict.fromkeys(declared) if is_repository(place))
 
 
 def _lines(index: SiteIndex, places: Sequence[str]) -> tuple[str, ...]:
@@ -132,15 +138,17 @@ def _write_all(account: Account, wanted: SiteWanted, report: Reporter) -> tuple[
     if not recipients:
         message = "it holds every password and key of this host, so it is only written encrypted"
         raise invalid(Diagnostic("not-encrypted", message, hint="chainsaw backup key"))
-    places = tuple(dict.fromkeys(wanted.to)) or _places(account)
-    if strange := [place for place in places if is_repository(place)]:
-        raise invalid(Diagnostic("backup-option", "a backup of the site is a file in a directory", key=strange[0]))
+    places, repositories = tuple(dict.fromkeys(_places(account, wanted.to))), _repositories(account, wanted.to)
+    keep = (applied_site(paths).backup or NONE).keep if wanted.scheduled else None
     with site(account, COMMAND, report, wait=wanted.wait), tls(account, COMMAND, report):
         index = _write(account, Target(places, recipients, {}), report)
+        for place in repositories:
+            report.doing(f"saving it in {place}")
+            save_site(account, place, f"{places[0]}/{index.file}", index.id, keep)
     if wanted.scheduled:
         for place in places:
             _delete_old(account, place, index)
-    return index, places
+    return index, (*places, *repositories)
 
 
 def _write(account: Account, target: Target, report: Reporter) -> SiteIndex:

@@ -17,9 +17,11 @@ from chainsaw.host.systemd import UserManager
 from chainsaw.model.backup import BackupRecord, SiteBackup
 from chainsaw.model.names import FRONT, LOGINS
 from chainsaw.work.apply.apply import apply
+from chainsaw.work.backup.access import is_repository
 from chainsaw.work.backup.find import source_of
 from chainsaw.work.backup.make import made_of
 from chainsaw.work.backup.saved import saved_in
+from chainsaw.work.backup.site_saved import fetch_site
 from chainsaw.work.backup.stored import Stored
 from chainsaw.work.config.names import declared_names, instance_names, removed_names
 from chainsaw.work.restore.rebuild import Rebuild, Step, read_site_backup
@@ -55,7 +57,10 @@ def restore_site(account: Account, file: str, choice: SiteChoice, report: Report
 
     Raise ChainsawError, with nothing changed, for a host that has instances of its own, or that is not prepared.
     """
-    path = source_of(account, file if "/" in file else f"./{file}", choice.identity).path
+    if is_repository(file):
+        path = fetch_site(account, file)
+    else:
+        path = source_of(account, file if "/" in file else f"./{file}", choice.identity).path
     backup = read_site_backup(path, choice.identity)
     rebuild = Rebuild(account, path, choice.identity, backup)
     if choice.dry_run:
