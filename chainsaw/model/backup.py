@@ -162,9 +162,15 @@ class Ending(Recorded):
     sha256: str = ""
 
     @property
+    def parts(self) -> dict[str, int]:
+        """The bytes of each volume and dump, by its path."""
+        volumes = {f"{VOLUMES}/{name}": tree.bytes for name, tree in self.volumes.items()}
+        return volumes | {f"{DUMPS}/{name}": size for name, size in self.dumps.items()}
+
+    @property
     def data(self) -> int:
         """How many bytes of data it holds: of volumes, and of dumps."""
-        return sum(tree.bytes for tree in self.volumes.values()) + sum(self.dumps.values())
+        return sum(self.parts.values())
 
 
 class Index(Recorded):
@@ -183,7 +189,10 @@ class Index(Recorded):
 
 
 class Made(Recorded):
-    """A good backup as it is remembered here: where to, when, how large the file and the data, and how it was made."""
+    """A good backup as it is remembered here: where to, when, how large the file and the data, and how it was made.
+
+    `parts` are the bytes of each volume and dump, by its path in the backup.
+    """
 
     id: str
     to: str
@@ -194,6 +203,7 @@ class Made(Recorded):
     version: str
     files: Way
     downtime: float
+    parts: dict[str, int] = Field({})
 
 
 class Failure(Recorded):
@@ -217,13 +227,14 @@ class BackupRecord(Recorded):
     """What this host remembers of an instance's backups; the backups themselves do not need it.
 
     `made` has the newest good one of each destination, `failed` what has failed since then, `verified` when each was
-    last read as a whole.
+    last read as a whole, and `bad` what was wrong with one then, by its path.
     """
 
     format: Literal[1] = FORMAT
     made: dict[str, Made] = Field({})
     failed: dict[str, Failure] = Field({})
     verified: dict[str, int] = Field({})
+    bad: dict[str, str] = Field({})
     drill: Drill | None = None
 
 

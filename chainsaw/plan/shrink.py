@@ -17,3 +17,7 @@ def shrunken(former: Made, ending: Ending) -> Iterator[str]:
         yield f"{members} files, of {former.members}"
     if former.data >= LITTLE and ending.data < former.data / 2:
         yield f"{ending.data} bytes, of {former.data}"
+    for path, size in former.parts.items():
+        now = ending.parts.get(path)
+        if now is not None and size >= LITTLE and now < size / 2:
+            yield f"{now} bytes in {path}, of {size}"

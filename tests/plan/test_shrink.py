@@ -50,3 +50,10 @@ def test_less_is_never_better(members, size, now, left, fewer, smaller):
 def test_a_dump_is_data_like_a_volume(size):
     assert list(shrunken(former(1, size), ending(0, 0, (size,)))) == []
     assert list(shrunken(former(1, size), ending(0, 0, (0,)))) == [f"0 bytes, of {size}"]
+
+
+@given(st.integers(LITTLE, 10**9), st.integers(0, 10**9))
+def test_one_part_that_shrinks_is_found_beside_others_that_grow(size, left):
+    before = former(1, size).model_copy(update={"parts": {"volumes/data": size, "volumes/gone": size}})
+    found = list(shrunken(before, ending(1, left, (10**10,))))
+    assert found == ([f"{left} bytes in volumes/data, of {size}"] if left * 2 < size else [])

@@ -120,6 +120,7 @@ def test_one_that_takes_long_to_fail_is_called_failing_too(machine: Machine, sit
     repair(machine, *NAMES)
 
 
+@pytest.mark.long
 def test_one_that_fails_whenever_it_is_woken_backs_off_too(machine: Machine, sites: None) -> None:
     machine.chainsaw("config", "set", "gadget", "sleep", "4s")
     machine.chainsaw("apply")

@@ -213,7 +213,9 @@ def test_the_name_of_a_real_instance_is_not_taken(site: Machine) -> None:
     assert drilled(site, "www")[0]["ok"]
 
 
-@pytest.mark.parametrize("tenth", range(1, 10))
+@pytest.mark.parametrize(
+    "tenth", [tenth if tenth in (2, 5, 8) else pytest.param(tenth, marks=pytest.mark.long) for tenth in range(1, 10)]
+)
 def test_a_drill_that_is_killed_leaves_nothing_after_the_next_one(site: Machine, tenth: int) -> None:
     before = rest(site)
     site.chainsaw("backup", "drill", "www", fault="none")

@@ -56,6 +56,7 @@ def test_an_image_and_a_network_that_were_removed_come_back(machine: Machine, si
     assert machine.plan() == []
 
 
+@pytest.mark.long
 def test_after_a_reset_of_podman_an_apply_brings_all_back(machine: Machine, www: str, sites: None) -> None:
     """Containers, images, networks and the socket of Podman's API are gone; data is in plain directories."""
     images = machine.admin("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").split()

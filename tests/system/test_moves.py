@@ -364,6 +364,7 @@ def pages_with(machine: Machine, url: str) -> int:
     return int(machine.root("python3", "-c", COUNT, file, url))
 
 
+@pytest.mark.long
 def test_a_wiki_goes_on_after_a_kill_in_the_middle(machine: Machine, wiki: str) -> None:
     machine.inside("wiki.app", "sh", "-c", MANY)
     assert pages_with(machine, WIKI) == 300
@@ -390,6 +391,7 @@ def test_a_wiki_goes_on_after_a_kill_in_the_middle(machine: Machine, wiki: str) 
     checked_wiki(machine, WIKI, "www.localhost/books")
 
 
+@pytest.mark.long
 def test_a_wiki_whose_new_address_begins_with_the_former_one_is_moved_once(machine: Machine, wiki: str) -> None:
     text = machine.inside("wiki.app", "cat", "/srv/data/wiki/url")
     reroute(machine, "wiki", f"{WIKI}/wiki/")

@@ -160,6 +160,7 @@ def test_a_sleeping_wordpress_wakes_with_its_database_and_for_its_timers(machine
     falls_asleep(machine, "blog")
 
 
+@pytest.mark.long
 def test_a_scheduled_post_is_late_by_a_minute_at_most_and_nothing_wakes_it_before(
     machine: Machine, sleeper: str
 ) -> None:

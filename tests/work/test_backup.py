@@ -175,7 +175,8 @@ def test_much_less_data_than_before_is_an_error_unless_it_is_right(blog):
     _, problem = made(blog)
     assert problem.code == "shrunken"
     assert problem.message.startswith("there is less than half of what the last backup of blog holds: ")
-    assert problem.message.endswith(f"{MIB + 8192} bytes, of {3 * MIB + 8192}")
+    assert f": {MIB + 8192} bytes, of {3 * MIB + 8192}, " in problem.message
+    assert problem.message.endswith(f"{MIB} bytes in dumps/db, of {3 * MIB}")
     assert problem.hint == "if that is right: chainsaw backup blog --accept-shrink"
     assert files_in(place) == before, "nothing is left of it"
     (done,) = made(blog, shrinks=True)

@@ -23,6 +23,7 @@ from chainsaw.host.bundle.form import line as line_of
 from chainsaw.host.bundle.former import SUMMARY, Former, entries
 from chainsaw.host.bundle.ledger import Nobody, examine
 from chainsaw.host.bundle.packer import Packer
+from chainsaw.host.bundle.places import Filling
 from chainsaw.host.bundle.unpacker import Unpacker
 
 ME, GROUP = os.getuid(), os.getgid()
@@ -384,3 +385,14 @@ def test_an_archive_that_ends_early_is_refused_wherever_it_does(volume, tmp_path
     for end in range(0, len(whole) - 1024, 4096):
         with pytest.raises((RefusedError, tarfile.TarError, OSError)):
             unpacked(tmp_path / str(end), whole[:end])
+
+
+def test_what_is_only_zeros_is_a_hole(tmp_path):
+    content = bytes(2 * 2**20) + b"x" * 100 + bytes(2**20)
+    with (tmp_path / "file").open("wb") as file:
+        file.truncate(len(content))
+        filling = Filling(file.fileno())
+        for at in range(0, len(content), 2**20):
+            filling.write(memoryview(content[at : at + 2**20]))
+    assert (tmp_path / "file").read_bytes() == content
+    assert (tmp_path / "file").stat().st_blocks * 512 < 2 * 2**20

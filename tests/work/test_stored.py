@@ -182,12 +182,34 @@ def test_what_is_verified_is_recorded(blog, saved):
     assert row["verified"] is not None
 
 
+def test_one_that_is_found_damaged_is_none_from_then_on(blog, saved):
+    newest = copied(saved, "blog-20990101T000000Z-aaaa", 4_000_000_000)
+    newest.write_bytes(saved.read_bytes()[:-9] + b"x" * 9)
+    assert find(blog.account, "blog").path == str(newest)
+    with pytest.raises(ChainsawError, match="it is damaged"):
+        verify(blog.account, "blog", "", Quiet())
+    assert find(blog.account, "blog").path == str(saved)
+    row, _ = list_backups(blog.account, "blog").data["backups"]
+    assert "it is damaged" in row["problem"]
+
+
+def test_one_that_is_whole_again_counts_again(blog, saved):
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[:-9] + b"x" * 9)
+    with pytest.raises(ChainsawError):
+        verify(blog.account, str(saved), "", Quiet())
+    assert "it is damaged" in find(blog.account, str(saved)).problem
+    saved.write_bytes(whole)
+    verify(blog.account, str(saved), "", Quiet())
+    assert find(blog.account, "blog").problem == ""
+
+
 def test_any_byte_that_is_another_is_found(blog, saved):
     whole = saved.read_bytes()
     for place in (20, len(whole) // 2, len(whole) - 1):
         saved.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(ChainsawError, match="cannot be read as a whole: it is damaged"):
-            verify(blog.account, "blog", "", Quiet())
+            verify(blog.account, str(saved), "", Quiet())
     assert backups.read_backups(blog.admin.paths, "blog").verified == {}
 
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from chainsaw.host.bundle.archive import EXTENTS
 from chainsaw.host.bundle.form import ACLS, DISK_BLOCK, renumbered
+from chainsaw.host.bundle.places import SMALLEST_HOLE
 
-SMALLEST_HOLE = 1 << 16
 Extent = tuple[int, int]
 
 

@@ -6,9 +6,12 @@ import errno
 import os
 from dataclasses import dataclass
 
+from chainsaw.host.bundle.archive import CHUNK
 from chainsaw.host.bundle.confined import DIRECTORY
 from chainsaw.host.bundle.form import RefusedError, shown
 
+SMALLEST_HOLE = 1 << 16
+ZEROS = bytes(CHUNK)
 OTHERWISE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -61,6 +64,23 @@ class Spread:
             if count < length:
                 self.left.append((start + count, length - count))
             piece = piece[count:]
+
+
+@dataclass
+class Filling:
+    """Writes the content of a file that is one hole, and leaves it where there are only zeros."""
+
+    descriptor: int
+    at: int = 0
+
+    def write(self, piece: memoryview) -> None:
+        """Write what comes next."""
+        if len(piece) >= SMALLEST_HOLE and not piece[0] and piece.tobytes() == ZEROS[: len(piece)]:
+            self.at += len(piece)
+            return
+        while piece:
+            count = os.pwrite(self.descriptor, piece, self.at)
+            self.at, piece = self.at + count, piece[count:]
 
 
 def write(descriptor: int, piece: memoryview) -> None:

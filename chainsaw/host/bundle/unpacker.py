@@ -19,8 +19,9 @@ from chainsaw.host.bundle.archive import CHUNK, Member, Source
 from chainsaw.host.bundle.confined import DIRECTORY, FILE, confine, prepare
 from chainsaw.host.bundle.form import ADMIN, OWN, Entry, RefusedError, encoded, shown
 from chainsaw.host.bundle.ledger import Sink, examine
-from chainsaw.host.bundle.places import Places, Spread, write
+from chainsaw.host.bundle.places import SMALLEST_HOLE, Filling, Places, Spread, write
 
+MOST_ZEROS = 50_000
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -51,6 +52,10 @@ class Unpacker:
     levels: list[Level] = field(default_factory=list)
     missing: set[str] = field(init=False)
     descriptor: int = -1
+    counts: bool = False
+    """Whether the whole size of the file that is open was counted."""
+    zeros: dict[int, int] = field(default_factory=dict)
+    """What was counted of files that are less on the disk, as there are zeros in them, by inode."""
 
     def __post_init__(self) -> None:
         """Begin at the top."""
@@ -92,9 +97,12 @@ class Unpacker:
 
     def _new(self, parent: int, name: str, member: Member) -> Sink:
         self.descriptor = descriptor = os.open(name, NEW, 0o600, dir_fd=parent)
-        if member.extents is None:
+        self.counts = member.extents is None
+        if member.extents is None and member.size < SMALLEST_HOLE:
             return lambda piece: write(descriptor, piece)
         os.ftruncate(descriptor, member.size)
+        if member.extents is None:
+            return Filling(descriptor).write
         return Spread(descriptor, member.extents).write
 
     def _link(self, member: Member, parent: int, name: str) -> None:
@@ -113,9 +121,13 @@ class Unpacker:
 
     def close(self) -> None:
         """Close the file that was written."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        if self.descriptor < 0:
+            return
+        known = os.fstat(self.descriptor)
+        if known.st_blocks * 512 < known.st_size and self.counts and len(self.zeros) < MOST_ZEROS:
+            self.zeros[known.st_ino] = _blocks(known.st_size)
+        os.close(self.descriptor)
+        self.descriptor = -1
 
     def _remove(self, parent: int, name: str) -> None:
         """Remove what is there under a name, with all that is in it, and count it no more."""
@@ -144,8 +156,9 @@ class Unpacker:
         os.unlink(name, dir_fd=parent)
         self.count += 1
         # Of one with holes it is not known how much was counted.
-        if stat.S_ISREG(known.st_mode) and known.st_nlink == 1 and known.st_blocks * 512 >= known.st_size:
-            self.room += _blocks(known.st_size)
+        if stat.S_ISREG(known.st_mode) and known.st_nlink == 1:
+            is_whole = known.st_blocks * 512 >= known.st_size
+            self.room += _blocks(known.st_size) if is_whole else self.zeros.pop(known.st_ino, 0)
 
     def settle(self, entry: Entry) -> None:
         """Give a member its owner, mode and time; remove what is there before it and is not listed."""

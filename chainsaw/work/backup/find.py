@@ -18,7 +18,7 @@ from chainsaw.model.quantity import bytes_for_people
 from chainsaw.work.backup.access import is_repository
 from chainsaw.work.backup.saved import saved_in
 from chainsaw.work.backup.settings import applied_schedule
-from chainsaw.work.backup.stored import Stored, index_beside, problem_of, stored_in
+from chainsaw.work.backup.stored import Stored, index_beside, on_disk, stored_in
 from chainsaw.work.result import Result, Table
 
 
@@ -49,9 +49,15 @@ def find_all(account: Account, name: str | None = None, places: Sequence[str] = 
             if isinstance(item, Diagnostic):
                 problems.append(item)
             elif name in (None, item.index.backup.instance):
-                stored.append(item)
+                stored.append(_known_bad(account, item))
     stored.sort(key=lambda item: (item.index.backup.at, item.path), reverse=True)
     return Found(tuple(stored), tuple(problems))
+
+
+def _known_bad(account: Account, item: Stored) -> Stored:
+    """Return a backup with what was wrong with it when it was last read as a whole."""
+    bad = backups.read_backups(account.paths, item.index.backup.instance).bad.get(item.path, "")
+    return replace(item, problem=item.problem or bad)
 
 
 def in_place(account: Account, place: str) -> Iterator[Stored | Diagnostic]:
@@ -89,7 +95,7 @@ def find(account: Account, word: str) -> Stored:
         index = index_beside(path)
         if index is None:
             raise ChainsawError(Diagnostic("index", "the index beside it is missing", path))
-        return Stored(index, path, problem_of(path, index))
+        return _known_bad(account, on_disk(path, index))
     every = find_all(account).stored
     good = [item for item in every if not item.problem]
     if meant := [*(item for item in good if item.id == word), *planned_of(account, word)]:

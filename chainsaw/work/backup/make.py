@@ -199,6 +199,7 @@ def made_of(index: Index, to: str) -> Made:
         version=index.backup.recipe.version,
         files=ending.files,
         downtime=ending.downtime,
+        parts=ending.parts,
     )
 
 

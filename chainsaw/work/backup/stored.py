@@ -15,7 +15,7 @@ from chainsaw.model.backup import ENDINGS, INDEX, Index
 
 @dataclass(frozen=True)
 class Stored:
-    """A backup that is in a place: its index, its path, and whether it is there as it is listed.
+    """A backup that is in a place: its index, its path, what is wrong with it, and whether it can be read all the same.
 
     The path is that of its file; of one in a repository, PLACE#ID, which `source` reads.
     """
@@ -23,6 +23,7 @@ class Stored:
     index: Index
     path: str
     problem: str = ""
+    is_there: bool = True
     source: Source | None = None
 
     @property
@@ -56,7 +57,13 @@ def stored_in(place: str) -> Iterator[Stored | Diagnostic]:
         if isinstance(index, Diagnostic):
             yield index
         elif index:
-            yield Stored(index, f"{place}/{index.file}", problem_of(f"{place}/{index.file}", index))
+            yield on_disk(f"{place}/{index.file}", index)
+
+
+def on_disk(path: str, index: Index) -> Stored:
+    """Return a backup that is a file."""
+    problem = problem_of(path, index)
+    return Stored(index, path, problem, not problem)
 
 
 def read_index(path: str) -> Index | Diagnostic | None:

@@ -11,7 +11,10 @@ from chainsaw.host.store import backups
 from chainsaw.work.backup.find import find
 from chainsaw.work.backup.stored import Stored
 from chainsaw.work.backup.write import PATIENCE
+from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Result
+
+COMMAND = "chainsaw backup verify"
 
 
 def verify(account: Account, word: str, identity: str, report: Reporter) -> Result:
@@ -22,39 +25,60 @@ def verify(account: Account, word: str, identity: str, report: Reporter) -> Resu
 def verify_one(account: Account, stored: Stored, identity: str, report: Reporter) -> Result:
     """Compare a backup's file with its index, and if it can be decrypted, each member with what is listed of it.
 
-    Raise ChainsawError when they are not the same.
+    Raise ChainsawError when they are not the same; the backup counts as none from then on.
     """
-    if stored.problem:
+    if stored.problem and not stored.is_there:
         raise ChainsawError(Diagnostic("backup", stored.problem, stored.path))
-    index, name = stored.index, stored.index.backup.instance
     report.doing(f"reading {stored.path}")
     is_closed = stored.is_sealed and not identity
-    if is_closed:
-        found = sealed.digest_of(stored.path)
-        if found.sha256 != index.sha256:
-            raise ChainsawError(
-                Diagnostic("backup", "it has changed since it was written", stored.path, hint=_other(name))
-            )
-        line = f"{stored.id} is as it was written; what is in it was not read: --identity FILE reads that, too"
-    else:
-        ending = sealed.check(stored.opened_with(identity), PATIENCE)
-        if ending.get("sha256") != index.ending.sha256:
-            message = "it is not the one that its index describes"
-            raise ChainsawError(Diagnostic("backup", message, stored.path, hint=_other(name)))
-        line = f"{stored.id} is whole: each of its {ending['members']} members is as it is listed"
-    remember(account, stored)
-    data = {"id": stored.id, "path": stored.path, "content": not is_closed, "members": index.ending.members}
+    try:
+        line = _compare_file(stored) if is_closed else _compare_members(stored, identity)
+    except ChainsawError as error:
+        if _is_bad(stored, error):
+            _remember(account, stored, report, error.diagnostics[0].message)
+        raise
+    _remember(account, stored, report)
+    data = {"id": stored.id, "path": stored.path, "content": not is_closed, "members": stored.index.ending.members}
     return Result(data, (line,))
 
 
-def remember(account: Account, stored: Stored) -> None:
-    """Record that a backup was read as a whole."""
+def _compare_file(stored: Stored) -> str:
+    if sealed.digest_of(stored.path).sha256 != stored.index.sha256:
+        raise _changed(stored, "it has changed since it was written")
+    return f"{stored.id} is as it was written; what is in it was not read: --identity FILE reads that, too"
+
+
+def _compare_members(stored: Stored, identity: str) -> str:
+    ending = sealed.check(stored.opened_with(identity), PATIENCE)
+    if ending.get("sha256") != stored.index.ending.sha256:
+        raise _changed(stored, "it is not the one that its index describes")
+    return f"{stored.id} is whole: each of its {ending['members']} members is as it is listed"
+
+
+def _changed(stored: Stored, message: str) -> ChainsawError:
     name = stored.index.backup.instance
-    record = backups.read_backups(account.paths, name)
-    with account.steps.step(f"record that {stored.id} is verified"):
-        verified = {**record.verified, stored.id: int(time.time())}
-        backups.write_backups(account.paths, name, record.model_copy(update={"verified": verified}))
+    hint = f"chainsaw backups {name} lists others; chainsaw backup {name} makes one"
+    return ChainsawError(Diagnostic("backup", message, stored.path, hint=hint))
 
 
-def _other(name: str) -> str:
-    return f"chainsaw backups {name} lists others; chainsaw backup {name} makes one"
+def _is_bad(stored: Stored, error: ChainsawError) -> bool:
+    """Return whether it is the backup that is wrong, and not the key or the way to it."""
+    if stored.source:
+        return error.diagnostics[0].code in ("bundle", "backup")
+    try:
+        return sealed.digest_of(stored.path).sha256 != stored.index.sha256
+    except OSError:
+        return False
+
+
+def _remember(account: Account, stored: Stored, report: Reporter, problem: str = "") -> None:
+    """Record that a backup was read as a whole, and what was wrong with it; one of the instance may be written now."""
+    name = stored.index.backup.instance
+    step = f"record that {stored.id} is {'damaged' if problem else 'verified'}"
+    with holding(account, (name,), COMMAND, report), account.steps.step(step):
+        record = backups.read_backups(account.paths, name)
+        bad = {path: why for path, why in record.bad.items() if path != stored.path}
+        changes: dict[str, object] = {"bad": {**bad, stored.path: problem} if problem else bad}
+        if not problem:
+            changes["verified"] = {**record.verified, stored.id: int(time.time())}
+        backups.write_backups(account.paths, name, record.model_copy(update=changes))
