@@ -121,10 +121,10 @@ def install(account: Account, recipe: str, yes: bool, as_json: bool) -> None:
 
 
 def _levels(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
-    found = re.fullmatch("([1-8])(?:-([1-8]))?", value)
+    found = re.fullmatch("([1-9])(?:-([1-9]))?", value)
     levels = list(range(int(found[1]), int(found[2] or found[1]) + 1)) if found else []
     if not levels:
-        raise click.BadParameter("should be a level from 1 to 8, or a range of them: 1-8")
+        raise click.BadParameter("should be a level from 1 to 9, or a range of them: 1-9")
     return levels
 
 
@@ -140,7 +140,7 @@ def _range(levels: list[int]) -> str:
     shows=_range,
     metavar="LEVELS",
     callback=_levels,
-    default="1-8",
+    default="1-9",
     show_default=True,
     help="Which levels to test: one, or a range.",
 )
@@ -152,16 +152,34 @@ def _range(levels: list[int]) -> str:
 )
 @click.option("--pause", "after", flag_value="pause", help="Keep an instance for the reboot that level 3 needs.")
 @click.option("--resume", "after", flag_value="resume", help="Continue after that reboot.")
+@click.option("--hand-over", cls=RecordedOption, metavar="PLACE", default="", help="Leave a backup there for level 10.")
+@click.option(
+    "--take-over",
+    cls=RecordedOption,
+    metavar="PLACE",
+    default="",
+    help="Level 10: try, on another host, what was left.",
+)
 @json_option
-def test(account: Account, directory: str, levels: list[int], after: str | None, as_json: bool) -> None:
+def test(
+    account: Account,
+    directory: str,
+    levels: list[int],
+    after: str | None,
+    hand_over: str,
+    take_over: str,
+    as_json: bool,
+) -> None:
     """The result is written to tested.json beside the recipe in DIRECTORY.
 
     The test creates the instances try-RECIPE and try-RECIPE-2, and deletes them at its end unless you keep them.
+    Level 10 takes another host: carry the recipe with its tested.json, and what --hand-over has left, to that one.
     """
     from chainsaw.work.trial import run
 
     with progress() as report:
-        result = run.run_trial(account, directory, levels, after or "", report)
+        passing = run.Passing(hand_over, take_over)
+        result = run.run_trial(account, directory, levels, after or "", report, passing)
     show("recipe", result, as_json)
 
 
@@ -209,7 +227,7 @@ def docs(directory: str, as_json: bool) -> None:
 @command("recipe guide", "chainsaw recipe guide | less")
 @json_option
 def guide(as_json: bool) -> None:
-    """It leads from the idea to level 8, the last of the tests."""
+    """It leads from the idea to level 10, the last of the tests."""
     from chainsaw.work.recipes import author
 
     show("recipe", author.guide(), as_json)

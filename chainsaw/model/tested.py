@@ -17,6 +17,8 @@ LEVELS = {
     6: "it is removed without residue, and installs again",
     7: "it is as confined as it can be, and leaks no secret",
     8: "it sleeps and wakes, its timers run and its secrets change, without an error",
+    9: "deleted, it comes back from a backup in a file and in a repository, and so does one that was never configured",
+    10: "on another host all of it comes back from a backup: its data, an uploaded file byte for byte, its logins",
 }
 
 

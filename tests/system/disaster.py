@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .browser import Browser
-from .machine import DATA, Machine
+from .machine import DATA, HOME, Machine
 from .web import ask
 
 KEEPER, KEEPER_ID = "keeper", 1001
@@ -55,13 +55,20 @@ class Keeper(Machine):
         return f"/home/{KEEPER}/.local/share/chainsaw/{path}"
 
 
-def new_keeper(machine: Keeper, images: Path) -> None:
+def new_keeper(machine: Keeper, images: Path, *options: str) -> None:
     """Have a user of another name on an empty host, with the images that it would build with the network."""
     machine.root("useradd", "--create-home", "--shell=/bin/bash", f"--uid={KEEPER_ID}", KEEPER)
-    machine.root("chainsaw", "setup", "--user", KEEPER)
+    machine.root("chainsaw", "setup", "--user", KEEPER, *options)
     shutil.copyfile(images, machine.seen(f"/home/{KEEPER}/images.tar"))
     machine.root("chown", KEEPER, f"/home/{KEEPER}/images.tar")
     machine.admin("podman", "load", "--quiet", "--input", f"/home/{KEEPER}/images.tar")
+
+
+def keep_images(machine: Machine, place: Path) -> None:
+    """Copy the images, in the place of a registry and of a mirror of Debian's."""
+    names = machine.admin("sh", "-c", "podman images --format '{{.Repository}}:{{.Tag}}' | grep ^localhost/chainsaw/")
+    machine.admin("podman", "save", "--quiet", "--multi-image-archive", "-o", f"{HOME}/images.tar", *names.split())
+    shutil.copyfile(machine.seen(f"{HOME}/images.tar"), place)
 
 
 def fill(machine: Machine, disk: str) -> None:

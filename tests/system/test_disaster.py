@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from .browser import Browser
-from .disaster import FILES, HOSTS, KEEPER, MARKER, PASSWORD, Keeper, content, fill, new_keeper
+from .disaster import FILES, HOSTS, KEEPER, MARKER, PASSWORD, Keeper, content, fill, keep_images, new_keeper
 from .machine import CONFIG, Machine
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("site")]
@@ -54,13 +54,6 @@ def lost(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Lost:
     shutil.copytree(machine.seen(DISK), place / "disk")
     machine.verb("destroy")
     return Lost(was, browser, key, password, place)
-
-
-def keep_images(machine: Machine, place: Path) -> None:
-    """Copy the images, in the place of a registry and of a mirror of Debian's."""
-    names = machine.admin("sh", "-c", "podman images --format '{{.Repository}}:{{.Tag}}' | grep ^localhost/chainsaw/")
-    machine.admin("podman", "save", "--quiet", "--multi-image-archive", "-o", "/home/admin/images.tar", *names.split())
-    shutil.copyfile(machine.seen("/home/admin/images.tar"), place)
 
 
 @pytest.fixture(scope="module")

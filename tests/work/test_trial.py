@@ -556,7 +556,10 @@ def trial(stage, tmp_path, monkeypatch):
         monkeypatch.setattr(run, "LEVELS", {2: lambda scene: {}, **ends})
         shown = {"one": SimpleNamespace(url="https://one.localhost/")}
         scene = stage(account=SimpleNamespace(paths=None, current=lambda: SimpleNamespace(instances=shown)))
-        return run._begin(scene, str(tmp_path), levels, after, str(tmp_path / "pending.json"))
+        pending = str(tmp_path / "pending.json")
+        return run._begin(
+            scene, str(tmp_path), pending, lambda: run._tried(scene, str(tmp_path), levels, after, pending)
+        )
 
     return SimpleNamespace(test=test, removed=removed, pending=tmp_path / "pending.json")
 

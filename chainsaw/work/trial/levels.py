@@ -16,9 +16,11 @@ from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.trial.choices import try_directives, try_options
 from chainsaw.work.trial.confinement import capabilities_beyond, leaks, listeners, not_confined, reachable
 from chainsaw.work.trial.data import demand, holds, write, write_once
+from chainsaw.work.trial.elsewhere import comes_back_elsewhere
 from chainsaw.work.trial.footprint import footprint, image_sizes, memory_of
 from chainsaw.work.trial.page import check_page, check_websockets
 from chainsaw.work.trial.problem import trying, wrong
+from chainsaw.work.trial.recovery import comes_back
 from chainsaw.work.trial.rehearsal import rehearse
 from chainsaw.work.trial.scene import Scene, new_marker, wait_until
 from chainsaw.work.trial.upkeep import change_secrets, check_due, run_timers
@@ -219,4 +221,6 @@ LEVELS: dict[int, Callable[[Scene], Evidence]] = {
     6: leaves_nothing,
     7: is_confined,
     8: runs_unattended,
+    9: comes_back,
+    10: comes_back_elsewhere,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from chainsaw.work.recipes.catalog import catalog_of, read_recipe
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Result
 from chainsaw.work.trial.data import demand
+from chainsaw.work.trial.elsewhere import hand_over
 from chainsaw.work.trial.levels import LEVELS, Evidence
 from chainsaw.work.trial.rehearsal import discard_certificate
 from chainsaw.work.trial.scene import Scene
@@ -27,8 +29,21 @@ from chainsaw.work.trial.scene import Scene
 RECORD = "tested.json"
 
 
-def run_trial(account: Account, directory: str, levels: Sequence[int], after: str, report: Reporter) -> Result:
-    """Test levels of a recipe on this host and write the results beside it.
+@dataclass(frozen=True)
+class Passing:
+    """The directory in which a backup is left for another host, or the one in which another host has left one."""
+
+    hand_over: str = ""
+    take_over: str = ""
+
+
+HERE = Passing()
+
+
+def run_trial(
+    account: Account, directory: str, levels: Sequence[int], after: str, report: Reporter, passing: Passing = HERE
+) -> Result:
+    """Test levels of a recipe on this host and write the results beside it; the last one takes two hosts.
 
     `after` is "pause" to leave the first instance for a reboot, "resume" to check it after one, "keep" to leave it
     as it is until the next test, also when it does not work, or "" to remove it.
@@ -41,21 +56,41 @@ def run_trial(account: Account, directory: str, levels: Sequence[int], after: st
         scene = Scene(bundle, catalog, report, account, mailbox, keeps=after == "keep")
         if after == "resume":
             return _resume(scene, directory, pending)
-        return _begin(scene, directory, levels, after, pending)
+        if passing.take_over:
+            scene.place = files.real_path(passing.take_over)
+            return _begin(scene, directory, pending, lambda: _taken_over(scene, directory, pending))
+        place = passing.hand_over and files.real_path(passing.hand_over)
+        return _begin(scene, directory, pending, lambda: _tried(scene, directory, levels, after, pending, place))
 
 
-def _begin(scene: Scene, directory: str, levels: Sequence[int], after: str, pending: str) -> Result:
+def _begin(scene: Scene, directory: str, pending: str, work: Callable[[], Result]) -> Result:
     # Other commands that read the instances meanwhile must find their recipe.
     files.write_atomic(pending, json.dumps({"format": 1, "directory": directory}).encode())
     try:
-        return _tried(scene, directory, levels, after, pending)
+        return work()
     except BaseException:
         _clear(scene)
         files.remove(pending)
         raise
 
 
-def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pending: str) -> Result:
+def _taken_over(scene: Scene, directory: str, pending: str) -> Result:
+    """Try the last level with what another host has left, and add it to the record of the others."""
+    _clear(scene)
+    known = Tested.model_validate_json(files.read_text(f"{directory}/{RECORD}") or "{}")
+    if known.digest != scene.bundle.digest:
+        raise invalid(Diagnostic("record", "it is of another version of the recipe", f"{directory}/{RECORD}"))
+    last = max(LEVELS)
+    scene.report.note(f"level {last}: {MEANINGS[last]}")
+    outcome = _outcome_of(partial(LEVELS[last], scene))
+    tested = known.model_copy(update={"levels": {**known.levels, last: outcome}})
+    _write(directory, tested)
+    _clear(scene)
+    files.remove(pending)
+    return _result(tested, tuple(tested.levels))
+
+
+def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pending: str, place: str = "") -> Result:
     results: dict[int, LevelResult] = {}
     _clear(scene)
     # All later levels use what the second one installed.
@@ -65,6 +100,9 @@ def _tried(scene: Scene, directory: str, levels: Sequence[int], after: str, pend
         results[number] = _outcome_of(partial(LEVELS[number], scene))
         if not results[number].passed:
             break
+    if place and all(found.passed for found in results.values()):
+        scene.report.note(f"level {max(LEVELS)}: a backup is left in {place}")
+        hand_over(scene, place)
     tested = _tested(scene, results)
     if after == "pause" and results.get(3, _MISSED).passed:
         known = {"format": 1, "directory": directory, "marker": scene.marker, "tested": tested.model_dump(mode="json")}
@@ -91,11 +129,14 @@ def _kept_lines(scene: Scene) -> Iterator[str]:
 
 def _needed(tested: Tested, directory: str) -> tuple[str, ...]:
     """Say what is to be done for what was not tried."""
-    third = tested.levels.get(3)
-    if third is None or third.tried:
-        return ()
-    steps = f"chainsaw recipe test {directory} --pause; sudo reboot; chainsaw recipe test {directory} --resume"
-    return (f"level 3 needs a reboot: {steps}",)
+    third, found = tested.levels.get(3), []
+    if third is not None and not third.tried:
+        steps = f"chainsaw recipe test {directory} --pause; sudo reboot; chainsaw recipe test {directory} --resume"
+        found.append(f"level 3 needs a reboot: {steps}")
+    if tested.level == max(LEVELS) - 1:
+        found.append(f"level {max(LEVELS)} needs another host: here chainsaw recipe test {directory} --hand-over PLACE")
+        found.append(f"  and there, with {directory} and PLACE: chainsaw recipe test {directory} --take-over PLACE")
+    return tuple(found)
 
 
 _MISSED = LevelResult(passed=False, seconds=0)

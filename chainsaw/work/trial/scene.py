@@ -48,8 +48,8 @@ class Scene:
     """One recipe under test; `first` and `second` are its temporary instances.
 
     `marker` is the word that the data written into the first one holds, once it `is_written`. One that does not work
-    `keeps` what it is, to be looked at. Where a variant is tested, `subject` is in the place of the first, and what is
-    `chosen` is set in each file.
+    `keeps` what it is, to be looked at. In `place` is what another host has left for this one. Where a variant is
+    tested, `subject` is in the place of the first, and what is `chosen` is set in each file.
     """
 
     bundle: Bundle
@@ -63,6 +63,7 @@ class Scene:
     is_written: bool = False
     keeps: bool = False
     subject: str = ""
+    place: str = ""
     chosen: Mapping[str, Value] = field(default_factory=dict)
 
     @property
