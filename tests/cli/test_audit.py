@@ -370,7 +370,7 @@ RECORDED = {
     "user passwd": {"name"},
     "user groups": {"name", "groups"},
     "user remove": {"name"},
-    "recipe test": {"directory", "--levels"},
+    "recipe test": {"directory", "--levels", "--hand-over", "--take-over"},
     "setup": {"--user", "--blocks", "--driver"},
 }
 """The arguments and options that the journal may show; each new one must be decided here."""

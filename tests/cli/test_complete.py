@@ -172,7 +172,7 @@ FREE = {
     "recipe new": {"name", "--in"},
     "recipe lint": {"directory"},
     "recipe docs": {"directory"},
-    "recipe test": {"directory", "--levels"},
+    "recipe test": {"directory", "--levels", "--hand-over", "--take-over"},
     "backups": {"--from"},
     "logs": {"--since", "--grep", "-n"},
     "traffic": {"--since", "--html"},

@@ -117,7 +117,7 @@ def test_the_guide_is_the_one_beside_the_recipes(chainsaw):
         assert chainsaw("recipe", "guide").out == file.read()
 
 
-@pytest.mark.parametrize("levels", ["0", "9", "3-2", "1-9", "all", "", "1-", "-2", "1-2-3"])
+@pytest.mark.parametrize("levels", ["0", "10", "3-2", "1-10", "all", "", "1-", "-2", "1-2-3"])
 def test_levels_are_a_level_or_a_range_of_them(chainsaw, wiki, levels):
     assert chainsaw("recipe", "test", str(wiki), "--levels", levels).code == Exit.USAGE
     assert not (wiki / "tested.json").exists()

@@ -44,6 +44,7 @@ ALL = ("*",)
 """All that is in a volume."""
 DATABASE = "db"
 """The component that a building block for a database brings."""
+TRIED = "tried"
 PAST = 1000
 """So many changes of an instance are kept in a backup."""
 
@@ -68,7 +69,7 @@ class Content:
         """Return the first member of a backup that begins at a time, in seconds since 1970, `before` something."""
         found, recipe = self.deployment, self.bundle.recipe
         kept = KeptRecipe(
-            name=found.recipe, origin=found.origin, version=recipe.version, digest=found.digest, title=recipe.title
+            name=found.recipe, origin=origin_of(found), version=recipe.version, digest=found.digest, title=recipe.title
         )
         return Backup(
             id=id,
@@ -104,6 +105,11 @@ class Content:
             return ALL
         beside = [f"{path}{end}" for path in self.consistent.sqlite.get(volume, ()) for end in OF_SQLITE]
         return (*self.consistent.excludes.get(volume, ()), *beside)
+
+
+def origin_of(deployment: Deployment) -> str:
+    """Return the source and the name of an instance's recipe; one that is tried in a directory has no source."""
+    return deployment.origin or f"{TRIED}/{deployment.recipe}"
 
 
 def content_of(account: Account, deployment: Deployment) -> Content:

@@ -17,6 +17,7 @@ from chainsaw.host.account import Account
 from chainsaw.host.mailbox import Mailbox
 from chainsaw.model.tested import LEVELS as MEANINGS
 from chainsaw.model.tested import LevelResult, Tested
+from chainsaw.work.backup.content import TRIED
 from chainsaw.work.recipes.catalog import catalog_of, read_recipe
 from chainsaw.work.recipes.shipped import shared_files
 from chainsaw.work.result import Reporter, Result
@@ -133,7 +134,7 @@ def _needed(tested: Tested, directory: str) -> tuple[str, ...]:
     if third is not None and not third.tried:
         steps = f"chainsaw recipe test {directory} --pause; sudo reboot; chainsaw recipe test {directory} --resume"
         found.append(f"level 3 needs a reboot: {steps}")
-    if tested.level == max(LEVELS) - 1:
+    if tested.level == max(MEANINGS) - 1:
         found.append(f"level {max(LEVELS)} needs another host: here chainsaw recipe test {directory} --hand-over PLACE")
         found.append(f"  and there, with {directory} and PLACE: chainsaw recipe test {directory} --take-over PLACE")
     return tuple(found)
@@ -163,6 +164,7 @@ def _kept(scene: Scene) -> Evidence:
 def _clear(scene: Scene) -> None:
     for name in (scene.first, scene.second):
         scene.purge(name)
+    files.remove_tree(scene.account.paths.installed(f"{TRIED}/{scene.name}", scene.bundle.digest))
     # An instance that was rolled back, or moved, leaves the certificate of a host that it no longer has.
     used = scene.account.current().hosts
     for host in {scene.host(name) for name in (scene.first, scene.second, scene.moved)} - used:
