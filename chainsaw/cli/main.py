@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from typing import NoReturn
 
@@ -55,6 +56,10 @@ def main() -> NoReturn:
     """Run the command line, write commands that change something to the audit record, and exit."""
     invocation = Invocation()
     code = int(Exit.FAILED)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What nohup(1) ignores stays ignored.
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _end)
     try:
         _run(invocation)
     except SystemExit as ending:
@@ -62,6 +67,13 @@ def main() -> NoReturn:
         raise
     finally:
         _write_down(invocation, code)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """End as after an error, so that what is held is let go and what was stopped runs again; a second one must wait."""
+    for other in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _write_down(invocation: Invocation, code: int) -> None:

@@ -51,19 +51,28 @@ def run(
     stdin: bytes = b"",
     check: bool = True,
     extra_env: Mapping[str, str | None] | None = None,
+    patience: float | None = None,
 ) -> Outcome:
     """Return the outcome of a program; raise ChainsawError when it fails and `check` is set, or is not installed.
 
-    `within` are the words before it, of a program that runs it in another user namespace. A variable of `extra_env`
-    that is None is removed from the environment.
+    After `patience` seconds, if any are given, it is ended; its code is TIMED_OUT then. `within` are the words before
+    it, of a program that runs it in another user namespace. A variable of `extra_env` that is None is removed from the
+    environment.
     """
     try:
         done = subprocess.run(
-            [*within, *argv], input=stdin, capture_output=True, check=False, env=_environment(extra_env)
+            [*within, *argv],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            env=_environment(extra_env),
+            timeout=patience,
         )
+        outcome = Outcome(done.returncode, done.stdout, done.stderr)
     except FileNotFoundError:
         raise ChainsawError(missing([*within, *argv][0])) from None
-    outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    except subprocess.TimeoutExpired:
+        outcome = Outcome(TIMED_OUT, b"", f"it did not end within {patience:g} s, and was ended".encode())
     if check and outcome.code:
         raise ChainsawError(failed(argv, outcome))
     return outcome

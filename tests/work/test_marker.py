@@ -93,7 +93,7 @@ class Containers:
     outcome: Outcome = field(default_factory=lambda: Outcome(0, b"", b""))
     asked: list = field(default_factory=list)
 
-    def exec(self, container, argv, *, env=None, stdin=None):
+    def exec(self, container, argv, *, env=None, stdin=None, patience=None):
         self.asked.append((container, argv))
         return self.outcome
 

@@ -189,7 +189,7 @@ class Wiki:
     def read_file(self, path):
         return Path(path).read_bytes()
 
-    def exec(self, container, argv, *, env=None, stdin=None):
+    def exec(self, container, argv, *, env=None, stdin=None, patience=None):
         assert container == "blog.app"
         self.argv += argv
         self.known.append(stdin.decode())

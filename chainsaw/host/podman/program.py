@@ -191,12 +191,19 @@ class Program:
         process.pipe(argv, lambda stream: unpack(stream, target, tuple(scripts)), accepted=(0, 1))
 
     def exec(
-        self, container: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+        self,
+        container: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        patience: float | None = None,
     ) -> process.Outcome:
-        """Run a program in a running container and return its outcome."""
+        """Run a program in a running container and return its outcome, see process.run."""
         options = [item for key, value in (env or {}).items() for item in ("--env", f"{key}={value}")]
         options += ["--interactive"] if stdin is not None else []
-        return process.run([*PODMAN, "exec", *options, container, *argv], stdin=stdin or b"", check=False)
+        words = [*PODMAN, "exec", *options, container, *argv]
+        return process.run(words, stdin=stdin or b"", check=False, patience=patience)
 
     def exec_words(self, container: str, argv: Sequence[str]) -> list[str]:
         """Return the words that run a program in a running container, which reads this standard input."""

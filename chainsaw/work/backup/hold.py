@@ -21,6 +21,8 @@ from chainsaw.work.interrupted import while_stopped
 from chainsaw.work.result import Reporter
 
 POLL = 0.2
+ANSWERS = 30.0
+"""Seconds that a check may take which asks whether a component answers."""
 HOLDS = 60.0
 """Seconds after which a command that should hold writes, and does not say that it does, is given up."""
 
@@ -63,7 +65,7 @@ def _await(account: Account, deployment: Deployment, service: ComponentService) 
     """Wait until the health check of a component succeeds: its unit may be up before it answers."""
     deadline = time.monotonic() + deployment.start_timeout
     while service.health:
-        outcome = account.podman.exec(service.container, service.health)
+        outcome = account.podman.exec(service.container, service.health, patience=ANSWERS)
         if not outcome.code:
             return
         if time.monotonic() > deadline:

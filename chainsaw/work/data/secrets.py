@@ -25,9 +25,11 @@ from chainsaw.work.result import Reporter, Result, Table
 from chainsaw.work.service.service import restart
 
 NEXT = ".next"
+"""The suffix of a new value that the application does not use yet."""
+ROTATES = 600.0
+"""Seconds that an application may take to change a secret."""
 VARIABLES = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_]*=[^\n]*\n?)+")
 """Lines of NAME=VALUE, which a program gets as its environment."""
-"""The suffix of a new value that the application does not use yet."""
 
 
 def secret_keys(account: Account, name: str, generated: bool = False) -> list[str]:
@@ -178,7 +180,7 @@ def rotate(podman: Podman, steps: Steps, deployment: Deployment, place: SecretFi
     if rotation.command:
         container = f"{deployment.name}.{rotation.component}"
         with steps.step(f"change {place.key} in {container}"):
-            outcome = podman.exec(container, rotation.command, stdin=podman.read_file(coming))
+            outcome = podman.exec(container, rotation.command, stdin=podman.read_file(coming), patience=ROTATES)
         if outcome.code:
             message = f"{rotation.command[0]} in {container} ended with {outcome.code}: {outcome.complaint}"
             hint = f"chainsaw logs {deployment.name} {rotation.component}"

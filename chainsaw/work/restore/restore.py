@@ -32,6 +32,8 @@ from chainsaw.work.restore.stage import Stage
 from chainsaw.work.restore.unfinished import advance, mark
 from chainsaw.work.result import Reporter, Request, Result
 
+HOOK = 1800.0
+"""Seconds that an application may take for what it does after a restore."""
 Phase = Callable[[str], AbstractContextManager[object]]
 """What surrounds a part of the work, which is named."""
 
@@ -242,7 +244,7 @@ def run_hook(account: Account, kept: Kept, name: str) -> None:
         return
     container = f"{name}.{hook.component}"
     with account.steps.step(f"run {hook.command[0]} in {container}"):
-        outcome = account.podman.exec(container, hook.command)
+        outcome = account.podman.exec(container, hook.command, patience=HOOK)
     if outcome.code:
         message = f"it is restored, but {hook.command[0]} in {container} ended with {outcome.code}: {outcome.complaint}"
         raise ChainsawError(Diagnostic("restored-hook", message, hint=f"chainsaw logs {name} {hook.component}"))
