@@ -16,7 +16,6 @@ from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.sealed import File
 from chainsaw.host.store import backups
 from chainsaw.model.consistent import Consistent, Hook
-from chainsaw.work.backup import bundle
 from chainsaw.work.backup.bundle import Target, write_bundle
 from chainsaw.work.backup.content import content_of
 from chainsaw.work.backup.hold import hold
@@ -156,10 +155,11 @@ def test_a_full_disk_is_found_before_anything_is_written(blog, tmp_path, monkeyp
     place = str(tmp_path / "small")
     made(blog, to=(place,))
     before = files_in(place)
-    monkeypatch.setattr(files, "free_bytes", lambda path: bundle.SPARE + 100)
+    monkeypatch.setattr(files, "spare_bytes", lambda path: 2**20)
+    monkeypatch.setattr(files, "free_bytes", lambda path: 2**20 + 100)
     _, problem = made(blog, to=(place,))
     assert (problem.code, problem.file) == ("no-space", place)
-    assert problem.message == "67 MB are free, and 67 MB are expected to be needed"
+    assert problem.message == "1.0 MB are free, and 1.1 MB are expected to be needed"
     assert problem.hint.endswith("name another place: --to DIRECTORY")
     assert files_in(place) == before
     assert record(blog).failed[place].why == problem.message

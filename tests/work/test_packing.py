@@ -319,8 +319,8 @@ HOSTILE = {
         other("volumes/data/x", tarfile.XHDTYPE, 2**20) + bytes(3 * 2**20),
         "a header that is too long",
     ),
-    "more bytes than it says": (member("volumes/data/x", bytes(2 * 10**6)), "more than it says"),
-    "more members than it says": (b"".join(member(f"volumes/data/{n}") for n in range(200)), "more than it says"),
+    "more bytes than it says": (member("volumes/data/x", bytes(2 * 10**6)), "not enough room on the disk"),
+    "more members than it says": (b"".join(member(f"volumes/data/{n}") for n in range(200)), "too many members"),
     "a negative size": (head("volumes/data/x").replace(b"00000000000", b"-0000000001", 1), "a header that is none"),
 }
 """What somebody puts before the list, and the reason why it is not taken."""

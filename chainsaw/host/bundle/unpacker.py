@@ -81,8 +81,10 @@ class Unpacker:
         if mode:
             self._remove(parent, name)
         self.room, self.count = self.room - _blocks(member.stored), self.count - 1
-        if self.room < 0 or self.count < 0:
-            raise RefusedError(f"it holds more than it says: {shown(member.path)}")
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, "there is not enough room on the disk for what is in it", shown(member.path))
+        if self.count < 0:
+            raise RefusedError(f"it holds too many members: {shown(member.path)}")
         if member.kind == "file":
             return self._new(parent, name, member)
         if member.kind == "directory":

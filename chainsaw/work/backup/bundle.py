@@ -19,8 +19,6 @@ from chainsaw.work.backup.content import Content
 from chainsaw.work.backup.write import PATIENCE, write
 from chainsaw.work.result import Reporter
 
-SPARE = 64 * 2**20
-"""Bytes that stay free beside a backup."""
 Failures = dict[str, ChainsawError | OSError]
 """Why a backup is not in a place, by place."""
 
@@ -135,7 +133,7 @@ def check_place(place: str, target: Target) -> None:
         message = f"it is on another host ({kind}), where others may read it, and the backup is not encrypted"
         hint = "chainsaw backup key makes a key; from then on all backups of this site are encrypted"
         raise invalid(Diagnostic("not-encrypted", message, place, hint=hint))
-    expected = (target.former.bytes if target.former else 0) + SPARE
+    expected = (target.former.bytes if target.former else 0) + files.spare_bytes(place)
     free = files.free_bytes(place)
     if free < expected:
         message = f"{bytes_for_people(free)} are free, and {bytes_for_people(expected)} are expected to be needed"

@@ -24,7 +24,6 @@ from chainsaw.model.volume import Ids
 from chainsaw.plan.site_resources import FRONT_DATA, OWN, SITE, owned_by, site_resources
 from chainsaw.work.backup.write import PATIENCE
 from chainsaw.work.restore.read import MOST
-from chainsaw.work.restore.stage import SPARE
 
 Step = Literal["unpacked", "aside", "placed"]
 """How far it is: all is unpacked and checked; what was here before is put aside; all is where it belongs."""
@@ -96,7 +95,7 @@ class Rebuild:
         with steps.step(f"make {partial}"):
             podman.remove_trees([partial])
             files.make_directory(partial, 0o700)
-        room = max(files.free_bytes(partial) - SPARE, 0)
+        room = max(files.free_bytes(partial) - files.spare_bytes(partial), 0)
         with steps.step(f"unpack {self.backup.id}"):
             unpack(File(self.path, self.identity), partial, 0, room, (SITE,), podman.enter(), PATIENCE)
         self._record("unpacked", partial)

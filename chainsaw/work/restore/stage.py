@@ -22,9 +22,6 @@ from chainsaw.work.backup.write import PATIENCE
 from chainsaw.work.restore.read import Kept
 from chainsaw.work.result import Reporter
 
-SPARE = 64 * 2**20
-"""Bytes that stay free on the disk."""
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -50,7 +47,7 @@ class Stage:
             podman.remove_trees([self.place])
             files.make_directory(self.place, 0o700)
         first = 0 if block is None else intermediate(podman.uids, block)
-        room = max(files.free_bytes(self.place) - SPARE, 0)
+        room = max(files.free_bytes(self.place) - files.spare_bytes(self.place), 0)
         report.doing("unpacking the backup, and comparing it with what it lists")
         with steps.step(f"unpack {kept.backup.id}"):
             known = unpack(kept.source, self.place, first, room, only, podman.enter(), PATIENCE)
