@@ -1,10 +1,13 @@
-"""Syncing writes to the disk, so that they survive a power cut."""
+"""The disk: what is written survives a power cut, and how much room there is."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+SHARE, MOST_SPARE = 20, 512 * 2**20
+"""That part of a disk stays free, but no more than so many bytes."""
 
 
 def sync_directory(path: str) -> None:
@@ -51,3 +54,22 @@ def make_directories(path: str) -> None:
         place = place.parent
     Path(path).mkdir(parents=True, exist_ok=True)
     sync_parents(missing)
+
+
+def free_bytes(path: str) -> int:
+    """Return how many bytes an unprivileged user can still write at a path."""
+    found = _disk_at(path)
+    return found.f_bavail * found.f_frsize
+
+
+def spare_bytes(path: str) -> int:
+    """Return how many bytes should stay free at a path whatever is written there: applications write, too."""
+    found = _disk_at(path)
+    return min(found.f_blocks * found.f_frsize // SHARE, MOST_SPARE)
+
+
+def _disk_at(path: str) -> os.statvfs_result:
+    place = Path(path)
+    while not place.exists():
+        place = place.parent
+    return os.statvfs(place)

@@ -22,8 +22,6 @@ PARTIAL = ".partial"
 """The suffix of what is being created or removed; it is never used as complete, and doctor removes it."""
 LARGEST_TREE = 32 * 1024**2
 MOST_FILES = 2000
-SHARE, MOST_SPARE = 20, 512 * 2**20
-"""That part of a disk stays free, but no more than so many bytes."""
 
 
 def read_text(path: str) -> str | None:
@@ -270,25 +268,6 @@ def is_writable(path: str) -> bool:
 def write_kernel(path: str, value: str) -> None:
     """Write a kernel setting below /proc/sys."""
     Path(path).write_text(value, encoding="ascii")
-
-
-def free_bytes(path: str) -> int:
-    """Return how many bytes an unprivileged user can still write at a path."""
-    found = _disk_at(path)
-    return found.f_bavail * found.f_frsize
-
-
-def spare_bytes(path: str) -> int:
-    """Return how many bytes should stay free at a path whatever is written there: applications write, too."""
-    found = _disk_at(path)
-    return min(found.f_blocks * found.f_frsize // SHARE, MOST_SPARE)
-
-
-def _disk_at(path: str) -> os.statvfs_result:
-    place = Path(path)
-    while not place.exists():
-        place = place.parent
-    return os.statvfs(place)
 
 
 def rename(source: str, target: str) -> None:

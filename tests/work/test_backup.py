@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chainsaw.errors import ChainsawError, Exit
-from chainsaw.host import files, holder, mounts
+from chainsaw.host import disk, files, holder, mounts
 from chainsaw.host.bundle import sealed
 from chainsaw.host.bundle.sealed import File
 from chainsaw.host.store import backups
@@ -155,8 +155,8 @@ def test_a_full_disk_is_found_before_anything_is_written(blog, tmp_path, monkeyp
     place = str(tmp_path / "small")
     made(blog, to=(place,))
     before = files_in(place)
-    monkeypatch.setattr(files, "spare_bytes", lambda path: 2**20)
-    monkeypatch.setattr(files, "free_bytes", lambda path: 2**20 + 100)
+    monkeypatch.setattr(disk, "spare_bytes", lambda path: 2**20)
+    monkeypatch.setattr(disk, "free_bytes", lambda path: 2**20 + 100)
     _, problem = made(blog, to=(place,))
     assert (problem.code, problem.file) == ("no-space", place)
     assert problem.message == "1.0 MB are free, and 1.1 MB are expected to be needed"

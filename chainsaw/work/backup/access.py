@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from chainsaw.errors import ChainsawError, Diagnostic
+from chainsaw.errors import ChainsawError, Diagnostic, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
 from chainsaw.host.restic.answers import Snapshot
 from chainsaw.host.restic.call import Restic
 from chainsaw.host.restic.repository import Repository
 from chainsaw.host.store import backups, records
-from chainsaw.model.schedule import REPOSITORY
+from chainsaw.model.schedule import REPOSITORY, check_destination
 
 PASSWORD, ENVIRONMENT = "backup_password", "backup_environment"
 """The secrets of the site: of repositories, and lines NAME=VALUE for restic, such as AWS_ACCESS_KEY_ID=…."""
@@ -22,8 +22,16 @@ def is_repository(place: str) -> bool:
 
 
 def repository_of(account: Account, place: str) -> Repository:
-    """Return the repository at a place, as this site uses it; nothing is read or made."""
+    """Return the repository at a place, as this site uses it; nothing is read or made.
+
+    Raise ChainsawError for an address that is none.
+    """
     paths = account.paths
+    try:
+        check_destination(place)
+    except ValueError as error:
+        # What was typed may hold a password.
+        raise invalid(Diagnostic("backup-option", str(error))) from None
     lines = (files.read_text(paths.site_secret(ENVIRONMENT)) or "").splitlines()
     environment = dict(line.split("=", 1) for line in lines if "=" in line)
     files.make_directory(paths.restic, 0o700)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, host_lacks, invalid
-from chainsaw.host import files, mounts
+from chainsaw.host import disk, files, mounts
 from chainsaw.host.account import Account
 from chainsaw.host.bundle import sealed
 from chainsaw.host.store import backups
@@ -89,7 +89,11 @@ def write_bundle(account: Account, content: Content, target: Target, report: Rep
 def _make_ready(account: Account, place: str, target: Target, name: str) -> None:
     """Make a directory ready; raise ChainsawError for one that lacks what was there, or that is too full."""
     former = target.made.get(place)
-    if former and not target.shrinks and not any(item.endswith(INDEX) for item in files.list_directory(place)):
+    if (
+        former
+        and (target.before or not target.shrinks)
+        and not any(item.endswith(INDEX) for item in files.list_directory(place))
+    ):
         message = f"no backup is there, not even {former.id}, which was"
         hint = f"see whether its disk is mounted; if it is a new one: chainsaw backup {name} --accept-shrink"
         raise ChainsawError(Diagnostic("not-mounted", message, place, hint=hint))
@@ -133,8 +137,8 @@ def check_place(place: str, target: Target) -> None:
         message = f"it is on another host ({kind}), where others may read it, and the backup is not encrypted"
         hint = "chainsaw backup key makes a key; from then on all backups of this site are encrypted"
         raise invalid(Diagnostic("not-encrypted", message, place, hint=hint))
-    expected = (target.former.bytes if target.former else 0) + files.spare_bytes(place)
-    free = files.free_bytes(place)
+    expected = (target.former.bytes if target.former else 0) + disk.spare_bytes(place)
+    free = disk.free_bytes(place)
     if free < expected:
         message = f"{bytes_for_people(free)} are free, and {bytes_for_people(expected)} are expected to be needed"
         hint = "delete what is not needed there, or name another place: --to DIRECTORY"

@@ -14,6 +14,7 @@ from typing import Any
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
 from chainsaw.host.account import Account
+from chainsaw.host.lock import locked
 from chainsaw.host.store import backups, records
 from chainsaw.load.recipe import Bundle
 from chainsaw.model.backup import Drill
@@ -151,8 +152,11 @@ def _drill(account: Account, stored: Stored, choice: Choice, report: Reporter) -
             return outcome
     else:
         report.note(f"rehearsing a restore of {outcome.instance} from {stored.id}")
+        # Two at once would take twice the memory; and the recipe of one is that of the other, which deletes it.
+        lock = f"{account.paths.locks}/drill"
         try:
-            _rehearse(account, stored, choice.identity, report, outcome)
+            with locked(lock, f"{COMMAND} {outcome.instance}", wait=True, waiting=report.note):
+                _rehearse(account, stored, choice.identity, report, outcome)
         except (ChainsawError, OSError) as error:
             outcome.failed(error)
     _record(account, outcome, report)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from chainsaw.compile.blocks import allocate
 from chainsaw.errors import Diagnostic, invalid
-from chainsaw.host import files, filled
+from chainsaw.host import disk, files, filled
 from chainsaw.host.account import Account
 from chainsaw.host.bundle.sealed import File
 from chainsaw.host.bundle.taking import unpack
@@ -95,7 +95,7 @@ class Rebuild:
         with steps.step(f"make {partial}"):
             podman.remove_trees([partial])
             files.make_directory(partial, 0o700)
-        room = max(files.free_bytes(partial) - files.spare_bytes(partial), 0)
+        room = max(disk.free_bytes(partial) - disk.spare_bytes(partial), 0)
         with steps.step(f"unpack {self.backup.id}"):
             unpack(File(self.path, self.identity), partial, 0, room, (SITE,), podman.enter(), PATIENCE)
         self._record("unpacked", partial)

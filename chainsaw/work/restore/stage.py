@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from chainsaw.errors import ChainsawError, Diagnostic
-from chainsaw.host import files
+from chainsaw.host import disk, files
 from chainsaw.host.account import Account
 from chainsaw.host.bundle.taking import feed, unpack
 from chainsaw.host.podman.placement import Placement
@@ -47,7 +47,7 @@ class Stage:
             podman.remove_trees([self.place])
             files.make_directory(self.place, 0o700)
         first = 0 if block is None else intermediate(podman.uids, block)
-        room = max(files.free_bytes(self.place) - files.spare_bytes(self.place), 0)
+        room = max(disk.free_bytes(self.place) - disk.spare_bytes(self.place), 0)
         report.doing("unpacking the backup, and comparing it with what it lists")
         with steps.step(f"unpack {kept.backup.id}"):
             known = unpack(kept.source, self.place, first, room, only, podman.enter(), PATIENCE)
