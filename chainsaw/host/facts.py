@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pwd
@@ -73,11 +72,6 @@ def node() -> str:
 def boot_id() -> str:
     """Return the id of this boot (proc(5), sys/kernel/random/boot_id)."""
     return (files.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
-
-
-def machine() -> str:
-    """Return what tells this host from others; machine-id(5) itself is nobody else's to know."""
-    return hashlib.sha256(f"chainsaw {files.read_text('/etc/machine-id')}".encode()).hexdigest()[:16]
 
 
 def description(paths: Paths) -> dict[str, str]:

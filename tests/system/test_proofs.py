@@ -36,5 +36,5 @@ def test_a_recipe_reaches_the_highest_level(proof: dict[str, Any]) -> None:
     assert record["levels"]["3"]["evidence"]["boot"] != record["levels"]["3"]["evidence"]["boot_after"]
     hosts = record["levels"][str(LAST)]["evidence"]
     assert hosts["to"]["driver"] == DRIVER
-    assert all(hosts["from"][key] != hosts["to"][key] for key in ("machine", "user", "driver"))
+    assert all(hosts["from"][key] != hosts["to"][key] for key in ("site", "user", "driver"))
     assert hosts["from"]["block"] is None or hosts["from"]["block"] != hosts["to"]["block"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
-from chainsaw.host import facts, files
+from chainsaw.host import files
+from chainsaw.host.store import backups
 from chainsaw.model.backup import Index
 from chainsaw.model.base import Recorded
 from chainsaw.work.restore.look import Found, Look
@@ -56,7 +58,7 @@ def comes_back_elsewhere(scene: Scene) -> dict[str, Any]:
     known = _read(scene)
     bring_back(scene, known.index, scene.place)
     here = _host(scene)
-    if here["machine"] == known.host["machine"]:
+    if here["site"] == known.host["site"]:
         raise wrong("this is the host that has left the backup, and not another one")
     check_page(scene, scene.first)
     if known.marker:
@@ -93,7 +95,7 @@ def _host(scene: Scene) -> dict[str, Any]:
     """Return what tells hosts apart, as far as a backup could depend on it."""
     current = scene.account.current().instances.get(scene.first)
     return {
-        "machine": facts.machine(),
+        "site": hashlib.sha256(backups.site_id(scene.account.paths).encode()).hexdigest()[:16],
         "user": scene.account.name,
         "block": current.block if current else None,
         "driver": scene.podman.driver(),
