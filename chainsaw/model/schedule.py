@@ -12,6 +12,8 @@ from chainsaw.model.names import check_file_path
 
 REPOSITORY = "restic:"
 """What the address of a restic repository begins with; whatever follows is restic's own."""
+PASSWORD, ENVIRONMENT = "backup_password", "backup_environment"
+"""Secrets of the site: the password of repositories, and lines NAME=VALUE for restic, such as AWS_ACCESS_KEY_ID=…."""
 _RECIPIENT = re.compile(r"age1[a-z0-9]{58}")
 _KINDS = re.compile(r"/\S+|(sftp|s3|rest|b2|azure|gs|swift|rclone):\S+")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
+import time
 from pathlib import Path
 
 from . import site
@@ -20,6 +22,7 @@ PLACE = site.DATA / "backups" / NAME
 VOLUME = site.DATA / "public" / NAME / "site"
 COPY = Path.home() / "copy.tar.zst"
 UNPACKED = Path.home() / "unpacked"
+REPOSITORY = Path.home() / "repository"
 PODMAN_VOLUME = "bench-big"
 
 
@@ -69,12 +72,45 @@ def _untar(_: int) -> float:
     return spend(["bash", "-c", f"set -o pipefail; {line}"]).wall
 
 
+def _saved() -> tuple[int, float]:
+    """Back up into a repository; return the bytes that were added, and the seconds."""
+    began = time.perf_counter()
+    made = json.loads(do("chainsaw", "backup", NAME, "--to", f"restic:{REPOSITORY}", "--json"))
+    return made["data"]["backups"][0]["bytes"], time.perf_counter() - began
+
+
+def _change() -> int:
+    """Write every hundredth file again; return their bytes."""
+    dice, changed = random.Random(2), sorted(path for path in VOLUME.rglob("*") if path.is_file())[::100]
+    for path in changed:
+        path.write_bytes(dice.randbytes(path.stat().st_size))
+    return sum(path.stat().st_size for path in changed)
+
+
+def _repository(size: float) -> list[Row]:
+    shutil.rmtree(REPOSITORY, ignore_errors=True)
+    (first, slow), changed = _saved(), _change()
+    added, fast = _saved()
+    shutil.rmtree(REPOSITORY)
+    return [
+        Row(f"a repository: first backup of {size:,.0f} MB", f"{slow:.1f} s, {first / 2**20:,.0f} MB"),
+        Row(
+            "again, after 1 % of the files has changed",
+            f"{fast:.1f} s, {added / 2**20:.1f} MB",
+            f"{changed / 2**20:.1f} MB changed",
+            f"{added / changed:.2f}",
+        ),
+    ]
+
+
 def rows() -> list[Row]:
     """Measure a volume of a static site, which nothing needs to be stopped for."""
     site.declare(NAME, "static")
     site.wait_until_quiet("a static site")
+    little = spend(["chainsaw", "backup", NAME]).memory
     say("writing files …")
     _fill(VOLUME)
+    much = spend(["chainsaw", "backup", NAME, "--accept-shrink"]).memory
     do("podman", "volume", "create", PODMAN_VOLUME)
     mount = do("podman", "volume", "inspect", "--format", "{{.Mountpoint}}", PODMAN_VOLUME).strip()
     do("cp", "-a", f"{VOLUME}/.", mount)
@@ -94,4 +130,11 @@ def rows() -> list[Row]:
         Row(
             "throughput of the backup", spread(rates, "MB/s", 0), ratio=ratio(rates, [size / value for value in peers])
         ),
+        Row(
+            f"memory of the largest process, {size:,.0f} MB; peer: the same, of one file",
+            f"{much:.0f} MB",
+            f"{little:.0f} MB",
+            f"{much / little:.2f}",
+        ),
+        *_repository(size),
     ]

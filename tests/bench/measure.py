@@ -22,10 +22,11 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Spent:
-    """What a process took: wall-clock seconds, and CPU seconds of it and of its children."""
+    """What a process took: wall-clock seconds, CPU seconds of it and of its children, and MB of the largest of them."""
 
     wall: float
     processor: float
+    memory: float
 
 
 def say(message: str) -> None:
@@ -44,7 +45,7 @@ def spend(argv: Sequence[Argument], where: Path | None = None) -> Spent:
         if process.returncode:
             output.seek(0)
             raise _failed(argv, output.read().decode(errors="replace"))
-    return Spent(wall, usage.ru_utime + usage.ru_stime)
+    return Spent(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def do(*argv: Argument, text: str | None = None) -> str:

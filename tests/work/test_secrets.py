@@ -238,8 +238,9 @@ def test_a_value_that_an_application_may_have_already_is_offered_again(blog, pas
     assert wiki.known[2] != wiki.known[1]
 
 
-def test_a_secret_of_the_site_that_no_file_names_is_unused(admin):
-    for key in ("smtp_password", "old_password", "kept_password"):
+def test_a_secret_of_the_site_that_no_file_names_is_unused_but_for_that_of_backups(admin):
+    named = ("smtp_password", "old_password", "kept_password", "backup_password")
+    for key in named:
         files.write_atomic(admin.paths.site_secret(key), b"x")
     mail = "mail: {host: smtp.example.org, user: kim, password: {secret: KEY}}\n"
     admin.write("site.yaml", mail.replace("KEY", "smtp_password"))
@@ -248,4 +249,4 @@ def test_a_secret_of_the_site_that_no_file_names_is_unused(admin):
     assert site_secrets.unused_site_secrets(admin.account, []) == ["kept_password", "old_password"]
     admin.write("site.yaml", "mail: {host: [\n")
     assert site_secrets.unused_site_secrets(admin.account, ["wiki"]) == [], "what a file says is not known"
-    assert set(site_secrets.site_secret_keys(admin.account)) == {"smtp_password", "old_password", "kept_password"}
+    assert set(site_secrets.site_secret_keys(admin.account)) == set(named)

@@ -9,10 +9,8 @@ from chainsaw.host.restic.answers import Snapshot
 from chainsaw.host.restic.call import Restic
 from chainsaw.host.restic.repository import Repository
 from chainsaw.host.store import backups, records
-from chainsaw.model.schedule import REPOSITORY, check_destination
+from chainsaw.model.schedule import ENVIRONMENT, PASSWORD, REPOSITORY, check_destination
 
-PASSWORD, ENVIRONMENT = "backup_password", "backup_environment"
-"""The secrets of the site: of repositories, and lines NAME=VALUE for restic, such as AWS_ACCESS_KEY_ID=…."""
 LENGTH = 40
 
 

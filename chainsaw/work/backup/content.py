@@ -65,6 +65,11 @@ class Content:
     volumes: Mapping[str, Volume]
     dumped: tuple[ComponentService, ...]
 
+    @property
+    def is_one_state(self) -> bool:
+        """Whether files may be read at any time, and nothing else belongs to them."""
+        return self.consistent.files == "running" and not self.dumped and not self.consistent.sqlite
+
     def facts(self, id: str, site: str, at: int, before: Before = "") -> Backup:  # noqa: A002  # it is called so in the backup
         """Return the first member of a backup that begins at a time, in seconds since 1970, `before` something."""
         found, recipe = self.deployment, self.bundle.recipe

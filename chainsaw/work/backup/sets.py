@@ -50,6 +50,7 @@ class Saver:
     """Snapshots of the volumes, one for each pass."""
     dumps: dict[str, str] = field(default_factory=dict)
     added: int = 0
+    reads_once: bool = True
 
     def tags(self, part: str) -> list[str]:
         """Return the tags of a snapshot of this set."""
@@ -100,7 +101,8 @@ class Saver:
         kept = False
         with ExitStack() as stack:
             now = self._side(stack, last)
-            earlier = self._side(stack, before[-1]) if before else None
+            keeps = self.content.dumped or self.content.consistent.sqlite
+            earlier = self._side(stack, before[-1]) if before and keeps else None
             for path, volume in sorted(self.content.volumes.items()):
                 is_out = partial(_is_any, patterns(self.content.excludes(volume.name)))
                 join = Join(path, now, earlier, is_out, self.content.deployment.block is not None)

@@ -32,6 +32,10 @@ class Sink(Protocol):
     def writer(self) -> Writer:
         """What lists them."""
 
+    @property
+    def reads_once(self) -> bool:
+        """Whether a second pass over files that may be read at any time costs more than it brings."""
+
     def begin(self, copies: Mapping[str, str], report: Reporter) -> None:
         """Take the volumes as they are now, before they are listed; `copies` are as in Volumes.write."""
 
@@ -47,6 +51,7 @@ class Straight:
     """A backup that is one stream: all goes through its writer."""
 
     writer: Writer
+    reads_once: bool = False
 
     def begin(self, copies: Mapping[str, str], report: Reporter) -> None:
         """Do nothing: volumes are read when they are written."""
@@ -81,7 +86,8 @@ def known_of(facts: Backup) -> dict[str, Any]:
 def write_data(account: Account, content: Content, sink: Sink, id: str, report: Reporter) -> Ending:  # noqa: A002  # it is called so in the backup
     """Take the data of an instance in one state; return what is known of it. Raise ChainsawError if that fails."""
     volumes, writer = Volumes(account, content, sink, report), sink.writer
-    volumes.write({}, keeps=False)
+    if not (sink.reads_once and content.is_one_state):
+        volumes.write({}, keeps=False)
     dumps: dict[str, int] = {}
 
     def finish() -> None:

@@ -13,6 +13,7 @@ from chainsaw.host.store import generations
 from chainsaw.load.source import KeyPath
 from chainsaw.load.yaml import read_yaml
 from chainsaw.model.paths import Paths
+from chainsaw.model.schedule import ENVIRONMENT, PASSWORD
 from chainsaw.work.config.names import declared_names, declared_text
 
 
@@ -40,6 +41,8 @@ def unused_site_secrets(account: Account, removed: Iterable[str]) -> list[str]:
     every = (account.current(), *generations.former_manifests(paths))
     ran = [one for manifest in every for one in manifest.instances.values()]
     used |= {item.key for one in ran for item in one.secrets if item.source}
+    # Without its password, nobody can read a repository, and no file names it.
+    used |= {PASSWORD, ENVIRONMENT}
     return [key for key in files.list_directory(f"{paths.root}/secrets") if key not in used]
 
 

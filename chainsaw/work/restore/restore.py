@@ -14,6 +14,7 @@ from chainsaw.host.store import records
 from chainsaw.model.backup import Ending
 from chainsaw.model.consistent import Hook
 from chainsaw.model.names import check_instance
+from chainsaw.model.schedule import ENVIRONMENT, PASSWORD
 from chainsaw.work.backup.find import source_of
 from chainsaw.work.backup.make import Wanted, back_up_one, recall
 from chainsaw.work.backup.write import PATIENCE
@@ -133,7 +134,7 @@ def _keep_secrets(account: Account, kept: Kept) -> None:
 
 def is_of_backups(secret: str) -> bool:
     """Return whether a secret of the site is for backups themselves, and no backup's to give."""
-    return secret.startswith("backup_")
+    return secret in (PASSWORD, ENVIRONMENT)
 
 
 def _fill(account: Account, kept: Kept, name: str, stage: Stage, ending: Ending, report: Reporter) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from chainsaw.errors import ChainsawError
 from chainsaw.host import files
 from chainsaw.model.backup import Index
-from chainsaw.model.schedule import REPOSITORY
-from chainsaw.work.backup.access import PASSWORD, make_password
+from chainsaw.model.schedule import PASSWORD, REPOSITORY
+from chainsaw.work.backup.access import make_password
 from chainsaw.work.backup.make import Wanted, back_up_one
 from chainsaw.work.locks import holding
 from chainsaw.work.restore.restore import Choice, restore
