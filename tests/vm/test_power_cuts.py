@@ -6,6 +6,8 @@ of each command is booted in a system container, where the next command repairs.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,6 +30,7 @@ MANY = COUNTS[1:]
 """For what writes its files as those do that are tried with a few cuts each time."""
 SECRET = ".local/share/chainsaw/instances/one/secrets/session"
 FILES = ".config/chainsaw/instances"
+BACKUPS = ".local/share/chainsaw/backups/one"
 Boot = Callable[[Cut], Machine]
 Judge = Callable[[str, int, float, Callable[[Remains, bool], None]], list[Cut]]
 
@@ -143,6 +146,48 @@ def test_rename(box: Box, judged: Judge, count: int, boot: Boot) -> None:
     machine.chainsaw("apply")
     # After a cut that came late, there is nothing to apply, and the boot may still be starting it.
     assert wait(lambda: machine.try_admin("podman", "exec", "uno.app", "cat", "/srv/data/kept").out == "walks\n", 60)
+    is_whole(machine)
+
+
+@pytest.mark.parametrize("count", MANY)
+def test_backup(box: Box, judged: Judge, count: int, boot: Boot) -> None:
+    """What is listed is whole, and an older one is as it was."""
+
+    def check(left: Remains, after: bool) -> None:
+        listed = sorted((left.home / BACKUPS).glob("*.json"))
+        for index in listed:
+            known = json.loads(index.read_text())
+            content = index.with_name(known["file"]).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == known["sha256"]
+        names = {index.name for index in listed}
+        assert former <= names
+        assert not after or former < names
+
+    box.admin("chainsaw", "backup", "one")
+    former = set(box.admin("sh", "-c", f"cd {BACKUPS}; ls *.json; sync").split())
+    machine = boot(middle(judged("backup one", count, 4, check)))
+    machine.chainsaw("backup", "one")
+    machine.chainsaw("backup", "verify", "one")
+    assert machine.admin("sh", "-c", f"ls -A {BACKUPS} | grep -c partial || true").strip() == "0"
+    is_whole(machine)
+
+
+@pytest.mark.parametrize("count", MANY)
+def test_restore(box: Box, judged: Judge, count: int, boot: Boot) -> None:
+    """The data is that of before, or that of the backup, and the next command leaves it so."""
+    written = "echo {} > /srv/data/kept && sync /srv/data/kept /srv/data"
+    box.admin("podman", "exec", "one.app", "sh", "-c", written.format("then"))
+    box.admin("chainsaw", "backup", "one", "--to", f"{HOME}/then")
+    box.admin("sh", "-c", "mv then/*.tar.zst then/one.tar.zst; rm then/*.json")
+    box.admin("podman", "exec", "one.app", "sh", "-c", written.format("now"))
+    box.root("sync")
+    words = f"restore {HOME}/then/one.tar.zst --no-backup"
+    machine = boot(middle(judged(words, count, 10, lambda left, after: None)))
+    machine.chainsaw("apply", code=None)
+    machine.chainsaw("apply")
+    kept = ("podman", "exec", "one.app", "cat", "/srv/data/kept")
+    assert wait(lambda: machine.try_admin(*kept).out in ("then\n", "now\n"), 60)
+    assert not machine.exists(f"{HOME}/.local/share/chainsaw/instances/one/former")
     is_whole(machine)
 
 
