@@ -72,7 +72,8 @@ def main() -> NoReturn:
 def _end(number: int, _: object) -> NoReturn:
     """End as after an error, so that what is held is let go and what was stopped runs again; a second one must wait."""
     for other in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(other, signal.SIG_IGN)
+        # What is ignored would be ignored by every program that is started from now on, too.
+        signal.signal(other, lambda *_: None)
     sys.exit(128 + number)
 
 

@@ -97,6 +97,35 @@ def _or_nothing(source: int | None) -> int:
 
 
 @dataclass
+class _Told:
+    """What a program says of itself, of which the last KEPT bytes are kept; `into` is where it writes."""
+
+    kept: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self.out, self.into = os.pipe()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        with os.fdopen(self.out, "rb", 0) as stream:
+            while piece := stream.read(1 << 16):
+                self.kept += piece
+                del self.kept[:-KEPT]
+
+    def started(self) -> None:
+        """Know that the program has it, or never will."""
+        if self.into >= 0:
+            os.close(self.into)
+            self.into = -1
+
+    def text(self) -> bytes:
+        """Return what was said; something that the program has left behind may still have it open."""
+        self.reader.join(GRACE)
+        return bytes(self.kept)
+
+
+@dataclass
 class _Row:
     """Programs that run; `ended` are those that have ended by themselves, in that order."""
 
@@ -182,7 +211,9 @@ def _running(
     """Start programs, and wait for them after the block."""
     row = _Row()
     with ExitStack() as stack:
-        errors = [stack.enter_context(tempfile.TemporaryFile()) for _ in chain]
+        errors = [_Told() for _ in chain]
+        for told in errors:
+            stack.callback(told.started)
         try:
             _start(row, [[*within, *argv] for argv in chain], source, target, errors, kept)
             if patience is not None:
@@ -205,12 +236,13 @@ def _running(
         _raise_cause(row, chain, errors, patience, None)
 
 
-def _start(row: _Row, chain: Chain, source: int, target: int, errors: Sequence[IO[bytes]], kept: Sequence[int]) -> None:
+def _start(row: _Row, chain: Chain, source: int, target: int, errors: Sequence[_Told], kept: Sequence[int]) -> None:
     for number, (argv, told) in enumerate(zip(chain, errors, strict=True)):
         before = row.started[-1].stdout if row.started else source
         out = target if number == len(chain) - 1 else subprocess.PIPE
         try:
-            row.add(subprocess.Popen(list(argv), stdin=before, stdout=out, stderr=told, pass_fds=kept))
+            row.add(subprocess.Popen(list(argv), stdin=before, stdout=out, stderr=told.into, pass_fds=kept))
+            told.started()
         except FileNotFoundError:
             raise ChainsawError(missing(argv[0])) from None
         for stream in (row.started[-1].stdin, row.started[-1].stdout):
@@ -232,7 +264,7 @@ def _close(row: _Row) -> None:
 
 
 def _raise_cause(
-    row: _Row, chain: Chain, errors: Sequence[IO[bytes]], patience: float | None, error: Exception | None
+    row: _Row, chain: Chain, errors: Sequence[_Told], patience: float | None, error: Exception | None
 ) -> None:
     """Raise ChainsawError if a program has failed, or if nothing has moved."""
     names = " | ".join(argv[0].rpartition("/")[2] for argv in chain)
@@ -245,9 +277,7 @@ def _raise_cause(
         # It was read no further because of what was read.
         return
     if number is not None:
-        told = errors[number]
-        told.seek(0)
-        outcome = Outcome(row.started[number].returncode, b"", told.read(KEPT))
+        outcome = Outcome(row.started[number].returncode, b"", errors[number].text())
         # Of one that nobody read any more, the cause is elsewhere.
         cause = BrokenPipeError() if outcome.code == -signal.SIGPIPE else error
         raise ChainsawError(failed(chain[number], outcome)) from cause

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,13 @@ def test_it_is_not_ended_while_it_does_so():
     for _ in range(3):
         running.terminate()
     assert running.communicate(timeout=20)[0] == "in order\n"
+
+
+def test_what_it_starts_meanwhile_can_be_told_to_end():
+    running = at_work("import subprocess; subprocess.run(['grep', 'SigIgn', '/proc/self/status'])")
+    running.terminate()
+    (ignored,) = re.findall(r"SigIgn:\s+([0-9a-f]+)", running.communicate(timeout=20)[0])
+    assert int(ignored, 16) & (1 << (signal.SIGTERM - 1) | 1 << (signal.SIGHUP - 1)) == 0
 
 
 def test_what_nohup_ignores_stays_ignored():

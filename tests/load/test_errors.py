@@ -130,6 +130,7 @@ ELSEWHERE = {
     "no-argon2": "cli/test_site_users.py::test_without_argon2_the_package_is_named",
     "usage": "cli/test_contract.py::test_a_failure_speaks_the_envelope_and_nothing_else",
     "empty-output": "work/test_repository.py::test_an_output_that_is_empty_is_an_error_and_no_snapshot",
+    "endless": "work/test_bundle.py::test_what_a_program_prints_without_end_is_no_dump",
     "not-mounted": "work/test_backup.py::test_a_place_without_what_was_there_is_not_mounted",
     "odd-name": "work/test_sets.py::test_a_name_that_restic_cannot_list_is_an_error_if_it_was_changed",
     "no-data": "work/test_repository.py::test_a_volume_that_is_not_there_is_found_before",

@@ -181,8 +181,15 @@ def test_restore(box: Box, judged: Judge, count: int, boot: Boot) -> None:
     box.admin("sh", "-c", "mv then/*.tar.zst then/one.tar.zst; rm then/*.json")
     box.admin("podman", "exec", "one.app", "sh", "-c", written.format("now"))
     box.root("sync")
+
+    def check(left: Remains, after: bool) -> None:
+        places = ("volumes/data", "former/data")
+        found = {left.text(f".local/share/chainsaw/instances/one/{place}/kept") for place in places} - {None}
+        assert found <= {"then\n", "now\n"}
+        assert found == {"then\n"} if after else found
+
     words = f"restore {HOME}/then/one.tar.zst --no-backup"
-    machine = boot(middle(judged(words, count, 10, lambda left, after: None)))
+    machine = boot(middle(judged(words, count, 10, check)))
     machine.chainsaw("apply", code=None)
     machine.chainsaw("apply")
     kept = ("podman", "exec", "one.app", "cat", "/srv/data/kept")

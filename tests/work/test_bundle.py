@@ -74,6 +74,16 @@ def test_a_program_that_fails_ends_it(tmp_path, volume):
         written(tmp_path / "b.tar.zst", failing)
 
 
+def test_what_a_program_prints_without_end_is_no_dump(tmp_path, monkeypatch):
+    def endless(writer):
+        writer.directory("dumps")
+        writer.parts("dumps/db", ["cat", "/dev/zero"])
+
+    monkeypatch.setattr("chainsaw.host.bundle.writer.MOST_PRINTED", 3 * PART)
+    with pytest.raises(ChainsawError, match="cat printed more than 25165824 bytes, and no end of it is in sight"):
+        written(tmp_path / "bundle", endless)
+
+
 def test_a_tree_that_is_not_there_ends_it(tmp_path):
     with pytest.raises(ChainsawError, match=r"No such file or directory: .*none"):
         written(tmp_path / "b", lambda writer: writer.tree(f"{tmp_path}/none", "volumes/x", 0, ()))

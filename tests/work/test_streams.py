@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 import pytest
@@ -113,3 +114,20 @@ def test_what_is_refused_is_the_cause_of_what_is_not_read_any_more():
     ):
         printed.read(10)
         raise ChainsawError(Diagnostic("newer-backup", "too new"))
+
+
+def test_of_what_a_program_says_of_itself_the_end_is_kept(monkeypatch):
+    monkeypatch.setattr(streams, "KEPT", 1000)
+    noise = "import sys; sys.stderr.write('x' * 10_000_000 + ' at last'); sys.exit(2)"
+    with pytest.raises(ChainsawError) as caught:
+        streams.draw([[sys.executable, "-c", noise]])
+    message = caught.value.diagnostics[0].message
+    assert message.endswith("at last")
+    assert len(message) < 5000
+
+
+def test_what_a_program_has_left_behind_is_not_waited_for_long():
+    began = time.monotonic()
+    with pytest.raises(ChainsawError, match="said so"):
+        streams.draw([["sh", "-c", "echo said so >&2; sleep 30 & exit 3"]], patience=60)
+    assert time.monotonic() - began < 20

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from chainsaw.errors import ChainsawError, Diagnostic
 from chainsaw.host import process, streams
 from chainsaw.host.bundle import program
 from chainsaw.host.bundle.archive import BLOCK, CHUNK, Member, header, padded
@@ -36,6 +37,8 @@ from chainsaw.model.block import SIZE
 
 PART = 8 * 2**20
 """Bytes of a part of what a program prints, whose length nobody knows before its end."""
+MOST_PRINTED = 1 << 38
+"""Bytes of what a program may print: more is no dump of what one small server has."""
 PROGRAM = (sys.executable, "-I", "-X", "utf8", program.__file__)
 """The words before what is run of a backup as a program of its own, see there."""
 
@@ -121,6 +124,9 @@ class Writer:
             while piece := printed.read(PART):
                 self.file(f"{path}/{size // PART:08}", piece)
                 size += len(piece)
+                if size > MOST_PRINTED:
+                    message = f"{argv[0]} printed more than {MOST_PRINTED} bytes, and no end of it is in sight"
+                    raise ChainsawError(Diagnostic("endless", message, key=path))
                 yield piece
 
     def tree(
