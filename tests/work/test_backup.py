@@ -81,6 +81,17 @@ def test_a_copy_that_is_another_is_no_backup(blog, tmp_path, monkeypatch):
     assert (list(known.made), list(known.failed)) == ([places[0]], [places[1]])
 
 
+def test_a_first_place_that_fails_keeps_no_other_from_its_backup(blog, tmp_path):
+    places = (str(tmp_path / "file"), str(tmp_path / "two"))
+    Path(places[0]).touch()
+    result = back_up(blog.account, ["blog"], Wanted(to=places), Quiet())
+    (problem,) = result.diagnostics
+    assert (problem.key, result.exit) == (f"blog, {places[0]}", Exit.DEGRADED)
+    assert len(files_in(places[1])) == 2
+    known = record(blog)
+    assert (list(known.made), list(known.failed)) == ([places[1]], [places[0]])
+
+
 def test_a_place_without_what_was_there_is_not_mounted(blog, tmp_path):
     place = str(tmp_path / "disk")
     made(blog, to=(place,))

@@ -164,14 +164,17 @@ def _everywhere(account: Account, content: Content, target: Target, report: Repo
     """Make one file for all directories, and one backup in each repository."""
     made: dict[str, Index] = {}
     failures: dict[str, ChainsawError | OSError] = {}
-    directories = tuple(place for place in target.places if not is_repository(place))
-    if directories:
+    directories = [place for place in target.places if not is_repository(place)]
+    while directories:
         try:
-            index, failed = write_bundle(account, content, replace(target, places=directories), report)
+            index, failed = write_bundle(account, content, replace(target, places=tuple(directories)), report)
+        except (ChainsawError, OSError) as error:
+            # It is written into the first one, and copied to the others.
+            failures[directories.pop(0)] = error
+        else:
             made |= {place: index for place in directories if place not in failed}
             failures |= failed
-        except (ChainsawError, OSError) as error:
-            failures |= dict.fromkeys(directories[:1], error)
+            break
     for place in target.places:
         if is_repository(place):
             try:
