@@ -34,11 +34,15 @@ TOGETHER = "tests/vm"
 """The directory whose modules have one machine, which takes minutes to boot."""
 LONGEST = (
     "test_lifecycle",
-    "test_limits",
-    "test_power_cuts",
     "test_applications",
+    "test_power_cuts",
+    "test_moves",
     "test_doctor",
     "test_proofs",
+    "test_drill",
+    "test_disaster",
+    "test_trials",
+    "test_sleep",
     "test_daily",
     "test_faults",
     "test_kills",

@@ -108,6 +108,7 @@ def repair(machine: Machine, *names: str) -> None:
         assert wait(partial(answers, machine, name), 30)
 
 
+@pytest.mark.long
 def test_one_that_takes_long_to_fail_is_called_failing_too(machine: Machine, sites: None) -> None:
     began = time.time()
     for name in NAMES:
@@ -151,6 +152,7 @@ def test_visitors_who_wait_for_what_crashes_do_not_fill_the_journal(machine: Mac
     assert wait(partial(answers, machine, "gadget"), 30)
 
 
+@pytest.mark.long
 def test_apply_starts_it_at_once_and_a_stop_ends_the_attempts(machine: Machine, sites: None) -> None:
     for name in NAMES:
         machine.root("touch", f"{DATA}/instances/{name}/run/broken")

@@ -138,6 +138,7 @@ def test_a_second_site_is_refused(empty: Keeper) -> None:
     assert "this host has instances already" in done.err
 
 
+@pytest.mark.long
 def test_with_everything_there_one_command_is_enough(empty: Keeper, lost: Lost) -> None:
     """Begin with an empty host once more, and measure."""
     empty.verb("destroy")

@@ -240,6 +240,7 @@ def counted(machine: Machine) -> str:
     return machine.try_admin(*query).out.strip()
 
 
+@pytest.mark.long
 def test_a_kill_in_the_middle_leaves_a_whole_state_and_the_next_start_does_it(machine: Machine, shop: str) -> None:
     machine.inside("shop.app", "php", "-r", GROW)
     reroute(machine, "shop", "https://spades.localhost/")

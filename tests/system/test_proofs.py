@@ -1,6 +1,6 @@
 """Every recipe with a record of passed tests passes them again, each in a machine of its own.
 
-Two of them always: PHP with a database, and a server in Python. `make test-long` runs the others.
+One of them always, a server in Python; `make test-long` runs the others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .prove import DRIVER, LAST, prepare, prove, recorded
 
 pytestmark = [pytest.mark.system, pytest.mark.stage("workshop")]
 
-ALWAYS = ("wordpress", "radicale")
+ALWAYS = ("radicale",)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from .box import Box
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 # One read that the kernel fills: a program that ran meanwhile would long wait for its own pages to be read again.
 GREEDY = ("dd", "if=/dev/zero", "of=/dev/null", "bs=300M", "count=1")

@@ -7,10 +7,11 @@ host. Others in the same repository are never touched.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from chainsaw.errors import ChainsawError, Diagnostic
@@ -149,16 +150,21 @@ class Repository:
             self._give_up(made, ChainsawError(Diagnostic("not-saved", message, self.restic.shown)))
         return made
 
+    def _patient(self, *, waits: bool) -> Restic:
+        """Return restic; one that `waits` for whoever reads, while something else is read, does not hang."""
+        return replace(self.restic, patience=math.inf) if waits else self.restic
+
     @contextmanager
-    def listing(self, snapshot: str) -> Iterator[Iterator[Node]]:
+    def listing(self, snapshot: str, *, waits: bool = False) -> Iterator[Iterator[Node]]:
         """Give all that a snapshot holds, while it is read, a directory before what is in it."""
-        with self.restic.program(["ls", snapshot]).drawn(self.restic.judge) as lines:
+        with self._patient(waits=waits).program(["ls", snapshot]).drawn(self.restic.judge) as lines:
             yield (found for line in lines if (found := answers.node(line)) is not None)
 
     @contextmanager
-    def archive(self, snapshot: str) -> Iterator[IO[bytes]]:
+    def archive(self, snapshot: str, *, waits: bool = False) -> Iterator[IO[bytes]]:
         """Give all that a snapshot holds as an archive of tar(5), in the order of its listing, as `read` does."""
-        with self.restic.program(["dump", "--archive=tar", snapshot, "/"]).drawn(self.restic.judge) as stream:
+        words = ["dump", "--archive=tar", snapshot, "/"]
+        with self._patient(waits=waits).program(words).drawn(self.restic.judge) as stream:
             yield stream
 
     def links(self, snapshot: str, directory: str) -> dict[str, str]:

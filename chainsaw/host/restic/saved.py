@@ -130,7 +130,7 @@ class SavedSet:
                 yield stream
 
         trees = [
-            Tree(stack.enter_context(self.repository.archive(snapshot)))
+            Tree(stack.enter_context(self.repository.archive(snapshot, waits=snapshot == index.before)))
             for snapshot in (index.volumes, index.before)
             if snapshot
         ]

@@ -119,7 +119,7 @@ class Saver:
             above, _, name = path.rpartition("/")
             return self.repository.links(snapshot, above)[name]
 
-        nodes = Nodes(stack.enter_context(self.repository.listing(snapshot)))
+        nodes = Nodes(stack.enter_context(self.repository.listing(snapshot, waits=True)))
         return Side(nodes, partial(digest, self.repository, snapshot), target)
 
     def finish(self, backup: Backup, head: bytes, ending: Ending, *, kept: bool) -> Index:
