@@ -18,28 +18,34 @@ COMMAND = "chainsaw backup verify"
 
 
 def verify(account: Account, word: str, identity: str, report: Reporter) -> Result:
-    """Read the backup that a word means, see find, as `verify_one` does."""
-    return verify_one(account, find(account, word), identity, report)
-
-
-def verify_one(account: Account, stored: Stored, identity: str, report: Reporter) -> Result:
     """Compare a backup's file with its index, and if it can be decrypted, each member with what is listed of it.
 
     Raise ChainsawError when they are not the same; the backup counts as none from then on.
     """
+    stored = find(account, word)
+    name, step = stored.index.backup.instance, f"record what was found in {stored.id}"
+    try:
+        line = compare(stored, identity, report)
+    except ChainsawError as error:
+        if is_bad(stored, error):
+            # One of the instance may be written now.
+            with holding(account, (name,), COMMAND, report), account.steps.step(step):
+                remember(account, stored, error.diagnostics[0].message)
+        raise
+    with holding(account, (name,), COMMAND, report), account.steps.step(step):
+        remember(account, stored)
+    is_read = not stored.is_sealed or bool(identity)
+    data = {"id": stored.id, "path": stored.path, "content": is_read, "members": stored.index.ending.members}
+    return Result(data, (line,))
+
+
+def compare(stored: Stored, identity: str, report: Reporter) -> str:
+    """Read a backup as `verify` does, and return what is to be said; nothing is recorded."""
     if stored.problem and not stored.is_there:
         raise ChainsawError(Diagnostic("backup", stored.problem, stored.path))
     report.doing(f"reading {stored.path}")
     is_closed = stored.is_sealed and not identity
-    try:
-        line = _compare_file(stored) if is_closed else _compare_members(stored, identity)
-    except ChainsawError as error:
-        if _is_bad(stored, error):
-            _remember(account, stored, report, error.diagnostics[0].message)
-        raise
-    _remember(account, stored, report)
-    data = {"id": stored.id, "path": stored.path, "content": not is_closed, "members": stored.index.ending.members}
-    return Result(data, (line,))
+    return _compare_file(stored) if is_closed else _compare_members(stored, identity)
 
 
 def _compare_file(stored: Stored) -> str:
@@ -61,7 +67,7 @@ def _changed(stored: Stored, message: str) -> ChainsawError:
     return ChainsawError(Diagnostic("backup", message, stored.path, hint=hint))
 
 
-def _is_bad(stored: Stored, error: ChainsawError) -> bool:
+def is_bad(stored: Stored, error: ChainsawError) -> bool:
     """Return whether it is the backup that is wrong, and not the key or the way to it."""
     if stored.source:
         return error.diagnostics[0].code in ("bundle", "backup")
@@ -71,14 +77,12 @@ def _is_bad(stored: Stored, error: ChainsawError) -> bool:
         return False
 
 
-def _remember(account: Account, stored: Stored, report: Reporter, problem: str = "") -> None:
-    """Record that a backup was read as a whole, and what was wrong with it; one of the instance may be written now."""
+def remember(account: Account, stored: Stored, problem: str = "") -> None:
+    """Record that a backup was read as a whole, and what was wrong with it; the lock of its instance is held."""
     name = stored.index.backup.instance
-    step = f"record that {stored.id} is {'damaged' if problem else 'verified'}"
-    with holding(account, (name,), COMMAND, report), account.steps.step(step):
-        record = backups.read_backups(account.paths, name)
-        bad = {path: why for path, why in record.bad.items() if path != stored.path}
-        changes: dict[str, object] = {"bad": {**bad, stored.path: problem} if problem else bad}
-        if not problem:
-            changes["verified"] = {**record.verified, stored.id: int(time.time())}
-        backups.write_backups(account.paths, name, record.model_copy(update=changes))
+    record = backups.read_backups(account.paths, name)
+    bad = {path: why for path, why in record.bad.items() if path != stored.path}
+    changes: dict[str, object] = {"bad": {**bad, stored.path: problem} if problem else bad}
+    if not problem:
+        changes["verified"] = {**record.verified, stored.id: int(time.time())}
+    backups.write_backups(account.paths, name, record.model_copy(update=changes))

@@ -21,7 +21,7 @@ from chainsaw.model.backup import Drill
 from chainsaw.model.names import LONGEST_NAME
 from chainsaw.work.backup.find import find, planned_of
 from chainsaw.work.backup.stored import Stored
-from chainsaw.work.backup.verify import verify_one
+from chainsaw.work.backup.verify import compare, is_bad, remember
 from chainsaw.work.config.applied import declared_site
 from chainsaw.work.config.names import instance_names
 from chainsaw.work.config.new import check_text
@@ -62,6 +62,8 @@ class Outcome:
     phases: dict[str, float] = field(default_factory=dict)
     found: Found = field(default_factory=Found)
     problems: list[Diagnostic] = field(default_factory=list)
+    damage: str | None = None
+    """What was found when it was read as a whole: nothing, if it is empty; None if it was not."""
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -159,16 +161,28 @@ def _drill(account: Account, stored: Stored, choice: Choice, report: Reporter) -
                 _rehearse(account, stored, choice.identity, report, outcome)
         except (ChainsawError, OSError) as error:
             outcome.failed(error)
-    _record(account, outcome, report)
+    _record(account, outcome, report, stored)
     return outcome
 
 
-def _record(account: Account, outcome: Outcome, report: Reporter) -> None:
+def _verify(stored: Stored, identity: str, report: Reporter, outcome: Outcome) -> None:
+    """Read the whole backup."""
+    try:
+        compare(stored, identity, report)
+    except ChainsawError as error:
+        outcome.damage = error.diagnostics[0].message if is_bad(stored, error) else None
+        raise
+    outcome.damage = ""
+
+
+def _record(account: Account, outcome: Outcome, report: Reporter, stored: Stored | None = None) -> None:
     """Record what came of it, under the lock of the instance: one of its backups may be written just now."""
     name, paths = outcome.instance, account.paths
     ended = Drill(id=outcome.id, at=outcome.at, seconds=outcome.seconds, problem=outcome.problem)
     with holding(account, (name,), f"{COMMAND} {name}", report), account.steps.step(f"record the drill of {name}"):
         records.prepare(paths)
+        if stored and outcome.damage is not None:
+            remember(account, stored, outcome.damage)
         backups.write_backups(paths, name, backups.read_backups(paths, name).model_copy(update={"drill": ended}))
 
 
@@ -187,7 +201,7 @@ def _rehearse(account: Account, stored: Stored, identity: str, report: Reporter,
         undo(account, name, report)
         _make_free(account, name, outcome.instance, report)
         with outcome.phase("verify"):
-            verify_one(account, stored, identity, report)
+            _verify(stored, identity, report, outcome)
             kept = read(stored.opened_with(identity))
             if kept.backup.id != outcome.id:
                 raise ChainsawError(Diagnostic("backup", f"it is {kept.backup.id}, and not {outcome.id}", kept.path))
