@@ -157,7 +157,10 @@ def test_a_damaged_backup_fails_before_an_instance_is_made(site: Machine) -> Non
     assert recorded(site, "www")["problem"]
     assert "failed" in site.chainsaw("status", "www").out
     assert rest(site) == before
+    # It counts as none from then on, until it is read as a whole again.
+    assert "there is no good backup of www" in site.chainsaw("backup", "drill", "www", code=4).err
     site.admin("python3", "-c", FLIP, path)
+    site.chainsaw("backup", "verify", path)
     assert drilled(site, "www")[0]["ok"]
 
 

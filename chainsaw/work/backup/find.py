@@ -103,6 +103,11 @@ def find(account: Account, word: str) -> Stored:
     for item in every:
         if word == item.id:
             raise ChainsawError(Diagnostic("backup", item.problem, item.path))
+    for item in every:
+        if item.problem and word == item.index.backup.instance:
+            message = f"there is no good backup of {word}: {item.problem}"
+            hint = f"chainsaw backup {word} makes one; chainsaw backup verify {item.path} reads this one again"
+            raise ChainsawError(Diagnostic("no-backup", message, item.path, hint=hint), Exit.MISSING)
     raise _none(word, good, "chainsaw backups lists them; or name a file")
 
 
