@@ -6,6 +6,7 @@ import pytest
 from acting import acting
 
 from chainsaw.errors import ChainsawError, Exit
+from chainsaw.model.tested import LEVELS
 from chainsaw.work.recipes import install
 from chainsaw.work.result import Quiet
 
@@ -24,7 +25,7 @@ def test_without_a_word_every_recipe_is_listed(chainsaw):
 def test_each_recipe_has_a_name_and_a_level(chainsaw):
     for item in chainsaw("search", "--json").json["data"]["recipes"]:
         assert item.keys() == {"name", "title", "summary", "version", "level", "tested"}
-        assert item["level"] is None or 0 <= item["level"] <= 8
+        assert item["level"] is None or 0 <= item["level"] <= len(LEVELS)
         assert item["level"] is None or item["tested"]
 
 
