@@ -67,8 +67,10 @@ def remove(
             result = prune.prune(account, report)
         elif purged:
             request = Request((name,), command="purge", why=why)
-            result = purging.purge(account, name, request, report, backs_up=not no_backup and not backups)
-            result = purging.without_backups(account, name, result) if backups else result
+            if backups:
+                result = purging.purge_with_backups(account, name, request, report)
+            else:
+                result = purging.purge(account, name, request, report, backs_up=not no_backup)
         else:
             result = remove.remove(account, name, Request((name,), command="remove", why=why), report)
     show("remove", result, as_json)

@@ -133,9 +133,9 @@ class Paths(FrontPaths):
         """The name of this site among others that use the same place for backups, made with its first backup."""
         return f"{self.root}/site.json"
 
-    def listing(self, name: str, volume: str) -> str:
-        """Return the file with what was last listed of a volume, for its next backup into a repository."""
-        return f"{self.state}/chainsaw/listings/{name}/{volume}.jsonl"
+    def listings(self, name: str) -> str:
+        """Return the directory with what was last listed of volumes, for an instance's next backup in a repository."""
+        return f"{self.state}/chainsaw/listings/{name}"
 
     def sets(self, place: str) -> str:
         """Return the directory with the indices of backups in a repository that were read; `place` names it."""

@@ -196,8 +196,8 @@ def _written(subject: Subject) -> Iterator[Resource]:
 def _backups(subject: Subject) -> Iterator[Resource]:
     """Yield what is remembered of an instance's backups, and those on this host, which outlive it."""
     name, paths = subject.name, subject.paths
-    known = paths.backup_record(name)
-    yield Resource("record", f"backups/{name}.json", "purge", known, "", paths.backup_record, "moves")
+    for shown, place in ((f"backups/{name}.json", paths.backup_record), (f"listings/{name}", paths.listings)):
+        yield Resource("record", shown, "purge", place(name), "", place, "moves")
     reason = "kept also when the instance is deleted"
     yield Resource("backup", f"backups/{name}", "stays", paths.backups_of(name), reason, renamed="stays")
 

@@ -259,6 +259,7 @@ def test_files_left_by_an_instance_that_is_no_longer_applied_are_in_the_list(gol
         paths.removed_file("blog"),
         paths.up_file("blog"),
         paths.backup_record("blog"),
+        paths.listings("blog"),
     }
 
 
@@ -269,6 +270,7 @@ def test_all_directories_with_entries_named_after_instances_are_found(goldens):
         (paths.public, ""),
         (paths.sockets, ".up"),
         (f"{paths.state}/chainsaw/backups", ".json"),
+        (f"{paths.state}/chainsaw/listings", ""),
         (f"{paths.own_files}/notes", ".md"),
         (f"{paths.own_files}/removed", ".yaml"),
     ]

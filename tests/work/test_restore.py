@@ -303,7 +303,13 @@ def test_without_a_backup_none_is_made(blog, deleted):
     assert not Path(blog.admin.paths.backups_of("blog")).exists()
 
 
-def test_its_backups_are_deleted_in_all_places_and_no_others(blog, saved, tmp_path):
+def test_its_backups_are_deleted_in_all_places_and_no_others(blog, saved, tmp_path, monkeypatch):
+    def delete(account, name, request, report):
+        """Delete what says where its backups are, too."""
+        os.remove(account.paths.backup_record(name))
+        return Result({})
+
+    monkeypatch.setattr(purging, "delete", delete)
     usb = tmp_path / "usb"
     back_up(blog.account, ["blog"], Wanted(to=(str(usb),)), Quiet())
     (usb / "letter.txt").write_text("Dear admin")
@@ -313,7 +319,7 @@ def test_its_backups_are_deleted_in_all_places_and_no_others(blog, saved, tmp_pa
     (usb / "club-20261201T031500Z-x7k2.json").write_text(
         json.dumps(index | {"file": "club-20261201T031500Z-x7k2.tar.zst"})
     )
-    done = purging.without_backups(blog.account, "blog", Result({}))
+    done = purging.purge_with_backups(blog.account, "blog", Request(("blog",)), Quiet())
     assert len(done.data["backups"]) == 2
     assert sorted(path.name[:6] for path in usb.iterdir()) == ["club-2", "club-2", "letter"]
     assert list(Path(saved).parent.iterdir()) == []

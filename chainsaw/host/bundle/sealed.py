@@ -82,13 +82,19 @@ def size_of(path: str) -> int | None:
     return known.st_size if stat.S_ISREG(known.st_mode) else None
 
 
+def pieces_of(path: str) -> Iterator[bytes]:
+    """Yield what is in a file; raise OSError."""
+    with open(path, "rb") as file:
+        while piece := file.read(CHUNK):
+            yield piece
+
+
 def digest_of(path: str) -> Sealed:
     """Return what is in a file, as it is read back; raise OSError."""
     digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        while piece := file.read(CHUNK):
-            digest.update(piece)
-            size += len(piece)
+    for piece in pieces_of(path):
+        digest.update(piece)
+        size += len(piece)
     return Sealed(size, digest.hexdigest())
 
 

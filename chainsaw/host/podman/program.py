@@ -5,7 +5,6 @@ Building and pulling report their progress line by line.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -162,12 +161,6 @@ class Program:
         """Remove networks whose unit is stopped; before Podman 5.5 no unit does it (NetworkDeleteOnStop=)."""
         if names:
             process.run([*PODMAN, "network", "rm", "--force", *names], check=False)
-
-    def driver(self) -> str:
-        """Return how images are stored: overlay as the kernel has it, or else with the name of a program for it."""
-        store = json.loads(process.run([*PODMAN, "info", "--format", "json"]).out)["store"]
-        program = (store["graphOptions"].get("overlay.mount_program") or {}).get("Executable", "")
-        return program.rpartition("/")[2] or str(store["graphDriverName"])
 
     def read_file(self, path: str) -> bytes:
         """Return a file that belongs to a block."""

@@ -28,6 +28,13 @@ def graph_root(paths: Paths) -> str:
     return Template(place).safe_substitute(HOME=paths.home, UID=os.getuid(), USER=os.path.basename(paths.home))
 
 
+def driver(paths: Paths) -> str:
+    """Return how images are stored: as the admin has chosen, with the name of a program where one does it."""
+    chosen = _table(f"{paths.config}/containers/storage.conf", "storage")
+    program = ((chosen.get("options") or {}).get("overlay") or {}).get("mount_program", "")
+    return str(program).rpartition("/")[2] or str(chosen.get("driver", "unknown"))
+
+
 def image_names(paths: Paths) -> frozenset[str]:
     """Return the names of the images in the store; none where there is no list that can be read."""
     root = graph_root(paths)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Collection, Iterator
@@ -16,7 +17,8 @@ from typing import IO
 from pydantic import ValidationError
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
-from chainsaw.host.bundle import reader
+from chainsaw.host import files
+from chainsaw.host.bundle import reader, sealed
 from chainsaw.host.bundle.archive import CHUNK
 from chainsaw.host.bundle.composed import Composed, Tree
 from chainsaw.host.restic.repository import Repository
@@ -58,6 +60,15 @@ def digest(repository: Repository, snapshot: str, path: str) -> str:
         while piece := stream.read(CHUNK):
             found.update(piece)
     return found.hexdigest()
+
+
+def fetch(repository: Repository, snapshot: str, name: str, path: str) -> None:
+    """Copy a file of a snapshot to a path, whole or not at all."""
+    with (
+        sealed.new_file(path, f"{path}{files.PARTIAL}") as target,
+        repository.read(snapshot, f"/{name}") as stream,
+    ):
+        shutil.copyfileobj(stream, target, CHUNK)
 
 
 @dataclass(frozen=True)

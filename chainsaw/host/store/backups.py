@@ -19,6 +19,12 @@ def read_backups(paths: Paths, name: str) -> BackupRecord:
     return known_backups(paths, name) or BackupRecord()
 
 
+def recorded_names(paths: Paths) -> list[str]:
+    """Return the instances of whose backups something is remembered, also those that were removed and not purged."""
+    directory = paths.backup_record("").rpartition("/")[0]
+    return sorted(name.removesuffix(".json") for name in files.list_directory(directory) if name.endswith(".json"))
+
+
 def known_backups(paths: Paths, name: str) -> BackupRecord | None:
     """Return the record of an instance's backups, an empty one where there is none; None where it cannot be read."""
     try:

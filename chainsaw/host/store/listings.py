@@ -14,15 +14,15 @@ from chainsaw.model.paths import Paths
 def open_listing(paths: Paths, name: str, volume: str) -> IO[str]:
     """Return the last list of a volume, or an empty one."""
     try:
-        return open(paths.listing(name, volume))
+        return open(f"{paths.listings(name)}/{volume}.jsonl")
     except FileNotFoundError:
         return tempfile.TemporaryFile("w+", dir=f"{paths.state}/chainsaw")
 
 
 def keep_listing(paths: Paths, name: str, volume: str, listing: IO[str]) -> None:
     """Remember the list of a volume; one that is lost costs time, and nothing else."""
-    place = paths.listing(name, volume)
-    files.make_directory(place.rpartition("/")[0], 0o700)
+    place = f"{paths.listings(name)}/{volume}.jsonl"
+    files.make_directory(paths.listings(name), 0o700)
     with open(f"{place}{files.PARTIAL}", "w") as target:
         shutil.copyfileobj(listing, target)
     os.replace(f"{place}{files.PARTIAL}", place)

@@ -36,6 +36,7 @@ def places_of(account: Account) -> list[str]:
     found = [f"{paths.backups}/{name}" for name in files.list_directory(paths.backups)]
     for name in account.current().instances:
         found += applied_schedule(account, name).to
+    for name in backups.recorded_names(paths):
         found += backups.read_backups(paths, name).made
     return list(dict.fromkeys(found))
 

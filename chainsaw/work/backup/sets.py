@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -16,10 +13,9 @@ from typing import IO
 
 from chainsaw.errors import ChainsawError
 from chainsaw.host.account import Account
-from chainsaw.host.bundle.archive import CHUNK
 from chainsaw.host.bundle.choice import patterns
 from chainsaw.host.bundle.former import entries
-from chainsaw.host.bundle.writer import Writer
+from chainsaw.host.bundle.listed import Listed
 from chainsaw.host.restic.answers import Progress, Saved, Snapshot
 from chainsaw.host.restic.joined import Join, Nodes, Side
 from chainsaw.host.restic.repository import Repository
@@ -29,7 +25,7 @@ from chainsaw.model.backup import DUMPS, VOLUMES, Backup, Ending, Index, SetInde
 from chainsaw.model.quantity import bytes_for_people
 from chainsaw.work.backup.access import open_or_make, repository_of
 from chainsaw.work.backup.bundle import Target, check_shrunken, new_id
-from chainsaw.work.backup.content import OF_SQLITE, Content
+from chainsaw.work.backup.content import Content
 from chainsaw.work.backup.saved import INSTANCE, PART, WHOLE, tag, value_of
 from chainsaw.work.backup.write import PATIENCE, known_of, state_of, tree_of, write_data, write_small
 from chainsaw.work.result import Reporter
@@ -42,7 +38,7 @@ class Saver:
     account: Account
     content: Content
     repository: Repository
-    writer: Writer
+    writer: Listed
     id: str
     parent: str
     lists: ExitStack
@@ -65,7 +61,7 @@ class Saver:
         """Save the volumes as they are now."""
         podman, block = self.account.podman, self.content.deployment.block
         trees = {volume.name: volume.path for volume in self.content.volumes.values()}
-        excludes = [pattern for name in trees for pattern in _excludes(self.content, name)]
+        excludes = [pattern for name in trees for pattern in _excludes(self.content, name, is_copied=name in copies)]
 
         def progress(found: Progress) -> None:
             report.doing(f"saving volumes: {found.share:.0%}, {bytes_for_people(found.size)}")
@@ -124,21 +120,19 @@ class Saver:
 
     def finish(self, backup: Backup, head: bytes, ending: Ending, *, kept: bool) -> Index:
         """Save what makes the set complete."""
-        with tempfile.TemporaryFile(dir=state_of(self.account)) as whole:
-            known = self.writer.total(ending.model_dump(mode="json", exclude_defaults=True), whole)
-            found = Ending.model_validate(known)
-            made = Index(backup=backup, ending=found, file="", bytes=self.added + len(head) + whole.tell(), sha256="")
+        with self.writer.totalled(ending.model_dump(mode="json", exclude_defaults=True)) as total:
+            found, size = Ending.model_validate(total.end), self.added + len(head) + total.size
+            made = Index(backup=backup, ending=found, file="", bytes=size, sha256="")
             index = SetIndex(
                 index=made,
                 volumes=self.volumes[-1] if self.volumes else "",
                 before=self.volumes[-2] if kept else "",
                 dumps=self.dumps,
                 head=len(head),
-                list=whole.tell(),
-                end=known,
+                list=total.size,
+                end=total.end,
             )
-            whole.seek(0)
-            pieces = chain([index.model_dump_json().encode() + b"\n", head], iter(partial(whole.read, CHUNK), b""))
+            pieces = chain([index.model_dump_json().encode() + b"\n", head], total.pieces())
             self.repository.save_stream(SET, pieces, self.tags(SET))
         return made
 
@@ -147,9 +141,9 @@ def _is_any(found: Sequence[re.Pattern[str]], path: str) -> bool:
     return any(pattern.fullmatch(path) for pattern in found)
 
 
-def _excludes(content: Content, volume: str) -> Iterator[str]:
-    """Yield what restic leaves out of a volume: no database, as its copy is read in its place."""
-    databases = {path for path in content.consistent.sqlite.get(volume, ()) for path in (f"{path}{OF_SQLITE[0]}",)}
+def _excludes(content: Content, volume: str, *, is_copied: bool) -> Iterator[str]:
+    """Yield what restic leaves out of a volume: a database only as long as there is no copy to read in its place."""
+    databases = content.consistent.sqlite.get(volume, ()) if is_copied else ()
     for pattern in content.excludes(volume):
         if pattern not in databases:
             escaped = "".join(f"\\{letter}" if letter in "[]?\\" else letter for letter in pattern)
@@ -165,11 +159,9 @@ def write_set(account: Account, content: Content, target: Target, place: str, re
     backup = content.facts(new_id(name, at), repository.site, at, target.before)
     _forget_rest(account, repository, former)
     with steps.timed(f"save {backup.id} in {place}"), ExitStack() as lists:
-        stream = io.BytesIO()
-        writer = Writer(stream, at * 10**9, lists, state_of(account), known_of(backup))
+        writer = Listed(at * 10**9, lists, state_of(account), known_of(backup))
         write_small(account, content, writer)
-        head = stream.getvalue()
-        writer.stream = lists.enter_context(open(os.devnull, "wb"))
+        head = writer.end_head()
         saver = Saver(account, content, repository, writer, backup.id, _parent(former), lists)
         try:
             ending = write_data(account, content, saver, backup.id, report)

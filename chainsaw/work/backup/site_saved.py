@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit
 from chainsaw.host import files
 from chainsaw.host.account import Account
-from chainsaw.host.bundle.archive import CHUNK
-from chainsaw.host.bundle.sealed import new_file
+from chainsaw.host.bundle.sealed import pieces_of
 from chainsaw.host.restic.answers import Snapshot
+from chainsaw.host.restic.saved import fetch
 from chainsaw.model.backup import ENDINGS
 from chainsaw.model.schedule import Keep
 from chainsaw.plan.retention import doomed
@@ -28,7 +26,7 @@ def save_site(account: Account, place: str, path: str, id: str, keep: Keep | Non
     repository, tags = repository_of(account, place), [tag(PART, SITE)]
     former = open_or_make(account, repository, tags)
     with account.steps.step(f"save {id} in {place}"):
-        made = repository.save_stream(SITE, _pieces(path), [*tags, tag(WHOLE, id)])
+        made = repository.save_stream(SITE, pieces_of(path), [*tags, tag(WHOLE, id)])
     if keep is None:
         return
     now = time.time()
@@ -38,12 +36,6 @@ def save_site(account: Account, place: str, path: str, id: str, keep: Keep | Non
     if old:
         with account.steps.step(f"remove old backups of the site from {place}"):
             repository.forget(old)
-
-
-def _pieces(path: str) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        while piece := file.read(CHUNK):
-            yield piece
 
 
 def fetch_site(account: Account, word: str) -> str:
@@ -57,12 +49,8 @@ def fetch_site(account: Account, word: str) -> str:
     directory = account.paths.site_backups
     path = f"{directory}/{value_of(found[-1], WHOLE)}{ENDINGS[True]}"
     files.make_directory(directory, 0o700)
-    with (
-        account.steps.step(f"copy the backup of the site to {path}"),
-        new_file(path, f"{path}{files.PARTIAL}") as target,
-        repository.read(found[-1].id, f"/{SITE}") as stream,
-    ):
-        shutil.copyfileobj(stream, target, CHUNK)
+    with account.steps.step(f"copy the backup of the site to {path}"):
+        fetch(repository, found[-1].id, SITE, path)
     return path
 
 

@@ -16,6 +16,19 @@ from chainsaw.work.locks import holding
 from chainsaw.work.result import Reporter, Request, Result
 
 
+def purge_with_backups(account: Account, name: str, request: Request, report: Reporter) -> Result:
+    """Delete an instance for good, and then its backups, in all places that are there.
+
+    Raise ChainsawError, with nothing deleted, when there is no instance to delete.
+    """
+    # When it is gone, nobody knows any more where they are.
+    doomed = own_of(account, name)
+    result = purge(account, name, request, report, backs_up=False)
+    gone = delete_all(account, doomed)
+    lines = tuple(f"  deleted: {path}" for path in gone) or ("  there was no backup of it",)
+    return replace(result, data={**result.data, "backups": gone}, lines=(*result.lines, *lines))
+
+
 def purge(account: Account, name: str, request: Request, report: Reporter, *, backs_up: bool) -> Result:
     """Delete an instance for good, after a backup; raise ChainsawError, with nothing deleted, when that fails."""
     with holding(account, (name,), f"chainsaw remove {name} --purge", report, wait=request.wait):
@@ -43,10 +56,3 @@ def purge(account: Account, name: str, request: Request, report: Reporter, *, ba
     return replace(
         result, data=data, lines=(*result.lines, line), diagnostics=(*result.diagnostics, *done.problems(name))
     )
-
-
-def without_backups(account: Account, name: str, result: Result) -> Result:
-    """Delete the backups of an instance that is deleted, in all places that are there."""
-    gone = delete_all(account, own_of(account, name))
-    lines = tuple(f"  deleted: {path}" for path in gone) or ("  there was no backup of it",)
-    return replace(result, data={**result.data, "backups": gone}, lines=(*result.lines, *lines))

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from chainsaw.errors import ChainsawError, Diagnostic, Exit, invalid
 from chainsaw.host import files
+from chainsaw.host.podman.storage import driver
 from chainsaw.host.store import backups
 from chainsaw.model.backup import Index
 from chainsaw.model.base import Recorded
@@ -98,5 +99,5 @@ def _host(scene: Scene) -> dict[str, Any]:
         "site": hashlib.sha256(backups.site_id(scene.account.paths).encode()).hexdigest()[:16],
         "user": scene.account.name,
         "block": current.block if current else None,
-        "driver": scene.podman.driver(),
+        "driver": driver(scene.account.paths),
     }
