@@ -288,7 +288,7 @@ def files_and_outputs() -> dict[str, Any]:
         with refused("repository", "not found in snapshot"), repository.read(large.id, "/none") as stream:
             assert stream.read() == b""
         with refused("stalled", "no progress"):
-            here.of("site-a", patience=1, wait=1).save_stream("slow", slowly(20), tags)
+            here.of("site-a", patience=1, wait=1).save_stream("slow", slowly(6), tags)
         assert len(repository.snapshots(tags)) == 3
     return {}
 
